@@ -1,0 +1,310 @@
+"""The shared vocabulary: what passes between the rooms of the package.
+
+Shapes use these letters: ``H W`` video pixels, ``h w`` the stride-16 grid, ``C`` model channels,
+``D`` memory channels, ``N`` objects, ``P`` points, ``M`` candidate masks, and ``R`` rows, where a
+row is one hypothesis of one object (usually one row per object).
+
+Coordinates are video pixels ``(x, y)``, the centre of the top-left pixel being ``(0, 0)``. A mask
+logit above zero is foreground.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from jaxtyping import Bool, Float, Int, UInt8
+from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """One picture of a video.
+
+    Attributes:
+        index: position in the video, from 0.
+        image: RGB, ``uint8``, contiguous.
+    """
+
+    index: int
+    image: UInt8[np.ndarray, "H W 3"]
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width in pixels."""
+        return self.image.shape[0], self.image.shape[1]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prompt:
+    """What a user says about one object on one frame: clicks, a box, or a mask.
+
+    Clicks and a box may come together; a mask comes alone.
+
+    Attributes:
+        points: clicks ``(x, y)`` in video pixels.
+        labels: one per click, 1 = on the object, 0 = not on the object.
+        box: ``(x0, y0, x1, y1)`` in video pixels, ``x0 < x1`` and ``y0 < y1``.
+        mask: ``(H, W)``, True on the object.
+
+    Raises:
+        ValueError: if the parts do not fit together; the message names the value.
+    """
+
+    points: Float[np.ndarray, "P 2"] = field(default_factory=lambda: np.zeros((0, 2), np.float32))
+    labels: Int[np.ndarray, " P"] = field(default_factory=lambda: np.zeros(0, np.int32))
+    box: Float[np.ndarray, "4"] | None = None
+    mask: Bool[np.ndarray, "H W"] | None = None
+
+    def __post_init__(self) -> None:
+        if self.points.ndim != 2 or self.points.shape[1] != 2:
+            raise ValueError(
+                f"points must be pairs [[x, y], ...], got an array of shape {self.points.shape}"
+            )
+        if len(self.points) != len(self.labels):
+            raise ValueError(
+                f"{len(self.points)} points but {len(self.labels)} labels; give one label a point"
+            )
+        for label in self.labels.tolist():
+            if label not in (0, 1):
+                raise ValueError(
+                    f"label {label} is neither 1 (on the object) nor 0 (not on the object)"
+                )
+        if not np.isfinite(self.points).all():
+            raise ValueError(f"points must be finite, got {self.points.tolist()}")
+        if self.box is not None:
+            if self.box.shape != (4,) or not np.isfinite(self.box).all():
+                raise ValueError(f"box must be [x0, y0, x1, y1], got {self.box.tolist()}")
+            x0, y0, x1, y1 = self.box.tolist()
+            if x1 <= x0 or y1 <= y0:
+                raise ValueError(
+                    f"box [{x0:g}, {y0:g}, {x1:g}, {y1:g}] is empty; "
+                    "give [x0, y0, x1, y1] with x0 < x1 and y0 < y1"
+                )
+        if self.mask is not None:
+            if len(self.points) or self.box is not None:
+                raise ValueError("a mask prompt comes alone: remove its points and box")
+            if not self.mask.any():
+                raise ValueError("the mask is empty: it has no pixel on the object")
+        elif not len(self.points) and self.box is None:
+            raise ValueError("an empty prompt: give points, a box, or a mask")
+
+    @classmethod
+    def click(cls, x: float, y: float, label: int = 1) -> Prompt:
+        """One click, on the object (1) or off it (0)."""
+        return cls(points=np.array([[x, y]], np.float32), labels=np.array([label], np.int32))
+
+    @classmethod
+    def clicks(cls, points, labels=None) -> Prompt:
+        """Several clicks; without labels all are on the object."""
+        points = np.asarray(points, np.float32).reshape(-1, 2)
+        labels = np.ones(len(points)) if labels is None else np.asarray(labels)
+        return cls(points=points, labels=_whole(labels))
+
+    @classmethod
+    def from_box(cls, box, points=(), labels=()) -> Prompt:
+        """A box ``(x0, y0, x1, y1)``, with clicks if there are any."""
+        points = np.asarray(points, np.float32).reshape(-1, 2)
+        labels = _whole(np.asarray(labels))
+        return cls(points=points, labels=labels, box=np.asarray(box, np.float32))
+
+    @classmethod
+    def from_mask(cls, mask) -> Prompt:
+        """A mask ``(H, W)``, nonzero on the object."""
+        return cls(mask=np.asarray(mask).astype(bool))
+
+
+def _whole(labels: np.ndarray) -> np.ndarray:
+    """Labels as integers; a label such as 0.5 is kept out of 0 and 1, so that it is refused."""
+    whole = labels.astype(np.int32)
+    return np.where(whole == labels, whole, -1).astype(np.int32)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FrameFeatures:
+    """One image as the encoder sees it; expanded to rows where it is used.
+
+    Attributes:
+        stride16: what memory conditions and the decoder reads.
+        stride8: skip connection of the decoder's first upscaling, already projected.
+        stride4: skip connection of its second upscaling, already projected.
+    """
+
+    stride16: Float[Tensor, "1 C h w"]
+    stride8: Float[Tensor, "1 C/4 2*h 2*w"]
+    stride4: Float[Tensor, "1 C/8 4*h 4*w"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MemoryFrame:
+    """What one row remembers of one frame. Immutable, so that hypotheses can share it.
+
+    Attributes:
+        index: the frame it remembers.
+        features: the spatial memory, ``bfloat16``, one token for each cell of the stride-16 grid.
+        pointer: the object's one-token summary.
+        score: predicted IoU of the remembered mask, in 0..1 (a scalar tensor: reading its value
+            on the host would wait for the device).
+        presence: logit that the object is in the frame (scalar tensor).
+    """
+
+    index: int
+    features: Float[Tensor, "h*w D"]
+    pointer: Float[Tensor, " C"]
+    score: Float[Tensor, ""]
+    presence: Float[Tensor, ""]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Recall:
+    """What one row attends to on one frame.
+
+    Attributes:
+        memories: spatial memories.
+        slots: which temporal embedding each takes: 0 = the frame before, ..., last = an anchor.
+        pointers: object pointers.
+        offsets: for each pointer, how many frames ago (negative = in the future), in the
+            direction of tracking.
+        span: the distance that the pointers' positions are measured against, in frames.
+    """
+
+    memories: tuple[MemoryFrame, ...]
+    slots: tuple[int, ...]
+    pointers: tuple[MemoryFrame, ...]
+    offsets: tuple[int, ...]
+    span: int = 16
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows that recall the same shape can run as one batch."""
+        return len(self.memories), len(self.pointers)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PromptTokens:
+    """Prompts of R rows in model coordinates, ready for the prompt encoder.
+
+    Attributes:
+        coords: ``(x, y)`` in pixels of the model's square input.
+        labels: 1 and 0 = click on and off the object, 2 and 3 = corners of a box,
+            -1 = not a point.
+        mask: logits of an earlier mask at stride 4, or None.
+    """
+
+    coords: Float[Tensor, "R P 2"]
+    labels: Int[Tensor, "R P"]
+    mask: Float[Tensor, "R 1 4*h 4*w"] | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Candidates:
+    """The decoder's output before any decision.
+
+    Attributes:
+        masks: logits at stride 4.
+        scores: predicted IoU of each mask, 0..1.
+        tokens: the output token behind each mask.
+        presence: logit that the object is in the frame.
+    """
+
+    masks: Float[Tensor, "R M 4*h 4*w"]
+    scores: Float[Tensor, "R M"]
+    tokens: Float[Tensor, "R M C"]
+    presence: Float[Tensor, "R 1"]
+
+    def rows(self, start: int, stop: int) -> Candidates:
+        """The candidates of some rows."""
+        return Candidates(
+            self.masks[start:stop],
+            self.scores[start:stop],
+            self.tokens[start:stop],
+            self.presence[start:stop],
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Choice:
+    """Which candidates live on.
+
+    Attributes:
+        parents: for each row that goes on, the row it comes from.
+        picks: and which of that row's masks it takes.
+    """
+
+    parents: Int[Tensor, " R"]
+    picks: Int[Tensor, " R"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Resolved:
+    """The decision for R rows: what is shown and what is remembered.
+
+    Attributes:
+        logits: mask logits at stride 4; -1024 everywhere where the object is absent.
+        pointers: object pointers.
+        scores: predicted IoU, 0..1.
+        presence: logit that the object is in the frame.
+    """
+
+    logits: Float[Tensor, "R 1 4*h 4*w"]
+    pointers: Float[Tensor, "R C"]
+    scores: Float[Tensor, " R"]
+    presence: Float[Tensor, "R 1"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FrameResult:
+    """Every object on one frame. Tensors stay on the model's device until :meth:`cpu`.
+
+    Attributes:
+        index: the frame.
+        object_ids: the objects, in the order of the other fields.
+        masks: True on the object; objects may overlap.
+        owner: which object a pixel belongs to where masks overlap: a position in ``object_ids``
+            (the highest logit), or -1.
+        scores: predicted IoU, 0..1.
+        presence: logit that the object is in the frame.
+        logits: low-resolution mask logits as the model gave them, before holes were filled.
+    """
+
+    index: int
+    object_ids: tuple[int, ...]
+    masks: Bool[Tensor, "N H W"]
+    owner: Int[Tensor, "H W"]
+    scores: Float[Tensor, " N"]
+    presence: Float[Tensor, " N"]
+    logits: Float[Tensor, "N 4*h 4*w"]
+
+    def cpu(self) -> FrameResult:
+        """The same on the host."""
+        return FrameResult(
+            self.index,
+            self.object_ids,
+            self.masks.cpu(),
+            self.owner.cpu(),
+            self.scores.float().cpu(),
+            self.presence.float().cpu(),
+            self.logits.float().cpu(),
+        )
+
+    def mask(self, object_id: int) -> Bool[np.ndarray, "H W"]:
+        """One object's mask as a NumPy array."""
+        return self.masks[self.object_ids.index(object_id)].cpu().numpy()
+
+    def boxes(self) -> list[tuple[int, int, int, int] | None]:
+        """For each object ``(x0, y0, x1, y1)`` in pixels, the far edges exclusive; None = empty."""
+        return [mask_box(mask) for mask in self.masks.cpu().numpy()]
+
+    def label_map(self) -> UInt8[np.ndarray, "H W"]:
+        """Object ids by pixel, 0 = background: the picture that a palette PNG holds."""
+        table = np.array([*self.object_ids, 0], np.uint8)  # owner -1 reads the last entry
+        return table[self.owner.cpu().numpy()]
+
+
+def mask_box(mask: Bool[np.ndarray, "H W"]) -> tuple[int, int, int, int] | None:
+    """The tight box ``(x0, y0, x1, y1)`` of a mask, far edges exclusive; None if it is empty."""
+    columns = np.flatnonzero(mask.any(axis=0))
+    if not len(columns):
+        return None
+    rows = np.flatnonzero(mask.any(axis=1))
+    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
