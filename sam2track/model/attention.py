@@ -1,0 +1,96 @@
+"""Attention over token sequences, plain and with two-dimensional rotary positions.
+
+Rotary position embedding (RoPE, 2104.09864) in its axial two-dimensional form (2403.13298),
+in real arithmetic, so that it exports and compiles.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+
+class Attention(nn.Module):
+    """Multi-head attention, optionally in a narrower inner width.
+
+    Args:
+        width: channels of the queries and of the result.
+        heads: attention heads.
+        inner: channels within; default ``width``.
+        memory_width: channels of the keys and values; default ``width``.
+    """
+
+    def __init__(
+        self,
+        width: int,
+        heads: int,
+        *,
+        inner: int | None = None,
+        memory_width: int | None = None,
+    ) -> None:
+        super().__init__()
+        inner = inner or width
+        memory_width = memory_width or width
+        self.heads = heads
+        self.q_proj = nn.Linear(width, inner)
+        self.k_proj = nn.Linear(memory_width, inner)
+        self.v_proj = nn.Linear(memory_width, inner)
+        self.out_proj = nn.Linear(inner, width)
+
+    def split(self, x: Float[Tensor, "B L I"]) -> Float[Tensor, "B heads L I/heads"]:
+        return x.unflatten(2, (self.heads, -1)).transpose(1, 2)
+
+    def forward(
+        self,
+        q: Float[Tensor, "B Lq C"],
+        k: Float[Tensor, "B Lk K"],
+        v: Float[Tensor, "B Lk K"],
+    ) -> Float[Tensor, "B Lq C"]:
+        q, k, v = self.split(self.q_proj(q)), self.split(self.k_proj(k)), self.split(self.v_proj(v))
+        x = F.scaled_dot_product_attention(q, k, v)
+        return self.out_proj(x.transpose(1, 2).flatten(2))
+
+
+class RotaryAttention(Attention):
+    """Attention whose queries and keys are rotated by their place on a grid.
+
+    The keys are whole grids one after another (each rotated alike), then tokens without a place,
+    which are not rotated.
+    """
+
+    def forward(
+        self,
+        q: Float[Tensor, "B Lq C"],
+        k: Float[Tensor, "B Lk K"],
+        v: Float[Tensor, "B Lk K"],
+        *,
+        rotation: Rotation,
+        unplaced: int = 0,
+    ) -> Float[Tensor, "B Lq C"]:
+        q, k, v = self.split(self.q_proj(q)), self.split(self.k_proj(k)), self.split(self.v_proj(v))
+        placed, rest = k.split((k.shape[2] - unplaced, unplaced), dim=2)
+        k = torch.cat((rotation(placed), rest), dim=2) if unplaced else rotation(placed)
+        x = F.scaled_dot_product_attention(rotation(q), k, v)
+        return self.out_proj(x.transpose(1, 2).flatten(2))
+
+
+class Rotation(nn.Module):
+    """Turns channel pairs by angles that grow with x (first half) and with y (second half)."""
+
+    def __init__(self, channels: int, height: int, width: int, theta: float = 10000.0) -> None:
+        super().__init__()
+        frequency = theta ** -(torch.arange(0, channels, 4, dtype=torch.float32) / channels)
+        y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+        angle = torch.cat((x.reshape(-1, 1) * frequency, y.reshape(-1, 1) * frequency), dim=1)
+        self.register_buffer("cos", angle.cos(), persistent=False)  # (h*w, channels / 2)
+        self.register_buffer("sin", angle.sin(), persistent=False)
+
+    def forward(self, x: Float[Tensor, "B heads n*h*w D"]) -> Float[Tensor, "B heads n*h*w D"]:
+        grids = x.float().unflatten(2, (-1, len(self.cos)))  # (B, heads, n, h*w, D)
+        even, odd = grids.unflatten(-1, (-1, 2)).unbind(-1)
+        turned = torch.stack(
+            (even * self.cos - odd * self.sin, even * self.sin + odd * self.cos), dim=-1
+        )
+        return turned.flatten(4).flatten(2, 3).to(x.dtype)

@@ -1,0 +1,72 @@
+"""Small pieces that several parts of the model share."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+
+class LayerNorm2d(nn.Module):
+    """Layer normalisation over the channels of an image-shaped tensor (ConvNeXt, 2201.03545)."""
+
+    def __init__(self, channels: int, eps: float = 1e-6) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(channels))
+        self.bias = nn.Parameter(torch.zeros(channels))
+        self.eps = eps
+
+    def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
+        x = x.permute(0, 2, 3, 1)
+        x = F.layer_norm(x, x.shape[-1:], self.weight, self.bias, self.eps)
+        return x.permute(0, 3, 1, 2)
+
+
+class MLP(nn.Module):
+    """Linear layers with an activation between them."""
+
+    def __init__(self, *widths: int, activation: type[nn.Module] = nn.ReLU) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(widths))
+        self.activation = activation()
+
+    def forward(self, x: Float[Tensor, "*batch I"]) -> Float[Tensor, "*batch O"]:
+        *hidden, last = self.layers
+        for layer in hidden:
+            x = self.activation(layer(x))
+        return last(x)
+
+
+def sine_frequencies(dim: int, temperature: float = 10000.0) -> Float[Tensor, " dim"]:
+    """``temperature^(2 floor(i/2) / dim)``: wavelengths in pairs (1706.03762, section 3.5)."""
+    pair = torch.arange(dim, dtype=torch.float32) // 2
+    return temperature ** (2 * pair / dim)
+
+
+def sine_position_2d(channels: int, height: int, width: int) -> Float[Tensor, "channels H W"]:
+    """Sine position encoding of a grid, as in DETR (2005.12872): first y, then x.
+
+    Positions run from 1 to the side and are scaled to 0..2 pi; sine and cosine alternate.
+    """
+    wavelengths = sine_frequencies(channels // 2)
+
+    def encode(length: int) -> Float[Tensor, "length channels/2"]:
+        position = torch.arange(1, length + 1, dtype=torch.float32)
+        phase = (position / (length + 1e-6) * 2 * math.pi)[:, None] / wavelengths
+        return torch.stack((phase[:, 0::2].sin(), phase[:, 1::2].cos()), dim=2).flatten(1)
+
+    y = encode(height)[:, None].expand(-1, width, -1)
+    x = encode(width)[None].expand(height, -1, -1)
+    return torch.cat((y, x), dim=2).permute(2, 0, 1).contiguous()
+
+
+def sine_position_1d(
+    position: Float[Tensor, "*batch"], channels: int
+) -> Float[Tensor, "*batch channels"]:
+    """Sine encoding of a scalar: all sines, then all cosines."""
+    phase = position[..., None] / sine_frequencies(channels // 2).to(position.device)
+    return torch.cat((phase.sin(), phase.cos()), dim=-1)

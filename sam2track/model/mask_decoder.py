@@ -1,0 +1,184 @@
+"""DECODE: features and prompt tokens become candidate masks.
+
+SAM's mask decoder (2304.02643, appendix A) with SAM 2's additions (2408.00714, appendix D.1):
+a presence token, and skip connections from strides 8 and 4.
+"""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from ..types import Candidates
+from .attention import Attention
+from .layers import MLP, LayerNorm2d
+
+CANDIDATES = 3  # whole, part, subpart: what one click may mean
+
+
+class TwoWayBlock(nn.Module):
+    """Tokens attend to each other and to the image; then the image attends to the tokens."""
+
+    def __init__(self, width: int, heads: int, mlp_width: int, first: bool) -> None:
+        super().__init__()
+        self.first = first
+        self.self_attn = Attention(width, heads)
+        self.norm1 = nn.LayerNorm(width)
+        self.cross_attn_token_to_image = Attention(width, heads, inner=width // 2)
+        self.norm2 = nn.LayerNorm(width)
+        self.mlp = MLP(width, mlp_width, width)
+        self.norm3 = nn.LayerNorm(width)
+        self.cross_attn_image_to_token = Attention(width, heads, inner=width // 2)
+        self.norm4 = nn.LayerNorm(width)
+
+    def forward(
+        self,
+        tokens: Float[Tensor, "R L C"],
+        image: Float[Tensor, "R hw C"],
+        token_position: Float[Tensor, "R L C"],
+        image_position: Float[Tensor, "1 hw C"],
+    ) -> tuple[Float[Tensor, "R L C"], Float[Tensor, "R hw C"]]:
+        if self.first:  # the tokens are their own positions still
+            tokens = self.self_attn(tokens, tokens, tokens)
+        else:
+            q = tokens + token_position
+            tokens = tokens + self.self_attn(q, q, tokens)
+        tokens = self.norm1(tokens)
+        placed = image + image_position
+        tokens = self.norm2(
+            tokens + self.cross_attn_token_to_image(tokens + token_position, placed, image)
+        )
+        tokens = self.norm3(tokens + self.mlp(tokens))
+        image = self.norm4(
+            image + self.cross_attn_image_to_token(placed, tokens + token_position, tokens)
+        )
+        return tokens, image
+
+
+class TwoWayTransformer(nn.Module):
+    """Two such blocks and a last look of the tokens at the image."""
+
+    def __init__(self, width: int, heads: int, mlp_width: int, depth: int = 2) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(
+            TwoWayBlock(width, heads, mlp_width, first=index == 0) for index in range(depth)
+        )
+        self.final_attn_token_to_image = Attention(width, heads, inner=width // 2)
+        self.norm_final_attn = nn.LayerNorm(width)
+
+    def forward(
+        self,
+        tokens: Float[Tensor, "R L C"],
+        image: Float[Tensor, "R hw C"],
+        image_position: Float[Tensor, "1 hw C"],
+    ) -> tuple[Float[Tensor, "R L C"], Float[Tensor, "R hw C"]]:
+        position = tokens
+        for layer in self.layers:
+            tokens, image = layer(tokens, image, position, image_position)
+        look = self.final_attn_token_to_image(tokens + position, image + image_position, image)
+        return self.norm_final_attn(tokens + look), image
+
+
+class MaskDecoder(nn.Module):
+    """Predicts four masks: one for a clear prompt, and three for an ambiguous one.
+
+    Args:
+        width: channels of tokens and features.
+        heads: attention heads.
+        mlp_width: hidden channels of the transformer's MLPs.
+        score_width: hidden channels of the predicted-IoU head.
+    """
+
+    def __init__(self, width: int, heads: int, mlp_width: int, score_width: int) -> None:
+        super().__init__()
+        masks = 1 + CANDIDATES
+        self.transformer = TwoWayTransformer(width, heads, mlp_width)
+        self.obj_score_token = nn.Embedding(1, width)
+        self.iou_token = nn.Embedding(1, width)
+        self.mask_tokens = nn.Embedding(masks, width)
+        self.conv_s0 = nn.Conv2d(width, width // 8, kernel_size=1)
+        self.conv_s1 = nn.Conv2d(width, width // 4, kernel_size=1)
+        self.output_upscaling = nn.Sequential(
+            nn.ConvTranspose2d(width, width // 4, kernel_size=2, stride=2),
+            LayerNorm2d(width // 4),
+            nn.GELU(),
+            nn.ConvTranspose2d(width // 4, width // 8, kernel_size=2, stride=2),
+            nn.GELU(),
+        )
+        self.output_hypernetworks_mlps = nn.ModuleList(
+            MLP(width, width, width, width // 8) for _ in range(masks)
+        )
+        self.iou_prediction_head = MLP(width, score_width, score_width, masks)
+        self.pred_obj_score_head = MLP(width, width, width, 1)
+
+    def forward(
+        self,
+        features: Float[Tensor, "R C h w"],
+        stride8: Float[Tensor, "#R C/4 2*h 2*w"],
+        stride4: Float[Tensor, "#R C/8 4*h 4*w"],
+        *,
+        position: Float[Tensor, "1 C h w"],
+        sparse: Float[Tensor, "R P C"],
+        dense: Float[Tensor, "R C #h #w"],
+    ) -> Candidates:
+        """All four masks; the first is the one for a clear prompt."""
+        own = torch.cat(
+            (self.obj_score_token.weight, self.iou_token.weight, self.mask_tokens.weight)
+        )
+        tokens = torch.cat((own.expand(len(sparse), -1, -1), sparse), dim=1)
+        grid = features.shape[-2:]
+        tokens, image = self.transformer(
+            tokens,
+            (features + dense).flatten(2).transpose(1, 2),
+            position.flatten(2).transpose(1, 2),
+        )
+        presence, score, masks = tokens[:, 0], tokens[:, 1], tokens[:, 2 : 2 + 1 + CANDIDATES]
+        image = self.upscale(image.transpose(1, 2).unflatten(2, grid), stride8, stride4)
+        weights = torch.stack(
+            [mlp(masks[:, i]) for i, mlp in enumerate(self.output_hypernetworks_mlps)], dim=1
+        )
+        return Candidates(
+            masks=(weights @ image.flatten(2)).unflatten(2, image.shape[-2:]),
+            scores=self.iou_prediction_head(score).sigmoid(),
+            tokens=masks,
+            presence=self.pred_obj_score_head(presence),
+        )
+
+    def upscale(
+        self,
+        image: Float[Tensor, "R C h w"],
+        stride8: Float[Tensor, "#R C/4 2*h 2*w"],
+        stride4: Float[Tensor, "#R C/8 4*h 4*w"],
+    ) -> Float[Tensor, "R C/8 4*h 4*w"]:
+        """To stride 4, with the encoder's detail added on the way."""
+        first, norm, activate, second, activate_again = self.output_upscaling
+        image = activate(norm(first(image) + stride8))
+        return activate_again(second(image) + stride4)
+
+
+def clear_or_best(
+    candidates: Candidates, *, stability_delta: float, stability_threshold: float
+) -> Candidates:
+    """The mask for a clear prompt, or the best of the others where that one is unstable.
+
+    Stability is the IoU of the mask cut at logits +delta and -delta (SAM, 2304.02643, section 5);
+    below ``stability_threshold`` the candidate with the highest predicted IoU is taken. The token
+    stays that of the clear mask: it is what the pointer was trained on. ``stability_threshold``
+    = 0 takes the clear mask always.
+    """
+    clear, others = candidates.masks[:, :1], candidates.masks[:, 1:]
+    inner = (clear > stability_delta).sum((-1, -2)).float()
+    outer = (clear > -stability_delta).sum((-1, -2)).float()
+    stable = torch.where(outer > 0, inner / outer, 1.0) >= stability_threshold  # (R, 1)
+    best = candidates.scores[:, 1:].argmax(1, keepdim=True)  # (R, 1)
+    return Candidates(
+        masks=torch.where(
+            stable[..., None, None], clear, others.take_along_dim(best[..., None, None], dim=1)
+        ),
+        scores=torch.where(
+            stable, candidates.scores[:, :1], candidates.scores[:, 1:].take_along_dim(best, dim=1)
+        ),
+        tokens=candidates.tokens[:, :1],
+        presence=candidates.presence,
+    )

@@ -1,0 +1,77 @@
+"""MEMORISE: a frame's features and the object's mask become a spatial memory.
+
+SAM 2 (2408.00714, section 4 and appendix D.1): the mask is brought to stride 16 by convolutions,
+added to the features, mixed by two ConvNeXt blocks (2201.03545), and projected to few channels.
+"""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from .layers import LayerNorm2d
+
+
+class MaskDownsampler(nn.Module):
+    """Four convolutions of stride 2, each with four times the channels, then a projection."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.encoder = nn.Sequential()
+        for channels in (1, 4, 16, 64):
+            self.encoder.append(nn.Conv2d(channels, channels * 4, 3, stride=2, padding=1))
+            self.encoder.append(LayerNorm2d(channels * 4))
+            self.encoder.append(nn.GELU())
+        self.encoder.append(nn.Conv2d(256, width, kernel_size=1))
+
+    def forward(self, mask: Float[Tensor, "R 1 16*h 16*w"]) -> Float[Tensor, "R C h w"]:
+        return self.encoder(mask)
+
+
+class ConvNeXtBlock(nn.Module):
+    """Depth-wise 7 x 7 convolution, then an MLP on each position."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.dwconv = nn.Conv2d(width, width, kernel_size=7, padding=3, groups=width)
+        self.norm = LayerNorm2d(width)
+        self.pwconv1 = nn.Linear(width, 4 * width)
+        self.act = nn.GELU()
+        self.pwconv2 = nn.Linear(4 * width, width)
+        self.gamma = nn.Parameter(torch.full((width,), 1e-6))
+
+    def forward(self, x: Float[Tensor, "R C h w"]) -> Float[Tensor, "R C h w"]:
+        y = self.norm(self.dwconv(x)).permute(0, 2, 3, 1)
+        y = self.gamma * self.pwconv2(self.act(self.pwconv1(y)))
+        return x + y.permute(0, 3, 1, 2)
+
+
+class Fuser(nn.Module):
+    """ConvNeXt blocks one after another."""
+
+    def __init__(self, width: int, depth: int = 2) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(ConvNeXtBlock(width) for _ in range(depth))
+
+    def forward(self, x: Float[Tensor, "R C h w"]) -> Float[Tensor, "R C h w"]:
+        for layer in self.layers:
+            x = layer(x)
+        return x
+
+
+class MemoryEncoder(nn.Module):
+    """Fuses a mask with features; ``memory_width`` channels leave."""
+
+    def __init__(self, width: int, memory_width: int) -> None:
+        super().__init__()
+        self.mask_downsampler = MaskDownsampler(width)
+        self.pix_feat_proj = nn.Conv2d(width, width, kernel_size=1)
+        self.fuser = Fuser(width)
+        self.out_proj = nn.Conv2d(width, memory_width, kernel_size=1)
+
+    def forward(
+        self, features: Float[Tensor, "#R C h w"], mask: Float[Tensor, "R 1 16*h 16*w"]
+    ) -> Float[Tensor, "R D h w"]:
+        x = self.pix_feat_proj(features) + self.mask_downsampler(mask)
+        return self.out_proj(self.fuser(x))

@@ -1,0 +1,88 @@
+"""DECODE: clicks, boxes and masks become tokens.
+
+The prompt encoder of SAM (2304.02643, section 3 and appendix A). A click is the random Fourier
+encoding of its place (2006.10739) plus an embedding of its kind; a box is two such tokens, its
+corners; a mask is a small image added to the frame's features.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from ..types import PromptTokens
+from .layers import LayerNorm2d
+
+NOT_A_POINT = -1
+
+
+class FourierEncoding(nn.Module):
+    """Sine and cosine of random projections of a place in the unit square."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.register_buffer("positional_encoding_gaussian_matrix", torch.randn(2, channels // 2))
+
+    def forward(self, place: Float[Tensor, "*batch 2"]) -> Float[Tensor, "*batch C"]:
+        phase = 2 * math.pi * ((2 * place - 1) @ self.positional_encoding_gaussian_matrix)
+        return torch.cat((phase.sin(), phase.cos()), dim=-1)
+
+
+class PromptEncoder(nn.Module):
+    """Encodes prompts for the mask decoder.
+
+    Args:
+        width: channels of the tokens.
+        image_size: side of the model's square input, in pixels.
+        grid: side of the stride-16 grid.
+        mask_width: channels within the mask's convolutions.
+    """
+
+    def __init__(self, width: int, image_size: int, grid: int, mask_width: int = 16) -> None:
+        super().__init__()
+        self.image_size = image_size
+        self.grid = grid
+        self.pe_layer = FourierEncoding(width)
+        # In the order of the labels: off the object, on it, first corner of a box, second corner.
+        self.point_embeddings = nn.ModuleList(nn.Embedding(1, width) for _ in range(4))
+        self.not_a_point_embed = nn.Embedding(1, width)
+        self.no_mask_embed = nn.Embedding(1, width)
+        self.mask_downscaling = nn.Sequential(
+            nn.Conv2d(1, mask_width // 4, kernel_size=2, stride=2),
+            LayerNorm2d(mask_width // 4),
+            nn.GELU(),
+            nn.Conv2d(mask_width // 4, mask_width, kernel_size=2, stride=2),
+            LayerNorm2d(mask_width),
+            nn.GELU(),
+            nn.Conv2d(mask_width, width, kernel_size=1),
+        )
+
+    def grid_position(self) -> Float[Tensor, "1 C h w"]:
+        """The encoding of every cell of the stride-16 grid."""
+        centre = (
+            torch.arange(self.grid, device=self.no_mask_embed.weight.device) + 0.5
+        ) / self.grid
+        y, x = torch.meshgrid(centre, centre, indexing="ij")
+        return self.pe_layer(torch.stack((x, y), dim=-1)).permute(2, 0, 1)[None]
+
+    def points(self, prompts: PromptTokens) -> Float[Tensor, "R P+1 C"]:
+        """One token a point, and a last one that is "not a point", as the weights expect."""
+        place = (prompts.coords + 0.5) / self.image_size  # the centre of the pixel
+        kinds = torch.cat([embedding.weight for embedding in self.point_embeddings])  # (4, C)
+        tokens = self.pe_layer(place) + kinds[prompts.labels.clamp(min=0)]
+        nothing = self.not_a_point_embed.weight[None]  # (1, 1, C)
+        tokens = torch.where((prompts.labels == NOT_A_POINT)[..., None], nothing, tokens)
+        return torch.cat((tokens, nothing.expand(len(tokens), -1, -1)), dim=1)
+
+    def forward(
+        self, prompts: PromptTokens
+    ) -> tuple[Float[Tensor, "R P+1 C"], Float[Tensor, "R C #h #w"]]:
+        """Sparse tokens for the points, and a dense embedding for the mask."""
+        if prompts.mask is None:
+            dense = self.no_mask_embed.weight[..., None, None].expand(len(prompts.coords), -1, 1, 1)
+        else:
+            dense = self.mask_downscaling(prompts.mask)
+        return self.points(prompts), dense

@@ -1,0 +1,232 @@
+"""The whole network. It holds no state: time lives in the session, strategy in the memory.
+
+SAM 2 (2408.00714) as five verbs: encode a frame, attend to memories, decode candidates, resolve
+the choice among them, memorise the outcome. A sixth, :meth:`SAM2.adopt`, takes the user's mask as
+the outcome.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Bool, Float, UInt8
+from torch import Tensor, nn
+
+from ..types import (
+    Candidates,
+    Choice,
+    FrameFeatures,
+    MemoryFrame,
+    PromptTokens,
+    Recall,
+    Resolved,
+)
+from .layers import MLP
+from .mask_decoder import MaskDecoder, clear_or_best
+from .memory_attention import MemoryAttention, MemoryTokens
+from .memory_encoder import MemoryEncoder
+from .neck import Neck
+from .prompt_encoder import NOT_A_POINT, PromptEncoder
+from .variants import Variant
+
+ABSENT = -1024.0  # mask logit of an object that is not in the frame
+CERTAIN = 10.0  # mask logit of a pixel the user gave: sigmoid(10) = 0.99995
+MEMORY_SCALE, MEMORY_BIAS = 20.0, -10.0  # mask probabilities on their way into memory
+
+
+class SAM2(nn.Module):
+    """The promptable video segmentation network of one variant."""
+
+    def __init__(self, variant: Variant) -> None:
+        super().__init__()
+        width, grid = variant.width, variant.grid
+        self.variant = variant
+        self.trunk = variant.trunk.build()
+        self.neck = Neck(variant.trunk.channels, width)
+        self.memory_tokens = MemoryTokens(
+            width, variant.memory_width, variant.slots, grid, variant.knows_absence
+        )
+        self.memory_attention = MemoryAttention(
+            width,
+            variant.memory_width,
+            variant.memory_mlp,
+            layers=variant.memory_layers,
+            grid=grid,
+            dropout=variant.dropout,
+        )
+        self.prompt_encoder = PromptEncoder(width, variant.image_size, grid)
+        self.mask_decoder = MaskDecoder(
+            width, variant.decoder_heads, variant.decoder_mlp, variant.score_mlp
+        )
+        self.memory_encoder = MemoryEncoder(width, variant.memory_width)
+        self.mask_downsample = nn.Conv2d(1, 1, kernel_size=4, stride=4)
+        self.pointer_projection = MLP(width, width, width, width)
+        self.no_memory = nn.Parameter(torch.zeros(1, 1, width))
+        self.no_pointer = nn.Parameter(torch.zeros(1, width))
+        self.absent_memory = (
+            nn.Parameter(torch.zeros(1, variant.memory_width)) if variant.knows_absence else None
+        )
+        for embedding in (self.no_memory, self.no_pointer, self.absent_memory):
+            if embedding is not None:
+                nn.init.trunc_normal_(embedding, std=0.02)
+        mean, std = torch.tensor(variant.mean), torch.tensor(variant.std)
+        self.register_buffer("mean", mean[:, None, None], persistent=False)
+        self.register_buffer("std", std[:, None, None], persistent=False)
+
+    @property
+    def device(self) -> torch.device:
+        return self.no_memory.device
+
+    def prepare(self, image: UInt8[Tensor, "H W 3"]) -> Float[Tensor, "1 3 S S"]:
+        """An RGB picture as the encoder takes it: squashed to a square and normalised.
+
+        Resized as Pillow does (bicubic, anti-aliased, rounded to whole values), which is what the
+        released weights are run with.
+        """
+        side = self.variant.image_size
+        image = image.to(self.device, non_blocking=True).permute(2, 0, 1)[None]
+        if image.shape[-2:] != (side, side):
+            if image.is_cuda:  # no 8-bit kernel there
+                image = image.float()
+            image = F.interpolate(image, size=(side, side), mode="bicubic", antialias=True)
+            image = image.clamp(0, 255).round() if image.is_floating_point() else image
+        return (image.float() / 255 - self.mean) / self.std
+
+    def encode(self, image: Float[Tensor, "B 3 S S"]) -> FrameFeatures:
+        """Features of prepared images; for tracking B = 1, for training one image a row."""
+        stride4, stride8, stride16 = self.neck(self.trunk(image))
+        return FrameFeatures(
+            stride16=stride16,
+            stride8=self.mask_decoder.conv_s1(stride8),
+            stride4=self.mask_decoder.conv_s0(stride4),
+        )
+
+    def attend(
+        self, features: FrameFeatures, recalls: Sequence[Recall]
+    ) -> Float[Tensor, "R C h w"]:
+        """Features conditioned on what each row recalls; the rows must recall one shape."""
+        if not recalls[0].memories:
+            conditioned = features.stride16 + self.no_memory.flatten()[:, None, None]
+            return conditioned.expand(len(recalls), -1, -1, -1)
+        memory, position, pointers = self.memory_tokens(recalls)
+        stride16 = features.stride16.expand(len(recalls), -1, -1, -1)
+        return self.memory_attention(stride16, memory, position, pointers)
+
+    def decode(
+        self,
+        conditioned: Float[Tensor, "R C h w"],
+        features: FrameFeatures,
+        prompts: PromptTokens | None = None,
+        *,
+        stability_delta: float = 0.05,
+        stability_threshold: float = 0.0,
+    ) -> Candidates:
+        """Candidate masks: three while the prompt is ambiguous (at most one point), else one.
+
+        Without prompts the object is followed, which the released weights do with three
+        candidates too (``multimask_output_for_tracking``). ``stability_threshold`` = 0 turns the
+        fallback off; see :func:`clear_or_best`.
+        """
+        if prompts is None:
+            prompts = self.no_prompts(len(conditioned))
+        sparse, dense = self.prompt_encoder(prompts)
+        candidates = self.mask_decoder(
+            conditioned,
+            features.stride8,
+            features.stride4,
+            position=self.prompt_encoder.grid_position(),
+            sparse=sparse,
+            dense=dense,
+        )
+        if prompts.labels.shape[1] > 1:
+            return clear_or_best(
+                candidates,
+                stability_delta=stability_delta,
+                stability_threshold=stability_threshold,
+            )
+        return Candidates(
+            candidates.masks[:, 1:],
+            candidates.scores[:, 1:],
+            candidates.tokens[:, 1:],
+            candidates.presence,
+        )
+
+    def no_prompts(self, rows: int) -> PromptTokens:
+        """What the prompt encoder is given where the user says nothing."""
+        coords = torch.zeros(rows, 1, 2, device=self.device)
+        labels = torch.full((rows, 1), NOT_A_POINT, device=self.device)
+        return PromptTokens(coords, labels)
+
+    def resolve(self, candidates: Candidates, choice: Choice) -> Resolved:
+        """The chosen mask of each row, with its pointer; emptied where the object is absent."""
+        rows, picks = choice.parents, choice.picks
+        presence = candidates.presence[rows]
+        logits = candidates.masks[rows, picks][:, None].float()
+        pointers = self.pointer_projection(candidates.tokens[rows, picks])
+        present = presence > 0
+        return Resolved(
+            logits=torch.where(present[..., None, None], logits, ABSENT),
+            pointers=torch.where(present, pointers, self.no_pointer.to(pointers.dtype)),
+            scores=candidates.scores[rows, picks].float(),
+            presence=presence.float(),
+        )
+
+    def adopt(self, features: FrameFeatures, mask: Bool[Tensor, "R 1 S S"]) -> Resolved:
+        """The user's mask as the outcome, without a decision; the decoder gives the pointer.
+
+        A row whose mask is empty becomes an absent object (which training needs).
+        """
+        mask = mask.float()
+        logits = (2 * CERTAIN) * mask - CERTAIN
+        side = mask.shape[-1] // 4
+        logits = F.interpolate(logits, (side, side), mode="bilinear", antialias=True)
+        prompts = self.no_prompts(len(mask))
+        prompts = PromptTokens(prompts.coords, prompts.labels, self.mask_downsample(mask))
+        sparse, dense = self.prompt_encoder(prompts)
+        candidates = self.mask_decoder(
+            features.stride16.expand(len(mask), -1, -1, -1),
+            features.stride8,
+            features.stride4,
+            position=self.prompt_encoder.grid_position(),
+            sparse=sparse,
+            dense=dense,
+        )
+        given = mask.flatten(1).amax(1, keepdim=True) > 0  # (R, 1)
+        present = given & (candidates.presence > 0)
+        pointers = self.pointer_projection(candidates.tokens[:, 0])
+        return Resolved(
+            logits=logits,
+            pointers=torch.where(present, pointers, self.no_pointer.to(pointers.dtype)),
+            scores=torch.ones(len(mask), device=mask.device),
+            presence=torch.where(given, CERTAIN, -CERTAIN),
+        )
+
+    def memorise(
+        self,
+        features: FrameFeatures,
+        resolved: Resolved,
+        *,
+        index: int,
+        from_prompt: Bool[Tensor, " R"],
+    ) -> list[MemoryFrame]:
+        """One memory a row. A mask that the user made is stored as they saw it: cut at zero."""
+        side = self.variant.image_size
+        logits = F.interpolate(resolved.logits, (side, side), mode="bilinear")
+        mask = torch.where(
+            from_prompt[:, None, None, None], (logits > 0).to(logits.dtype), logits.sigmoid()
+        )
+        memory = self.memory_encoder(features.stride16, MEMORY_SCALE * mask + MEMORY_BIAS)
+        if self.absent_memory is not None:
+            absent = (resolved.presence <= 0)[..., None, None]
+            memory = memory + absent * self.absent_memory[..., None, None]
+        tokens = memory.flatten(2).transpose(1, 2)  # (R, h*w, D)
+        if not self.training:
+            tokens = tokens.to(torch.bfloat16)  # half the bank; the released code stores it so too
+        return [
+            MemoryFrame(index, *row)
+            for row in zip(
+                tokens, resolved.pointers, resolved.scores, resolved.presence[:, 0], strict=True
+            )
+        ]

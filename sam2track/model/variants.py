@@ -1,0 +1,92 @@
+"""The table of models: what a checkpoint fixes, and a user does not choose."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from .efficientnet import EfficientNetSpec
+from .hiera import HieraSpec
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """The facts of one model.
+
+    Attributes:
+        trunk: the image encoder's trunk.
+        image_size: side of the square input, in pixels.
+        width: channels of features, tokens and pointers.
+        memory_width: channels of a memory token.
+        memory_layers: layers of memory attention.
+        memory_mlp: hidden channels in them.
+        decoder_heads, decoder_mlp, score_mlp: heads and hidden channels in the mask decoder.
+        slots: temporal embeddings: six past frames and the anchors.
+        knows_absence: SAM 2.1: spatial memories and pointers' positions tell absence and time.
+        mean, std: of the input's RGB in 0..1.
+        dropout: in memory attention, in training alone.
+    """
+
+    trunk: HieraSpec | EfficientNetSpec
+    image_size: int = 1024
+    width: int = 256
+    memory_width: int = 64
+    memory_layers: int = 4
+    memory_mlp: int = 2048
+    decoder_heads: int = 8
+    decoder_mlp: int = 2048
+    score_mlp: int = 256
+    slots: int = 7
+    knows_absence: bool = True
+    mean: tuple[float, float, float] = IMAGENET_MEAN
+    std: tuple[float, float, float] = IMAGENET_STD
+    dropout: float = 0.1
+
+    @property
+    def grid(self) -> int:
+        """Side of the stride-16 grid."""
+        return self.image_size // 16
+
+
+_HIERA = {
+    "tiny": HieraSpec(96, 1, (1, 2, 7, 2), (5, 7, 9)),
+    "small": HieraSpec(96, 1, (1, 2, 11, 2), (7, 10, 13)),
+    "base_plus": HieraSpec(112, 2, (2, 3, 16, 3), (12, 16, 20), background=14),
+    "large": HieraSpec(144, 2, (2, 6, 36, 4), (23, 33, 43), windows=(8, 4, 16, 8)),
+}
+
+_SAM2_1 = {f"sam2.1_hiera_{size}": Variant(trunk) for size, trunk in _HIERA.items()}
+_SAM2 = {
+    f"sam2_hiera_{size}": replace(Variant(trunk), knows_absence=False)
+    for size, trunk in _HIERA.items()
+}
+
+# Made by this project for CPUs; its weights come with the package.
+_NANO = Variant(
+    EfficientNetSpec(),
+    image_size=256,
+    width=128,
+    memory_layers=2,
+    memory_mlp=512,
+    decoder_mlp=512,
+    score_mlp=128,
+    mean=(127 / 255,) * 3,
+    std=(128 / 255,) * 3,
+    dropout=0.0,
+)
+
+VARIANTS: dict[str, Variant] = {"nano": _NANO, **_SAM2_1, **_SAM2}
+
+
+def find_variant(name: str) -> Variant:
+    """The variant of that name.
+
+    Raises:
+        ValueError: if there is none; the message lists them.
+    """
+    try:
+        return VARIANTS[name]
+    except KeyError:
+        raise ValueError(f"no model named {name!r}; there are: {', '.join(VARIANTS)}") from None
