@@ -1,0 +1,49 @@
+# make demo: track a cup through a real video and say where the picture is.
+# make test: run the tests. Both make their own .venv; nothing else is needed but Python and git.
+#
+# On Linux a plain install of torch brings CUDA libraries of several gigabytes. For a small
+# install without a GPU: make demo TORCH_INDEX=https://download.pytorch.org/whl/cpu
+
+PYTHON ?= python3
+TORCH_INDEX ?=
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet -c constraints.txt
+
+.PHONY: demo test lint clean
+
+demo: .venv/demo.done
+	$(BIN)/sam2track track video=videos/cup.mp4 'click=[320,240]' out=outputs/cup
+	@echo "Look at outputs/cup/preview.png"
+
+test: .venv/test.done
+	$(BIN)/python -m pytest
+
+lint: .venv/lint.done
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/pyright
+
+clean:
+	rm -rf .venv
+
+.venv/torch.done: constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
+		{ echo "Python 3.10 or later is needed; give one with PYTHON=/path/to/python3"; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(PIP) $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) torch
+	@touch $@
+
+.venv/demo.done: .venv/torch.done pyproject.toml
+	$(PIP) -e .
+	@touch $@
+
+# vos-benchmark asks for the OpenCV with windows, which needs libGL and would overwrite ours, so
+# it comes without what it asks for; the test extra has the rest.
+.venv/test.done: .venv/torch.done pyproject.toml
+	$(PIP) -e '.[test]'
+	$(PIP) --no-deps vos-benchmark
+	@touch $@
+
+.venv/lint.done: .venv/test.done
+	$(PIP) -e '.[dev]'
+	@touch $@
