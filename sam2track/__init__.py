@@ -1,0 +1,7 @@
+"""sam2track: click on an object in one frame, and its mask follows it through the whole video."""
+
+from .model.checkpoint import CheckpointError, load_model
+from .track import TrackingSession
+from .types import Frame, FrameResult, Prompt
+
+__all__ = ["CheckpointError", "Frame", "FrameResult", "Prompt", "TrackingSession", "load_model"]

@@ -157,7 +157,7 @@ class MemoryFrame:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Recall:
-    """What one row attends to on one frame.
+    """What one row attends to on one frame. Without memories it sees the frame alone.
 
     Attributes:
         memories: spatial memories.
@@ -170,7 +170,7 @@ class Recall:
 
     memories: tuple[MemoryFrame, ...]
     slots: tuple[int, ...]
-    pointers: tuple[MemoryFrame, ...]
+    pointers: tuple[Float[Tensor, " C"], ...]
     offsets: tuple[int, ...]
     span: int = 16
 
@@ -250,6 +250,13 @@ class Resolved:
     pointers: Float[Tensor, "R C"]
     scores: Float[Tensor, " R"]
     presence: Float[Tensor, "R 1"]
+
+    def row(self, index: int) -> Resolved:
+        """One row alone."""
+        rows = slice(index, index + 1)
+        return Resolved(
+            self.logits[rows], self.pointers[rows], self.scores[rows], self.presence[rows]
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

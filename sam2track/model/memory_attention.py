@@ -70,9 +70,7 @@ class MemoryTokens(nn.Module):
         """A pointer is wider than a memory token, so it is cut into several."""
         device = self.temporal.device
         parts = self.width // self.memory_width
-        pointers = torch.stack(
-            [torch.stack([memory.pointer for memory in recall.pointers]) for recall in recalls]
-        )
+        pointers = torch.stack([torch.stack(recall.pointers) for recall in recalls])
         tokens = pointers.unflatten(2, (parts, -1)).flatten(1, 2)  # (R, n * parts, D)
         if self.pointer_position is None:
             return tokens, torch.zeros_like(tokens)

@@ -43,6 +43,7 @@ class SAM2(nn.Module):
         super().__init__()
         width, grid = variant.width, variant.grid
         self.variant = variant
+        self.precision = torch.float32  # of the arithmetic, under autocast; weights stay fp32
         self.trunk = variant.trunk.build()
         self.neck = Neck(variant.trunk.channels, width)
         self.memory_tokens = MemoryTokens(
@@ -74,6 +75,13 @@ class SAM2(nn.Module):
         mean, std = torch.tensor(variant.mean), torch.tensor(variant.std)
         self.register_buffer("mean", mean[:, None, None], persistent=False)
         self.register_buffer("std", std[:, None, None], persistent=False)
+
+    def compile_parts(self) -> None:
+        """Compile the encoder and every part of a step; what varies in length stays dynamic."""
+        for part in (self.trunk, self.neck):
+            part.compile(dynamic=False)
+        for part in (self.memory_attention, self.mask_decoder, self.memory_encoder):
+            part.compile(dynamic=True)
 
     @property
     def device(self) -> torch.device:

@@ -1,0 +1,5 @@
+"""TRACK: sessions follow objects through a video."""
+
+from .session import TrackingSession
+
+__all__ = ["TrackingSession"]

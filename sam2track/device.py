@@ -1,0 +1,43 @@
+"""Where the model runs and in which precision: decided here and nowhere else."""
+
+from __future__ import annotations
+
+import torch
+
+PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+def pick_device(device: str | torch.device = "auto") -> torch.device:
+    """The device of that name; "auto" is the first CUDA device if there is one, else the CPU.
+
+    Raises:
+        ValueError: if the device is unknown or not there.
+    """
+    if str(device) == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        picked = torch.device(device)
+    except RuntimeError:
+        raise ValueError(f"device {device!r} is unknown; use auto, cpu, cuda or cuda:N") from None
+    if picked.type == "cuda" and not torch.cuda.is_available():
+        raise ValueError(f"device {device!r} was asked for, but PyTorch sees no CUDA device here")
+    return picked
+
+
+def pick_precision(precision: str, device: torch.device) -> torch.dtype:
+    """The arithmetic of that name; "auto" is bf16 on CUDA devices that have it, else fp32.
+
+    Raises:
+        ValueError: if there is no such precision.
+    """
+    if precision == "auto":
+        fast = device.type == "cuda" and torch.cuda.is_bf16_supported()
+        return torch.bfloat16 if fast else torch.float32
+    if precision not in PRECISIONS:
+        raise ValueError(f"precision {precision!r} is unknown; use auto, {', '.join(PRECISIONS)}")
+    return PRECISIONS[precision]
+
+
+def autocast(device: torch.device, dtype: torch.dtype) -> torch.autocast:
+    """Run in ``dtype`` what gains from it; fp32 runs everything as it is."""
+    return torch.autocast(device.type, dtype=dtype, enabled=dtype != torch.float32)

@@ -1,0 +1,66 @@
+"""BANK: SAM 2's own policy: every anchor, the last frames, the last pointers."""
+
+from __future__ import annotations
+
+from ..types import Candidates, Choice, MemoryFrame, Recall
+from .archive import Archive
+from .bank import Bank
+from .protocol import best_candidate
+
+
+class FifoMemory:
+    """First in, first out (SAM 2, 2408.00714, section 4).
+
+    A frame attends to the spatial memories of all anchors and of the last ``recent`` frames, and
+    to the pointers of the anchors that lie behind it and of the last ``pointers - 1`` frames.
+
+    Args:
+        recent: past frames attended to; the released weights know six.
+        pointers: object pointers attended to, not counting those of anchors; 16 as released.
+        span: frames that pointer positions are measured against: the video's length, at most
+            ``pointers``.
+        archive: keeps every frame, for going back to it; None keeps what a stream needs.
+    """
+
+    def __init__(
+        self,
+        *,
+        recent: int = 6,
+        pointers: int = 16,
+        span: int = 16,
+        archive: Archive | None = None,
+    ) -> None:
+        self.recent = recent
+        self.span = min(span, pointers)
+        self.bank = Bank(spatial=recent, pointers=self.span, archive=archive)
+
+    def recall(self, index: int, direction: int) -> list[Recall]:
+        anchors = self.bank.anchors
+        memories = list(anchors.values())
+        slots = [self.recent] * len(anchors)  # the last temporal embedding is the anchors'
+        for ago in range(self.recent, 0, -1):
+            memory = self.bank.memory(index - direction * ago)
+            if memory is not None:
+                memories.append(memory)
+                slots.append(ago - 1)
+        pointers, offsets = [], []
+        for anchor in anchors.values():
+            ago = (index - anchor.index) * direction
+            if ago >= 0:  # a pointer from the future would tell where the object is not yet
+                pointers.append(anchor.pointer)
+                offsets.append(ago)
+        for ago in range(1, self.span):
+            pointer = self.bank.pointer(index - direction * ago)
+            if pointer is not None:
+                pointers.append(pointer)
+                offsets.append(ago)
+        return [Recall(tuple(memories), tuple(slots), tuple(pointers), tuple(offsets), self.span)]
+
+    def choose(self, candidates: Candidates) -> Choice:
+        return best_candidate(candidates)
+
+    def remember(self, memories: list[MemoryFrame], *, anchor: bool) -> None:
+        self.bank.write(memories[0], anchor=anchor)
+
+    def forget(self, index: int) -> None:
+        self.bank.anchors.pop(index, None)

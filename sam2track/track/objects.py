@@ -1,0 +1,77 @@
+"""TRACK: what the session knows of one object."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from ..memory import Archive, ObjectMemory
+from ..memory.archive import Record
+from ..types import MemoryFrame, Prompt, Resolved
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Anchor:
+    """An object on a frame that the user prompted."""
+
+    prompt: Prompt
+    resolved: Resolved
+    memories: list[MemoryFrame]
+
+
+class TrackedObject:
+    """One object: its memory, its anchors, and what was last made of each frame.
+
+    Args:
+        memory: its memory policy.
+        archive: where the outcome of every frame is kept; None keeps the last frame's.
+    """
+
+    def __init__(self, memory: ObjectMemory, archive: Archive | None) -> None:
+        self.memory = memory
+        self.archive = archive
+        self.anchors: dict[int, Anchor] = {}
+        self.pending: dict[int, Anchor] = {}  # prompted, but no frame was tracked since
+        self.tracked: dict[int, int] = {}  # frame -> direction in which it was tracked
+        self.records: dict[int, Record] = {}
+        self.last: tuple[int, Resolved] | None = None
+
+    def anchor(self, index: int) -> Anchor | None:
+        """The anchor on a frame, pending or not."""
+        return self.pending.get(index) or self.anchors.get(index)
+
+    def commit(self) -> None:
+        """The user has finished: from here on the pending anchors are remembered."""
+        for index, anchor in self.pending.items():
+            self.anchors[index] = anchor
+            self.memory.remember(anchor.memories, anchor=True)
+        self.pending.clear()
+
+    def reached(self, index: int, direction: int) -> bool:
+        """Whether an anchor lies on the frame or behind it."""
+        return any((index - anchor) * direction >= 0 for anchor in self.anchors)
+
+    def keep(self, index: int, resolved: Resolved, direction: int) -> None:
+        """Note the outcome of a frame that was tracked."""
+        self.last = index, resolved
+        if self.archive is None:
+            self.tracked = {index: direction}
+            return
+        self.tracked[index] = direction
+        if index in self.anchors:
+            return
+        if index in self.records:
+            self.archive.drop(self.records[index])
+        self.records[index] = self.archive.save(resolved.logits)
+
+    def outcome(self, index: int, device: torch.device) -> torch.Tensor | None:
+        """Mask logits ``(1, 1, 4h, 4w)`` of a frame, as far as they are kept."""
+        anchor = self.anchor(index)
+        if anchor is not None:
+            return anchor.resolved.logits
+        if self.last is not None and self.last[0] == index:
+            return self.last[1].logits
+        if self.archive is not None and index in self.records:
+            return self.archive.load(self.records[index])[0].to(device)
+        return None

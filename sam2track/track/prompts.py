@@ -1,0 +1,96 @@
+"""TRACK: prompts on their way into the model.
+
+The only place where video pixels become model pixels.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from ..types import Prompt, PromptTokens
+
+BOX_CORNERS = (2, 3)  # labels of a box's first and second corner
+LARGEST_LOGIT = 32.0  # of a mask that is fed back
+
+
+def check_prompt(prompt: Prompt, size: tuple[int, int]) -> None:
+    """Whether a prompt fits a frame of ``size`` = (H, W).
+
+    Raises:
+        ValueError: for a click outside the frame, a box beside it, or a mask of another size.
+    """
+    height, width = size
+    for x, y in prompt.points.tolist():
+        if not (0 <= x < width and 0 <= y < height):
+            raise ValueError(
+                f"the click ({x:g}, {y:g}) is outside the frame, which is {width} wide and "
+                f"{height} high; x goes from 0 to {width - 1}, y from 0 to {height - 1}"
+            )
+    if prompt.box is not None:
+        x0, y0, x1, y1 = prompt.box.tolist()
+        if x0 >= width or y0 >= height or x1 <= 0 or y1 <= 0:
+            raise ValueError(
+                f"the box [{x0:g}, {y0:g}, {x1:g}, {y1:g}] lies outside the frame, which is "
+                f"{width} wide and {height} high"
+            )
+    if prompt.mask is not None and prompt.mask.shape != (height, width):
+        raise ValueError(
+            f"the mask is {prompt.mask.shape[1]} x {prompt.mask.shape[0]} pixels, but the frame is "
+            f"{width} x {height}; give the mask in the frame's size"
+        )
+
+
+def merge_prompts(earlier: Prompt | None, later: Prompt) -> Prompt:
+    """Both prompts as one: clicks add up, a later box replaces the earlier, a mask replaces all."""
+    if earlier is None or later.mask is not None or earlier.mask is not None:
+        return later
+    return Prompt(
+        points=np.concatenate((earlier.points, later.points)),
+        labels=np.concatenate((earlier.labels, later.labels)),
+        box=earlier.box if later.box is None else later.box,
+    )
+
+
+def prompt_tokens(
+    prompt: Prompt,
+    size: tuple[int, int],
+    *,
+    image_size: int,
+    device: torch.device,
+    previous: Float[Tensor, "1 1 _ _"] | None = None,
+) -> PromptTokens:
+    """Clicks and box as one row for the prompt encoder; a box goes first, as two points.
+
+    Args:
+        size: height and width of the frame.
+        image_size: side of the model's square input.
+        previous: logits of the mask that is being corrected.
+    """
+    height, width = size
+    points, labels = prompt.points, prompt.labels
+    if prompt.box is not None:
+        corners = prompt.box.reshape(2, 2).clip((0, 0), (width, height))
+        points = np.concatenate((corners, points))
+        labels = np.concatenate((np.array(BOX_CORNERS, labels.dtype), labels))
+    coords = torch.as_tensor(points, dtype=torch.float32)
+    coords = coords / torch.tensor([width, height]) * image_size
+    return PromptTokens(
+        coords=coords[None].to(device, non_blocking=True),
+        labels=torch.as_tensor(labels, dtype=torch.long)[None].to(device, non_blocking=True),
+        mask=None if previous is None else previous.clamp(-LARGEST_LOGIT, LARGEST_LOGIT),
+    )
+
+
+def mask_prompt(
+    mask: Bool[np.ndarray, "H W"], *, image_size: int, device: torch.device
+) -> Bool[Tensor, "1 1 S S"]:
+    """A mask at the model's size, where it must not vanish: a thin one keeps its strongest part."""
+    soft = torch.from_numpy(mask).to(device, torch.float32, non_blocking=True)[None, None]
+    side = (image_size, image_size)
+    if soft.shape[-2:] != side:
+        soft = F.interpolate(soft, side, mode="bilinear", antialias=True)
+    return soft >= (soft.amax() / 2).clamp(max=0.5)
