@@ -1,0 +1,52 @@
+"""Frames that are already in memory.
+
+Room: SOURCE. Arrays enter, frames leave.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from sam2track.types import Frame
+from sam2track.video.source import SeekableSource, VideoError
+
+
+class ArrayVideo(SeekableSource):
+    """A video held as one array ``(T, H, W, 3)`` or a sequence of ``(H, W, 3)``; RGB ``uint8``.
+
+    Nothing is copied but frames that are not contiguous.
+
+    Raises:
+        VideoError: if there are no frames, or one is not RGB ``uint8`` or of another size.
+    """
+
+    length: int
+
+    def __init__(
+        self, images: Sequence[np.ndarray] | np.ndarray, fps: float = 30.0, name: str = "array"
+    ) -> None:
+        if not len(images):
+            raise VideoError("an array video needs at least one frame, got none")
+        for index, image in enumerate(images):
+            if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
+                raise VideoError(
+                    f"frame {index} is {image.dtype} of shape {image.shape}; "
+                    "give RGB uint8 arrays of shape (H, W, 3)"
+                )
+            if image.shape != images[0].shape:
+                raise VideoError(
+                    f"frame {index} is {image.shape[1]}x{image.shape[0]} but frame 0 is "
+                    f"{images[0].shape[1]}x{images[0].shape[0]}; resize them to one size"
+                )
+        self._images = images
+        self.name = name
+        self.size = images[0].shape[:2]
+        self.fps = fps
+        self.length = len(images)
+
+    def __getitem__(self, index: int) -> Frame:
+        if not 0 <= index < self.length:
+            raise IndexError(f"{self.name} has frames 0 to {self.length - 1}, not {index}")
+        return Frame(index, np.ascontiguousarray(self._images[index]))
