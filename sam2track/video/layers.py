@@ -1,0 +1,326 @@
+"""Moving pictures made of layers: what the procedural video and the training clips are drawn with.
+
+What enters: pictures with alpha and smooth functions of time. What leaves: one frame at a time with
+the exact label of every pixel. Nothing here keeps state, so any moment can be drawn on its own.
+
+Three coordinate systems: an object's own (its centre is the origin, its height is 1), the world
+(what the camera looks at; the frame's height is 1), and the screen (pixels, pixel centres on
+integers). Matrices are 3x3 and act on column vectors ``(x, y, 1)``. Time ``t`` counts frames and
+need not be whole.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+from jaxtyping import Float, UInt8
+
+CHANNELS = 6  # of a Motion: x, y, log scale, angle, log aspect, shear
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Waves:
+    """A smooth random function of time with C channels: each a sum of N sines.
+
+    Attributes:
+        amplitude: in the unit of the channel.
+        frequency: radians a frame.
+        phase: radians.
+    """
+
+    amplitude: Float[np.ndarray, "N C"]
+    frequency: Float[np.ndarray, "N C"]
+    phase: Float[np.ndarray, "N C"]
+
+    @classmethod
+    def draw(cls, rng: np.random.Generator, amplitude, period: tuple[float, float], *, terms=2):
+        """Random waves of about these amplitudes ``(C,)`` with periods (frames) in a range."""
+        amplitude = np.atleast_1d(np.asarray(amplitude, np.float64))
+        shape = (terms, len(amplitude))
+        periods = np.exp(rng.uniform(np.log(period[0]), np.log(period[1]), shape))
+        return cls(
+            amplitude * rng.uniform(0.4, 1.0, shape) / np.sqrt(terms),
+            2 * np.pi / periods,
+            rng.uniform(0, 2 * np.pi, shape),
+        )
+
+    def __call__(self, t: float) -> Float[np.ndarray, " C"]:
+        """The channels at time ``t``."""
+        return (self.amplitude * np.sin(self.frequency * t + self.phase)).sum(0)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Excursion:
+    """A way out of the frame and back: how far ``offset`` (world), when, and how long (frames).
+
+    It happens once, around ``centre``, or every ``period`` frames.
+    """
+
+    offset: Float[np.ndarray, " 2"]
+    centre: float
+    width: float
+    period: float = np.inf
+
+    def __call__(self, t: float) -> Float[np.ndarray, " 2"]:
+        """The displacement at time ``t``: zero outside the excursion, ``offset`` in its middle."""
+        since = t - self.centre
+        if np.isfinite(self.period):
+            since = (since + self.period / 2) % self.period - self.period / 2
+        if abs(since) >= self.width / 2:
+            return np.zeros(2)
+        rise = 0.5 + 0.5 * np.cos(2 * np.pi * since / self.width)
+        return self.offset * min(1.0, 1.6 * rise)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Motion:
+    """Where an object is at any time: a start, a constant rate, waves around that.
+
+    Attributes:
+        start: x, y (world), log height (world), angle (radians), log aspect, shear, at time 0.
+        rate: the same, a frame.
+        waves: added to it; they need not be zero at time 0.
+        bounds: ``(x0, y0, x1, y1)`` that the centre bounces off, or None.
+        excursion: a way out of the frame and back, or None.
+    """
+
+    start: Float[np.ndarray, "6"]
+    rate: Float[np.ndarray, "6"] = field(default_factory=lambda: np.zeros(CHANNELS))
+    waves: Waves | None = None
+    bounds: Float[np.ndarray, "4"] | None = None
+    excursion: Excursion | None = None
+
+    def state(self, t: float) -> Float[np.ndarray, "6"]:
+        """x, y, log height, angle, log aspect, shear at time ``t``."""
+        state = self.start + self.rate * t
+        if self.waves is not None:
+            state = state + self.waves(t)
+        if self.bounds is not None:
+            low, span = self.bounds[:2], self.bounds[2:] - self.bounds[:2]
+            state[:2] = low + span - np.abs((state[:2] - low) % (2 * span) - span)
+        if self.excursion is not None:
+            state[:2] += self.excursion(t)
+        return state
+
+    def matrix(self, t: float) -> Float[np.ndarray, "3 3"]:
+        """Own coordinates to world at time ``t``."""
+        x, y, size, angle, aspect, shear = self.state(t)
+        cos, sin, scale = np.cos(angle), np.sin(angle), np.exp(size)
+        wide, high = scale * np.exp(aspect), scale * np.exp(-aspect)
+        return np.array(
+            [
+                [cos * wide, (cos * shear - sin) * high, x],
+                [sin * wide, (sin * shear + cos) * high, y],
+                [0.0, 0.0, 1.0],
+            ]
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sway:
+    """A non-rigid deformation in an object's own coordinates, smooth in space and time.
+
+    Attributes:
+        reach: amplitude of each ripple, a vector.
+        wave: its wave vector (radians a unit).
+        speed: radians a frame.
+        phase: radians.
+        parts: three channels: how far the body bends, the angle (radians) by which the part
+            beyond ``joint`` turns, and how far its two legs step apart.
+        joint: x and y of the joint; the part beyond it has the larger y.
+        vertical: whether bend, turn and step act along y; along x otherwise.
+    """
+
+    reach: Float[np.ndarray, "K 2"]
+    wave: Float[np.ndarray, "K 2"]
+    speed: Float[np.ndarray, " K"]
+    phase: Float[np.ndarray, " K"]
+    parts: Waves | None = None
+    joint: tuple[float, float] = (0.0, 0.0)
+    vertical: bool = True
+
+    def __call__(self, q: Float[np.ndarray, "*S 2"], t: float) -> Float[np.ndarray, "*S 2"]:
+        """Where in the picture to look for what is seen at ``q`` at time ``t``."""
+        out = q + np.sin(q @ self.wave.T + (self.speed * t + self.phase)) @ self.reach
+        if self.parts is None:
+            return out
+        bend, turn, step = self.parts(t)
+        x, y = (q[..., 0], q[..., 1]) if self.vertical else (q[..., 1], q[..., 0])
+        beyond = np.clip((y - self.joint[1]) * 4, 0, 1)
+        beyond = beyond * beyond * (3 - 2 * beyond)
+        down = y - self.joint[1]
+        along = bend * y * y + step * np.clip(x * 8, -1, 1) * beyond * np.maximum(down, 0)
+        along = along + beyond * np.sin(turn) * down
+        down = beyond * np.sin(turn) * -(x - self.joint[0])
+        shift = (along, down) if self.vertical else (down, along)
+        return out + np.stack(shift, -1)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Layer:
+    """One thing in the picture.
+
+    Attributes:
+        picture: RGBA with colours already multiplied by alpha.
+        motion: where it is.
+        sway: how it deforms, or None.
+        label: what its pixels are called; 0 = part of the background.
+        gain: one channel, how much brighter it gets (0 = unchanged), or None.
+        shadow: ``(dx, dy, blur, darkness)``: offset and blur in world units, darkness 0..1.
+    """
+
+    picture: UInt8[np.ndarray, "h w 4"]
+    motion: Motion
+    sway: Sway | None = None
+    label: int = 0
+    gain: Waves | None = None
+    shadow: tuple[float, float, float, float] | None = None
+
+    def draw(self, frame, labels, camera, t: float, *, blur=(0.0, 0.0)) -> None:
+        """Put the layer over ``frame`` (H, W, 3) uint8 and its label into ``labels`` (H, W).
+
+        ``camera`` maps world to screen; ``blur`` is the way (pixels) it moves while the shutter
+        is open.
+        """
+        height, width = self.picture.shape[:2]
+        to_screen = camera @ self.motion.matrix(t)
+        half = np.array([width / height / 2, 0.5]) + (0.14 if self.sway else 0.0)
+        pad = abs(blur[0]) + abs(blur[1])
+        pad += 0 if self.shadow is None else camera[1, 1] * sum(map(abs, self.shadow[:3]))
+        box = _screen_box(to_screen, half, pad, frame.shape)
+        if box is None:
+            return
+        x0, y0, x1, y1 = box
+        seen = sample(self.picture, to_screen, box, sway=self.sway, t=t, blur=blur)
+        if self.gain is not None:
+            g = float(1 + self.gain(t)[0])
+            seen = cv2.multiply(seen, (g, g, g, 1.0))
+        alpha = cv2.extractChannel(seen, 3)
+        region = frame[y0:y1, x0:x1]
+        if self.shadow is not None:
+            _darken(region, alpha, self.shadow, float(camera[1, 1]))
+        under = cv2.cvtColor(cv2.bitwise_not(alpha), cv2.COLOR_GRAY2RGB)
+        over = cv2.cvtColor(seen, cv2.COLOR_RGBA2RGB)
+        cv2.add(cv2.multiply(region, under, scale=1 / 255), over, dst=over)
+        region[:] = over
+        labels[y0:y1, x0:x1][alpha > 127] = self.label
+
+    def travel(self, camera_before, camera_after, t: float, shutter: float) -> tuple[float, float]:
+        """How far (pixels) its centre moves on the screen while the shutter is open."""
+        before = camera_before @ self.motion.matrix(t - shutter / 2)[:, 2]
+        after = camera_after @ self.motion.matrix(t + shutter / 2)[:, 2]
+        way = after[:2] / after[2] - before[:2] / before[2]
+        return float(way[0]), float(way[1])
+
+
+def _screen_box(to_screen, half, pad: float, shape) -> tuple[int, int, int, int] | None:
+    """The part of the screen that a picture may touch; None if it is outside or behind."""
+    corners = np.array(
+        [[-half[0], half[0], half[0], -half[0]], [-half[1], -half[1], half[1], half[1]]]
+    )
+    seen = to_screen @ np.vstack([corners, np.ones(4)])
+    if (seen[2] < 0.05).any():
+        return None
+    seen = seen[:2] / seen[2]
+    x0, y0 = np.floor(seen.min(1) - pad).astype(int)
+    x1, y1 = np.ceil(seen.max(1) + pad).astype(int) + 1
+    x0, y0, x1, y1 = max(x0, 0), max(y0, 0), min(x1, shape[1]), min(y1, shape[0])
+    return None if x1 - x0 < 2 or y1 - y0 < 2 else (int(x0), int(y0), int(x1), int(y1))
+
+
+def sample(picture, to_screen, box, *, sway=None, t=0.0, blur=(0.0, 0.0), repeat=False):
+    """The picture as the screen's ``box`` (x0, y0, x1, y1) shows it.
+
+    ``to_screen`` maps the picture's own coordinates to pixels. Outside the picture everything is
+    zero, or, with ``repeat``, its mirror image.
+    """
+    x0, y0, x1, y1 = box
+    height, width = picture.shape[:2]
+    # The inverse map is computed on a coarse grid, one cell beyond the box all around, and
+    # interpolated: exact for affine maps, and the deformations are smooth.
+    cell = max(4, -(-max(x1 - x0, y1 - y0) // 10))
+    cols, rows = -(-(x1 - x0) // cell) + 2, -(-(y1 - y0) // cell) + 2
+    xs = x0 + (np.arange(cols) - 0.5) * cell - 0.5
+    ys = y0 + (np.arange(rows) - 0.5) * cell - 0.5
+    smeared = abs(blur[0]) + abs(blur[1]) > 1.0
+    if smeared:  # smear() trails behind by this much
+        xs, ys = xs + 7 / 16 * blur[0], ys + 7 / 16 * blur[1]
+    inverse = np.linalg.inv(to_screen)
+    grid = np.empty((rows, cols, 3))
+    grid[..., 0], grid[..., 1], grid[..., 2] = xs[None, :], ys[:, None], 1.0
+    own = grid @ inverse.T
+    own = own[..., :2] / own[..., 2:]
+    if sway is not None:
+        own = sway(own, t)
+    own = own * height + ((width - 1) / 2, (height - 1) / 2)
+    maps = cv2.resize(own.astype(np.float32), (cols * cell, rows * cell))
+    maps = maps[cell : cell + y1 - y0, cell : cell + x1 - x0]
+    border = cv2.BORDER_REFLECT_101 if repeat else cv2.BORDER_CONSTANT
+    seen = cv2.remap(picture, maps, None, cv2.INTER_LINEAR, borderMode=border)
+    return smear(seen, blur, repeat=repeat) if smeared else seen
+
+
+def smear(image, way: tuple[float, float], *, repeat: bool):
+    """Motion blur: the mean of eight copies, evenly spread from here to 7/8 of ``way`` (pixels)."""
+    border = cv2.BORDER_REPLICATE if repeat else cv2.BORDER_CONSTANT
+    for part in (2, 4, 8):
+        dx, dy = way[0] / part, way[1] / part
+        if abs(dx) + abs(dy) < 0.2:
+            break
+        shift = np.array([[1, 0, dx], [0, 1, dy]], np.float64)
+        moved = cv2.warpAffine(image, shift, image.shape[1::-1], borderMode=border)
+        image = cv2.addWeighted(image, 0.5, moved, 0.5, 0)
+    return image
+
+
+def _darken(region, alpha, shadow: tuple[float, float, float, float], scale: float) -> None:
+    dx, dy, blur, darkness = shadow
+    shift = np.array([[1, 0, dx * scale], [0, 1, dy * scale]], np.float64)
+    cast = cv2.warpAffine(alpha, shift, alpha.shape[::-1])
+    cast = cv2.blur(cast, (2 * int(blur * scale) + 1,) * 2)
+    light = cv2.convertScaleAbs(cast, alpha=-darkness, beta=0)  # |-a x| = a x
+    light = cv2.cvtColor(cv2.bitwise_not(light), cv2.COLOR_GRAY2RGB)
+    region[:] = cv2.multiply(region, light, scale=1 / 255)
+
+
+def premultiply(rgba: UInt8[np.ndarray, "h w 4"]) -> UInt8[np.ndarray, "h w 4"]:
+    """The picture with colours multiplied by alpha, and a clear rim so that its edge is soft."""
+    out = cv2.copyMakeBorder(rgba, 2, 2, 2, 2, cv2.BORDER_CONSTANT, value=(0, 0, 0, 0))
+    alpha = cv2.cvtColor(cv2.extractChannel(out, 3), cv2.COLOR_GRAY2RGB)
+    rgb = cv2.multiply(cv2.cvtColor(out, cv2.COLOR_RGBA2RGB), alpha, scale=1 / 255)
+    return np.ascontiguousarray(np.dstack([rgb, out[..., 3]]))
+
+
+def blob(rng: np.random.Generator, size: int, *, rough: float = 0.35) -> np.ndarray:
+    """A random closed smooth shape: ``(size, size)`` uint8 alpha, 255 inside."""
+    angles = np.linspace(0, 2 * np.pi, 64, endpoint=False)
+    radius = np.ones(64)
+    for k in range(2, 8):
+        radius += rough / k**0.8 * rng.normal() * np.cos(k * angles + rng.uniform(0, 2 * np.pi))
+    radius = np.clip(radius, 0.25, None)
+    points = np.stack([np.cos(angles), np.sin(angles) * rng.uniform(0.5, 1.0)], 1) * radius[:, None]
+    turn = rng.uniform(0, 2 * np.pi)
+    points = points @ np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
+    low, high = points.min(0), points.max(0)
+    points = (points - (low + high) / 2) / (high - low).max() * (size - 3) + size / 2
+    alpha = np.zeros((size, size), np.uint8)
+    cv2.fillPoly(alpha, [np.round(points * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
+    return alpha
+
+
+def noise_texture(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
+    """A random coloured texture ``(height, width, 3)`` uint8: octaves of noise between colours."""
+    field_ = np.zeros((height, width), np.float32)
+    cells = rng.uniform(2, 5)
+    for octave in range(5):
+        n = round(cells * 2**octave)
+        coarse = rng.random((n + 1, round(n * width / height) + 1), np.float32) - 0.5
+        field_ += 0.6**octave * cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
+    if rng.random() < 0.4:  # bands, as in wood or cloth
+        field_ = np.sin(field_ * rng.uniform(6, 20))
+    field_ = (field_ - field_.min()) / (np.ptp(field_) + 1e-6)
+    colours = rng.uniform(20, 235, (4, 3))
+    steps = np.stack([np.interp(field_, np.linspace(0, 1, 4), colours[:, c]) for c in range(3)], -1)
+    return np.clip(steps, 0, 255).astype(np.uint8)
