@@ -1,0 +1,172 @@
+"""Command line in, configuration out.
+
+Hydra composes ``configs/<verb>.yaml`` with the groups that were chosen; what a user mistypes ends
+in one line that names the nearest thing there is.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra import compose, initialize_config_dir
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+CONFIGS = Path(__file__).parent.parent / "configs"
+
+# Their values are taken as they are: a file may be named `it's 50% (1) = done.mp4`.
+PATHS = ("video", "mask", "prompts", "out", "checkpoint")
+
+
+def groups() -> dict[str, list[str]]:
+    """The groups of choices and what each offers."""
+    folders = sorted(path for path in CONFIGS.iterdir() if any(path.glob("*.yaml")))
+    return {path.name: sorted(choice.stem for choice in path.glob("*.yaml")) for path in folders}
+
+
+def compose_config(
+    verb: str, arguments: Sequence[str], config_file: str | None = None
+) -> DictConfig:
+    """The whole configuration of a command.
+
+    Later settings win: the verb's defaults, the groups chosen in ``arguments``, the file, then the
+    single values in ``arguments``. (A sweep would expand the arguments before they come here.)
+
+    Args:
+        verb: names ``configs/<verb>.yaml``.
+        arguments: ``key=value``, in Hydra's grammar but for paths, which are taken literally.
+        config_file: a YAML file with settings, such as the ``run.yaml`` of an earlier run.
+
+    Raises:
+        ValueError: if an argument cannot be understood; the message says what would be.
+    """
+    settings = [_split(argument) for argument in arguments]
+    known_groups = groups()
+    with initialize_config_dir(str(CONFIGS), version_base="1.3"):
+        defaults = compose(verb)
+        chosen = {}
+        for key, value in settings:
+            _require(key.split(".")[0], defaults, "option")
+            if key in known_groups:
+                chosen[key] = _choice(key, value, known_groups[key])
+        config = compose(verb, overrides=[f"{key}={value}" for key, value in chosen.items()])
+    OmegaConf.set_struct(config, True)
+    if config_file is not None:
+        _apply_file(config, config_file, keep=chosen)
+    for key, value in settings:
+        if key not in chosen:
+            _apply(config, key, key + "=" + value, _parse(key, value))
+    OmegaConf.set_readonly(config, True)
+    return config
+
+
+def _split(argument: str) -> tuple[str, str]:
+    """``key=value`` in two."""
+    if argument.startswith("-"):
+        raise ValueError(f"unknown option {argument!r}; settings are key=value, without dashes")
+    key, equals, value = argument.partition("=")
+    if not equals:
+        raise ValueError(f"{argument!r} is not key=value; did you mean video={argument}?")
+    return key, value
+
+
+def _parse(key: str, value: str) -> Any:
+    """A value in Hydra's grammar: numbers, true, false, null, [lists] and strings."""
+    if key in PATHS:
+        # OmegaConf would look up what `${...}` names
+        return None if value in ("null", "") else value.replace("${", r"\${")
+    try:
+        override = OverridesParser.create().parse_override(f"{key}={value}")
+    except HydraException:
+        raise ValueError(f"{key}={value} cannot be read; {_form(key)}") from None
+    if override.is_sweep_override():
+        raise ValueError(f"{key}={value} gives several values; {_form(key)}")
+    return override.value()
+
+
+def _form(key: str) -> str:
+    """How the value of an option is written."""
+    if key in ("click", "box", "labels"):
+        return f"write a list without spaces, such as {key}=[10,20]"
+    return "put quotes around a value with special characters"
+
+
+def _choice(group: str, value: str, choices: Sequence[str]) -> str:
+    """A group's choice, checked: ``name`` or ``[name,name]``."""
+    several = value.startswith("[") and value.endswith("]")
+    names = [name.strip() for name in value.strip("[]").split(",") if name.strip()]
+    if group != "sinks" and (several or len(names) != 1):
+        raise ValueError(f"{group}={value}: choose one of {', '.join(choices)}")
+    for name in names:
+        if name not in choices:
+            raise ValueError(f"{group}={value}: no {name!r}{_near(name, choices)}")
+    return f"[{','.join(names)}]" if group == "sinks" else names[0]
+
+
+def _require(key: str, config: DictConfig, what: str) -> None:
+    """Refuse a key that is not there, with the nearest that is."""
+    if key not in config:
+        raise ValueError(f"no {what} {key!r}{_near(key, [str(name) for name in config])}")
+
+
+def _near(name: str, names: Iterable[str]) -> str:
+    names = list(names)
+    close = difflib.get_close_matches(name, names, n=3, cutoff=0.6)
+    if close:
+        return f"; did you mean {' or '.join(close)}?"
+    return f"; there are: {', '.join(names)}"
+
+
+def _apply(config: DictConfig, key: str, text: str, value: Any) -> None:
+    """Set one value, of the type that it had."""
+    node, parts = config, key.split(".")
+    for depth, part in enumerate(parts):
+        where = ".".join(parts[:depth])
+        if not isinstance(node, DictConfig):
+            raise ValueError(f"{text}: {where} has no settings of its own")
+        _require(part, node, f"setting of {where}:" if where else "option")
+        parent, node = node, None if OmegaConf.is_missing(node, part) else node[part]
+    if isinstance(node, DictConfig):
+        raise ValueError(f"{text}: give one of its settings, such as {key}.{next(iter(node))}=...")
+    try:
+        parent[parts[-1]] = _like(node, value, text)
+    except OmegaConfBaseException as error:
+        raise ValueError(f"{text}: {str(error).splitlines()[0]}") from None
+
+
+def _like(old: Any, new: Any, text: str) -> Any:
+    """The new value, if it is of the old one's kind; what was null takes anything."""
+    kinds = {bool: "true or false", int: "a whole number", float: "a number", str: "a name"}
+    if type(old) not in kinds or (isinstance(old, float) and type(new) is int):
+        return new
+    if isinstance(old, str) and not isinstance(new, (list, dict, type(None))):
+        return str(new)
+    if type(new) is not type(old):
+        raise ValueError(f"{text}: must be {kinds[type(old)]}")
+    return new
+
+
+def _apply_file(config: DictConfig, path: str, keep: Iterable[str]) -> None:
+    """Lay a file's settings over ``config``; a group that is written out replaces the choice."""
+    try:
+        loaded = OmegaConf.load(path)
+    except FileNotFoundError:
+        raise ValueError(f"no such configuration file: {path}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} cannot be read: {error}") from None
+    except Exception as error:  # a YAML parser's own kinds
+        raise ValueError(f"{path} is not YAML: {str(error).splitlines()[0]}") from None
+    if not isinstance(loaded, DictConfig):
+        raise ValueError(f"{path} holds no settings (key: value)")
+    for key in (str(key) for key in loaded):
+        _require(key, config, f"option of {path}:")
+        if isinstance(loaded[key], DictConfig):
+            if key not in keep:
+                config[key] = loaded[key]
+        else:
+            _apply(config, key, f"{key} in {path}", loaded[key])

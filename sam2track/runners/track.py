@@ -1,0 +1,172 @@
+"""``sam2track track``: a video and prompts in, masks out.
+
+The data flow: source -> prefetch -> session -> sinks. Everything that can be wrong with the input
+is found before a file is written; what is finished when a run breaks off stays and is valid.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from itertools import chain, islice
+
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+from tqdm import tqdm
+
+from ..model.checkpoint import load_model
+from ..track import TrackingSession
+from ..types import Frame, FrameResult
+from ..video import VideoError, VideoSource, open_video, prefetch
+from . import RunFailed
+from .output import claim_folder, open_sinks, prepare_folder
+from .prompts import PlacedPrompt, check, read_prompts
+
+Tracked = tuple[Frame, FrameResult]
+
+
+def run(config: DictConfig) -> None:
+    """Track objects through one video and write the results.
+
+    Args:
+        config: ``configs/track.yaml``, composed.
+
+    Raises:
+        ValueError, OSError: bad input; nothing was written.
+        RunFailed: the run broke off; the message says where, and what there is.
+        KeyboardInterrupt: the user broke it off.
+    """
+    placed = _prompts(config)
+    direction = config.direction
+    if direction not in (1, -1):
+        raise ValueError(f"direction={direction}: 1 = forward, -1 = backward")
+    if config.frames is not None and (type(config.frames) is not int or config.frames < 1):
+        raise ValueError(f"frames={config.frames}: a whole number from 1")
+    start = (min if direction == 1 else max)(item.frame for item in placed)
+    with open_video(config.video) as source:
+        check(placed, source.size, source.length)
+        _check_reach(placed, start, direction, config.frames)
+        count = _count(source, start, direction, config.frames)
+        folder = claim_folder(config.out or f"outputs/{source.name}")
+        session = _session(config, source.length)
+        with closing(_read(source, start, direction)) as frames:
+            tracked = _track(session, islice(frames, config.frames), placed, direction)
+            first = next(tracked, None)
+            if first is None:
+                raise ValueError(f"video={config.video} ends before frame {start}")
+            prepare_folder(folder, config)
+            with open_sinks(config.sinks, folder, source) as sinks:
+                _write(chain([first], tracked), sinks, count, folder)
+
+
+def _prompts(config: DictConfig) -> list[PlacedPrompt]:
+    if OmegaConf.is_missing(config, "video"):
+        raise ValueError("video= is missing: sam2track track video=clip.mp4 click=[x,y]")
+    plain = OmegaConf.to_container(config)
+    return read_prompts(
+        **{key: plain[key] for key in ("click", "labels", "box", "mask", "prompts", "frame")},
+        object_id=config.object,
+    )
+
+
+def _check_reach(
+    placed: Sequence[PlacedPrompt], start: int, direction: int, frames: int | None
+) -> None:
+    """Refuse prompts on frames that ``frames=`` leaves out."""
+    for item in placed:
+        if frames is not None and (item.frame - start) * direction >= frames:
+            raise ValueError(
+                f"{item.source}: frame {item.frame} is not among the frames={frames} "
+                f"that are tracked from frame {start}"
+            )
+
+
+def _count(source: VideoSource, start: int, direction: int, frames: int | None) -> int | None:
+    """How many frames will be tracked, or None if nobody knows."""
+    if direction == -1:
+        count = start + 1
+    elif source.length is None:
+        return frames
+    else:
+        count = source.length - start
+    return count if frames is None else min(count, frames)
+
+
+def _session(config: DictConfig, length: int | None) -> TrackingSession:
+    model = load_model(
+        config.model,
+        config.checkpoint,
+        device=config.device,
+        precision=config.precision,
+        compile=config.compile,
+    )
+    return TrackingSession(
+        model,
+        length=length,
+        memory=instantiate(config.memory),
+        fill_hole_area=config.fill_hole_area,
+        stability_delta=config.stability_delta,
+        stability_threshold=config.stability_threshold,
+    )
+
+
+class _Walk(VideoSource):
+    """A source's frames from ``start`` on, forward or backward.
+
+    Raises:
+        ValueError: if the source only runs forward, and is asked to run backward.
+    """
+
+    def __init__(self, source: VideoSource, start: int, direction: int) -> None:
+        self.name, self.size, self.fps = source.name, source.size, source.fps
+        self.length = None
+        self.source, self.start, self.direction = source, start, direction
+        self.seekable = isinstance(source, SeekableSource)
+        if direction == -1 and not self.seekable:
+            raise ValueError(f"direction=-1: {source.name} is live and only runs forward")
+
+    def __iter__(self) -> Iterator[Frame]:
+        if not isinstance(self.source, SeekableSource):
+            yield from (frame for frame in self.source if frame.index >= self.start)
+            return
+        index = self.start
+        while index >= 0:
+            try:
+                frame = self.source[index]
+            except IndexError:
+                return
+            yield frame
+            index += self.direction
+
+    def close(self) -> None:
+        self.source.close()
+
+
+def _track(
+    session: TrackingSession,
+    frames: Iterator[Frame],
+    placed: Sequence[PlacedPrompt],
+    direction: int,
+) -> Iterator[Tracked]:
+    """Each frame with its result.
+
+    Raises:
+        ValueError: if the video ends before the frame of a prompt.
+    """
+    due = defaultdict(list)
+    for item in placed:
+        due[item.frame].append(item)
+    for frame in frames:
+        items = due.pop(frame.index, [])
+        if any(item.object_id in session.object_ids for item in items):
+            session.step(frame, direction=direction)  # a correction is about what was tracked
+        for item in items:
+            session.prompt(item.object_id, item.prompt, frame)
+        yield frame, session.step(frame, direction=direction)
+    if due:
+        item = next(iter(due.values()))[0]
+        raise ValueError(f"{item.source}: the video ended before frame {item.frame}")

@@ -1,0 +1,133 @@
+import pytest
+from hydra.utils import instantiate
+from omegaconf import OmegaConf
+from omegaconf.errors import ReadonlyConfigError
+
+from sam2track.runners.compose import compose_config, groups
+from sam2track.runners.help import describe
+
+VIDEO = "video=clip.mp4"
+
+
+def test_defaults():
+    config = compose_config("track", [VIDEO])
+    assert (config.model, config.device, config.fill_hole_area) == ("nano", "auto", 8)
+    assert config.click is None
+    assert list(config.sinks) == ["png", "overlay", "coco", "preview"]
+    assert (config.memory.recent, config.memory.pointers) == (6, 16)
+
+
+@pytest.mark.parametrize(
+    ("argument", "key", "value"),
+    [
+        ("click=[320,240]", "click", [320, 240]),
+        ("click=[[1,2],[3.5,4]]", "click", [[1, 2], [3.5, 4]]),
+        ("labels=[1,0]", "labels", [1, 0]),
+        ("box=[100,80,300,260]", "box", [100, 80, 300, 260]),
+        ("video=0", "video", "0"),
+        ("video=rtsp://u:p@host/1?a=1&b=2", "video", "rtsp://u:p@host/1?a=1&b=2"),
+        ("video=it's 50% (1) = ${done}, #2 Ünï.mp4", "video", "it's 50% (1) = ${done}, #2 Ünï.mp4"),
+        ("checkpoint=/path/sam2.1_hiera_tiny.pt", "checkpoint", "/path/sam2.1_hiera_tiny.pt"),
+        ("model=sam2.1_hiera_tiny", "model", "sam2.1_hiera_tiny"),
+        ("device=cuda:1", "device", "cuda:1"),
+        ("compile=true", "compile", True),
+        ("direction=-1", "direction", -1),
+        ("memory.recent=3", "memory.recent", 3),
+        ("out=", "out", None),
+    ],
+)
+def test_a_setting_arrives_as_it_was_written(argument, key, value):
+    config = compose_config("track", [VIDEO, argument])
+    found = OmegaConf.select(config, key)
+    assert (OmegaConf.to_container(found) if OmegaConf.is_config(found) else found) == value
+
+
+def test_groups_are_chosen_by_name():
+    config = compose_config("track", [VIDEO, "sinks=[png,coco]", "memory=fifo"])
+    assert list(config.sinks) == ["png", "coco"]
+    assert list(compose_config("track", [VIDEO, "sinks=preview"]).sinks) == ["preview"]
+
+
+@pytest.mark.parametrize(
+    ("argument", "message"),
+    [
+        ("vidoe=clip.mp4", "no option 'vidoe'; did you mean video?"),
+        ("xyzzy=1", "no option 'xyzzy'; there are: "),
+        ("clip.mp4", "did you mean video=clip.mp4?"),
+        ("--video=clip.mp4", "settings are key=value, without dashes"),
+        ("+new=1", "no option '+new'"),
+        ("memory=fifoo", "memory=fifoo: no 'fifoo'; did you mean fifo?"),
+        ("memory=[fifo,fifo]", "choose one of"),
+        ("sinks=[png,overlya]", "no 'overlya'; did you mean overlay?"),
+        ("memory.recnt=3", "no setting of memory: 'recnt'; did you mean recent?"),
+        ("memory.recent=many", "memory.recent=many: must be a whole number"),
+        ("model.name=nano", "model has no settings of its own"),
+        ("sinks.png=1", "give one of its settings"),
+        ("frame=1.5", "frame=1.5: must be a whole number"),
+        ("compile=1", "compile=1: must be true or false"),
+        ("stability_delta=wide", "must be a number"),
+        ("model=[nano]", "must be a name"),
+        ("click=[1,2", "click=[1,2 cannot be read; write a list without spaces"),
+        ("fill_hole_area=4,8", "gives several values"),
+    ],
+)
+def test_what_cannot_be_set_is_said(argument, message):
+    with pytest.raises(ValueError, match=".") as error:
+        compose_config("track", [VIDEO, argument])
+    assert message in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_number_may_be_whole_where_it_need_not_be():
+    assert compose_config("track", [VIDEO, "stability_delta=0"]).stability_delta == 0
+
+
+def test_a_file_lies_between_defaults_and_arguments(tmp_path):
+    earlier = compose_config("track", [VIDEO, "click=[1,2]", "sinks=[png]", "memory.recent=3"])
+    OmegaConf.save(earlier, tmp_path / "run.yaml")
+    path = str(tmp_path / "run.yaml")
+    assert compose_config("track", [], path) == earlier
+    later = compose_config("track", ["video=b.mp4", "sinks=[coco]", "memory.pointers=8"], path)
+    assert (later.video, later.click) == ("b.mp4", [1, 2])
+    assert list(later.sinks) == ["coco"]
+    assert (later.memory.recent, later.memory.pointers) == (3, 8)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (None, "no such configuration file"),
+        ("a: [", "is not YAML"),
+        ("- 1", "holds no settings"),
+        ("vidoe: x", "did you mean video?"),
+        ("frame: first", "must be a whole number"),
+    ],
+)
+def test_files_that_cannot_be_used(tmp_path, text, message):
+    path = tmp_path / "run.yaml"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(ValueError, match=".") as error:
+        compose_config("track", [VIDEO], str(path))
+    assert message in str(error.value)
+
+
+def test_a_composed_configuration_does_not_change():
+    config = compose_config("track", [VIDEO])
+    with pytest.raises(ReadonlyConfigError):
+        config.frame = 3
+
+
+@pytest.mark.parametrize("choice", groups()["memory"])
+def test_every_memory_policy_can_be_made(choice):
+    factory = instantiate(compose_config("track", [VIDEO, f"memory={choice}"]).memory)
+    assert factory(span=16, archive=None).recall(0, 1)
+
+
+def test_help_names_every_option_and_choice():
+    text = describe("track")
+    for key in compose_config("track", [VIDEO]):
+        assert f"  {key}=" in text or f"\n{key}=" in text
+    for choices in groups().values():
+        for choice in choices:
+            assert f"  {choice} " in text
