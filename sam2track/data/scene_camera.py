@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from sam2track.video.layers import Motion, Waves
+from sam2track.video.layers import Motion, Waves, travel
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,6 +83,10 @@ class Camera:
         """The same camera, kept on a moving thing."""
         return replace(self, target=target, closely=closely)
 
+    def travel(self, before, after) -> tuple[float, float]:
+        """How far (pixels) the middle of the picture moves between two matrices."""
+        return travel(before, after, np.array([self.aspect / 2, 0.5, 1.0]))
+
     def matrix(self, t: float) -> Float[np.ndarray, "3 3"]:
         """World to screen pixels at time ``t``."""
         state = self.rate * t
@@ -129,7 +133,7 @@ class Spoil:
         tone = (1.0, 0.0, 1.0)
         if rng.random() < 0.6:
             tone = (
-                rng.uniform(0.45, 1.2),
+                rng.uniform(0.55, 1.25),
                 rng.uniform(-15, 25),
                 float(np.exp(rng.normal(0, 0.25))),
             )

@@ -20,11 +20,13 @@ RGB = UInt8[np.ndarray, "h w 3"]
 def thing(assets: Assets, rng: np.random.Generator, side: int) -> RGBA:
     """A random object whose longer side is ``side`` pixels."""
     kind = rng.random()
-    if kind < 0.42:
+    if kind < 0.38:
         picture = resized(assets.sprite(rng), side)
-    elif kind < 0.58:
+    elif kind < 0.48:
+        picture = joined(thing(assets, rng, side), thing(assets, rng, round(side * 0.6)), rng)
+    elif kind < 0.62:
         picture = dressed(assets, rng, side)
-    elif kind < 0.86:
+    elif kind < 0.84:
         picture = region(patch(assets, rng, side), outline(assets, rng, side), rng)
     else:
         picture = figure(assets, rng, side)
@@ -143,6 +145,19 @@ def figure(assets: Assets, rng: np.random.Generator, side: int) -> RGBA:
     return np.dstack([rgb, alpha])
 
 
+def joined(below: RGBA, above: RGBA, rng: np.random.Generator) -> RGBA:
+    """Two things that make one, as a rider and a horse do."""
+    height, width = below.shape[0] + above.shape[0] // 2, max(below.shape[1], above.shape[1])
+    out = np.zeros((height, width, 4), np.uint8)
+    x = (width - below.shape[1]) // 2
+    out[above.shape[0] // 2 :, x : x + below.shape[1]] = below
+    x = int(rng.integers(width - above.shape[1] + 1))
+    region = out[: above.shape[0], x : x + above.shape[1]]
+    np.copyto(region, above, where=(above[..., 3:] > 127))
+    longest = max(below.shape[:2])
+    return resized(out, longest)
+
+
 def _point(xy) -> tuple[int, int]:
     return round(xy[0]), round(xy[1])
 
@@ -172,12 +187,12 @@ def harmonised(picture: RGBA, surroundings: RGB, rng: np.random.Generator) -> RG
     if not inside.any():
         return picture
     own, around = picture[..., :3][inside].astype(np.float32), surroundings.reshape(-1, 3)
-    pull = rng.uniform(0, 0.75) if rng.random() < 0.8 else 0.0
+    pull = rng.uniform(0, 1) ** 1.5 * 0.7  # seldom so far that it vanishes
     mean, spread = own.mean(0), own.std(0).mean() + 1
     target_mean = around.mean(0) * pull + mean * (1 - pull)
     target = (around.std(0).mean() + 1) ** (pull * 0.7) * spread ** (1 - pull * 0.7)
-    target_mean = target_mean + rng.normal(0, 14, 3) + rng.normal(0, 16)
-    gain = np.clip(target / spread, 0.35, 1.6)
+    target_mean = target_mean + rng.normal(0, 12, 3) + rng.normal(0, 16)
+    gain = np.clip(target / spread, 0.5, 1.6)
     table = np.clip((np.arange(256)[:, None] - mean) * gain + target_mean, 0, 255).astype(np.uint8)
     rgb = cv2.LUT(np.ascontiguousarray(picture[..., :3]), np.ascontiguousarray(table[None]))
     if rng.random() < 0.3:

@@ -209,10 +209,17 @@ class Layer:
 
     def travel(self, camera_before, camera_after, t: float, shutter: float) -> tuple[float, float]:
         """How far (pixels) its centre moves on the screen while the shutter is open."""
-        before = camera_before @ self.motion.matrix(t - shutter / 2)[:, 2]
-        after = camera_after @ self.motion.matrix(t + shutter / 2)[:, 2]
-        way = after[:2] / after[2] - before[:2] / before[2]
-        return float(way[0]), float(way[1])
+        before = camera_before @ self.motion.matrix(t - shutter / 2)
+        after = camera_after @ self.motion.matrix(t + shutter / 2)
+        return travel(before, after, np.array([0.0, 0.0, 1.0]))
+
+
+def travel(before, after, point, *, most: float = 22.0) -> tuple[float, float]:
+    """How far (pixels, at most ``most``) a point moves from one matrix to another."""
+    from_, to = before @ point, after @ point
+    way = to[:2] / to[2] - from_[:2] / from_[2]
+    way = way * min(1.0, most / (np.hypot(*way) + 1e-9))
+    return float(way[0]), float(way[1])
 
 
 def _screen_box(to_screen, half, pad: float, shape) -> tuple[int, int, int, int] | None:
