@@ -1,11 +1,14 @@
-"""The folder that results go to: refused before the work begins if it can't be used."""
+"""Where results go: a folder, refused before the work begins if it can't be used, and the sinks."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
+from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
+
+from ..sinks import Sink
 
 RUN_FILE = "run.yaml"
 
@@ -21,8 +24,7 @@ def claim_folder(path: str | Path) -> Path:
     folder = Path(path).expanduser()
     if folder.is_dir() and any(folder.iterdir()) and not (folder / RUN_FILE).is_file():
         raise ValueError(
-            f"out={folder} holds other files and no earlier run (no {RUN_FILE}); "
-            "give a new folder"
+            f"out={folder} holds other files and no earlier run (no {RUN_FILE}); give a new folder"
         )
     existing = folder
     while not existing.exists() and existing != existing.parent:
@@ -53,3 +55,9 @@ def prepare_folder(folder: Path, config: DictConfig) -> None:
             partial.unlink(missing_ok=True)
     except OSError as error:
         raise ValueError(f"out={folder} can't be written: {error.strerror}") from None
+
+
+def make_sinks(config: DictConfig, folder: Path, fps: float) -> list[Sink]:
+    """The chosen sinks, for a folder; they look up its path and the frame rate as settings."""
+    config = OmegaConf.merge(config, {"out": str(folder), "fps": fps})
+    return [instantiate(sink) for sink in config.sinks.values()]

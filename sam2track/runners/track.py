@@ -7,26 +7,47 @@ is found before a file is written; what is finished when a run breaks off stays 
 from __future__ import annotations
 
 import signal
-import sys
-import threading
+import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from contextlib import closing
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import chain, islice
+from pathlib import Path
 
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from tqdm import tqdm
 
 from ..model.checkpoint import load_model
+from ..sinks import FanOut, Sink
 from ..track import TrackingSession
 from ..types import Frame, FrameResult
-from ..video import VideoError, VideoSource, open_video, prefetch
+from ..video import SeekableSource, VideoSource, open_video, prefetch
 from . import RunFailed
-from .output import claim_folder, open_sinks, prepare_folder
+from .output import claim_folder, make_sinks, prepare_folder
 from .prompts import PlacedPrompt, check, read_prompts
 
 Tracked = tuple[Frame, FrameResult]
+
+# tqdm's own, but always frames a second: slow runs would read seconds a frame
+BAR = "{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{remaining} left, {rate_noinv_fmt}{postfix}]"
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a run came to.
+
+    Attributes:
+        frames: how many were written.
+        objects: how many different objects were on them.
+        last: the last one's index.
+        broken_off: why there are no more, or None at the end of the video.
+    """
+
+    frames: int
+    objects: int
+    last: int
+    broken_off: ValueError | KeyboardInterrupt | None
 
 
 def run(config: DictConfig) -> None:
@@ -53,14 +74,20 @@ def run(config: DictConfig) -> None:
         count = _count(source, start, direction, config.frames)
         folder = claim_folder(config.out or f"outputs/{source.name}")
         session = _session(config, source.length)
-        with closing(_read(source, start, direction)) as frames:
-            tracked = _track(session, islice(frames, config.frames), placed, direction)
+        with prefetch(_Walk(source, start, direction)) as walk:
+            started = time.monotonic()
+            frames = islice(walk, config.frames)
+            tracked = _track(session, frames, placed, direction)
             first = next(tracked, None)
             if first is None:
-                raise ValueError(f"video={config.video} ends before frame {start}")
+                raise ValueError(f"{config.video} has no frame {start}")
             prepare_folder(folder, config)
-            with open_sinks(config.sinks, folder, source) as sinks:
-                _write(chain([first], tracked), sinks, count, folder)
+            run = _write(
+                chain([first], tracked),
+                make_sinks(config, folder, config.fps or source.fps),
+                count,
+            )
+    _report(run, folder, time.monotonic() - started)
 
 
 def _prompts(config: DictConfig) -> list[PlacedPrompt]:
@@ -170,3 +197,45 @@ def _track(
     if due:
         item = next(iter(due.values()))[0]
         raise ValueError(f"{item.source}: the video ended before frame {item.frame}")
+
+
+def _write(tracked: Iterable[Tracked], sinks: Sequence[Sink], count: int | None) -> Written:
+    """Send every result to the sinks, with a progress bar, and finish their files.
+
+    Raises:
+        RunFailed: if the disk refuses; the sinks have removed what was half-written.
+    """
+    objects: set[int] = set()
+    frames, last, broken_off = 0, -1, None
+    listening = signal.getsignal(signal.SIGINT)
+    bar = tqdm(total=count, unit=" frames", bar_format=BAR if count else None, disable=None)
+    try:
+        with bar, FanOut(sinks) as fan_out:
+            try:
+                for frame, result in tracked:
+                    fan_out.write(frame, result)
+                    frames, last = frames + 1, frame.index
+                    objects.update(result.object_ids)
+                    bar.set_postfix_str(f"objects={len(result.object_ids)}", refresh=False)
+                    bar.update()
+            except (ValueError, KeyboardInterrupt) as reason:
+                broken_off = reason
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # the files are being finished
+    except OSError as error:
+        raise RunFailed(f"{error}; stopped after frame {last}") from error
+    finally:
+        signal.signal(signal.SIGINT, listening)
+    return Written(frames, len(objects), last, broken_off)
+
+
+def _report(run: Written, folder: Path, seconds: float) -> None:
+    """The last line: where the results are, and why there are not more of them."""
+    there = f"{run.frames} frame{'s' * (run.frames != 1)} in {folder}"
+    if isinstance(run.broken_off, KeyboardInterrupt):
+        raise KeyboardInterrupt(f"interrupted after frame {run.last}; {there}")
+    if run.broken_off is not None:
+        raise RunFailed(f"{run.broken_off}; {there}") from run.broken_off
+    print(
+        f"{run.objects} object{'s' * (run.objects != 1)}, {run.frames / seconds:.1f} frames a "
+        f"second, {there}"
+    )

@@ -1,3 +1,5 @@
+import re
+
 import pytest
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
@@ -72,9 +74,8 @@ def test_groups_are_chosen_by_name():
     ],
 )
 def test_what_cannot_be_set_is_said(argument, message):
-    with pytest.raises(ValueError, match=".") as error:
+    with pytest.raises(ValueError, match=re.escape(message)) as error:
         compose_config("track", [VIDEO, argument])
-    assert message in str(error.value)
     assert "\n" not in str(error.value)
 
 
@@ -107,9 +108,8 @@ def test_files_that_cannot_be_used(tmp_path, text, message):
     path = tmp_path / "run.yaml"
     if text is not None:
         path.write_text(text)
-    with pytest.raises(ValueError, match=".") as error:
+    with pytest.raises(ValueError, match=re.escape(message)):
         compose_config("track", [VIDEO], str(path))
-    assert message in str(error.value)
 
 
 def test_a_composed_configuration_does_not_change():

@@ -1,4 +1,5 @@
 import json
+import re
 from pathlib import Path
 
 import jsonschema
@@ -69,9 +70,8 @@ def test_box_with_a_click():
     ],
 )
 def test_what_makes_no_sense_is_said(settings, message):
-    with pytest.raises(ValueError, match=".") as error:
+    with pytest.raises(ValueError, match=re.escape(message)) as error:
         read_prompts(**settings)
-    assert message in str(error.value)
     assert "\n" not in str(error.value)
 
 
@@ -174,9 +174,11 @@ def test_a_mask_of_other_objects_is_refused(folder):
         read_entries(folder, [{"object": 3, "mask": "two.png"}])
 
 
-
 @given(
-    x=st.floats(-50, 150), y=st.floats(-50, 150), width=st.integers(1, 100), height=st.integers(1, 90)
+    x=st.floats(-50, 150),
+    y=st.floats(-50, 150),
+    width=st.integers(1, 100),
+    height=st.integers(1, 90),
 )
 def test_a_click_is_accepted_exactly_inside_the_frame(x, y, width, height):
     placed = read_prompts(click=[x, y])
