@@ -22,8 +22,6 @@ class ArrayVideo(SeekableSource):
         VideoError: if there are no frames, or one is not RGB ``uint8`` or of another size.
     """
 
-    length: int
-
     def __init__(
         self, images: Sequence[np.ndarray] | np.ndarray, fps: float = 30.0, name: str = "array"
     ) -> None:
@@ -47,6 +45,6 @@ class ArrayVideo(SeekableSource):
         self.length = len(images)
 
     def __getitem__(self, index: int) -> Frame:
-        if not 0 <= index < self.length:
-            raise IndexError(f"{self.name} has frames 0 to {self.length - 1}, not {index}")
+        if not 0 <= index < len(self._images):
+            raise IndexError(f"{self.name} has frames 0 to {len(self._images) - 1}, not {index}")
         return Frame(index, np.ascontiguousarray(self._images[index]))

@@ -21,17 +21,22 @@ from pathlib import Path
 import av
 import decord
 import numpy as np
+from av.container import InputContainer
+from av.error import FFmpegError
 
 from sam2track.types import Frame
 from sam2track.video.source import SeekableSource, TruncatedVideo, VideoError
 
 decord.logging.set_level(decord.logging.QUIET)
 
+_HELD_BYTES = 64 << 20
+
 
 class VideoFile(SeekableSource):
     """A video file: MP4, MOV, MKV, WebM, AVI, TS and what else FFmpeg reads.
 
-    Reading in order decodes each frame once; a jump seeks. Rotation that the file asks for (phones)
+    Reading in order decodes each frame once, a jump seeks, and reading backwards decodes a block at
+    a time and holds it (64 MB at most, or two frames). Rotation that the file asks for (phones)
     is applied. Frames are counted as they are shown, whatever their times.
 
     Raises:
@@ -47,6 +52,8 @@ class VideoFile(SeekableSource):
         self.length = facts.length
         self._facts = facts
         self._lock = threading.Lock()
+        self._given = -1  # the frame given last
+        self._held: dict[int, np.ndarray] = {}  # decoded for reading backwards
         self._next = 0  # the frame that decord gives next
         self._decord = _open_decord(self.path) if facts.intact else None
         self._pyav = _PyAVReader(self.path, facts)
@@ -55,9 +62,12 @@ class VideoFile(SeekableSource):
         if index < 0 or (self.length is not None and index >= self.length):
             raise IndexError(f"{self.name} has frames 0 to {(self.length or 1) - 1}, not {index}")
         with self._lock:
-            image = self._through_decord(index)
-            if image is None:
-                image = self._pyav.read(index)
+            if index == self._given - 1:
+                image = self._backwards(index)
+            else:
+                self._held.clear()
+                image = self._decode(index)
+            self._given = index
         height, width = image.shape[:2]
         if (height, width) != self.size:
             raise VideoError(
@@ -65,6 +75,19 @@ class VideoFile(SeekableSource):
                 f"{self.size[1]}x{self.size[0]}; re-encode the video at one size"
             )
         return Frame(index, image)
+
+    def _backwards(self, index: int) -> np.ndarray:
+        """A frame asked for right after the one that follows it; the next may be asked for soon."""
+        if index not in self._held:
+            height, width = self.size
+            block = min(max(_HELD_BYTES // (height * width * 3), 2), 32)
+            for earlier in range(max(0, index + 1 - block), index + 1):
+                self._held[earlier] = self._decode(earlier)
+        return self._held.pop(index)
+
+    def _decode(self, index: int) -> np.ndarray:
+        image = self._through_decord(index)
+        return self._pyav.read(index) if image is None else image
 
     def _through_decord(self, index: int) -> np.ndarray | None:
         """A frame as decord gives it, or None if that is PyAV's task from here on."""
@@ -122,7 +145,7 @@ def _inspect(path: Path) -> _Facts:
                 raise VideoError(f"{path} has no frames; export or download the video again")
             image = _upright(first)
             fps = float(stream.average_rate or stream.guessed_rate or 0)
-    except av.FFmpegError as error:
+    except FFmpegError as error:
         raise VideoError(f"cannot read {path}: {_reason(path, error)}") from error
     return _Facts(
         size=image.shape[:2],
@@ -146,7 +169,7 @@ def _listed(stream: av.VideoStream) -> tuple[int, int, int]:
     return samples, shown, end
 
 
-def _video_stream(container: av.container.InputContainer, path: Path) -> av.VideoStream:
+def _video_stream(container: InputContainer, path: Path) -> av.VideoStream:
     stream = container.streams.best("video")
     # FFmpeg renders plain text as a picture of a terminal ("ansi").
     if not isinstance(stream, av.VideoStream) or stream.codec_context.name == "ansi":
@@ -154,9 +177,12 @@ def _video_stream(container: av.container.InputContainer, path: Path) -> av.Vide
     return stream
 
 
-def _reason(path: Path, error: av.FFmpegError) -> str:
-    with path.open("rb") as file:
-        head = file.read(8)
+def _reason(path: Path, error: FFmpegError) -> str:
+    try:
+        with path.open("rb") as file:
+            head = file.read(8)
+    except OSError as refusal:
+        return f"{refusal.strerror}; make it readable"
     if head[4:] == b"ftyp":
         return (
             "an MP4 whose index is missing or broken, as after an interrupted recording or "
@@ -172,7 +198,7 @@ def _count_packets(path: Path) -> int | None:
         with av.open(str(path)) as container:
             for packet in container.demux(_video_stream(container, path)):
                 count += packet.size > 0 and not packet.is_discard
-    except av.FFmpegError:
+    except FFmpegError:
         return None
     return count
 
@@ -246,7 +272,7 @@ class _PyAVReader:
                         if listed and frame.is_corrupt:
                             return
                         yield frame
-                except av.FFmpegError:
+                except FFmpegError:
                     if listed:
                         break
             else:

@@ -35,8 +35,6 @@ class ImageFolder(SeekableSource):
         VideoError: if it is not a directory, has no pictures, or they differ in size.
     """
 
-    length: int
-
     def __init__(self, path: str | Path, fps: float = 24.0) -> None:
         path = Path(path)
         if not path.is_dir():
@@ -55,8 +53,8 @@ class ImageFolder(SeekableSource):
             self._check_size(file, _shown_size(file))
 
     def __getitem__(self, index: int) -> Frame:
-        if not 0 <= index < self.length:
-            raise IndexError(f"{self.name} has frames 0 to {self.length - 1}, not {index}")
+        if not 0 <= index < len(self.files):
+            raise IndexError(f"{self.name} has frames 0 to {len(self.files) - 1}, not {index}")
         file = self.files[index]
         try:
             with Image.open(file) as picture:

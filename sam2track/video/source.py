@@ -17,7 +17,7 @@ class VideoError(ValueError):
     """A video cannot be read. The message is one line: what is wrong and what to do about it."""
 
 
-class TruncatedVideo(VideoError):  # noqa: N818 - it says what the video is
+class TruncatedVideo(VideoError):
     """A video stops before its end; every frame before ``index`` was given.
 
     Attributes:

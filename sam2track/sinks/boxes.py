@@ -1,0 +1,50 @@
+"""Boxes in the text format of the MOT Challenge.
+
+Room: SINKS. Results enter, ``boxes.txt`` leaves.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import IO
+
+from sam2track.sinks.sink import PartFile, Sink
+from sam2track.types import Frame, FrameResult
+
+
+class BoxSink(Sink):
+    """One line per object and frame: ``frame, id, x, y, width, height, score, -1, -1, -1``.
+
+    The box is the tight one around the mask, in pixels. Frames and coordinates count from 1, as
+    motchallenge.net/instructions asks. An object that is not seen has no line.
+
+    Args:
+        path: the ``.txt`` to write.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self._part = PartFile(path)
+        self._file: IO[str] | None = None
+
+    def write(self, frame: Frame, result: FrameResult) -> None:
+        with self._part.guarded():
+            if self._file is None:
+                self._file = self._part.start().open("w", encoding="ascii")
+            scores = result.scores.tolist()
+            for object_id, box, score in zip(
+                result.object_ids, result.boxes(), scores, strict=True
+            ):
+                if box is not None:
+                    x0, y0, x1, y1 = box
+                    self._file.write(
+                        f"{result.index + 1},{object_id},{x0 + 1},{y0 + 1},{x1 - x0},{y1 - y0},"
+                        f"{score:.4f},-1,-1,-1\n"
+                    )
+
+    def close(self) -> None:
+        if self._file is None or self._part.failed:
+            return
+        with self._part.guarded():
+            file, self._file = self._file, None
+            file.close()
+            self._part.commit()

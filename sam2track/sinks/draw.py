@@ -1,0 +1,112 @@
+"""Objects drawn over a picture.
+
+Room: SINKS. An image, masks and prompts enter, an image leaves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from jaxtyping import Bool, UInt8
+
+from sam2track.sinks.palette import object_colour
+from sam2track.types import Prompt, mask_box
+
+_FILL = 0.45
+_FONT = cv2.FONT_HERSHEY_DUPLEX
+
+
+def draw_objects(
+    image: UInt8[np.ndarray, "H W 3"],
+    object_ids: Sequence[int],
+    masks: Bool[np.ndarray, "N H W"],
+) -> None:
+    """Draw each object in its colour, in place: translucent fill, outline, id above it.
+
+    Only the pixels of an object's box are touched, so small objects cost little.
+    """
+    line = _line(image)
+    order = sorted(range(len(object_ids)), key=lambda place: object_ids[place])
+    labels = []
+    for place in order:
+        box = mask_box(masks[place])
+        if box is None:
+            continue
+        colour = object_colour(object_ids[place])
+        _fill(image, masks[place], _grown(box, 2 * line, image.shape), colour, line)
+        labels.append((object_ids[place], box))
+    for object_id, box in labels:  # after every fill, so that none is covered
+        _label(image, object_id, box)
+
+
+def draw_prompt(image: UInt8[np.ndarray, "H W 3"], object_id: int, prompt: Prompt) -> None:
+    """Draw clicks (white ring, filled with green = on, red = off the object) and the box."""
+    line = _line(image)
+    if prompt.box is not None:
+        corners = np.rint(prompt.box).astype(int).tolist()
+        cv2.rectangle(image, corners[:2], corners[2:], object_colour(object_id), line, cv2.LINE_AA)
+    for point, label in zip(np.rint(prompt.points).astype(int), prompt.labels, strict=True):
+        inside = (40, 200, 60) if label else (230, 40, 40)
+        cv2.circle(image, point.tolist(), 3 * line, (255, 255, 255), -1, cv2.LINE_AA)
+        cv2.circle(image, point.tolist(), 2 * line, inside, -1, cv2.LINE_AA)
+
+
+def draw_caption(image: UInt8[np.ndarray, "H W 3"], text: str) -> None:
+    """Write small text on a dark ground in the lower left corner, in place."""
+    scale = 0.4 * _line(image)
+    (width, height), base = cv2.getTextSize(text, _FONT, scale, 1)
+    top, right = max(0, image.shape[0] - height - base - 6), min(width + 10, image.shape[1])
+    image[top:, :right] = image[top:, :right] // 4
+    place = (5, image.shape[0] - base - 2)
+    cv2.putText(image, text, place, _FONT, scale, (255, 255, 255), 1, cv2.LINE_AA)
+
+
+def _line(image: np.ndarray) -> int:
+    """Width of a line: 1 for small pictures, 2 at 480p, 4 at 1080p."""
+    return max(1, round(min(image.shape[:2]) / 240))
+
+
+def _grown(box: tuple[int, int, int, int], by: int, shape: Sequence[int]) -> tuple[slice, slice]:
+    """The rows and columns of a box with a margin, inside the picture."""
+    x0, y0, x1, y1 = box
+    rows = slice(max(0, y0 - by), min(shape[0], y1 + by))
+    return rows, slice(max(0, x0 - by), min(shape[1], x1 + by))
+
+
+def _fill(
+    image: np.ndarray,
+    mask: np.ndarray,
+    where: tuple[slice, slice],
+    colour: tuple[int, int, int],
+    line: int,
+) -> None:
+    """Tint a mask and draw its outline; dark beneath the bright line, to show on any ground."""
+    patch = np.ascontiguousarray(image[where])
+    inside = np.ascontiguousarray(mask[where]).view(np.uint8)
+    shade = np.arange(256)[:, None] * (1 - _FILL) + np.array(colour) * _FILL
+    table = np.rint(shade).astype(np.uint8)[None]  # mixing with one colour is a table look-up
+    cv2.copyTo(cv2.LUT(patch, table), inside, patch)
+    # Dropping points that do not shape the outline makes its smooth lines twice as fast to draw.
+    outline, _ = cv2.findContours(inside, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_TC89_L1)
+    cv2.drawContours(patch, outline, -1, (20, 20, 20), line + 1, cv2.LINE_AA)
+    cv2.drawContours(patch, outline, -1, colour, line, cv2.LINE_AA)
+    image[where] = patch
+
+
+def _label(image: np.ndarray, object_id: int, box: tuple[int, int, int, int]) -> None:
+    """The id on a patch of the object's colour above its box, or inside where there is no room."""
+    colour, text = object_colour(object_id), str(object_id)
+    line = _line(image)
+    scale, pad = 0.3 * line, 2 * line
+    (width, height), _ = cv2.getTextSize(text, _FONT, scale, 1)
+    x0 = int(np.clip((box[0] + box[2] - width) // 2 - pad, 0, image.shape[1] - 1))
+    y0 = box[1] - height - 2 * pad - 2 * line
+    y0 = int(np.clip(y0 if y0 >= 0 else box[1] + line, 0, image.shape[0] - 1))
+    x1, y1 = x0 + width + 2 * pad, y0 + height + 2 * pad
+    cv2.rectangle(image, (x0 - 1, y0 - 1), (x1 + 1, y1 + 1), (20, 20, 20), -1)
+    cv2.rectangle(image, (x0, y0), (x1, y1), colour, -1)
+    luminance = 0.3 * colour[0] + 0.59 * colour[1] + 0.11 * colour[2]
+    ink = (0, 0, 0) if luminance > 110 else (255, 255, 255)
+    cv2.putText(image, text, (x0 + pad, y1 - pad), _FONT, scale, ink, 1, cv2.LINE_AA)

@@ -1,0 +1,99 @@
+"""The video with its objects drawn in.
+
+Room: SINKS. Frames and results enter, an H.264 video leaves.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+from av.container import OutputContainer
+from av.error import FFmpegError
+
+from sam2track.sinks.draw import draw_objects
+from sam2track.sinks.sink import PartFile, Sink
+from sam2track.types import Frame, FrameResult
+
+# BT.601, limited range, as OpenCV converts; said in the file, so that players need not guess.
+_BT601, _LIMITED = 6, 1
+
+
+class OverlaySink(Sink):
+    """An MP4 that plays in browsers: H.264, yuv420p, the index at the front.
+
+    Frames are shown in the order in which they are written. H.264 in yuv420p has even sizes, so an
+    odd row or column is doubled.
+
+    Args:
+        path: the ``.mp4`` to write.
+        fps: frames a second.
+
+    Raises:
+        ValueError: if fps is not a number above zero.
+    """
+
+    def __init__(self, path: str | Path, fps: float) -> None:
+        if not (math.isfinite(fps) and fps > 0):
+            raise ValueError(f"fps is {fps}; give a number above 0")
+        self._part = PartFile(path)
+        self._rate = Fraction(fps).limit_denominator(1001)  # 29.97 is 30000/1001
+        self._container: OutputContainer | None = None
+        self._stream: av.VideoStream
+        self._count = 0
+
+    def write(self, frame: Frame, result: FrameResult) -> None:
+        image = frame.image.copy()
+        draw_objects(image, result.object_ids, result.masks.numpy())
+        height, width = image.shape[:2]
+        if height % 2 or width % 2:
+            image = np.pad(image, ((0, height % 2), (0, width % 2), (0, 0)), "edge")
+        picture = av.VideoFrame.from_ndarray(
+            np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2YUV_I420), np.uint8), "yuv420p"
+        )
+        picture.pts = self._count
+        picture.time_base = 1 / self._rate
+        self._count += 1
+        with self._part.guarded(), self._abandoned_on_failure():
+            if self._container is None:
+                self._container = self._open(image.shape[0], image.shape[1])
+            self._container.mux(self._stream.encode(picture))
+
+    def close(self) -> None:
+        if self._container is None:
+            return
+        with self._part.guarded(), self._abandoned_on_failure():
+            self._container.mux(self._stream.encode(None))
+            self._container.close()
+            self._container = None
+            self._part.commit()
+
+    def _open(self, height: int, width: int) -> OutputContainer:
+        container = av.open(
+            str(self._part.start()), "w", format="mp4", options={"movflags": "+faststart"}
+        )
+        self._stream = stream = container.add_stream("libx264", rate=self._rate)
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        stream.options = {"preset": "superfast", "crf": "23"}  # two thirds of veryfast's time
+        context = stream.codec_context
+        context.color_primaries = context.color_trc = context.colorspace = _BT601
+        context.color_range = _LIMITED
+        return container
+
+    @contextmanager
+    def _abandoned_on_failure(self) -> Iterator[None]:
+        """Close the container if anything fails, so that its file can be removed."""
+        try:
+            yield
+        except BaseException:
+            container, self._container = self._container, None
+            if container is not None:
+                with suppress(OSError, FFmpegError):
+                    container.close()
+            raise

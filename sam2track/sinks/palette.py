@@ -1,0 +1,42 @@
+"""The colours of objects, one per id, the same wherever an object is shown.
+
+Room: SINKS. An object id enters, a colour leaves.
+"""
+
+from __future__ import annotations
+
+import colorsys
+from functools import cache
+
+import numpy as np
+from jaxtyping import UInt8
+
+
+@cache
+def davis_palette() -> UInt8[np.ndarray, "256 3"]:
+    """The colour map of DAVIS and PASCAL VOC: RGB by id, 0 = black.
+
+    Each id's bits, taken in threes from the lowest, become the bits of red, green and blue from
+    the highest, so that nearby ids get colours far apart.
+    """
+    ids = np.arange(256)
+    palette = np.zeros((256, 3), np.uint8)
+    for place in range(8):
+        for channel in range(3):
+            bit = (ids >> (3 * place + channel)) & 1
+            palette[:, channel] |= (bit << (7 - place)).astype(np.uint8)
+    palette.setflags(write=False)
+    return palette
+
+
+@cache
+def object_colour(object_id: int) -> tuple[int, int, int]:
+    """A bright RGB colour for overlays, as different as may be from those of nearby ids.
+
+    The DAVIS map's dark colours are lost on dark footage. Here the hue turns by the golden angle
+    from id to id, starting at azure, and every other turn is a little paler.
+    """
+    hue = (0.56 + 0.381966 * (object_id - 1)) % 1
+    paler = (object_id - 1) // 8 % 2
+    red, green, blue = colorsys.hsv_to_rgb(hue, 0.55 if paler else 0.85, 1.0)
+    return round(red * 255), round(green * 255), round(blue * 255)

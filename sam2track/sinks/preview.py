@@ -1,0 +1,123 @@
+"""A contact sheet: the run at a glance.
+
+Room: SINKS. Frames and results enter, ``preview.png`` leaves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+from jaxtyping import UInt8
+from PIL import Image
+
+from sam2track.sinks.draw import draw_caption, draw_objects, draw_prompt
+from sam2track.sinks.sink import PartFile, Sink
+from sam2track.types import Frame, FrameResult, Prompt
+
+_COLUMNS = 4
+_GAP = 4
+
+
+class PreviewSink(Sink):
+    """One PNG of small pictures, evenly spaced over what was tracked, objects drawn in.
+
+    The first, the last and the prompted frames are among them, the latter with their clicks and
+    boxes. The length need not be known: every 2^k-th frame is held, k growing with the video, so
+    that never more than twice as many as are shown are held, and those small.
+
+    Args:
+        path: the ``.png`` to write.
+        prompts: by frame, ``(object id, prompt)`` pairs.
+        tiles: how many pictures at most.
+        tile_width: width of one in pixels.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        prompts: Mapping[int, Sequence[tuple[int, Prompt]]] | None = None,
+        *,
+        tiles: int = 12,
+        tile_width: int = 320,
+    ) -> None:
+        if tiles < 1:
+            raise ValueError(f"tiles is {tiles}; give 1 or more")
+        self._part = PartFile(path)
+        self._prompts = dict(prompts or {})
+        self._tiles = tiles
+        self._width = tile_width
+        self._step = 1
+        self._count = 0
+        self._spaced: dict[int, UInt8[np.ndarray, "h w 3"]] = {}  # every step-th, by frame
+        self._places: dict[int, int] = {}  # and how many frames came before each
+        self._prompted: dict[int, UInt8[np.ndarray, "h w 3"]] = {}
+        self._last: tuple[Frame, FrameResult] | None = None
+
+    def write(self, frame: Frame, result: FrameResult) -> None:
+        self._last = frame, result
+        if frame.index in self._prompts and len(self._prompted) < self._tiles:
+            self._prompted[frame.index] = self._tile(frame, result)
+        elif self._count % self._step == 0:
+            self._spaced[frame.index] = self._tile(frame, result)
+            self._places[frame.index] = self._count
+            if len(self._spaced) > 2 * self._tiles:
+                self._thin()
+        self._count += 1
+
+    def close(self) -> None:
+        if self._last is None:
+            return
+        (frame, result), self._last = self._last, None
+        tiles = self._prompted | {frame.index: self._tile(frame, result)}
+        rest = sorted(self._spaced.keys() - tiles.keys())
+        room = max(0, min(self._tiles - len(tiles), len(rest)))
+        for place in np.linspace(0, len(rest) - 1, room).round().astype(int):
+            tiles[rest[place]] = self._spaced[rest[place]]
+        sheet = _arrange([tiles[index] for index in sorted(tiles)])
+        with self._part.guarded():
+            Image.fromarray(sheet).save(self._part.start(), format="PNG", compress_level=6)
+            self._part.commit()
+
+    def _thin(self) -> None:
+        self._step *= 2
+        for index in [i for i, place in self._places.items() if place % self._step]:
+            del self._spaced[index], self._places[index]
+
+    def _tile(self, frame: Frame, result: FrameResult) -> UInt8[np.ndarray, "h w 3"]:
+        """A small picture; drawn after shrinking, so that lines and text stay sharp."""
+        height, width = frame.size
+        scale = self._width / width
+        size = self._width, max(1, round(height * scale))
+        image = cv2.resize(frame.image, size, interpolation=cv2.INTER_AREA)
+        masks = [
+            cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0.5
+            for mask in result.masks.numpy()
+        ]
+        draw_objects(image, result.object_ids, np.array(masks, bool).reshape(-1, *image.shape[:2]))
+        for object_id, prompt in self._prompts.get(frame.index, ()):
+            draw_prompt(image, object_id, _scaled(prompt, scale))
+        draw_caption(image, f"frame {frame.index}")
+        return image
+
+
+def _scaled(prompt: Prompt, scale: float) -> Prompt:
+    if prompt.mask is not None:
+        return prompt  # it shows in the result
+    box = None if prompt.box is None else prompt.box * np.float32(scale)
+    return Prompt(prompt.points * np.float32(scale), prompt.labels, box)
+
+
+def _arrange(tiles: list[UInt8[np.ndarray, "h w 3"]]) -> UInt8[np.ndarray, "H W 3"]:
+    """Pictures of one size in rows on white."""
+    height, width = tiles[0].shape[:2]
+    columns = min(_COLUMNS, len(tiles))
+    rows = -(-len(tiles) // columns)
+    across, down = width + _GAP, height + _GAP
+    sheet = np.full((rows * down + _GAP, columns * across + _GAP, 3), 255, np.uint8)
+    for place, tile in enumerate(tiles):
+        y, x = _GAP + place // columns * down, _GAP + place % columns * across
+        sheet[y : y + height, x : x + width] = tile
+    return sheet
