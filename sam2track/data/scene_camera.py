@@ -28,7 +28,7 @@ class Moments:
     @classmethod
     def draw(cls, rng: np.random.Generator, count: int) -> Moments:
         """Random moments: mostly every frame or every few, sometimes with a gap."""
-        pace = float(rng.choice([1, 2, 3, 4, 6, 8], p=[0.3, 0.25, 0.15, 0.12, 0.1, 0.08]))
+        pace = float(rng.choice([1, 2, 3, 4, 6, 8], p=[0.4, 0.25, 0.13, 0.1, 0.07, 0.05]))
         steps = pace * rng.uniform(0.6, 1.4, max(count - 1, 0))
         if len(steps) and rng.random() < 0.15:
             steps[int(rng.integers(len(steps)))] *= rng.uniform(2, 4)

@@ -65,8 +65,8 @@ class Plan:
             elif found and self.rng.random() < 0.2:
                 found.append(replace(self._twin(found[0]), label=label))
             else:
-                low = 0.16 if label == 1 else 0.1
-                found.append(self._recoloured(self._object(label, (low, 0.85))))
+                heights = (0.22, 0.95) if label == 1 else (0.15, 0.8)
+                found.append(self._recoloured(self._object(label, heights)))
         return found
 
     # -- things
@@ -180,7 +180,7 @@ class Plan:
     def _moving(self, start: np.ndarray) -> Motion:
         """A random way to go from a start."""
         rng, end = self.rng, self.moments.end
-        speed = min(float(np.exp(rng.normal(np.log(0.010), 0.9))), 0.22 / self.moments.step)
+        speed = min(float(np.exp(rng.normal(np.log(0.006), 1.0))), 0.22 / self.moments.step)
         turn = rng.uniform(0, 2 * np.pi)
         spin = rng.normal(0, 0.012) if rng.random() < 0.3 else 0.0
         grow = rng.normal(0, 0.010) if rng.random() < 0.5 else 0.0

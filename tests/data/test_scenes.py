@@ -1,0 +1,90 @@
+"""Training clips, from a small pack of pictures made here."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from sam2track.data.scene_assets import Assets
+from sam2track.data.scenes import SMALLEST, SceneDataset, SceneSampler
+from sam2track.video.layers import blob, noise_texture
+
+
+@pytest.fixture(scope="module")
+def assets(tmp_path_factory: pytest.TempPathFactory) -> Assets:
+    """Four pictures of each kind, laid out as ``scripts/fetch_assets.py`` does."""
+    folder, rng = tmp_path_factory.mktemp("assets"), np.random.default_rng(0)
+    index = {}
+    for kind in ("sprites", "photos", "textures"):
+        pictures = [noise_texture(rng, 150, 150 if kind != "photos" else 240) for _ in range(4)]
+        if kind == "sprites":
+            pictures = [np.dstack([p, blob(rng, 150)]) for p in pictures]
+        rows, offset = [], 0
+        for number, picture in enumerate(pictures):
+            rows.append((offset, *picture.shape[:2], number % 2))
+            offset += picture.nbytes
+        (folder / f"{kind}.bin").write_bytes(b"".join(p.tobytes() for p in pictures))
+        index[kind] = np.array(rows, np.int64)
+    np.savez(folder / "index.npz", **index)
+    about = [{"name": "even", "weight": 1.0}, {"name": "odd", "weight": 0.0}]
+    (folder / "manifest.json").write_text(json.dumps(dict.fromkeys(index, about)))
+    return Assets(folder)
+
+
+def test_a_source_without_weight_is_never_drawn(assets: Assets):
+    rng = np.random.default_rng(0)
+    even = {assets.get("sprites", n).tobytes() for n in (0, 2)}
+    assert {assets.sprite(rng).tobytes() for _ in range(40)} == even
+
+
+def test_missing_assets_say_what_to_run(tmp_path: Path):
+    with pytest.raises(FileNotFoundError, match="fetch_assets"):
+        Assets(tmp_path)
+
+
+def test_the_same_seed_gives_the_same_clip(assets: Assets):
+    sampler = SceneSampler(assets, 64, frames=3, objects=2)
+    one, two = (sampler.clip(np.random.default_rng(5)) for _ in range(2))
+    assert (one.frames == two.frames).all()
+    assert (one.masks == two.masks).all()
+    assert (one.frames != sampler.clip(np.random.default_rng(6)).frames).any()
+
+
+def test_tracked_objects_are_visible_first_and_numbered_without_gaps(assets: Assets):
+    sampler = SceneSampler(assets, 64, frames=2, objects=3)
+    for seed in range(25):
+        clip = sampler.clip(np.random.default_rng(seed))
+        counts = np.bincount(clip.masks[0].ravel())
+        assert len(counts) >= 2
+        assert (counts[1:] >= SMALLEST * 64 * 64).all()
+        assert clip.masks.max() < len(counts)
+
+
+def test_something_moves_and_something_is_hidden_sometimes(assets: Assets):
+    sampler = SceneSampler(assets, 64, frames=6, objects=2)
+    clips = [sampler.clip(np.random.default_rng(seed)) for seed in range(25)]
+    still = [(clip.masks[0] == clip.masks[-1]).all() for clip in clips]
+    shares = [(c.masks[1:] == 1).sum((1, 2)).min() / (c.masks[0] == 1).sum() for c in clips]
+    assert sum(still) < 8
+    assert any(share < 0.4 for share in shares)
+
+
+def test_the_dataset_resumes_exactly_and_pads(assets: Assets):
+    dataset = SceneDataset(SceneSampler(assets, 64, frames=3, objects=3), length=10, seed=1)
+    item, again = dataset[7], pickle.loads(pickle.dumps(dataset))[7]
+    assert item["frames"].shape == (3, 3, 64, 64)
+    assert item["frames"].dtype == torch.uint8
+    assert item["masks"].shape == (3, 3, 64, 64)
+    assert item["masks"].dtype == torch.bool
+    assert item["valid"].any()
+    assert (item["masks"][0].flatten(1).any(1) == item["valid"]).all()
+    assert not item["masks"][:, ~item["valid"]].any()
+    assert not (item["masks"].sum(1) > 1).any()
+    assert all(torch.equal(item[key], again[key]) for key in item)
+    with pytest.raises(IndexError, match="clip 10"):
+        dataset[10]
