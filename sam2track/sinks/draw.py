@@ -49,13 +49,13 @@ def draw_prompt(image: UInt8[np.ndarray, "H W 3"], object_id: int, prompt: Promp
         cv2.rectangle(image, corners[:2], corners[2:], object_colour(object_id), line, cv2.LINE_AA)
     for point, label in zip(np.rint(prompt.points).astype(int), prompt.labels, strict=True):
         inside = (40, 200, 60) if label else (230, 40, 40)
-        cv2.circle(image, point.tolist(), 3 * line, (255, 255, 255), -1, cv2.LINE_AA)
-        cv2.circle(image, point.tolist(), 2 * line, inside, -1, cv2.LINE_AA)
+        cv2.circle(image, point.tolist(), 3 * line + 1, (255, 255, 255), -1, cv2.LINE_AA)
+        cv2.circle(image, point.tolist(), 2 * line + 1, inside, -1, cv2.LINE_AA)
 
 
 def draw_caption(image: UInt8[np.ndarray, "H W 3"], text: str) -> None:
     """Write small text on a dark ground in the lower left corner, in place."""
-    scale = 0.4 * _line(image)
+    scale = 0.2 + 0.2 * _line(image)
     (width, height), base = cv2.getTextSize(text, _FONT, scale, 1)
     top, right = max(0, image.shape[0] - height - base - 6), min(width + 10, image.shape[1])
     image[top:, :right] = image[top:, :right] // 4
@@ -99,7 +99,7 @@ def _label(image: np.ndarray, object_id: int, box: tuple[int, int, int, int]) ->
     """The id on a patch of the object's colour above its box, or inside where there is no room."""
     colour, text = object_colour(object_id), str(object_id)
     line = _line(image)
-    scale, pad = 0.3 * line, 2 * line
+    scale, pad = 0.2 + 0.2 * line, 2 * line
     (width, height), _ = cv2.getTextSize(text, _FONT, scale, 1)
     x0 = int(np.clip((box[0] + box[2] - width) // 2 - pad, 0, image.shape[1] - 1))
     y0 = box[1] - height - 2 * pad - 2 * line

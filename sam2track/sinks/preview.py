@@ -71,12 +71,10 @@ class PreviewSink(Sink):
         if self._last is None:
             return
         (frame, result), self._last = self._last, None
-        tiles = self._prompted | {frame.index: self._tile(frame, result)}
-        rest = sorted(self._spaced.keys() - tiles.keys())
-        room = max(0, min(self._tiles - len(tiles), len(rest)))
-        for place in np.linspace(0, len(rest) - 1, room).round().astype(int):
-            tiles[rest[place]] = self._spaced[rest[place]]
-        sheet = _arrange([tiles[index] for index in sorted(tiles)])
+        fixed = self._prompted | {frame.index: self._tile(frame, result)}
+        tiles = self._spaced | fixed
+        shown = _evenly(sorted(tiles), set(fixed), self._tiles)
+        sheet = _arrange([tiles[index] for index in shown])
         with self._part.guarded():
             Image.fromarray(sheet).save(self._part.start(), format="PNG", compress_level=6)
             self._part.commit()
@@ -93,7 +91,7 @@ class PreviewSink(Sink):
         size = self._width, max(1, round(height * scale))
         image = cv2.resize(frame.image, size, interpolation=cv2.INTER_AREA)
         masks = [
-            cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0.5
+            cv2.resize(mask.view(np.uint8), size, interpolation=cv2.INTER_AREA) > 0  # rounded
             for mask in result.masks.numpy()
         ]
         draw_objects(image, result.object_ids, np.array(masks, bool).reshape(-1, *image.shape[:2]))
@@ -101,6 +99,24 @@ class PreviewSink(Sink):
             draw_prompt(image, object_id, _scaled(prompt, scale))
         draw_caption(image, f"frame {frame.index}")
         return image
+
+
+def _evenly(indices: list[int], fixed: set[int], count: int) -> list[int]:
+    """At most ``count`` of some sorted indices, the gaps even; the first and the fixed ones stay.
+
+    More than ``count`` only if that many are fixed.
+    """
+    kept = list(indices)
+    while len(kept) > count:
+        gaps = [
+            (kept[place + 1] - kept[place - 1], place)
+            for place in range(1, len(kept) - 1)
+            if kept[place] not in fixed
+        ]
+        if not gaps:
+            break
+        del kept[min(gaps)[1]]
+    return kept
 
 
 def _scaled(prompt: Prompt, scale: float) -> Prompt:
