@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-WIDTH, HEIGHT, LENGTH = 96, 64, 8
+WIDTH, HEIGHT, LENGTH = 128, 80, 8
 
 
 def square_clip() -> np.ndarray:
@@ -21,9 +21,11 @@ def square_clip() -> np.ndarray:
     return clip
 
 
-def write_video(path: Path, clip: np.ndarray, *, fps: int = 10) -> Path:
+def write_video(
+    path: Path, clip: np.ndarray, *, fps: int = 10, options: dict[str, str] | None = None
+) -> Path:
     """Encode frames as an MP4 in which every frame is a key frame."""
-    with av.open(str(path), "w") as container:
+    with av.open(str(path), "w", options=options or {}) as container:
         stream = container.add_stream("libx264", rate=fps, options={"crf": "18", "g": "1"})
         stream.height, stream.width = clip.shape[1:3]
         stream.pix_fmt = "yuv420p"
@@ -35,7 +37,7 @@ def write_video(path: Path, clip: np.ndarray, *, fps: int = 10) -> Path:
 
 @pytest.fixture(scope="session")
 def clip_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """``square.mp4``: eight frames, 96 x 64."""
+    """``square.mp4``: eight frames, 128 x 80."""
     return write_video(tmp_path_factory.mktemp("clips") / "square.mp4", square_clip())
 
 

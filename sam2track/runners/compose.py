@@ -47,13 +47,12 @@ def compose_config(
     """
     settings = [_split(argument) for argument in arguments]
     known_groups = groups()
+    chosen = {
+        key: _choice(key, value, known_groups[key])
+        for key, value in settings
+        if key in known_groups
+    }
     with initialize_config_dir(str(CONFIGS), version_base="1.3"):
-        defaults = compose(verb)
-        chosen = {}
-        for key, value in settings:
-            _require(key.split(".")[0], defaults, "option")
-            if key in known_groups:
-                chosen[key] = _choice(key, value, known_groups[key])
         config = compose(verb, overrides=[f"{key}={value}" for key, value in chosen.items()])
     OmegaConf.set_struct(config, True)
     if config_file is not None:
@@ -110,8 +109,9 @@ def _choice(group: str, value: str, choices: Sequence[str]) -> str:
 
 def _require(key: str, config: DictConfig, what: str) -> None:
     """Refuse a key that is not there, with the nearest that is."""
-    if key not in config:
-        raise ValueError(f"no {what} {key!r}{_near(key, [str(name) for name in config])}")
+    keys = [str(name) for name in config]  # `in` would leave out what is still missing
+    if key not in keys:
+        raise ValueError(f"no {what} {key!r}{_near(key, keys)}")
 
 
 def _near(name: str, names: Iterable[str]) -> str:

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import os
+from collections import defaultdict
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from ..sinks import Sink
+from ..types import Prompt
+from .prompts import PlacedPrompt
 
 RUN_FILE = "run.yaml"
+# What the sinks of configs/sinks/ write.
+RESULTS = ("masks/[0-9]*.png", "overlay.mp4", "tracks.json", "boxes.txt", "preview.png")
 
 
 def claim_folder(path: str | Path) -> Path:
@@ -47,17 +54,39 @@ def prepare_folder(folder: Path, config: DictConfig) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         if (folder / RUN_FILE).is_file():
             _remove_results(folder)
-        partial = folder / f".{RUN_FILE}.partial"
+        unfinished = folder / f".{RUN_FILE}.partial"
         try:
-            partial.write_text(text, encoding="utf-8")
-            os.replace(partial, folder / RUN_FILE)
+            unfinished.write_text(text, encoding="utf-8")
+            os.replace(unfinished, folder / RUN_FILE)
         finally:
-            partial.unlink(missing_ok=True)
+            unfinished.unlink(missing_ok=True)
     except OSError as error:
         raise ValueError(f"out={folder} can't be written: {error.strerror}") from None
 
 
-def make_sinks(config: DictConfig, folder: Path, fps: float) -> list[Sink]:
-    """The chosen sinks, for a folder; they look up its path and the frame rate as settings."""
-    config = OmegaConf.merge(config, {"out": str(folder), "fps": fps})
-    return [instantiate(sink) for sink in config.sinks.values()]
+def make_sinks(
+    config: DictConfig, folder: Path, *, name: str, fps: float, placed: Sequence[PlacedPrompt]
+) -> list[Sink]:
+    """The chosen sinks. Their settings say ``${run.folder}`` and so on for what is known by now.
+
+    Args:
+        config: the ``sinks`` group.
+        folder: where the results go.
+        name: of the video.
+        fps: frames a second of the video.
+        placed: the prompts; a sink that is partial (``_partial_: true``) is given them.
+    """
+    facts = {"folder": str(folder), "name": name, "fps": fps}
+    resolved = OmegaConf.create({"sinks": config, "run": facts})
+    prompts: dict[int, list[tuple[int, Prompt]]] = defaultdict(list)
+    for item in placed:
+        prompts[item.frame].append((item.object_id, item.prompt))
+    made = [instantiate(sink) for sink in resolved.sinks.values()]
+    return [sink(prompts=prompts) if isinstance(sink, partial) else sink for sink in made]
+
+
+def _remove_results(folder: Path) -> None:
+    """Remove what an earlier run left, so that two runs never mix; nothing else is touched."""
+    for pattern in RESULTS:
+        for path in folder.glob(pattern):
+            path.unlink()

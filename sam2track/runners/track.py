@@ -82,12 +82,10 @@ def run(config: DictConfig) -> None:
             if first is None:
                 raise ValueError(f"{config.video} has no frame {start}")
             prepare_folder(folder, config)
-            run = _write(
-                chain([first], tracked),
-                make_sinks(config, folder, config.fps or source.fps),
-                count,
-            )
-    _report(run, folder, time.monotonic() - started)
+            fps = config.fps or source.fps
+            sinks = make_sinks(config.sinks, folder, name=source.name, fps=fps, placed=placed)
+            written = _write(chain([first], tracked), sinks, count)
+    _report(written, folder, time.monotonic() - started)
 
 
 def _prompts(config: DictConfig) -> list[PlacedPrompt]:
@@ -213,7 +211,7 @@ def _write(tracked: Iterable[Tracked], sinks: Sequence[Sink], count: int | None)
         with bar, FanOut(sinks) as fan_out:
             try:
                 for frame, result in tracked:
-                    fan_out.write(frame, result)
+                    fan_out.write(frame, result.cpu())
                     frames, last = frames + 1, frame.index
                     objects.update(result.object_ids)
                     bar.set_postfix_str(f"objects={len(result.object_ids)}", refresh=False)
@@ -228,14 +226,12 @@ def _write(tracked: Iterable[Tracked], sinks: Sequence[Sink], count: int | None)
     return Written(frames, len(objects), last, broken_off)
 
 
-def _report(run: Written, folder: Path, seconds: float) -> None:
+def _report(written: Written, folder: Path, seconds: float) -> None:
     """The last line: where the results are, and why there are not more of them."""
-    there = f"{run.frames} frame{'s' * (run.frames != 1)} in {folder}"
-    if isinstance(run.broken_off, KeyboardInterrupt):
-        raise KeyboardInterrupt(f"interrupted after frame {run.last}; {there}")
-    if run.broken_off is not None:
-        raise RunFailed(f"{run.broken_off}; {there}") from run.broken_off
-    print(
-        f"{run.objects} object{'s' * (run.objects != 1)}, {run.frames / seconds:.1f} frames a "
-        f"second, {there}"
-    )
+    frames = f"{written.frames} frame{'s' * (written.frames != 1)}"
+    if isinstance(written.broken_off, KeyboardInterrupt):
+        raise KeyboardInterrupt(f"interrupted after frame {written.last}; {frames} in {folder}")
+    if written.broken_off is not None:
+        raise RunFailed(f"{written.broken_off}; {frames} in {folder}") from written.broken_off
+    objects = f"{written.objects} object{'s' * (written.objects != 1)}"
+    print(f"{frames}, {objects}, {written.frames / seconds:.1f} frames a second: {folder}")
