@@ -1,0 +1,1 @@
+"""Training: clips and simulated prompts enter, weights leave."""

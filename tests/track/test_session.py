@@ -1,0 +1,199 @@
+"""What a session promises, whatever the weights."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from tiny import SIZE, noise_frames, square_mask, tiny_model
+
+from sam2track import Frame, Prompt, TrackingSession
+from sam2track.types import FrameResult
+
+PROMPTS = {
+    1: Prompt.click(20, 20),
+    2: Prompt.from_box([5, 5, 30, 40], [[10, 10]], [0]),
+    7: Prompt.from_mask(square_mask()),
+}
+
+
+@pytest.fixture(scope="module")
+def model():
+    return tiny_model()
+
+
+def track(model, frames, prompts=PROMPTS, **options) -> list[FrameResult]:
+    session = TrackingSession(model, **options)
+    for object_id, prompt in prompts.items():
+        session.prompt(object_id, prompt, frames[0])
+    return [session.step(frame) for frame in frames]
+
+
+def row(result: FrameResult, object_id: int) -> torch.Tensor:
+    return result.logits[result.object_ids.index(object_id)]
+
+
+def assert_same(ours: torch.Tensor, theirs: torch.Tensor) -> None:
+    torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-3)
+
+
+def test_masks_are_not_trivial(model):
+    results = track(model, noise_frames(4))
+    for result in results:
+        share = result.masks.float().mean((1, 2))
+        assert ((share > 0.01) & (share < 0.99)).all()
+
+
+def test_memory_matters(model):
+    frames = noise_frames(3)
+    alone = track(model, frames, {1: PROMPTS[1]})[2]
+    other = track(model, frames, {1: PROMPTS[7]})[2]
+    assert (row(alone, 1) - row(other, 1)).abs().max() > 0.05
+
+
+def test_objects_together_are_as_alone(model):
+    frames = noise_frames(10)
+    together = track(model, frames)
+    for object_id, prompt in PROMPTS.items():
+        alone = track(model, frames, {object_id: prompt})
+        for a, b in zip(together, alone, strict=True):
+            assert_same(row(a, object_id), row(b, object_id))
+
+
+def test_a_new_object_leaves_the_others_alone(model):
+    frames = noise_frames(8)
+    before = track(model, frames, {1: PROMPTS[1]})
+    session = TrackingSession(model)
+    session.prompt(1, PROMPTS[1], frames[0])
+    for frame, expected in zip(frames, before, strict=True):
+        if frame.index == 3:
+            session.prompt(2, PROMPTS[2], frame)
+        if frame.index == 6:
+            session.remove(2)
+        result = session.step(frame)
+        assert result.object_ids == ((1, 2) if 3 <= frame.index < 6 else (1,))
+        assert_same(row(result, 1), row(expected, 1))
+
+
+def test_an_object_appears_from_its_first_prompt_on(model):
+    frames = noise_frames(4)
+    session = TrackingSession(model)
+    assert session.step(frames[0]).object_ids == ()
+    session.prompt(4, PROMPTS[1], frames[1])
+    assert session.step(frames[1]).object_ids == (4,)
+
+
+def test_streaming_is_the_whole_clip(model):
+    frames = noise_frames(20)
+    for a, b in zip(track(model, frames), track(model, frames, archive=True), strict=True):
+        assert torch.equal(a.logits, b.logits)
+
+
+def test_reverse_is_forward_on_the_mirrored_clip(model):
+    frames = noise_frames(12)
+    session = TrackingSession(model)
+    session.prompt(1, PROMPTS[1], frames[-1])
+    back = [session.step(frame, direction=-1) for frame in reversed(frames)]
+    mirrored = [Frame(index, frame.image) for index, frame in enumerate(reversed(frames))]
+    for a, b in zip(back, track(model, mirrored, {1: PROMPTS[1]}), strict=True):
+        assert torch.equal(a.logits, b.logits)
+
+
+def test_a_correction_becomes_an_anchor_and_changes_what_follows(model):
+    frames = noise_frames(8)
+    session = TrackingSession(model, archive=True)
+    session.prompt(1, PROMPTS[1], frames[0])
+    before = [session.step(frame) for frame in frames]
+    shown = session.prompt(1, Prompt.click(40, 30, 0), frames[4])
+    after = [session.step(frame) for frame in frames[4:]]
+    assert np.array_equal(after[0].mask(1), shown)
+    assert sorted(session.objects[1].anchors) == [0, 4]
+    for a, b in zip(after, before[4:], strict=True):
+        assert (a.logits - b.logits).abs().max() > 0.01
+    again = session.step(frames[2])  # what lies before the correction can be tracked anew, too
+    assert again.object_ids == (1,)
+
+
+def test_clicks_on_one_frame_add_up(model):
+    frame = noise_frames(1)[0]
+    one = TrackingSession(model)
+    one.prompt(1, Prompt.click(20, 20), frame)
+    one.prompt(1, Prompt.click(50, 40, 0), frame)
+    assert one.objects[1].pending[0].prompt.labels.tolist() == [1, 0]
+
+
+def test_a_mask_prompt_comes_back_as_it_was(model):
+    frame = noise_frames(1)[0]
+    mask = TrackingSession(model).prompt(1, Prompt.from_mask(square_mask()), frame)
+    overlap = (mask & square_mask()).sum() / (mask | square_mask()).sum()
+    assert overlap > 0.8  # the tiny model has 16 x 16 mask logits
+
+
+def test_taking_a_prompt_back(model):
+    frames = noise_frames(6)
+    session = TrackingSession(model, archive=True)
+    session.prompt(1, PROMPTS[1], frames[0])
+    before = [session.step(frame) for frame in frames]
+    session.prompt(1, Prompt.click(40, 30, 0), frames[3])
+    session.step(frames[3])
+    session.unprompt(1, 3)
+    after = [session.step(frame) for frame in frames]
+    for a, b in zip(after, before, strict=True):
+        assert_same(a.logits, b.logits)
+    session.unprompt(1, 0)
+    assert session.object_ids == ()
+
+
+def test_an_absent_object_has_an_empty_mask():
+    model = tiny_model(presence=-20.0)
+    result = track(model, noise_frames(2), {1: PROMPTS[1]})[1]
+    assert not result.masks.any()
+    assert result.boxes() == [None]
+    assert (result.label_map() == 0).all()
+
+
+def test_what_a_session_keeps_does_not_grow(model):
+    session = TrackingSession(model)
+    frames = noise_frames(4)
+    session.prompt(1, PROMPTS[1], frames[0])
+    sizes: set[tuple[int, int, int]] = set()
+    for index in range(300):
+        session.step(Frame(index, frames[index % 4].image))
+        bank = session.objects[1].memory.bank
+        if index > 50:
+            sizes.add((len(bank.recent), len(bank.pointers), len(session.objects[1].tracked)))
+    assert len(sizes) == 1
+
+
+@pytest.mark.parametrize(
+    ("object_id", "prompt", "message"),
+    [
+        (1, Prompt.click(64, 20), "outside the frame"),
+        (1, Prompt.from_box([70, 0, 80, 10]), "outside the frame"),
+        (1, Prompt.from_mask(np.ones((10, 10))), "10 x 10"),
+        (0, Prompt.click(1, 1), "object id 0"),
+        (-3, Prompt.click(1, 1), "object id -3"),
+    ],
+)
+def test_a_bad_prompt_changes_nothing(model, object_id, prompt, message):
+    session = TrackingSession(model)
+    with pytest.raises(ValueError, match=message):
+        session.prompt(object_id, prompt, noise_frames(1)[0])
+    assert session.object_ids == ()
+
+
+def test_frames_of_another_size(model):
+    session = TrackingSession(model)
+    session.step(noise_frames(1)[0])
+    with pytest.raises(ValueError, match="80 x 48"):
+        session.step(noise_frames(1, size=(48, 80))[0])
+
+
+def test_overlaps_belong_to_the_highest_logit(model):
+    result = track(model, noise_frames(2))[1]
+    owner = result.owner.numpy()
+    for position in range(3):
+        assert (result.masks[position].numpy()[owner == position]).all()
+    assert (result.masks.any(0).numpy() == (owner >= 0)).all()
+    assert set(np.unique(result.label_map())) <= {0, *PROMPTS}
+    assert result.label_map().shape == SIZE
