@@ -1,0 +1,48 @@
+"""Holes are filled exactly as counting connected components says."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sam2track.track.postprocess import FILLED, fill_holes, to_video
+
+
+def holes_by_counting(background: np.ndarray, area: int) -> np.ndarray:
+    """8-connected background regions of at most ``area`` pixels, by OpenCV."""
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(background.astype(np.uint8), None, None)
+    small = stats[:, cv2.CC_STAT_AREA] <= area
+    small[0] = False  # the foreground
+    return small[labels]
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.integers(0, 10**6), st.floats(0.02, 0.98), st.integers(1, 12))
+def test_holes(seed, share, area):
+    rng = np.random.default_rng(seed)
+    background = rng.random((2, 17, 23)) < share
+    logits = torch.from_numpy(np.where(background, -3.0, 3.0)).float()
+    filled = fill_holes(logits, area)
+    for plane, result in zip(background, filled.numpy(), strict=True):
+        expected = holes_by_counting(plane, area)
+        assert np.array_equal(result == np.float32(FILLED), expected)
+
+
+def test_zero_leaves_holes():
+    logits = torch.full((1, 5, 5), 2.0)
+    logits[0, 2, 2] = -1.0
+    assert torch.equal(fill_holes(logits, 0), logits)
+    assert (fill_holes(logits, 1) > 0).all()
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_owner_is_the_highest(count):
+    logits = torch.randn(count, 6, 6)
+    masks, owner = to_video(logits, (6, 6))
+    assert torch.equal(masks, logits > 0)
+    highest, which = logits.max(0)
+    assert torch.equal(owner.long(), torch.where(highest > 0, which, -1))
