@@ -1,5 +1,13 @@
-"""METRICS: how good masks are. J, F and what is counted from them; nothing here knows a model."""
+"""METRICS: how good masks (J, F) and boxes (success, precision, AO) are; knows no model."""
 
+from .boxes import (
+    BoxScores,
+    OverlapScores,
+    cut_boxes,
+    overlap,
+    score_boxes,
+    score_overlaps,
+)
 from .folders import score_folders
 from .masks import boundary, boundary_map, region
 from .sequences import (
@@ -21,15 +29,21 @@ __all__ = [
     "DAVIS_2017",
     "SA_V",
     "VOS_BENCHMARK",
+    "BoxScores",
     "ObjectScores",
+    "OverlapScores",
     "Statistics",
     "Toolkit",
     "boundary",
     "boundary_map",
     "collect",
+    "cut_boxes",
+    "overlap",
     "region",
+    "score_boxes",
     "score_folders",
     "score_frame",
+    "score_overlaps",
     "score_sequence",
     "statistics",
 ]

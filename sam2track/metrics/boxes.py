@@ -1,0 +1,161 @@
+"""How good boxes are: success, precision and normalised precision; AO and SR.
+
+In: the predicted and the true boxes of one sequence, ``(N, 4)`` as x, y, width, height in pixels,
+and the frames in which the object is there. Out: curves over thresholds, and the numbers that are
+read off them. Each toolkit has its own mind about absent objects, which the functions say.
+
+Success and precision: Wu et al., "Object Tracking Benchmark", TPAMI 2015. Normalised precision:
+Müller et al., "TrackingNet", ECCV 2018. AO and SR: Huang et al., "GOT-10k", TPAMI 2021.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+OVERLAPS = np.arange(21) * 0.05
+PIXELS = np.arange(51.0)
+SHARES = np.arange(51) / 100
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BoxScores:
+    """One sequence by the rules of pysot-toolkit (OTB, LaSOT and others).
+
+    Attributes:
+        success: share of frames whose overlap is above each of ``OVERLAPS``.
+        precision: share of frames whose centre is within each of ``PIXELS``.
+        normalised: share of frames whose centre is within each of ``SHARES`` of the true size.
+    """
+
+    success: Float[np.ndarray, "21"]
+    precision: Float[np.ndarray, "51"]
+    normalised: Float[np.ndarray, "51"]
+
+    @property
+    def auc(self) -> float:
+        """Area under the success curve: its mean, 0..1."""
+        return float(self.success.mean())
+
+    @property
+    def precision_20(self) -> float:
+        """Precision at 20 pixels, 0..1."""
+        return float(self.precision[20])
+
+    @property
+    def normalised_20(self) -> float:
+        """Normalised precision at 0.20, 0..1."""
+        return float(self.normalised[20])
+
+
+@dataclass(frozen=True, slots=True)
+class OverlapScores:
+    """One or more sequences by the rules of the GOT-10k toolkit.
+
+    Attributes:
+        ao: mean overlap, 0..1.
+        sr50: share of frames whose overlap is above 0.5.
+        sr75: share of frames whose overlap is above 0.75.
+    """
+
+    ao: float
+    sr50: float
+    sr75: float
+
+
+def overlap(
+    boxes: Float[np.ndarray, "N 4"], truth: Float[np.ndarray, "N 4"]
+) -> Float[np.ndarray, " N"]:
+    """Intersection over union of boxes in pairs, 0..1; 0 if both are empty.
+
+    Raises:
+        ValueError: if there are not as many of the one as of the other.
+    """
+    if boxes.shape != truth.shape:
+        raise ValueError(f"{len(boxes)} boxes but {len(truth)} true ones; give one for each frame")
+    low = np.maximum(boxes[:, :2], truth[:, :2])
+    high = np.minimum(boxes[:, :2] + boxes[:, 2:], truth[:, :2] + truth[:, 2:])
+    shared = np.maximum(high - low, 0).prod(1)
+    joined = boxes[:, 2:].prod(1) + truth[:, 2:].prod(1) - shared
+    return np.clip(np.divide(shared, joined, out=np.zeros_like(shared), where=joined > 0), 0, 1)
+
+
+def score_boxes(
+    boxes: Float[np.ndarray, "N 4"],
+    truth: Float[np.ndarray, "N 4"],
+    visible: Bool[np.ndarray, " N"] | None = None,
+) -> BoxScores:
+    """The curves of one sequence; the mean over sequences is the data set's.
+
+    As in pysot-toolkit, quirks and all: frames without the object succeed nowhere but still count
+    as frames. A true box that touches ``x = 0`` or ``y = 0`` never overlaps. A true centre that is
+    not positive is always precise.
+
+    Args:
+        boxes: predicted, x, y, width, height in pixels.
+        truth: true ones, likewise.
+        visible: False where the object is absent.
+
+    Raises:
+        ValueError: if the lengths differ or there are no frames.
+    """
+    frames = len(truth)
+    if not frames:
+        raise ValueError("no frames: there is nothing to score")
+    overlaps = overlap(boxes, truth)
+    overlaps[~(truth > 0).all(1)] = -1
+    if visible is not None:
+        overlaps, boxes, truth = overlaps[visible], boxes[visible], truth[visible]
+    size = truth[:, 2:] + 1e-16
+    return BoxScores(
+        success=(overlaps[:, None] > OVERLAPS).sum(0) / frames,
+        precision=_within(_centres(boxes), _centres(truth), PIXELS) / frames,
+        normalised=_within(_centres(boxes) / size, _centres(truth) / size, SHARES) / frames,
+    )
+
+
+def score_overlaps(overlaps: Float[np.ndarray, " N"]) -> OverlapScores:
+    """AO and SR over the overlaps of all frames that count.
+
+    GOT-10k leaves out each sequence's first frame and those where the object is not visible, cuts
+    boxes to the picture, and puts all sequences' frames together; its server, which weighs classes,
+    is another matter.
+
+    Raises:
+        ValueError: if there are none.
+    """
+    if not len(overlaps):
+        raise ValueError("no frames: there is nothing to score")
+    return OverlapScores(
+        ao=float(overlaps.mean()),
+        sr50=float((overlaps > 0.5).mean()),
+        sr75=float((overlaps > 0.75).mean()),
+    )
+
+
+def cut_boxes(boxes: Float[np.ndarray, "N 4"], size: tuple[int, int]) -> Float[np.ndarray, "N 4"]:
+    """Boxes cut to a picture of ``size`` (height, width), as GOT-10k does before it compares.
+
+    Its toolkit moves a corner left of or above the picture onto the edge and keeps the width.
+    """
+    limit = np.array(size[::-1], float)
+    corner = np.clip(boxes[:, :2], 0, limit)
+    return np.concatenate([corner, np.clip(boxes[:, 2:], 0, limit - corner)], 1)
+
+
+def _centres(boxes: Float[np.ndarray, "N 4"]) -> Float[np.ndarray, "N 2"]:
+    """The centre pixel of each box."""
+    return boxes[:, :2] + (boxes[:, 2:] - 1) / 2
+
+
+def _within(
+    centres: Float[np.ndarray, "N 2"],
+    truth: Float[np.ndarray, "N 2"],
+    thresholds: Float[np.ndarray, " T"],
+) -> Float[np.ndarray, " T"]:
+    """How many centres lie within each threshold of the true ones."""
+    distance = np.sqrt(((centres - truth) ** 2).sum(1))
+    distance[~(truth > 0).all(1)] = -1
+    return (distance[:, None] <= thresholds).sum(0)
