@@ -28,7 +28,7 @@ class Moments:
     @classmethod
     def draw(cls, rng: np.random.Generator, count: int) -> Moments:
         """Random moments: mostly every frame or every few, sometimes with a gap."""
-        pace = float(rng.choice([1, 2, 3, 4, 6, 8], p=[0.4, 0.25, 0.13, 0.1, 0.07, 0.05]))
+        pace = float(rng.choice([1, 2, 3, 4, 6, 8], p=[0.5, 0.22, 0.12, 0.08, 0.05, 0.03]))
         steps = pace * rng.uniform(0.6, 1.4, max(count - 1, 0))
         if len(steps) and rng.random() < 0.15:
             steps[int(rng.integers(len(steps)))] *= rng.uniform(2, 4)
@@ -127,25 +127,25 @@ class Spoil:
     saturation: float
 
     @classmethod
-    def draw(cls, rng: np.random.Generator, size: int, end: float) -> Spoil:
-        """A random camera and codec."""
-        light = Waves.draw(rng, np.array([0.12, 0.10]) * (rng.random() < 0.4), (15, 90))
+    def draw(cls, rng: np.random.Generator, size: int, *, hardness: float) -> Spoil:
+        """A random camera and codec, the worse the harder (0..1)."""
+        light = Waves.draw(rng, np.array([0.12, 0.10]) * (rng.random() < 0.4 * hardness), (15, 90))
         tone = (1.0, 0.0, 1.0)
-        if rng.random() < 0.6:
+        if rng.random() < 0.45 * hardness:
             tone = (
                 rng.uniform(0.55, 1.25),
                 rng.uniform(-15, 25),
                 float(np.exp(rng.normal(0, 0.25))),
             )
         noise = None
-        if rng.random() < 0.5:
+        if rng.random() < 0.5 * hardness:
             strength = float(np.exp(rng.uniform(np.log(1.5), np.log(10))))
             grain = rng.standard_normal((size + 64, size + 64, 1), np.float32) * strength
             noise = np.repeat(np.clip(grain, -60, 60).astype(np.int8), 3, axis=2)
         return cls(
             light,
             tone,
-            rng.uniform(0.4, 1.3) if rng.random() < 0.3 else 0.0,
+            rng.uniform(0.4, 1.3) if rng.random() < 0.3 * hardness else 0.0,
             noise,
             int(rng.integers(20, 95)) if rng.random() < 0.7 else 0,
             float(rng.choice([1.0, 0.0, 0.5, 1.2], p=[0.75, 0.05, 0.12, 0.08])),

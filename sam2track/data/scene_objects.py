@@ -18,8 +18,8 @@ RGB = UInt8[np.ndarray, "h w 3"]
 
 
 def thing(assets: Assets, rng: np.random.Generator, side: int) -> RGBA:
-    """A random object whose longer side is ``side`` pixels."""
-    kind = rng.random()
+    """A random object whose longer side is ``side`` pixels, or 12 if that is more."""
+    kind, side = rng.random(), max(side, 12)
     if kind < 0.38:
         picture = resized(assets.sprite(rng), side)
     elif kind < 0.48:
@@ -181,13 +181,12 @@ def softened(picture: RGBA, rng: np.random.Generator) -> RGBA:
     return np.dstack([picture[..., :3], edge])
 
 
-def harmonised(picture: RGBA, surroundings: RGB, rng: np.random.Generator) -> RGBA:
-    """The picture with colours moved towards those of its surroundings, so it does not pop out."""
+def harmonised(picture: RGBA, surroundings: RGB, rng: np.random.Generator, *, pull: float) -> RGBA:
+    """The picture with colours moved towards its surroundings': 0 = not at all, 1 = onto them."""
     inside = picture[..., 3] > 127
     if not inside.any():
         return picture
     own, around = picture[..., :3][inside].astype(np.float32), surroundings.reshape(-1, 3)
-    pull = rng.uniform(0, 1) ** 1.5 * 0.7  # seldom so far that it vanishes
     mean, spread = own.mean(0), own.std(0).mean() + 1
     target_mean = around.mean(0) * pull + mean * (1 - pull)
     target = (around.std(0).mean() + 1) ** (pull * 0.7) * spread ** (1 - pull * 0.7)

@@ -24,6 +24,7 @@ class Plan:
         frames: to be taken.
         count: most tracked objects.
         still: chance that the objects are regions of the backdrop.
+        hardness: 0 (one large thing that moves a little and is well seen) to 1 (everything).
 
     Attributes:
         moments, camera, backdrop, spoil: when, how and before what it is filmed.
@@ -39,17 +40,19 @@ class Plan:
         frames: int,
         count: int,
         still: float,
+        hardness: float,
     ) -> None:
-        self.assets, self.size, self.rng = assets, size, rng
+        self.assets, self.size, self.rng, self.hardness = assets, size, rng, hardness
         self.aspect = float(rng.choice([16 / 9, 4 / 3, 1.0, 9 / 16], p=[0.6, 0.25, 0.08, 0.07]))
         self.moments = Moments.draw(rng, frames)
-        self.spoil = Spoil.draw(rng, size, self.moments.end)
+        self.spoil = Spoil.draw(rng, size, hardness=hardness)
         self.backdrop = Backdrop(assets, rng, aspect=self.aspect, size=size)
-        for _ in range(int(rng.choice([0, 0, 0, 1, 3]))):
+        for _ in range(int(rng.choice([0, 0, 0, 1, 3]) * self._chance(1.0))):
             self.backdrop.bake(self._clutter())
         if rng.random() < 0.15:
             self.backdrop.sway = self._sway(0.0, 0.004)
-        tracked = self._tracked(int(rng.integers(1, count + 1)), rng.random() < still)
+        count = int(rng.integers(1, 2 + round((count - 1) * hardness)))
+        tracked = self._tracked(count, self._chance(still))
         layers = tracked + self._distractors(tracked)
         rng.shuffle(layers)
         self.layers = layers + self._occluders(tracked)
@@ -57,15 +60,20 @@ class Plan:
         if rng.random() < 0.45:
             self.camera = self.camera.following(tracked[0].motion, rng.uniform(0.4, 1.0))
 
+    def _chance(self, share: float) -> bool:
+        """Whether something that makes a clip hard happens; at full hardness, this often."""
+        return bool(self.rng.random() < share * self.hardness)
+
     def _tracked(self, count: int, still: bool) -> list[Layer]:
         found: list[Layer] = []
         for label in range(1, count + 1):
             if still:
                 found.append(self._region(label))
-            elif found and self.rng.random() < 0.2:
+            elif found and self._chance(0.2):
                 found.append(replace(self._twin(found[0]), label=label))
             else:
-                heights = (0.22, 0.95) if label == 1 else (0.15, 0.8)
+                low = (0.22 if label == 1 else 0.15) ** self.hardness * 0.45 ** (1 - self.hardness)
+                heights = (low, 0.95 if label == 1 else 0.8)
                 found.append(self._recoloured(self._object(label, heights)))
         return found
 
@@ -93,10 +101,10 @@ class Plan:
 
     def _recoloured(self, layer: Layer) -> Layer:
         """The layer in the colours of the place where it starts, ready to draw."""
+        pull = self.rng.uniform(0, 1) ** 1.5 * 0.7 * self.hardness  # seldom so far that it vanishes
         near = self.backdrop.near(*layer.motion.state(0.0)[:2])
-        return replace(
-            layer, picture=premultiply(objects.harmonised(layer.picture, near, self.rng))
-        )
+        picture = objects.harmonised(layer.picture, near, self.rng, pull=pull)
+        return replace(layer, picture=premultiply(picture))
 
     def _region(self, label: int) -> Layer:
         """A region of the backdrop itself, moving against it or only with the camera."""
@@ -122,10 +130,10 @@ class Plan:
     def _distractors(self, tracked: list[Layer]) -> list[Layer]:
         """Look-alikes and other things that are not tracked."""
         rng, found = self.rng, []
-        if rng.random() < 0.4:
+        if self._chance(0.4):
             for _ in range(int(rng.choice([1, 1, 2, 3]))):
                 found.append(self._twin(tracked[int(rng.integers(len(tracked)))]))
-        for _ in range(int(rng.choice([0, 0, 0, 1, 2]))):
+        for _ in range(int(rng.choice([0, 0, 0, 1, 2]) * self._chance(1.0))):
             found.append(self._recoloured(self._object(0, (0.08, 0.5))))
         return found
 
@@ -152,7 +160,7 @@ class Plan:
     def _occluders(self, tracked: list[Layer]) -> list[Layer]:
         """Things in front: they pass over a tracked object, or stand in its way."""
         rng, found = self.rng, []
-        if rng.random() > 0.4:
+        if not self._chance(0.4):
             return found
         for _ in range(int(rng.choice([1, 1, 2]))):
             target = tracked[int(rng.integers(len(tracked)))]
@@ -180,7 +188,8 @@ class Plan:
     def _moving(self, start: np.ndarray) -> Motion:
         """A random way to go from a start."""
         rng, end = self.rng, self.moments.end
-        speed = min(float(np.exp(rng.normal(np.log(0.006), 1.0))), 0.22 / self.moments.step)
+        speed = float(np.exp(rng.normal(np.log(0.006), 1.0))) * (0.3 + 0.7 * self.hardness)
+        speed = min(speed, 0.22 / self.moments.step)
         turn = rng.uniform(0, 2 * np.pi)
         spin = rng.normal(0, 0.012) if rng.random() < 0.3 else 0.0
         grow = rng.normal(0, 0.010) if rng.random() < 0.5 else 0.0
@@ -190,7 +199,7 @@ class Plan:
         reach = np.array([wander, wander, 0.07, 0.12, 0.10, 0.08])
         waves = Waves.draw(rng, reach * rng.uniform(0, 1, 6), (12, 70))
         excursion = None
-        if rng.random() < 0.12:
+        if self._chance(0.12):
             far = self.aspect * 0.8 + float(np.exp(start[2]))
             width = end * rng.uniform(0.4, 0.9) + 1
             centre = end * rng.uniform(0.35, 0.75) + width * 0.1

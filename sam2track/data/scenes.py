@@ -62,8 +62,12 @@ class SceneSampler:
         self.assets, self.size, self.frames = assets, size, frames
         self.objects, self.still = objects, still
 
-    def clip(self, rng: np.random.Generator) -> Clip:
-        """One clip with at least one object that is well visible in its first frame."""
+    def clip(self, rng: np.random.Generator, *, hardness: float = 1.0) -> Clip:
+        """One clip with at least one object that is well visible in its first frame.
+
+        At ``hardness`` 0 that is one large thing that moves a little; smaller, hidden, leaving and
+        look-alike things, faster motion and bad pictures come in up to 1.
+        """
         while True:
             plan = Plan(
                 self.assets,
@@ -72,6 +76,7 @@ class SceneSampler:
                 frames=self.frames,
                 count=self.objects,
                 still=self.still,
+                hardness=hardness,
             )
             clip = _keep_visible(self._draw(plan))
             if clip is not None:
@@ -109,10 +114,11 @@ class SceneDataset(Dataset):
         sampler: draws the clips.
         length: number of clips.
         seed: another seed, other clips.
+        ramp: over the first so many clips, hardness grows from 0 to 1.
     """
 
-    def __init__(self, sampler: SceneSampler, *, length: int, seed: int = 0) -> None:
-        self.sampler, self.length, self.seed = sampler, length, seed
+    def __init__(self, sampler: SceneSampler, *, length: int, seed: int = 0, ramp: int = 0) -> None:
+        self.sampler, self.length, self.seed, self.ramp = sampler, length, seed, ramp
 
     def __len__(self) -> int:
         return self.length
@@ -128,7 +134,9 @@ class SceneDataset(Dataset):
         if not 0 <= index < self.length:
             raise IndexError(f"clip {index} does not exist; there are {self.length}, from 0")
         cv2.setNumThreads(0)  # workers run beside the training: one thread each
-        clip = self.sampler.clip(np.random.default_rng([self.seed, index]))
+        hardness = min(1.0, index / self.ramp) if self.ramp else 1.0
+        random = np.random.default_rng([self.seed, index])
+        clip = self.sampler.clip(random, hardness=hardness)
         labels = torch.arange(1, self.sampler.objects + 1, dtype=torch.uint8)
         masks = torch.from_numpy(clip.masks)[:, None] == labels[:, None, None]
         frames = torch.from_numpy(clip.frames).permute(0, 3, 1, 2).contiguous()

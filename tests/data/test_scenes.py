@@ -88,3 +88,15 @@ def test_the_dataset_resumes_exactly_and_pads(assets: Assets):
     assert all(torch.equal(item[key], again[key]) for key in item)
     with pytest.raises(IndexError, match="clip 10"):
         dataset[10]
+
+
+def test_clips_grow_harder_over_the_ramp(assets: Assets):
+    sampler = SceneSampler(assets, 64, frames=2, objects=3)
+    easy = SceneDataset(sampler, length=40, ramp=10**6)
+    hard = SceneDataset(sampler, length=40)
+    counts = [sum(int(d[i]["valid"].sum()) for i in range(30)) for d in (easy, hard)]
+    areas = [
+        np.median([d[i]["masks"][0, 0].float().mean() for i in range(30)]) for d in (easy, hard)
+    ]
+    assert counts[0] == 30 < counts[1]
+    assert areas[0] > areas[1]
