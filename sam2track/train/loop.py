@@ -107,17 +107,17 @@ class Trainer:
         self.seconds = 0.0
         out.mkdir(parents=True, exist_ok=True)
 
-    def resume(self) -> bool:
-        """Go on from ``last.pt`` if there is one."""
+    def resume(self) -> int:
+        """Go on from ``last.pt`` if there is one; the step that is reached."""
         path = self.out / "last.pt"
         if not path.is_file():
-            return False
+            return 0
         stored = torch.load(path, map_location=self.model.device, weights_only=True)
         self.model.load_state_dict(stored["model"])
         self.averaged.load_state_dict(stored["averaged"])
         self.optimiser.load_state_dict(stored["optimiser"])
         self.step, self.seconds = stored["step"], stored["seconds"]
-        return True
+        return self.step
 
     def save(self) -> None:
         """Write the checkpoint and the averaged weights, each whole or not at all."""
