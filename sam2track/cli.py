@@ -12,12 +12,16 @@ import difflib
 import os
 import sys
 import traceback
+import warnings
 from collections.abc import Sequence
 from importlib import import_module
 
 from .runners import RunFailed
 
-VERBS = {"track": "follow objects through a video"}
+VERBS = {
+    "track": "follow objects through a video",
+    "train": "train a model on procedural video",
+}
 
 USAGE = """\
 sam2track: click on an object in one frame, and its mask follows it through the whole video.
@@ -50,7 +54,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit status: 0, 1 = a fault during the run, 2 = bad input, 130 = Ctrl-C.
     """
     try:
-        return _dispatch(list(sys.argv[1:] if argv is None else argv))
+        with warnings.catch_warnings():
+            if not _debugging():
+                warnings.simplefilter("ignore")  # what libraries say to programmers
+            return _dispatch(list(sys.argv[1:] if argv is None else argv))
     except KeyboardInterrupt as interrupt:
         return _fail(130, str(interrupt) or "interrupted")
     except BrokenPipeError:  # as in `sam2track --help | head`
@@ -115,8 +122,12 @@ def _describe(error: Exception) -> str:
     return " ".join(str(error).split()) or type(error).__name__
 
 
+def _debugging() -> bool:
+    return os.environ.get("SAM2TRACK_DEBUG") == "1"
+
+
 def _fail(status: int, message: str) -> int:
-    if os.environ.get("SAM2TRACK_DEBUG") == "1":
+    if _debugging():
         traceback.print_exc()
     print(f"error: {message}", file=sys.stderr)
     return status
