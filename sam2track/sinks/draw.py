@@ -96,15 +96,17 @@ def _fill(
 
 
 def _label(image: np.ndarray, object_id: int, box: tuple[int, int, int, int]) -> None:
-    """The id on a patch of the object's colour above its box, or inside where there is no room."""
+    """The id on a patch of the object's colour above its box; below or inside if that is full."""
     colour, text = object_colour(object_id), str(object_id)
     line = _line(image)
     scale, pad = 0.2 + 0.2 * line, 2 * line
     (width, height), _ = cv2.getTextSize(text, _FONT, scale, 1)
     x0 = int(np.clip((box[0] + box[2] - width) // 2 - pad, 0, image.shape[1] - 1))
-    y0 = box[1] - height - 2 * pad - 2 * line
-    y0 = int(np.clip(y0 if y0 >= 0 else box[1] + line, 0, image.shape[0] - 1))
-    x1, y1 = x0 + width + 2 * pad, y0 + height + 2 * pad
+    tall = height + 2 * pad
+    places = (box[1] - tall - 2 * line, box[3] + 2 * line)
+    fitting = [y for y in places if 0 <= y <= image.shape[0] - tall]
+    y0 = fitting[0] if fitting else int(np.clip(box[1] + line, 0, image.shape[0] - 1))
+    x1, y1 = x0 + width + 2 * pad, y0 + tall
     cv2.rectangle(image, (x0 - 1, y0 - 1), (x1 + 1, y1 + 1), (20, 20, 20), -1)
     cv2.rectangle(image, (x0, y0), (x1, y1), colour, -1)
     luminance = 0.3 * colour[0] + 0.59 * colour[1] + 0.11 * colour[2]

@@ -7,8 +7,9 @@ sample is there and is shown. It is fast and its memory does not grow. Elsewhere
 (measured with decord2 3.4): of a file that was cut off it loses up to thirty frames that do decode,
 a different number each time; of a file with an edit list it repeats the last frame in place of the
 hidden ones, and of an MPEG transport stream it skips the first group of pictures, both without a
-word. Such files go through PyAV, which gives the same pixels at about half the speed, and so does
-the rest of a file in the middle of which decord fails.
+word; pictures less than about 130 pixels wide it may give with a wrong shape. All these go through
+PyAV, which gives the same pixels at about half the speed, and so does the rest of a file in the
+middle of which decord fails.
 """
 
 from __future__ import annotations
@@ -100,6 +101,9 @@ class VideoFile(SeekableSource):
         except (decord.DECORDError, RuntimeError, StopIteration):  # damaged between the ends
             self._decord = None
             return None
+        if image.shape != (*self.size, 3):
+            self._decord = None
+            return None
         self._next = index + 1
         return image
 
@@ -142,7 +146,7 @@ def _inspect(path: Path) -> _Facts:
             indexed = samples > 0 and samples == stream.frames
             first = next(container.decode(stream), None)
             if first is None:
-                raise VideoError(f"{path} has no frames; export or download the video again")
+                raise _without_frames(path)
             image = _upright(first)
             fps = float(stream.average_rate or stream.guessed_rate or 0)
     except FFmpegError as error:
@@ -173,8 +177,14 @@ def _video_stream(container: InputContainer, path: Path) -> av.VideoStream:
     stream = container.streams.best("video")
     # FFmpeg renders plain text as a picture of a terminal ("ansi").
     if not isinstance(stream, av.VideoStream) or stream.codec_context.name == "ansi":
-        raise VideoError(f"{path} has no video in it; give a video file or a folder of pictures")
+        raise _without_frames(path)
     return stream
+
+
+def _without_frames(path: Path) -> VideoError:
+    return VideoError(
+        f"{path} has no video frames in it; give another file, or a folder of pictures"
+    )
 
 
 def _reason(path: Path, error: FFmpegError) -> str:

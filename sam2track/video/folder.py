@@ -58,7 +58,8 @@ class ImageFolder(SeekableSource):
         file = self.files[index]
         try:
             with Image.open(file) as picture:
-                image = np.array(ImageOps.exif_transpose(picture).convert("RGB"))
+                upright = ImageOps.exif_transpose(picture) if _is_turned(picture) else picture
+                image = np.array(upright.convert("RGB"))
         except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
             raise _unreadable(file, error) from error
         self._check_size(file, image.shape[:2])
@@ -88,10 +89,21 @@ def _shown_size(file: Path) -> tuple[int, int]:
     try:
         with Image.open(file) as picture:
             width, height = picture.size
-            turned = picture.getexif().get(_ORIENTATION, 1) >= 5
+            sideways = _is_turned(picture) and picture.getexif()[_ORIENTATION] >= 5
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise _unreadable(file, error) from error
-    return (width, height) if turned else (height, width)
+    return (width, height) if sideways else (height, width)
+
+
+def _is_turned(picture: Image.Image) -> bool:
+    """Whether EXIF says that the picture was not held upright.
+
+    A PNG may keep EXIF behind its pixels, and Pillow decodes all of them to look there; what comes
+    so late is passed over.
+    """
+    if picture.format == "PNG" and "exif" not in picture.info:
+        return False
+    return picture.getexif().get(_ORIENTATION, 1) in range(2, 9)
 
 
 def _unreadable(file: Path, error: Exception) -> VideoError:

@@ -59,8 +59,8 @@ class LiveVideo(VideoSource):
                     f"{self._label} changed from {self.size[1]}x{self.size[0]} to {width}x{height} "
                     f"at frame {self._count}; open it again"
                 )
-            yield Frame(self._count, image)
             self._count += 1
+            yield Frame(self._count - 1, image)
 
     def _grab(self) -> np.ndarray | None:
         """The next picture as RGB, or None at the end."""

@@ -1,0 +1,136 @@
+"""What is for the eye: the overlay video and the contact sheet."""
+
+from __future__ import annotations
+
+import av
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from sam2track.sinks import OverlaySink, PreviewSink, draw_objects, draw_prompt, object_colour
+from sam2track.sinks.preview import _evenly
+from sam2track.types import Prompt
+
+GREY = np.full((120, 160, 3), 128, np.uint8)
+
+
+def box_mask(x0, y0, x1, y1, size=(120, 160)):
+    mask = np.zeros(size, bool)
+    mask[y0:y1, x0:x1] = True
+    return mask
+
+
+def test_objects_are_tinted_in_their_colour_and_the_rest_is_left():
+    image = GREY.copy()
+    masks = np.stack([box_mask(20, 40, 60, 80), box_mask(100, 40, 140, 80)])
+    draw_objects(image, (3, 1), masks)
+    for object_id, x in ((3, 40), (1, 120)):
+        expected = 0.55 * 128 + 0.45 * np.array(object_colour(object_id))
+        np.testing.assert_allclose(image[60, x], expected, atol=1)
+    assert (image[90:] == 128).all()
+    assert (image[:, 66:94] == 128).all()
+    assert (image[20:38, 20:60] == object_colour(3)).all(-1).sum() > 20  # the label above it
+
+
+@pytest.mark.parametrize("box", [(0, 0, 160, 120), (0, 0, 1, 1), (159, 119, 160, 120)])
+def test_objects_at_the_edges(box):
+    image = GREY.copy()
+    draw_objects(image, (200,), box_mask(*box)[None])
+    assert (image != 128).any()
+
+
+def test_nothing_to_draw():
+    image = GREY.copy()
+    draw_objects(image, (1,), np.zeros((1, 120, 160), bool))
+    draw_objects(image, (), np.zeros((0, 120, 160), bool))
+    assert (image == 128).all()
+
+
+def test_clicks_show_whether_they_are_on_the_object():
+    image = GREY.copy()
+    draw_prompt(image, 1, Prompt.clicks([[30, 30], [90, 60]], [1, 0]))
+    on, off = image[30, 30].astype(int), image[60, 90].astype(int)
+    assert on[1] > on[0] + 50
+    assert off[0] > off[1] + 50
+
+
+@pytest.mark.parametrize(("size", "fps"), [((60, 96), 25), ((61, 97), 29.97), ((60, 97), 26.777)])
+def test_overlay_plays_in_a_browser(tmp_path, tracked, size, fps):
+    path = tmp_path / "overlay.mp4"
+    with OverlaySink(path, fps) as sink:
+        for index in range(10):
+            sink.write(*tracked(index, size=size))
+    head = path.read_bytes()
+    assert head.index(b"moov") < head.index(b"mdat")
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        assert stream.codec_context.name == "h264"
+        assert stream.codec_context.pix_fmt == "yuv420p"
+        assert (stream.height, stream.width) == (size[0] + size[0] % 2, size[1] + size[1] % 2)
+        assert float(stream.average_rate) == pytest.approx(fps, rel=1e-4)
+        assert sum(1 for _ in container.decode(stream)) == 10
+
+
+def test_overlay_shows_the_object_where_it_is(tmp_path, tracked):
+    grey = np.full((60, 96, 3), 128, np.uint8)
+    with OverlaySink(tmp_path / "overlay.mp4", 25) as sink:
+        for index in range(3):
+            frame, result = tracked(index, {1: box_mask(5, 20, 35, 50, (60, 96))})
+            frame.image[:] = grey
+            sink.write(frame, result)
+    with av.open(str(tmp_path / "overlay.mp4")) as container:
+        images = [picture.to_ndarray(format="rgb24") for picture in container.decode(video=0)]
+    expected = 0.55 * 128 + 0.45 * np.array(object_colour(1))
+    assert np.abs(images[0][30:40, 12:28].mean((0, 1)) - expected).max() < 12
+    assert np.abs(images[0][20:50, 60:90] - 128.0).mean() < 4
+    np.testing.assert_array_equal(frame.image, grey)  # the caller's picture is not drawn on
+
+
+@pytest.mark.parametrize("fps", [0, -1, float("nan"), float("inf")])
+def test_overlay_needs_a_rate(fps, tmp_path):
+    with pytest.raises(ValueError, match="above 0"):
+        OverlaySink(tmp_path / "overlay.mp4", fps)
+
+
+def test_preview_has_the_prompted_frame_and_holds_little(tmp_path, tracked):
+    prompts = {37: [(1, Prompt.click(20, 20))]}
+    sink = PreviewSink(tmp_path / "preview.png", prompts, tiles=6, tile_width=48)
+    with sink:
+        for index in range(500):
+            sink.write(*tracked(index))
+            assert len(sink._spaced) <= 12
+        assert 37 in sink._prompted
+    sheet = Image.open(tmp_path / "preview.png")
+    assert sheet.size == (4 * 52 + 4, 2 * 34 + 4)
+
+
+@pytest.mark.parametrize("frames", [1, 2, 5])
+def test_preview_of_a_short_clip_shows_every_frame(tmp_path, tracked, frames):
+    with PreviewSink(tmp_path / "preview.png", tile_width=48) as sink:
+        for index in range(frames):
+            sink.write(*tracked(index))
+    columns, rows = min(frames, 4), 1 + (frames > 4)
+    assert Image.open(tmp_path / "preview.png").size == (columns * 52 + 4, rows * 34 + 4)
+
+
+@given(
+    st.sets(st.integers(0, 1000), min_size=1, max_size=40),
+    st.integers(1, 12),
+    st.data(),
+)
+@settings(max_examples=40, deadline=None)
+def test_what_the_preview_shows(indices, count, data):
+    indices = sorted(indices)
+    fixed = set(data.draw(st.lists(st.sampled_from(indices), max_size=5))) | {indices[-1]}
+    shown = _evenly(indices, fixed, count)
+    assert shown == sorted(set(shown) & set(indices))
+    assert fixed | {indices[0]} <= set(shown)
+    assert len(shown) <= max(count, len(fixed) + 1)
+    if len(indices) >= count:
+        assert len(shown) >= count
+
+
+def test_preview_is_spaced_evenly():
+    assert _evenly(list(range(0, 96, 4)), {0, 92}, 12)[::3] == pytest.approx([0, 24, 48, 72], abs=8)
