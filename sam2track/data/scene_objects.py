@@ -147,10 +147,12 @@ def figure(assets: Assets, rng: np.random.Generator, side: int) -> RGBA:
 
 def joined(below: RGBA, above: RGBA, rng: np.random.Generator) -> RGBA:
     """Two things that make one, as a rider and a horse do."""
-    height, width = below.shape[0] + above.shape[0] // 2, max(below.shape[1], above.shape[1])
+    overhang = above.shape[0] // 2
+    height = overhang + max(below.shape[0], above.shape[0] - overhang)
+    width = max(below.shape[1], above.shape[1])
     out = np.zeros((height, width, 4), np.uint8)
     x = (width - below.shape[1]) // 2
-    out[above.shape[0] // 2 :, x : x + below.shape[1]] = below
+    out[overhang : overhang + below.shape[0], x : x + below.shape[1]] = below
     x = int(rng.integers(width - above.shape[1] + 1))
     region = out[: above.shape[0], x : x + above.shape[1]]
     np.copyto(region, above, where=(above[..., 3:] > 127))

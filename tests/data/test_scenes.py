@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from sam2track.data.scene_assets import Assets
+from sam2track.data.scene_objects import joined
 from sam2track.data.scenes import SMALLEST, SceneDataset, SceneSampler
 from sam2track.video.layers import blob, noise_texture
 
@@ -100,3 +101,10 @@ def test_clips_grow_harder_over_the_ramp(assets: Assets):
     ]
     assert counts[0] == 30 < counts[1]
     assert areas[0] > areas[1]
+
+
+def test_a_tall_thing_joins_a_flat_one():
+    flat, tall = np.full((10, 60, 4), 255, np.uint8), np.full((50, 12, 4), 128, np.uint8)
+    one = joined(flat, tall, np.random.default_rng(0))
+    assert max(one.shape[:2]) == 60
+    assert set(np.unique(one[one[..., 3] > 200])) <= set(range(120, 256))
