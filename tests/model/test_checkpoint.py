@@ -1,0 +1,162 @@
+"""Weights go through every layout and come back; what does not fit is named."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from tiny import TINY, tiny_model
+
+from sam2track.model import checkpoint
+from sam2track.model.checkpoint import CheckpointError
+from sam2track.model.sam2 import SAM2
+from sam2track.model.variants import VARIANTS, find_variant
+
+OFFICIAL = [name for name in VARIANTS if name != "nano"]
+
+
+def shapes(name: str) -> dict[str, torch.Tensor]:
+    """The state dict of a variant, without memory behind it."""
+    with torch.device("meta"):
+        return SAM2(find_variant(name)).state_dict()
+
+
+def to_huggingface(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    kinds = [f"prompt_encoder.point_embeddings.{kind}.weight" for kind in range(4)]
+    theirs = {
+        checkpoint.huggingface_name(name): tensor
+        for name, tensor in state.items()
+        if name not in kinds
+    }
+    theirs["prompt_encoder.point_embed.weight"] = torch.cat([state[kind] for kind in kinds])
+    return theirs
+
+
+@pytest.mark.parametrize("name", OFFICIAL)
+def test_every_layout_comes_back_and_tells_the_variant(name):
+    state = shapes(name)
+    for layout in (state, checkpoint.to_official(state), to_huggingface(state)):
+        back = checkpoint.from_layout(layout, state)
+        assert back.keys() == state.keys()
+        assert all(back[key].shape == state[key].shape for key in state)
+        assert checkpoint.infer_variant(back) == name
+
+
+@pytest.mark.parametrize("name", ["sam2_hiera_tiny", "sam2.1_hiera_tiny", "sam2.1_hiera_large"])
+def test_official_names(name):
+    official = checkpoint.to_official(shapes(name))
+    assert official["image_encoder.trunk.blocks.0.attn.qkv.weight"].ndim == 2
+    assert official["maskmem_tpos_enc"].shape == (7, 1, 1, 64)
+    assert ("no_obj_embed_spatial" in official) == ("2.1" in name)
+    assert official["no_mem_pos_enc"].shape == (1, 1, 256)
+
+
+@pytest.fixture
+def tiny_known(monkeypatch):
+    """The tiny variant under a name."""
+    monkeypatch.setitem(VARIANTS, "tiny_test", TINY)
+    return "tiny_test"
+
+
+@pytest.mark.parametrize("layout", ["ours", "official", "huggingface"])
+def test_a_file_of_every_layout_loads(tmp_path, layout, tiny_known):
+    model = tiny_model()
+    state = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
+    path = tmp_path / "weights.safetensors"
+    if layout == "ours":
+        checkpoint.save_weights(model, path, tiny_known)
+    elif layout == "official":
+        path = tmp_path / "weights.pt"
+        torch.save({"model": checkpoint.to_official(state)}, path)
+    else:
+        save_file(to_huggingface(state), path)
+    loaded = checkpoint.load_model(tiny_known, path, device="cpu")
+    for name, tensor in loaded.state_dict().items():
+        torch.testing.assert_close(tensor, state[name], rtol=1e-3, atol=1e-4)  # ours is fp16
+
+
+class Bomb:
+    """Writes a file when unpickled."""
+
+    def __init__(self, target: Path) -> None:
+        self.target = target
+
+    def __reduce__(self):
+        return Path.touch, (self.target,)
+
+
+def test_a_pickle_is_refused_and_never_executed(tmp_path, tiny_known):
+    path, target = tmp_path / "bad.pt", tmp_path / "executed"
+    path.write_bytes(pickle.dumps({"model": Bomb(target)}))
+    with pytest.raises(CheckpointError, match="not a PyTorch checkpoint"):
+        checkpoint.load_model(tiny_known, path)
+    torch.save({"model": Bomb(target)}, path)
+    with pytest.raises(CheckpointError, match="not executed"):
+        checkpoint.load_model(tiny_known, path)
+    assert not target.exists()
+
+
+def test_another_variant_is_named(tmp_path, tiny_known):
+    path = tmp_path / "w.safetensors"
+    checkpoint.save_weights(tiny_model(), path, tiny_known)
+    with pytest.raises(CheckpointError, match=f"holds {tiny_known}.*model=nano"):
+        checkpoint.load_model("nano", path)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda state: state.pop("no_memory"), "lacks no_memory"),
+        (lambda state: state.update(extra=torch.zeros(1)), "also holds extra"),
+        (lambda state: state.update(no_memory=torch.zeros(1, 1, 3)), r"\(1, 1, 3\) instead of"),
+    ],
+)
+def test_what_disagrees_is_said(tmp_path, tiny_known, change, message):
+    state = {name: tensor.contiguous() for name, tensor in tiny_model().state_dict().items()}
+    change(state)
+    path = tmp_path / "w.safetensors"
+    save_file(state, path)
+    with pytest.raises(CheckpointError, match=message):
+        checkpoint.load_model(tiny_known, path)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("none.pt", None, "no such checkpoint"),
+        ("text.pt", b"hello", "not a PyTorch checkpoint"),
+        ("empty.pt", b"", "not a PyTorch checkpoint"),
+        ("text.safetensors", b"hello, this is no header", "not a safetensors file"),
+    ],
+)
+def test_files_that_are_no_checkpoints(tmp_path, tiny_known, name, content, message):
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(CheckpointError, match=message):
+        checkpoint.load_model(tiny_known, tmp_path / name)
+
+
+def test_an_unknown_model_lists_those_there_are():
+    with pytest.raises(ValueError, match=r"sam2\.1_hiera_tiny"):
+        checkpoint.load_model("sam3")
+
+
+def test_without_a_network_it_says_what_to_do(monkeypatch, tmp_path):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    with pytest.raises(CheckpointError, match=r"sam2\.1_hiera_tiny\.pt.*checkpoint=PATH"):
+        checkpoint.load_model("sam2.1_hiera_tiny")
+
+
+def test_a_failed_save_leaves_nothing(tmp_path, monkeypatch):
+    def full(state, path, metadata):
+        Path(path).write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(checkpoint, "save_file", full)
+    with pytest.raises(OSError, match="No space"):
+        checkpoint.save_weights(tiny_model(), tmp_path / "w.safetensors", "nano")
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,137 @@
+"""Parts of the network against what they must equal."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from tiny import TINY, tiny_model
+
+from sam2track.model.attention import Rotation
+from sam2track.model.efficientnet import BATCH_NORM_EPS, SameConv2d, fold
+from sam2track.model.hiera import from_windows, into_windows
+from sam2track.model.layers import LayerNorm2d
+from sam2track.model.mask_decoder import clear_or_best
+from sam2track.model.sam2 import SAM2
+from sam2track.model.variants import VARIANTS
+from sam2track.types import Candidates
+
+MILLIONS = {"tiny": 38.9, "small": 46.0, "base_plus": 80.8, "large": 224.4}  # SAM 2.1 README
+
+
+@pytest.mark.parametrize("size", MILLIONS)
+def test_parameter_counts_are_the_published_ones(size):
+    with torch.device("meta"):
+        model = SAM2(VARIANTS[f"sam2.1_hiera_{size}"])
+    assert sum(p.numel() for p in model.parameters()) / 1e6 == pytest.approx(
+        MILLIONS[size], abs=0.1
+    )
+
+
+@pytest.mark.parametrize(("height", "width", "side"), [(8, 8, 4), (7, 10, 4), (3, 3, 5)])
+def test_windows_come_back(height, width, side):
+    x = torch.randn(2, height, width, 3)
+    windows, count = into_windows(x, side)
+    assert windows.shape == (2 * count[0] * count[1], side, side, 3)
+    assert torch.equal(from_windows(windows, count, height, width), x)
+
+
+def test_rotation_is_a_complex_product():
+    channels, height, width = 8, 3, 5
+    x = torch.randn(2, 1, 2 * height * width, channels)
+    frequency = 10000.0 ** -(torch.arange(0, channels, 4) / channels)
+    angles = [
+        torch.cat((x_ * frequency, y_ * frequency)) for y_ in range(height) for x_ in range(width)
+    ]
+    turn = torch.polar(torch.ones(height * width, channels // 2), torch.stack(angles))
+    complex_ = torch.view_as_complex(x.unflatten(-1, (-1, 2)).contiguous())
+    expected = torch.view_as_real(complex_ * turn.repeat(2, 1)).flatten(-2)
+    torch.testing.assert_close(Rotation(channels, height, width)(x), expected)
+
+
+def test_rotated_products_depend_on_the_distance_alone():
+    rotation = Rotation(16, 6, 6)
+    q, k = torch.randn(16), torch.randn(16)
+    placed_q = rotation(q.expand(1, 1, 36, 16))[0, 0].view(6, 6, 16)
+    placed_k = rotation(k.expand(1, 1, 36, 16))[0, 0].view(6, 6, 16)
+    assert torch.allclose(
+        placed_q[1, 2] @ placed_k[2, 4], placed_q[3, 1] @ placed_k[4, 3], atol=1e-4
+    )
+
+
+def test_layer_norm_2d_is_over_channels():
+    norm = LayerNorm2d(5)
+    x = torch.randn(2, 5, 3, 4)
+    y = norm(x)
+    torch.testing.assert_close(y.mean(1), torch.zeros(2, 3, 4), atol=1e-5, rtol=0)
+    torch.testing.assert_close(y.var(1, correction=0), torch.ones(2, 3, 4), atol=1e-3, rtol=0)
+
+
+@pytest.mark.parametrize(("kernel", "stride", "side"), [(3, 2, 8), (5, 2, 8), (3, 1, 7), (5, 1, 6)])
+def test_same_padding_is_tensorflows(kernel, stride, side):
+    """Output side ceil(side / stride); of the padding the far edge gets what is odd."""
+    convolution = SameConv2d(1, 1, kernel, stride=stride)
+    x = torch.randn(1, 1, side, side)
+    out = math.ceil(side / stride)
+    total = max((out - 1) * stride + kernel - side, 0)
+    padded = F.pad(x, (total // 2, total - total // 2) * 2)
+    expected = F.conv2d(padded, convolution.weight, convolution.bias, stride=stride)
+    torch.testing.assert_close(convolution(x), expected)
+
+
+def test_folding_is_convolution_and_batch_norm():
+    convolution = torch.nn.Conv2d(3, 4, 3, bias=False)
+    norm = torch.nn.BatchNorm2d(4, eps=BATCH_NORM_EPS).eval()
+    for tensor in (norm.weight, norm.bias, norm.running_mean):
+        torch.nn.init.normal_(tensor)
+    norm.running_var.uniform_(0.5, 2)
+    weight, bias = fold(convolution.weight, dict(norm.state_dict()))
+    x = torch.randn(2, 3, 6, 6)
+    torch.testing.assert_close(F.conv2d(x, weight, bias), norm(convolution(x)))
+
+
+def test_pictures_are_resized_as_pillow_does():
+    rng = np.random.default_rng(0)
+    picture = rng.integers(0, 256, (90, 130, 3), dtype=np.uint8)
+    side = TINY.image_size
+    expected = np.asarray(Image.fromarray(picture).resize((side, side)), np.float32) / 255
+    prepared = tiny_model().prepare(torch.from_numpy(picture))[0]
+    mean, std = torch.tensor(TINY.mean), torch.tensor(TINY.std)
+    ours = (prepared.permute(1, 2, 0) * std + mean).numpy()
+    assert np.abs(ours - expected).max() <= 1.01 / 255
+
+
+def candidates(clear: torch.Tensor) -> Candidates:
+    """A clear mask, and three others of which the second scores best."""
+    others = torch.stack([torch.full_like(clear, value) for value in (1.0, 2.0, 3.0)])
+    return Candidates(
+        masks=torch.cat((clear[None], others))[None],
+        scores=torch.tensor([[0.9, 0.1, 0.8, 0.3]]),
+        tokens=torch.arange(4.0)[None, :, None],
+        presence=torch.ones(1, 1),
+    )
+
+
+def choose(clear: torch.Tensor, threshold: float = 0.98) -> Candidates:
+    return clear_or_best(candidates(clear), stability_delta=0.05, stability_threshold=threshold)
+
+
+def test_a_stable_mask_stays_and_an_unstable_one_gives_way():
+    stable = torch.full((4, 4), -5.0)
+    stable[:2] = 5.0
+    assert torch.equal(choose(stable).masks[0, 0], stable)
+    unstable = torch.zeros(4, 4)  # between +delta and -delta everywhere
+    chosen = choose(unstable)
+    assert (chosen.masks == 2).all()
+    assert chosen.scores.item() == pytest.approx(0.8)
+    assert chosen.tokens.item() == 0  # the pointer's token is always the clear mask's
+    assert torch.equal(choose(unstable, threshold=0).masks[0, 0], unstable)
+
+
+def test_an_empty_mask_is_stable():
+    empty = torch.full((4, 4), -5.0)
+    assert torch.equal(choose(empty).masks[0, 0], empty)
