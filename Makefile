@@ -12,7 +12,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet -c const
 .PHONY: demo test lint clean
 
 demo: .venv/demo.done
-	$(BIN)/sam2track track video=videos/cup.mp4 'click=[320,240]' out=outputs/cup
+	$(BIN)/sam2track track video=videos/cup.mp4 'click=[340,220]' out=outputs/cup
 	@echo "Look at outputs/cup/preview.png"
 
 test: .venv/test.done

@@ -64,6 +64,11 @@ def compose_config(
     return config
 
 
+def literal(text: str) -> str:
+    """Text in which OmegaConf does not look up what ``${...}`` names."""
+    return text.replace("${", r"\${")
+
+
 def _split(argument: str) -> tuple[str, str]:
     """``key=value`` in two."""
     if argument.startswith("-"):
@@ -77,8 +82,7 @@ def _split(argument: str) -> tuple[str, str]:
 def _parse(key: str, value: str) -> Any:
     """A value in Hydra's grammar: numbers, true, false, null, [lists] and strings."""
     if key in PATHS:
-        # OmegaConf would look up what `${...}` names
-        return None if value in ("null", "") else value.replace("${", r"\${")
+        return None if value in ("null", "") else literal(value)
     try:
         override = OverridesParser.create().parse_override(f"{key}={value}")
     except HydraException:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 from collections import defaultdict
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 
-from hydra.utils import instantiate
+from hydra.utils import get_object
 from omegaconf import DictConfig, OmegaConf
 
 from ..sinks import Sink
 from ..types import Prompt
+from .compose import literal
 from .prompts import PlacedPrompt
 
 RUN_FILE = "run.yaml"
@@ -76,13 +76,17 @@ def make_sinks(
         fps: frames a second of the video.
         placed: the prompts; a sink that is partial (``_partial_: true``) is given them.
     """
-    facts = {"folder": str(folder), "name": name, "fps": fps}
-    resolved = OmegaConf.create({"sinks": config, "run": facts})
+    facts = {"folder": literal(str(folder)), "name": literal(name), "fps": fps}
+    plain = OmegaConf.to_container(OmegaConf.create({"sinks": config, "run": facts}), resolve=True)
     prompts: dict[int, list[tuple[int, Prompt]]] = defaultdict(list)
     for item in placed:
         prompts[item.frame].append((item.object_id, item.prompt))
-    made = [instantiate(sink) for sink in resolved.sinks.values()]
-    return [sink(prompts=prompts) if isinstance(sink, partial) else sink for sink in made]
+    made = []
+    for settings in plain["sinks"].values():
+        sink = get_object(settings.pop("_target_"))
+        wants_prompts = settings.pop("_partial_", False)
+        made.append(sink(**settings, prompts=prompts) if wants_prompts else sink(**settings))
+    return made
 
 
 def _remove_results(folder: Path) -> None:

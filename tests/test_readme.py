@@ -1,0 +1,114 @@
+"""Every command and every Python block of the README does what it says.
+
+Commands run on short clips under the names that the README uses. What needs a GPU, a camera, a
+network or an official checkpoint is composed instead: its options exist and are of the right kind.
+"""
+
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import write_video
+from PIL import Image
+
+from sam2track.cli import main
+from sam2track.model.checkpoint import packaged_weights
+from sam2track.runners.compose import compose_config
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+NEEDS_MORE = ("video=0", "video=rtsp:", "device=cuda", "checkpoint=/path", "model=sam2")
+WITHOUT_WEIGHTS = pytest.mark.skipif(packaged_weights("nano") is None, reason="nano has no weights")
+
+
+def lines(language):
+    blocks = [block for kind, block in BLOCKS if kind == language]
+    return [line.split("  #")[0].strip() for block in blocks for line in block.splitlines() if line]
+
+
+COMMANDS = lines("sh")
+TRACK = [line for line in COMMANDS if line.startswith("sam2track ")]
+
+
+@pytest.fixture
+def desk(tmp_path, monkeypatch):
+    """A folder with everything that the README's commands name."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "videos").mkdir()
+    for clip in (ROOT / "videos").glob("*.mp4"):
+        os.symlink(clip, tmp_path / "videos" / clip.name)
+    frames = np.random.default_rng(0).integers(0, 255, (6, 300, 400, 3), dtype=np.uint8)
+    write_video(tmp_path / "clip.mp4", frames)
+    (tmp_path / "frames").mkdir()
+    for index, image in enumerate(frames[:3]):
+        Image.fromarray(image).save(tmp_path / "frames" / f"{index}.jpg")
+    mask = Image.fromarray(np.uint8(np.arange(300)[:, None] // 100 * np.ones(400)[None]), "P")
+    mask.putpalette([0, 0, 0, 200, 0, 0, 0, 200, 0])
+    mask.save(tmp_path / "first.png")
+    prompts = [
+        {"object": 1, "points": [[30, 30]]},
+        {"object": 2, "frame": 2, "box": [9, 9, 90, 90]},
+    ]
+    (tmp_path / "prompts.json").write_text(json.dumps(prompts))
+    return tmp_path
+
+
+def test_every_block_is_of_a_kind_that_is_tested():
+    assert {kind for kind, _ in BLOCKS} == {"sh", "python"}
+    assert len(TRACK) >= 10
+    rest = [line for line in COMMANDS if line not in TRACK]
+    assert all(line.startswith("make ") for line in rest), rest
+
+
+@WITHOUT_WEIGHTS
+@pytest.mark.parametrize("command", TRACK)
+def test_a_command_runs(desk, command):
+    arguments = shlex.split(command)[1:]
+    if any(word.startswith(NEEDS_MORE) for word in arguments):
+        assert compose_config(arguments[0], arguments[1:])
+        return
+    if "--config" in arguments:  # of an earlier command
+        earlier = next(line for line in TRACK if "out=runs/a" in line)
+        assert main([*shlex.split(earlier)[1:], "frames=4"]) == 0
+    if "--help" not in arguments and not any("frames=" in word for word in arguments):
+        arguments += ["frames=4"]
+    assert main(arguments) == 0
+
+
+@WITHOUT_WEIGHTS
+@pytest.mark.parametrize("code", [block for kind, block in BLOCKS if kind == "python"])
+def test_a_python_block_runs(desk, code, capsys):
+    from sam2track.video import open_video
+
+    clip = [open_video("videos/cup.mp4")[index].image for index in range(4)]
+    (desk / "videos" / "cup.mp4").unlink()
+    write_video(desk / "videos" / "cup.mp4", np.stack(clip))
+    exec(compile(code, "README.md", "exec"), {"__name__": "readme"})
+    assert len(capsys.readouterr().out.splitlines()) == 4
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
+@pytest.mark.parametrize("command", [line for line in COMMANDS if line.startswith("make ")])
+def test_make_knows_the_target(command):
+    words = [*shlex.split(command), "--dry-run", "--always-make"]
+    assert subprocess.run(words, cwd=ROOT, capture_output=True).returncode == 0
+
+
+def test_the_demo_is_the_first_example():
+    demo = re.search(r"sam2track (track .*)", (ROOT / "Makefile").read_text())[1]
+    settings = compose_config("track", shlex.split(demo)[1:])
+    example = compose_config("track", shlex.split(TRACK[0])[2:])
+    assert (settings.video, settings.click) == (example.video, example.click)
+
+
+def test_links_lead_somewhere():
+    for target in re.findall(r"\]\(([^)#]+)\)", README):
+        if not target.startswith("http") and not target.startswith("docs/images/"):
+            assert (ROOT / target).exists(), target
