@@ -44,16 +44,16 @@ class EfficientNetSpec:
 
 
 class SameConv2d(nn.Conv2d):
-    """Convolution padded as TensorFlow's "SAME": what is odd goes to the far edges."""
+    """Convolution padded as TensorFlow's "SAME": at stride 2 the far edges get one more.
+
+    That one is made by a row and a column of zeros before the kernel, which is cheaper than
+    padding the picture.
+    """
 
     def forward(self, x: Float[Tensor, "B I H W"]) -> Float[Tensor, "B O H2 W2"]:
-        kernel, stride = self.kernel_size[0], self.stride[0]
-        if stride == 1:
-            return F.conv2d(x, self.weight, self.bias, padding=kernel // 2, groups=self.groups)
-        near = (kernel - stride) // 2
-        far = kernel - stride - near
-        x = F.pad(x, (near, far, near, far))
-        return F.conv2d(x, self.weight, self.bias, stride=stride, groups=self.groups)
+        weight = self.weight if self.stride[0] == 1 else F.pad(self.weight, (1, 0, 1, 0))
+        padding = (self.kernel_size[0] - 1) // 2
+        return F.conv2d(x, weight, self.bias, self.stride, padding, groups=self.groups)
 
 
 class InvertedResidual(nn.Module):
@@ -68,8 +68,8 @@ class InvertedResidual(nn.Module):
         self.residual = stride == 1 and inp == out
 
     def forward(self, x: Float[Tensor, "B I H W"]) -> Float[Tensor, "B O H2 W2"]:
-        y = x if self.expand is None else F.relu6(self.expand(x))
-        y = self.project(F.relu6(self.depthwise(y)))
+        y = x if self.expand is None else F.relu6(self.expand(x), inplace=True)
+        y = self.project(F.relu6(self.depthwise(y), inplace=True))
         return x + y if self.residual else y
 
 
@@ -95,7 +95,8 @@ class EfficientNet(nn.Module):
                 channels = out
 
     def forward(self, image: Float[Tensor, "B 3 H W"]) -> list[Float[Tensor, "B _ _ _"]]:
-        x = F.relu6(self.stem(image.contiguous(memory_format=torch.channels_last)))
+        x = self.stem(image.contiguous(memory_format=torch.channels_last))
+        x = F.relu6(x, inplace=True)
         maps = []
         for index, block in enumerate(self.blocks):
             x = block(x)
