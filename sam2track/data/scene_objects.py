@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from sam2track.data.scene_assets import Assets
-from sam2track.video.layers import blob
+from sam2track.video.shapes import blob
 
 RGBA = UInt8[np.ndarray, "h w 4"]
 RGB = UInt8[np.ndarray, "h w 3"]

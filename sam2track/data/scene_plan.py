@@ -11,7 +11,8 @@ from sam2track.data import scene_objects as objects
 from sam2track.data.scene_assets import Assets
 from sam2track.data.scene_backdrop import Backdrop
 from sam2track.data.scene_camera import Camera, Moments, Spoil
-from sam2track.video.layers import Excursion, Layer, Motion, Sway, Waves, premultiply
+from sam2track.video.layers import Excursion, Layer, Motion, Sway, Waves
+from sam2track.video.shapes import premultiply
 
 
 class Plan:

@@ -13,7 +13,7 @@ import torch
 from sam2track.data.scene_assets import Assets
 from sam2track.data.scene_objects import joined
 from sam2track.data.scenes import SMALLEST, SceneDataset, SceneSampler
-from sam2track.video.layers import blob, noise_texture
+from sam2track.video.shapes import blob, noise_texture
 
 
 @pytest.fixture(scope="module")
