@@ -169,5 +169,5 @@ class Spoil:
             frame = cv2.add(frame, self.noise[dy : dy + size, dx : dx + size], dtype=cv2.CV_8U)
         if self.quality:
             coded = cv2.imencode(".jpg", frame, [cv2.IMWRITE_JPEG_QUALITY, self.quality])[1]
-            frame = cv2.imdecode(coded, cv2.IMREAD_COLOR)
+            frame = np.asarray(cv2.imdecode(coded, cv2.IMREAD_COLOR))
         return frame

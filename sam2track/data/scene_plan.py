@@ -155,7 +155,7 @@ class Plan:
         sway = None if layer.sway is None else self._sway(1.0, 0.05)
         picture = layer.picture
         if rng.random() < 0.4:  # of the same kind, but not the same
-            picture = cv2.multiply(picture, (*rng.uniform(0.75, 1.0, 3), 1.0))
+            picture = cv2.transform(picture, np.diag([*rng.uniform(0.75, 1.0, 3), 1.0]))
         return replace(layer, picture=picture, motion=motion, sway=sway, label=0)
 
     def _occluders(self, tracked: list[Layer]) -> list[Layer]:

@@ -196,7 +196,7 @@ class Layer:
         seen = sample(self.picture, to_screen, box, sway=self.sway, t=t, blur=blur)
         if self.gain is not None:
             g = float(1 + self.gain(t)[0])
-            seen = cv2.multiply(seen, (g, g, g, 1.0))
+            seen = cv2.transform(seen, np.diag([g, g, g, 1.0]))
         alpha = cv2.extractChannel(seen, 3)
         region = frame[y0:y1, x0:x1]
         if self.shadow is not None:
@@ -262,10 +262,10 @@ def sample(picture, to_screen, box, *, sway=None, t=0.0, blur=(0.0, 0.0), repeat
     if sway is not None:
         own = sway(own, t)
     own = own * height + ((width - 1) / 2, (height - 1) / 2)
-    maps = cv2.resize(own.astype(np.float32), (cols * cell, rows * cell))
-    maps = maps[cell : cell + y1 - y0, cell : cell + x1 - x0]
+    fine, inside = (cols * cell, rows * cell), np.s_[cell : cell + y1 - y0, cell : cell + x1 - x0]
+    from_x, from_y = (cv2.resize(own[..., c].astype(np.float32), fine)[inside] for c in (0, 1))
     border = cv2.BORDER_REFLECT_101 if repeat else cv2.BORDER_CONSTANT
-    seen = cv2.remap(picture, maps, None, cv2.INTER_LINEAR, borderMode=border)
+    seen = cv2.remap(picture, from_x, from_y, cv2.INTER_LINEAR, borderMode=border)
     return smear(seen, blur, repeat=repeat) if smeared else seen
 
 
