@@ -185,7 +185,10 @@ def statistics(values: Float[np.ndarray, " T"]) -> Statistics:
 
 def _labels(labels: UInt8[np.ndarray, "h w"]) -> frozenset[int]:
     """The ids that show."""
-    if not labels.size:
+    highest = int(labels.max())
+    if not highest:
         return frozenset()
+    if cv2.countNonZero(labels) == cv2.countNonZero((labels == highest).view(np.uint8)):
+        return frozenset({highest})  # just one, as usual: no need to count them all
     counts = cv2.calcHist([labels], [0], None, [256], [0, 256])
     return frozenset(np.flatnonzero(counts).tolist()) - {0}
