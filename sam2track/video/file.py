@@ -2,25 +2,25 @@
 
 Room: SOURCE. A path enters, frames leave.
 
-decord decodes what it is sure to decode rightly: MP4 and MOV files whose index says that every
-sample is there and is shown. It is fast and its memory does not grow. Elsewhere it is not safe
-(measured with decord2 3.4): of a file that was cut off it loses up to thirty frames that do decode,
-a different number each time; of a file with an edit list it repeats the last frame in place of the
-hidden ones, and of an MPEG transport stream it skips the first group of pictures, both without a
-word; pictures less than about 130 pixels wide it may give with a wrong shape. All these go through
-PyAV, which gives the same pixels at about half the speed, and so does the rest of a file in the
-middle of which decord fails.
+Through PyAV, not decord, which was measured first (decord2 3.4). It decodes ahead without bound:
+whoever reads more slowly than it decodes, as every tracker does, soon holds the whole video (4.2 GB
+of RAM after 1,000 frames at 480p; dmlc/decord issues 157 and 208). Of a file that was cut off it
+loses up to thirty frames that do decode, a different number each time; of a file with an edit list
+it repeats the last frame in place of the hidden ones; of an MPEG transport stream it skips the
+first group of pictures; frames less than about 130 pixels wide it may give in a wrong shape; all
+without a word. PyAV gives the same pixels for half a millisecond more at 480p.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from array import array
+from collections.abc import Generator
 from dataclasses import dataclass
+from itertools import count, islice
 from pathlib import Path
 
 import av
-import decord
 import numpy as np
 from av.container import InputContainer
 from av.error import FFmpegError
@@ -28,17 +28,17 @@ from av.error import FFmpegError
 from sam2track.types import Frame
 from sam2track.video.source import SeekableSource, TruncatedVideo, VideoError
 
-decord.logging.set_level(decord.logging.QUIET)
-
 _HELD_BYTES = 64 << 20
+_NEAR = 16  # frames that are sooner decoded than jumped over
 
 
 class VideoFile(SeekableSource):
     """A video file: MP4, MOV, MKV, WebM, AVI, TS and what else FFmpeg reads.
 
-    Reading in order decodes each frame once, a jump seeks, and reading backwards decodes a block at
-    a time and holds it (64 MB at most, or two frames). Rotation that the file asks for (phones)
-    is applied. Frames are counted as they are shown, whatever their times.
+    Opening reads the file once, to list its frames, and decodes a few. Reading in order decodes
+    each frame once, a jump seeks, and reading backwards decodes a block at a time and holds it
+    (64 MB at most, or two frames). Rotation that the file asks for (phones) is applied. Frames are
+    counted as they are shown, whatever their times.
 
     Raises:
         VideoError: if there is no such file, or no video in it, or no frame of it can be decoded.
@@ -46,28 +46,26 @@ class VideoFile(SeekableSource):
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        facts = _inspect(self.path)
+        facts = _survey(self.path)
         self.name = self.path.stem
         self.size = facts.size
         self.fps = facts.fps
         self.length = facts.length
-        self._facts = facts
+        self._last = facts.length - 1
         self._lock = threading.Lock()
+        self._decoder = _Decoder(self.path, facts)
         self._given = -1  # the frame given last
         self._held: dict[int, np.ndarray] = {}  # decoded for reading backwards
-        self._next = 0  # the frame that decord gives next
-        self._decord = _open_decord(self.path) if facts.intact else None
-        self._pyav = _PyAVReader(self.path, facts)
 
     def __getitem__(self, index: int) -> Frame:
-        if index < 0 or (self.length is not None and index >= self.length):
-            raise IndexError(f"{self.name} has frames 0 to {(self.length or 1) - 1}, not {index}")
+        if not 0 <= index <= self._last:
+            raise IndexError(f"{self.name} has frames 0 to {self._last}, not {index}")
         with self._lock:
             if index == self._given - 1:
                 image = self._backwards(index)
             else:
                 self._held.clear()
-                image = self._decode(index)
+                image = self._decoder.read(index)
             self._given = index
         height, width = image.shape[:2]
         if (height, width) != self.size:
@@ -83,94 +81,111 @@ class VideoFile(SeekableSource):
             height, width = self.size
             block = min(max(_HELD_BYTES // (height * width * 3), 2), 32)
             for earlier in range(max(0, index + 1 - block), index + 1):
-                self._held[earlier] = self._decode(earlier)
+                self._held[earlier] = self._decoder.read(earlier)
         return self._held.pop(index)
-
-    def _decode(self, index: int) -> np.ndarray:
-        image = self._through_decord(index)
-        return self._pyav.read(index) if image is None else image
-
-    def _through_decord(self, index: int) -> np.ndarray | None:
-        """A frame as decord gives it, or None if that is PyAV's task from here on."""
-        if self._decord is None:
-            return None
-        try:
-            if index != self._next:
-                self._decord.seek_accurate(index)
-            image = self._decord.next().asnumpy()
-        except (decord.DECORDError, RuntimeError, StopIteration):  # damaged between the ends
-            self._decord = None
-            return None
-        if image.shape != (*self.size, 3):
-            self._decord = None
-            return None
-        self._next = index + 1
-        return image
 
     def close(self) -> None:
         with self._lock:
-            self._decord = None
-            self._pyav.close()
+            self._decoder.close()
+            self._held.clear()
 
 
 @dataclass(frozen=True, slots=True)
 class _Facts:
-    """What opening a file tells.
+    """What a look through the file tells.
 
     Attributes:
         size: height and width as shown.
         fps: mean rate.
         length: frames that should be shown.
-        indexed: the container lists its samples (MP4, MOV), so that one missing is noticed.
-        intact: indexed, and every sample listed is in the file and is shown.
+        times: when each frame that is there is shown, in the stream's ticks, in order; the
+            frames' numbers in a file whose times cannot be trusted.
+        timed: whether they are times.
+        listed: the container says how many frames there are (MP4, MOV), so that one missing is
+            noticed.
     """
 
     size: tuple[int, int]
     fps: float
-    length: int | None
-    indexed: bool
-    intact: bool
+    length: int
+    times: array[int]
+    timed: bool
+    listed: bool
 
 
-def _inspect(path: Path) -> _Facts:
-    """Open a file, decode its first frame, and look whether all of it is there."""
+def _survey(path: Path) -> _Facts:
+    """Decode the first frames of a file, and list those that are there."""
     if not path.is_file():
         raise VideoError(f"no such video: {path}; check the path")
-    bytes_there = path.stat().st_size
-    if not bytes_there:
+    if not path.stat().st_size:
         raise VideoError(f"{path} is empty (0 bytes); export or download the video again")
     try:
         with av.open(str(path)) as container:
             stream = _video_stream(container, path)
-            samples, shown, end = _listed(stream) if "mp4" in container.format.name else (0, 0, 0)
-            indexed = samples > 0 and samples == stream.frames
+            fps = float(stream.average_rate or stream.guessed_rate or 0)
             first = next(container.decode(stream), None)
             if first is None:
                 raise _without_frames(path)
-            image = _upright(first)
-            fps = float(stream.average_rate or stream.guessed_rate or 0)
+            size, begin = _upright(first).shape[:2], first.pts
+        times, missing, listed = _list_frames(path)
     except FFmpegError as error:
         raise VideoError(f"cannot read {path}: {_reason(path, error)}") from error
+    if begin in times:  # a recording may begin with frames that lack what they build on
+        times = times[times.index(begin) :]
+    timed = _as_decoded(path, times)
     return _Facts(
-        size=image.shape[:2],
+        size=size,
         fps=fps if 0.1 <= fps <= 1000 else 30.0,
-        length=shown if indexed else _count_packets(path),
-        indexed=indexed,
-        intact=indexed and shown == samples and end <= bytes_there,
+        length=len(times) + missing,
+        times=times if timed else array("q", range(len(times))),
+        timed=timed,
+        listed=listed,
     )
 
 
-def _listed(stream: av.VideoStream) -> tuple[int, int, int]:
-    """Of a container's list of samples: how many, how many are shown, and where the last byte is.
-
-    The entries point into FFmpeg's memory, so nothing of them is kept.
+def _list_frames(path: Path) -> tuple[array[int], int, bool]:
+    """The times of the frames that are there, in order; how many the container declares but does
+    not hold; whether it declares any. All of the file is read and nothing decoded.
     """
-    shown = end = samples = 0
-    for entry in stream.index_entries:
-        samples += 1
-        shown += not entry.is_discard
-        end = max(end, entry.pos + entry.size)
-    return samples, shown, end
+    times: list[int] = []
+    packets, last, cut = 0, 0, None
+    with av.open(str(path)) as container:
+        stream = _video_stream(container, path)
+        listed = stream.frames > 0
+        for packet in container.demux(stream):
+            if not packet.size:
+                continue
+            time = packet.pts if packet.pts is not None else packets
+            if listed and packet.is_corrupt:  # half of it is missing, and all after it
+                cut = time
+                break
+            packets += 1
+            last = packet.dts if packet.dts is not None else time
+            if not packet.is_discard:
+                times.append(time)
+        hidden = packets - len(times)
+        declared = stream.frames - hidden
+    times.sort()
+    if listed and declared > len(times):
+        # Frames are stored in decoding order: one that is there may be shown after one that isn't.
+        whole = [time for time in times if (time <= last if cut is None else time < cut)]
+        return array("q", whole), declared - len(whole), listed
+    return array("q", times), 0, listed
+
+
+def _as_decoded(path: Path, times: array[int]) -> bool:
+    """Whether frames leave the decoder with the times that the file lists, in their order.
+
+    Some writers (OpenCV's among them) store decoding order as the time.
+    """
+    with av.open(str(path)) as container:
+        frames = container.decode(_video_stream(container, path))
+        try:
+            return all(
+                frame.pts == time for frame, time in zip(islice(frames, 8), times, strict=False)
+            )
+        except FFmpegError:
+            return True  # damaged, but in order up to there
 
 
 def _video_stream(container: InputContainer, path: Path) -> av.VideoStream:
@@ -201,63 +216,54 @@ def _reason(path: Path, error: FFmpegError) -> str:
     return f"{error.strerror or error}; give a video such as MP4, MOV, MKV or WebM"
 
 
-def _count_packets(path: Path) -> int | None:
-    """Frames of a file that has no list of them: all of it is read, nothing decoded."""
-    count = 0
-    try:
-        with av.open(str(path)) as container:
-            for packet in container.demux(_video_stream(container, path)):
-                count += packet.size > 0 and not packet.is_discard
-    except FFmpegError:
-        return None
-    return count
-
-
-def _open_decord(path: Path) -> decord.VideoReader | None:
-    try:
-        return decord.VideoReader(str(path))
-    except (decord.DECORDError, RuntimeError, AssertionError):
-        return None
-
-
 def _upright(frame: av.VideoFrame) -> np.ndarray:
     """A decoded frame as RGB, turned as the file asks, ``(H, W, 3)`` uint8."""
     image = frame.to_ndarray(format="rgb24")
     return np.ascontiguousarray(np.rot90(image, frame.rotation // 90 % 4))
 
 
-class _PyAVReader:
-    """Frames by number, in order cheaply, backwards by starting over."""
+class _Decoder:
+    """Frames by number, in order cheaply, elsewhere by seeking.
+
+    A frame is known by its time, so that one that the decoder loses is noticed. Threads lose good
+    frames that are in flight when another fails; so the first loss is looked at again with one
+    thread, and only then believed.
+    """
 
     def __init__(self, path: Path, facts: _Facts) -> None:
         self._path = path
         self._facts = facts
-        self._frames: Iterator[av.VideoFrame] | None = None
+        self._frames: Generator[tuple[int, av.VideoFrame]] | None = None
         self._next = 0
+        self._careful = False
 
     def read(self, index: int) -> np.ndarray:
-        """Frame ``index`` as RGB; past the end TruncatedVideo, or IndexError where no
-        list of frames says that there should be more.
+        """Frame ``index`` as RGB.
+
+        Raises:
+            TruncatedVideo: if it is missing and the container lists it.
+            IndexError: if it is missing and nobody promised it.
         """
-        if self._frames is None or index < self._next:
+        if index >= len(self._facts.times):
+            raise self._missing(len(self._facts.times))
+        frame = self._find(index)
+        if frame is None and not self._careful:
+            self._careful = True
             self.close()
-            self._frames = self._decode()
-        while True:
-            frame = next(self._frames, None)
-            if frame is None:
-                raise self._ended()
-            self._next += 1
-            if self._next > index:
-                return _upright(frame)
+            frame = self._find(index)
+        if frame is None:
+            raise self._missing(index)
+        self._next = index + 1
+        return _upright(frame)
 
     def close(self) -> None:
-        self._frames = None  # ends the generator, which closes the file
-        self._next = 0
+        if self._frames is not None:
+            self._frames.close()  # and with it the file
+            self._frames = None
 
-    def _ended(self) -> Exception:
-        index = self._next
+    def _missing(self, index: int) -> Exception:
         self.close()
-        if not self._facts.indexed:
+        if not self._facts.listed:
             return IndexError(f"{self._path.stem} has frames 0 to {index - 1}")
         return TruncatedVideo(
             f"{self._path} stops at frame {index} of {self._facts.length}: it is cut off or "
@@ -265,30 +271,60 @@ class _PyAVReader:
             index,
         )
 
-    def _decode(self) -> Iterator[av.VideoFrame]:
-        """All frames that decode. With a list of samples, up to the first that is damaged, since
-        the frames after it could not be numbered; without one, whatever decodes.
-        """
-        listed = self._facts.indexed
+    def _find(self, index: int) -> av.VideoFrame | None:
+        """Decode up to a frame; None if it does not come."""
+        time = self._facts.times[index]
+        try:
+            for shown, frame in self._from(index):
+                if shown >= time:
+                    # Where nothing says how many there are, what decodes is what there is.
+                    passed = shown > time and (self._facts.listed or not self._careful)
+                    damaged = frame.is_corrupt and self._facts.listed
+                    return None if passed or damaged else frame
+        except FFmpegError:
+            self.close()
+        return None
+
+    def _from(self, index: int) -> Generator[tuple[int, av.VideoFrame]]:
+        """Frames from one at or before ``index`` on: those under way, or begun anew."""
+        if self._frames is None or not self._next <= index < self._next + _NEAR:
+            self.close()
+            early = index - _NEAR  # a keyframe's neighbours may need the one before it
+            start = self._facts.times[early] if early > 0 and self._facts.timed else None
+            if start is not None and not self._lands_before(start):
+                start = None
+            self._frames = self._decode(start)
+        return self._frames
+
+    def _lands_before(self, start: int) -> bool:
+        """Whether seeking works: in some files it goes too far."""
+        trial = self._decode(start)
+        try:
+            landed = next(trial, None)
+        except FFmpegError:
+            return False
+        finally:
+            trial.close()
+        return landed is not None and landed[0] <= start
+
+    def _decode(self, start: int | None) -> Generator[tuple[int, av.VideoFrame]]:
+        """Frames with their times, all of them or from the keyframe before ``start``."""
         with av.open(str(self._path)) as container:
             stream = _video_stream(container, self._path)
-            # Threads drop the good frames that are in flight when one fails.
-            stream.thread_type = "NONE" if listed else "AUTO"
+            stream.thread_type = "NONE" if self._careful else "AUTO"
+            if start is not None:
+                container.seek(start, stream=stream)
+            number = count()
             for packet in container.demux(stream):
-                if listed and packet.is_corrupt:
-                    break
                 try:
                     for frame in packet.decode():
-                        if listed and frame.is_corrupt:
-                            return
-                        yield frame
+                        shown = frame.pts if self._facts.timed else None
+                        yield (next(number) if shown is None else shown), frame
                 except FFmpegError:
-                    if listed:
+                    if self._facts.listed:
                         break
             else:
                 return  # the demuxer's last, empty packet has drained the decoder
-            # The decoder still holds frames: good ones up to the one that is shown where it failed.
             for frame in stream.codec_context.decode(None):
-                if packet.pts is None or frame.pts >= packet.pts:
-                    return
-                yield frame
+                shown = frame.pts if self._facts.timed else None
+                yield (next(number) if shown is None else shown), frame
