@@ -245,6 +245,7 @@ BAD_INPUT = {
     "no such device": ([CLIP, CLICK, "device=gpu"], "device 'gpu' is unknown", None),
     "no such precision": ([CLIP, CLICK, "precision=fp8"], "precision 'fp8' is unknown", None),
     "no such direction": ([CLIP, CLICK, "direction=0"], "direction=0", None),
+    "no frame rate": ([CLIP, CLICK, "fps=fast"], "fps=fast: must be a number", None),
     "no frames to track": ([CLIP, CLICK, "frames=0"], "frames=0", None),
     "out is a file": ([CLIP, CLICK, "out=clip.mp4"], "is a file, not a folder", None),
     "out is under a file": ([CLIP, CLICK, "out=clip.mp4/a"], "is a file, not a folder", None),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -62,6 +62,11 @@ def compose_config(
             _apply(config, key, key + "=" + value, _parse(key, value))
     OmegaConf.set_readonly(config, True)
     return config
+
+
+def plain(config: DictConfig) -> dict[str, Any]:
+    """The same as dictionaries and lists, with what ``${...}`` names put in."""
+    return cast(dict[str, Any], OmegaConf.to_container(config, resolve=True))
 
 
 def literal(text: str) -> str:
@@ -128,17 +133,20 @@ def _near(name: str, names: Iterable[str]) -> str:
 
 def _apply(config: DictConfig, key: str, text: str, value: Any) -> None:
     """Set one value, of the type that it had."""
-    node, parts = config, key.split(".")
-    for depth, part in enumerate(parts):
-        where = ".".join(parts[:depth])
-        if not isinstance(node, DictConfig):
+    *path, last = key.split(".")
+    parent: Any = config
+    for depth, part in enumerate([*path, last]):
+        where = ".".join(path[:depth])
+        if not isinstance(parent, DictConfig):
             raise ValueError(f"{text}: {where} has no settings of its own")
-        _require(part, node, f"setting of {where}:" if where else "option")
-        parent, node = node, None if OmegaConf.is_missing(node, part) else node[part]
-    if isinstance(node, DictConfig):
-        raise ValueError(f"{text}: give one of its settings, such as {key}.{next(iter(node))}=...")
+        _require(part, parent, f"setting of {where}:" if where else "option")
+        if depth < len(path):
+            parent = parent[part]
+    old = None if OmegaConf.is_missing(parent, last) else parent[last]
+    if isinstance(old, DictConfig):
+        raise ValueError(f"{text}: give one of its settings, such as {key}.{next(iter(old))}=...")
     try:
-        parent[parts[-1]] = _like(node, value, text)
+        parent[last] = _like(old, value, text)
     except OmegaConfBaseException as error:
         raise ValueError(f"{text}: {str(error).splitlines()[0]}") from None
 

@@ -12,7 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from ..sinks import Sink
 from ..types import Prompt
-from .compose import literal
+from .compose import literal, plain
 from .prompts import PlacedPrompt
 
 RUN_FILE = "run.yaml"
@@ -77,12 +77,12 @@ def make_sinks(
         placed: the prompts; a sink that is partial (``_partial_: true``) is given them.
     """
     facts = {"folder": literal(str(folder)), "name": literal(name), "fps": fps}
-    plain = OmegaConf.to_container(OmegaConf.create({"sinks": config, "run": facts}), resolve=True)
+    settings_of = plain(OmegaConf.create({"sinks": config, "run": facts}))["sinks"]
     prompts: dict[int, list[tuple[int, Prompt]]] = defaultdict(list)
     for item in placed:
         prompts[item.frame].append((item.object_id, item.prompt))
     made = []
-    for settings in plain["sinks"].values():
+    for settings in settings_of.values():
         sink = get_object(settings.pop("_target_"))
         wants_prompts = settings.pop("_partial_", False)
         made.append(sink(**settings, prompts=prompts) if wants_prompts else sink(**settings))

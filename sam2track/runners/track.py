@@ -24,6 +24,7 @@ from ..track import TrackingSession
 from ..types import Frame, FrameResult
 from ..video import SeekableSource, VideoSource, open_video, prefetch
 from . import RunFailed
+from .compose import plain
 from .output import claim_folder, make_sinks, prepare_folder
 from .prompts import PlacedPrompt, check, read_prompts
 
@@ -61,12 +62,8 @@ def run(config: DictConfig) -> None:
         RunFailed: the run broke off; the message says where, and what there is.
         KeyboardInterrupt: the user broke it off.
     """
-    placed = _prompts(config)
-    direction = config.direction
-    if direction not in (1, -1):
-        raise ValueError(f"direction={direction}: 1 = forward, -1 = backward")
-    if config.frames is not None and (type(config.frames) is not int or config.frames < 1):
-        raise ValueError(f"frames={config.frames}: a whole number from 1")
+    _check_settings(config)
+    placed, direction = _prompts(config), config.direction
     start = (min if direction == 1 else max)(item.frame for item in placed)
     with open_video(config.video) as source:
         check(placed, source.size, source.length)
@@ -89,13 +86,20 @@ def run(config: DictConfig) -> None:
 
 
 def _prompts(config: DictConfig) -> list[PlacedPrompt]:
-    if OmegaConf.is_missing(config, "video"):
+    keys = ["click", "labels", "box", "mask", "prompts", "frame"]
+    return read_prompts(**plain(OmegaConf.masked_copy(config, keys)), object_id=config.object)
+
+
+def _check_settings(config: DictConfig) -> None:
+    """Refuse values that composing takes: it knows the kind of an option by its default alone."""
+    if OmegaConf.is_missing(config, "video") or config.video is None:
         raise ValueError("video= is missing: sam2track track video=clip.mp4 click=[x,y]")
-    plain = OmegaConf.to_container(config)
-    return read_prompts(
-        **{key: plain[key] for key in ("click", "labels", "box", "mask", "prompts", "frame")},
-        object_id=config.object,
-    )
+    if config.direction not in (1, -1):
+        raise ValueError(f"direction={config.direction}: 1 = forward, -1 = backward")
+    if config.frames is not None and (type(config.frames) is not int or config.frames < 1):
+        raise ValueError(f"frames={config.frames}: must be a whole number from 1")
+    if config.fps is not None and not (type(config.fps) in (int, float) and 0 < config.fps <= 1000):
+        raise ValueError(f"fps={config.fps}: must be a number above 0, up to 1000")
 
 
 def _check_reach(
