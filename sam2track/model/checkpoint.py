@@ -17,7 +17,7 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from ..device import pick_device, pick_precision
@@ -219,7 +219,7 @@ def save_weights(
     state = {name: t.detach().half().cpu().contiguous() for name, t in model.state_dict().items()}
     partial = path.with_name(f".{path.name}.partial")
     try:
-        save_file(state, partial, metadata={**(metadata or {}), "variant": variant})
+        partial.write_bytes(save(state, metadata={**(metadata or {}), "variant": variant}))
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)
