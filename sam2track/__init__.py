@@ -3,5 +3,14 @@
 from .model.checkpoint import CheckpointError, load_model
 from .track import TrackingSession
 from .types import Frame, FrameResult, Prompt
+from .video import open_video
 
-__all__ = ["CheckpointError", "Frame", "FrameResult", "Prompt", "TrackingSession", "load_model"]
+__all__ = [
+    "CheckpointError",
+    "Frame",
+    "FrameResult",
+    "Prompt",
+    "TrackingSession",
+    "load_model",
+    "open_video",
+]
