@@ -149,7 +149,7 @@ def test_rotation_is_applied(clip, tmp_path, damaged):
     one = 1 << 16
     data[place : place + 36] = struct.pack(">9i", 0, one, 0, -one, 0, 0, 0, 0, 1 << 30)
     path = tmp_path / "turned.mp4"
-    path.write_bytes(data[: len(data) * 9 // 10] if damaged else data)  # PyAV's way, decord's way
+    path.write_bytes(data[: len(data) * 9 // 10] if damaged else data)
     with VideoFile(clip) as upright, VideoFile(path) as turned:
         assert turned.size == (80, 48)
         np.testing.assert_array_equal(turned[5].image, np.rot90(upright[5].image, -1))
@@ -204,3 +204,20 @@ def test_damaged_files_are_read_quietly(clip, number, tmp_path, capfd):
     with VideoFile(cut) as video:
         assert numbers(video, number)[1] is not None
     assert capfd.readouterr().err == ""
+
+
+def test_times_that_are_not_in_order_of_showing(clip, number, tmp_path):
+    """As OpenCV writes them: with B-frames, and each packet's time that of decoding."""
+    path = tmp_path / "unordered.mp4"
+    with av.open(str(clip)) as old, av.open(str(path), "w") as new:
+        copy = new.add_stream_from_template(old.streams.video[0])
+        for packet in old.demux(video=0):
+            if packet.dts is not None:
+                packet.pts, packet.stream = packet.dts, copy
+                new.mux(packet)
+    with VideoFile(path) as video:
+        seen, error = numbers(video, number)
+        assert error is None
+        assert seen == list(range(len(seen)))
+        assert len(seen) >= 58
+        assert number(video[30].image) == 30
