@@ -3,7 +3,7 @@
 In: two folders, each ``<sequence>/00000.png`` (label maps) or ``<sequence>/<object>/00000.png``
 (a binary mask each, as SA-V's). Out: scores by sequence and object. Frames are scored one by one on
 whichever core is free; what needs their order (who counts from when) comes after. Threads do:
-nearly all of the time passes inside OpenCV, which lets go of Python's lock.
+nearly all of the time passes inside OpenCV and FFmpeg, which let go of Python's lock.
 """
 
 from __future__ import annotations
