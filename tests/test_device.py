@@ -1,0 +1,47 @@
+"""Devices and precisions by name."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from sam2track.device import autocast, pick_device, pick_precision
+
+CPU = torch.device("cpu")
+
+
+def test_auto():
+    assert pick_device("auto").type == ("cuda" if torch.cuda.is_available() else "cpu")
+    assert pick_precision("auto", CPU) == torch.float32
+
+
+@pytest.mark.parametrize(
+    ("name", "dtype"), [("fp32", torch.float32), ("bf16", torch.bfloat16), ("fp16", torch.float16)]
+)
+def test_precisions(name, dtype):
+    assert pick_precision(name, CPU) == dtype
+
+
+@pytest.mark.parametrize("name", ["toaster", "gpu"])
+def test_unknown_devices(name):
+    with pytest.raises(ValueError, match=f"{name}.*auto, cpu, cuda"):
+        pick_device(name)
+
+
+def test_unknown_precision():
+    with pytest.raises(ValueError, match="'int3'.*fp32, bf16, fp16"):
+        pick_precision("int3", CPU)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
+def test_a_device_that_is_not_there():
+    with pytest.raises(ValueError, match="no CUDA device"):
+        pick_device("cuda")
+
+
+def test_fp32_runs_everything_as_it_is():
+    x = torch.randn(4, 4)
+    with autocast(CPU, torch.float32):
+        assert (x @ x).dtype == torch.float32
+    with autocast(CPU, torch.bfloat16):
+        assert (x @ x).dtype == torch.bfloat16

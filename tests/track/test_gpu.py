@@ -1,0 +1,49 @@
+"""On a CUDA device: the same results, and a frame loop that never waits for the device."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from tiny import noise_frames, square_mask, tiny_model
+
+from sam2track import Prompt, TrackingSession
+
+pytestmark = [
+    pytest.mark.gpu,
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device"),
+]
+
+
+def track(model, frames):
+    session = TrackingSession(model)
+    session.prompt(1, Prompt.click(20, 20), frames[0])
+    session.prompt(2, Prompt.from_mask(square_mask()), frames[0])
+    return [session.step(frame) for frame in frames]
+
+
+def test_cuda_is_the_cpu():
+    frames = noise_frames(10)
+    ours = track(tiny_model().cuda(), frames)
+    for a, b in zip(ours, track(tiny_model(), frames), strict=True):
+        torch.testing.assert_close(a.logits.cpu(), b.logits, rtol=1e-2, atol=1e-2)
+
+
+def test_bf16_is_close():
+    model = tiny_model().cuda()
+    model.precision = torch.bfloat16
+    frames = noise_frames(6)
+    for a, b in zip(track(model, frames), track(tiny_model(), frames), strict=True):
+        assert (a.masks.cpu() == b.masks).float().mean() > 0.9
+
+
+def test_the_frame_loop_never_waits():
+    frames = noise_frames(6)
+    session = TrackingSession(tiny_model().cuda())
+    session.prompt(1, Prompt.click(20, 20), frames[0])
+    session.step(frames[0])
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        for frame in frames[1:]:
+            session.step(frame)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
