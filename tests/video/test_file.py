@@ -211,13 +211,12 @@ def test_times_that_are_not_in_order_of_showing(clip, number, tmp_path):
     path = tmp_path / "unordered.mp4"
     with av.open(str(clip)) as old, av.open(str(path), "w") as new:
         copy = new.add_stream_from_template(old.streams.video[0])
-        for packet in old.demux(video=0):
-            if packet.dts is not None:
-                packet.pts, packet.stream = packet.dts, copy
-                new.mux(packet)
+        queue = [packet for packet in old.demux(video=0) if packet.dts is not None]
+        begin = queue[0].dts
+        for packet in queue:
+            packet.dts -= begin
+            packet.pts, packet.stream = packet.dts, copy
+            new.mux(packet)
     with VideoFile(path) as video:
-        seen, error = numbers(video, number)
-        assert error is None
-        assert seen == list(range(len(seen)))
-        assert len(seen) >= 58
+        assert numbers(video, number) == (list(range(60)), None)
         assert number(video[30].image) == 30
