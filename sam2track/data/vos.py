@@ -11,6 +11,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+from av.error import FFmpegError
 from jaxtyping import Bool, UInt8
 from PIL import Image, UnidentifiedImageError
 
@@ -117,7 +118,7 @@ def read_labels(path: Path) -> UInt8[np.ndarray, "H W"]:
     codec.options = {"err_detect": "crccheck+explode"}
     try:
         frames = codec.decode(av.Packet(path.read_bytes()))
-    except av.error.FFmpegError as error:
+    except FFmpegError as error:
         raise ValueError(f"{path} is not an undamaged PNG: {error.strerror}") from error
     labels = _labels(frames[0]) if frames else None
     if labels is None:

@@ -122,8 +122,8 @@ def _prepare(
 
 def _region(mask: UInt8[np.ndarray, "h w"], truth: UInt8[np.ndarray, "h w"]) -> float:
     """J of two cropped masks."""
-    union = cv2.countNonZero(mask | truth)
-    return cv2.countNonZero(mask & truth) / union if union else 1.0
+    union = cv2.countNonZero(cv2.bitwise_or(mask, truth))
+    return cv2.countNonZero(cv2.bitwise_and(mask, truth)) / union if union else 1.0
 
 
 def _boundary(
@@ -154,12 +154,12 @@ def _matched(line: UInt8[np.ndarray, "h w"], other: UInt8[np.ndarray, "h w"], ra
     """How many pixels of a line lie within ``radius`` of the other line."""
     # The largest square in the disk settles most pixels, and dilates far faster than the disk.
     side = 2 * int(radius / math.sqrt(2)) + 1
-    far = line & ~cv2.dilate(other, np.ones((side, side), np.uint8))
+    far = cv2.subtract(line, cv2.dilate(other, np.ones((side, side), np.uint8)))  # not below 0
     x, y, width, height = cv2.boundingRect(far)
     near = other[max(y - radius, 0) : y + height + radius, max(x - radius, 0) : x + width + radius]
     top, left = min(y, radius), min(x, radius)
     reached = cv2.dilate(near, _disk(radius))[top : top + height, left : left + width]
-    missed = cv2.countNonZero(far[y : y + height, x : x + width] & ~reached)
+    missed = cv2.countNonZero(cv2.subtract(far[y : y + height, x : x + width], reached))
     return cv2.countNonZero(line) - missed
 
 
