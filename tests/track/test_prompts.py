@@ -63,7 +63,9 @@ def test_prompts_add_up(first, second):
 
 
 def test_a_later_box_replaces_the_box_and_keeps_clicks():
-    merged = merge_prompts(Prompt.from_box([0, 0, 5, 5], [[1, 1]], [1]), Prompt.from_box([2, 2, 9, 9]))
+    merged = merge_prompts(
+        Prompt.from_box([0, 0, 5, 5], [[1, 1]], [1]), Prompt.from_box([2, 2, 9, 9])
+    )
     assert merged.box is not None
     assert merged.box.tolist() == [2, 2, 9, 9]
     assert merged.labels.tolist() == [1]
