@@ -36,7 +36,6 @@ from sam2track.video.synthetic import SyntheticVideo
 
 MODEL = "sam2.1_hiera_tiny"
 CONFIG = "configs/sam2.1/sam2.1_hiera_t.yaml"
-FULL = 8  # frames until the memory is full
 BOXES = ([100, 80, 300, 260], [400, 100, 600, 300], [200, 200, 500, 400], [50, 300, 250, 460])
 
 
@@ -107,21 +106,21 @@ def huggingface(model: SAM2, frames: list[Frame], objects: int, device: str) -> 
 TRACKERS = {"ours": ours, "sam2": official, "transformers": huggingface}
 
 
-def compare(names: list[str], frames: int, objects: int, device: str) -> None:
-    """Let the trackers take turns, and print what came of it."""
+def compare(names: list[str], frames: range, objects: int, device: str) -> None:
+    """Let the trackers take turns over ``frames.stop`` frames, time those in ``frames``, print."""
     torch.manual_seed(0)
     model = SAM2(find_variant(MODEL)).eval()
-    video = list(SyntheticVideo((480, 854), FULL + frames, seed=0))
+    video = list(SyntheticVideo((480, 854), frames.stop, seed=0))
     turns = {name: TRACKERS[name](model, video, objects, device) for name in names}
     seconds: dict[str, list[float]] = {name: [] for name in names}
     with torch.inference_mode():
-        for frame in range(FULL + frames):
+        for frame in range(frames.stop):
             for name, tracker in turns.items():
                 start = time.perf_counter()
                 next(tracker)
                 if device.startswith("cuda"):
                     torch.cuda.synchronize()
-                if frame >= FULL:
+                if frame in frames:
                     seconds[name].append(time.perf_counter() - start)
     for name, times in seconds.items():
         ratios = [mine / other for mine, other in zip(seconds["ours"], times, strict=True)]
@@ -158,6 +157,7 @@ def end_to_end(frames: int, settings: list[str]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
     parser.add_argument("--frames", type=int, default=12, help="frames that are timed")
+    parser.add_argument("--warm-up", type=int, default=8, help="frames before; 8 fill the memory")
     parser.add_argument("--objects", type=int, nargs="+", default=[1, 4], choices=range(1, 5))
     parser.add_argument("--trackers", nargs="+", default=list(TRACKERS), choices=TRACKERS)
     parser.add_argument("--device", default="cpu")
@@ -171,7 +171,8 @@ def main() -> None:
         return
     print(f"torch {torch.__version__}, {options.device}, {options.threads} threads, fp32")
     for objects in options.objects:
-        compare(options.trackers, options.frames, objects, options.device)
+        frames = range(options.warm_up, options.warm_up + options.frames)
+        compare(options.trackers, frames, objects, options.device)
 
 
 if __name__ == "__main__":
