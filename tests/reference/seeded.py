@@ -35,15 +35,18 @@ EMBEDDING_SPREAD = {
     "iou_token": 1.0,
     "mask_tokens": 1.0,
 }
+MASK_SPREAD = 4.0  # sets how far mask logits spread, for any width
 # Gain of a layer's weight over 1 / sqrt(fan in). High enough for attention to choose and for memory
 # to matter; low enough for rounding errors to die out over the frames instead of growing.
+# The first that fits a name counts.
 GAINS = {
+    "cross_attn_image.k_proj": 1.0,
+    "cross_attn_image.out_proj": 3.0,
+    "memory_encoder.out_proj": 0.6,
     "q_proj": 1.35,
     "k_proj": 1.35,
-    "cross_attn_image.out_proj": 3.0,
     "mask_downsampler": 3.0,
     "pred_obj_score_head": 1.8,
-    "output_hypernetworks_mlps": 1.5,
     "iou_prediction_head": 1.6,
     "obj_ptr_proj": 1.4,
 }
@@ -94,6 +97,8 @@ def _values(name: str, shape: tuple[int, ...], seed: int) -> Tensor:
         return torch.from_numpy(np.float32(1) + values * np.float32(0.2))
     gain = next((gain for part, gain in GAINS.items() if part in name), 1.0)
     fan_in = int(np.prod(shape[1:]))
+    if ".output_hypernetworks_mlps." in name and ".layers.2." in name:
+        gain = MASK_SPREAD / shape[0] ** 0.5  # its outputs weigh so many channels of the picture
     if ".output_upscaling." in name:  # transposed: (in, out, 2, 2), no overlap
         fan_in = shape[0]
     return torch.from_numpy(values * np.float32(gain / fan_in**0.5))

@@ -107,8 +107,8 @@ SMALL = {
             global_blocks=(4, 5),
             windows=(8, 4, 14, 7),
             background=7,
-            seed=39,
-            presence_bias=0.6,
+            seed=4,
+            presence_bias=7.1,
         ),
         Small(
             name="small_2.0",
@@ -119,8 +119,8 @@ SMALL = {
             global_blocks=(4, 5),
             windows=(8, 4, 16, 8),
             background=14,
-            seed=39,
-            presence_bias=0.4,
+            seed=10,
+            presence_bias=1.7,
         ),
     )
 }
