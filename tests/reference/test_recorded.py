@@ -61,7 +61,11 @@ def test_a_scenario_ends_the_same(name: str, played: str) -> None:
         assert outcome.presence == pytest.approx(presence, abs=1e-2), where
         error = np.abs(keep_logits(outcome.logits).astype(int) - logits) / SCALE
         assert error.max() <= 1e-2, where
-        assert mask_iou(keep_mask(outcome.mask), mask) >= 0.999, where
+        # One pixel of these small masks is more than a thousandth, and may lie within the logits'
+        # tolerance of zero, where the order of a sum decides.
+        ours = keep_mask(outcome.mask)
+        one_pixel = np.unpackbits(ours ^ mask).sum() <= 1
+        assert one_pixel or mask_iou(ours, mask) >= 0.999, where
 
 
 def test_what_is_recorded_stays_small() -> None:
