@@ -87,6 +87,15 @@ class SAM2(nn.Module):
     def device(self) -> torch.device:
         return self.no_memory.device
 
+    @property
+    def rows_at_once(self) -> int | None:
+        """How many rows one pass should take; None = all.
+
+        On a CPU the rows of a large model are faster one by one: together they leave its caches
+        (four objects, sam2.1_hiera_tiny: a twentieth slower).
+        """
+        return 1 if self.device.type == "cpu" and self.variant.image_size >= 512 else None
+
     def prepare(self, image: UInt8[Tensor, "H W 3"]) -> Float[Tensor, "1 3 S S"]:
         """An RGB picture as the encoder takes it: squashed to a square and normalised.
 

@@ -178,11 +178,12 @@ class TrackingSession:
         self, reached: dict[int, TrackedObject], index: int, direction: int
     ) -> list[dict[int, list[Recall]]]:
         """The objects to follow, with their recalls, those that recall alike together."""
-        batches: dict[tuple[int, int], dict[int, list[Recall]]] = defaultdict(dict)
-        for object_id, tracked in reached.items():
+        batches: dict[tuple[int, ...], dict[int, list[Recall]]] = defaultdict(dict)
+        most = self.model.rows_at_once or len(reached)
+        for place, (object_id, tracked) in enumerate(reached.items()):
             if index not in tracked.anchors:
                 recalls = tracked.memory.recall(index, direction)
-                batches[recalls[0].shape][object_id] = recalls
+                batches[(*recalls[0].shape, place // most)][object_id] = recalls
         return list(batches.values())
 
     def _follow(self, batch: dict[int, list[Recall]], frame: Frame) -> dict[int, Resolved]:
