@@ -38,10 +38,10 @@ from sam2track.model.variants import find_variant
 STAGE_ERROR, MASK_IOU, LOGIT_ERROR = 1e-4, 0.999, 1e-2
 # The official configuration; the seed and the presence bias with which objects are seen and lost.
 MODELS: dict[str, tuple[str, int, float]] = {
-    "sam2.1_hiera_tiny": ("configs/sam2.1/sam2.1_hiera_t.yaml", 0, 4.25),
-    "sam2_hiera_tiny": ("configs/sam2/sam2_hiera_t.yaml", 0, 4.25),
-    "sam2.1_hiera_large": ("configs/sam2.1/sam2.1_hiera_l.yaml", 0, 0.0),
-    "sam2_hiera_large": ("configs/sam2/sam2_hiera_l.yaml", 0, 0.0),
+    "sam2.1_hiera_tiny": ("configs/sam2.1/sam2.1_hiera_t.yaml", 0, 3.8),
+    "sam2_hiera_tiny": ("configs/sam2/sam2_hiera_t.yaml", 0, 3.8),
+    "sam2.1_hiera_large": ("configs/sam2.1/sam2.1_hiera_l.yaml", 0, 3.0),
+    "sam2_hiera_large": ("configs/sam2/sam2_hiera_l.yaml", 0, 3.0),
 }
 
 
