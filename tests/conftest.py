@@ -8,6 +8,9 @@ import av
 import numpy as np
 import pytest
 import torch
+import typecheck
+
+typecheck.install()  # before anything of the package is imported
 
 WIDTH, HEIGHT, LENGTH = 128, 80, 8
 
