@@ -101,6 +101,7 @@ def _scenarios(last: int) -> dict[str, tuple[Step, ...]]:
             Track(middle, last),
             Track(middle, 0),
         ),
+        "two_anchors": (CLICK, Ask(1, middle + 2, box=box), Track(0, last)),
         "second_click": (CLICK, Ask(1, 0, clicks=((0.15, 0.80, 0),)), Track(0, last)),
         "long": (CLICK, Track(0, 19)),
         "wide": (Ask(1, 0, clicks=negatives), Ask(2, 0, mask=True), Track(0, last)),
