@@ -251,6 +251,7 @@ BAD_INPUT = {
     "out is under a file": ([CLIP, CLICK, "out=clip.mp4/a"], "is a file, not a folder", None),
     "out cannot be made": ([CLIP, CLICK, "out=/proc/none/a"], "can't be written", None),
     "out holds other things": ([CLIP, CLICK, "out=frames"], "holds other files", None),
+    "no tiles": ([CLIP, CLICK, "sinks.preview.tiles=0"], "tiles is 0", None),
     "a misspelt option": ([CLIP, "clik=[30,30]"], "did you mean click?", None),
     "a misspelt sink": ([CLIP, CLICK, "sinks=[pgn]"], "did you mean png?", None),
 }

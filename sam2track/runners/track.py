@@ -70,6 +70,8 @@ def run(config: DictConfig) -> None:
         _check_reach(placed, start, direction, config.frames)
         count = _count(source, start, direction, config.frames)
         folder = claim_folder(config.out or f"outputs/{source.name}")
+        fps = config.fps or source.fps
+        sinks = make_sinks(config.sinks, folder, name=source.name, fps=fps, placed=placed)
         session = _session(config, source.length)
         with prefetch(_Walk(source, start, direction)) as walk:
             started = time.monotonic()
@@ -79,8 +81,6 @@ def run(config: DictConfig) -> None:
             if first is None:
                 raise ValueError(f"{config.video} has no frame {start}")
             prepare_folder(folder, config)
-            fps = config.fps or source.fps
-            sinks = make_sinks(config.sinks, folder, name=source.name, fps=fps, placed=placed)
             written = _write(chain([first], tracked), sinks, count)
     _report(written, folder, time.monotonic() - started)
 
