@@ -141,7 +141,7 @@ def test_all_at_once_on_a_full_disk(tmp_path, tracked, full_disk):
             written += 1
     assert sorted(os.listdir(tmp_path)) == ["boxes.txt", "masks", "tracks.json"]
     frames = len(os.listdir(tmp_path / "masks"))
-    assert 0 < frames < written < 200
+    assert 0 < frames <= written < 200  # equal where the writer keeps up
     check_whole(tmp_path / "masks", frames)
     check_whole(tmp_path / "boxes.txt", frames - 1)
     check_whole(tmp_path / "tracks.json", frames - 1)
