@@ -29,7 +29,7 @@ def test_unknown_devices(name):
 
 
 def test_unknown_precision():
-    with pytest.raises(ValueError, match="'int3'.*fp32, bf16, fp16"):
+    with pytest.raises(ValueError, match=r"'int3'.*fp32, bf16, fp16"):
         pick_precision("int3", CPU)
 
 

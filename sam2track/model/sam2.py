@@ -8,6 +8,7 @@ the outcome.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 import torch.nn.functional as F
@@ -148,15 +149,7 @@ class SAM2(nn.Module):
         """
         if prompts is None:
             prompts = self.no_prompts(len(conditioned))
-        sparse, dense = self.prompt_encoder(prompts)
-        candidates = self.mask_decoder(
-            conditioned,
-            features.stride8,
-            features.stride4,
-            position=self.prompt_encoder.grid_position(),
-            sparse=sparse,
-            dense=dense,
-        )
+        candidates = self._candidates(conditioned, features, prompts)
         if prompts.labels.shape[1] > 1:
             return clear_or_best(
                 candidates,
@@ -168,6 +161,23 @@ class SAM2(nn.Module):
             candidates.scores[:, 1:],
             candidates.tokens[:, 1:],
             candidates.presence,
+        )
+
+    def _candidates(
+        self,
+        conditioned: Float[Tensor, "R C h w"],
+        features: FrameFeatures,
+        prompts: PromptTokens,
+    ) -> Candidates:
+        """All four masks, the one for a clear prompt first."""
+        sparse, dense = self.prompt_encoder(prompts)
+        return self.mask_decoder(
+            conditioned,
+            features.stride8,
+            features.stride4,
+            position=self.prompt_encoder.grid_position(),
+            sparse=sparse,
+            dense=dense,
         )
 
     def no_prompts(self, rows: int) -> PromptTokens:
@@ -199,17 +209,9 @@ class SAM2(nn.Module):
         logits = (2 * CERTAIN) * mask - CERTAIN
         side = mask.shape[-1] // 4
         logits = F.interpolate(logits, (side, side), mode="bilinear", antialias=True)
-        prompts = self.no_prompts(len(mask))
-        prompts = PromptTokens(prompts.coords, prompts.labels, self.mask_downsample(mask))
-        sparse, dense = self.prompt_encoder(prompts)
-        candidates = self.mask_decoder(
-            features.stride16.expand(len(mask), -1, -1, -1),
-            features.stride8,
-            features.stride4,
-            position=self.prompt_encoder.grid_position(),
-            sparse=sparse,
-            dense=dense,
-        )
+        prompts = replace(self.no_prompts(len(mask)), mask=self.mask_downsample(mask))
+        stride16 = features.stride16.expand(len(mask), -1, -1, -1)
+        candidates = self._candidates(stride16, features, prompts)
         given = mask.flatten(1).amax(1, keepdim=True) > 0  # (R, 1)
         present = given & (candidates.presence > 0)
         pointers = self.pointer_projection(candidates.tokens[:, 0])

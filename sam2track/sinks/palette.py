@@ -1,4 +1,4 @@
-"""The colours of objects, one per id, the same wherever an object is shown.
+"""The colours of objects by id: those of overlays, and those of palette PNGs.
 
 Room: SINKS. An object id enters, a colour leaves.
 """

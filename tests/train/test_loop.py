@@ -26,8 +26,8 @@ def moving_squares(seed: int = 0, *, clips: int = 2, frames: int = 3) -> Clips:
             x, y = rng.integers(0, 30, 2)
             for frame in range(frames):
                 area = np.s_[y : y + 18, x + 3 * frame : x + 3 * frame + 18]
-                pictures[clip, frame][:, *area] = np.array(colour)[:, None, None]
-                masks[clip, frame, :, *area] = False
+                pictures[(clip, frame, slice(None), *area)] = np.array(colour)[:, None, None]
+                masks[(clip, frame, slice(None), *area)] = False
                 masks[clip, frame, thing][area] = True
     valid = torch.ones(clips, 2, dtype=torch.bool)
     return Clips(torch.from_numpy(pictures), torch.from_numpy(masks), valid)
