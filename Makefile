@@ -40,7 +40,7 @@ clean:
 # vos-benchmark asks for the OpenCV with windows, which needs libGL and would overwrite ours, so
 # it comes without what it asks for; the test extra has the rest.
 .venv/test.done: .venv/torch.done pyproject.toml
-	$(PIP) -e '.[test]'
+	$(PIP) -e '.[test,train,benchmark]'
 	$(PIP) --no-deps vos-benchmark
 	@touch $@
 
