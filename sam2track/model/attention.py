@@ -12,8 +12,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 
-class Attention(nn.Module):
-    """Multi-head attention, optionally in a narrower inner width.
+class Heads(nn.Module):
+    """What every multi-head attention has: its projections, optionally to a narrower inner width.
 
     Args:
         width: channels of the queries and of the result.
@@ -42,6 +42,10 @@ class Attention(nn.Module):
     def split(self, x: Float[Tensor, "B L I"]) -> Float[Tensor, "B heads L I/heads"]:
         return x.unflatten(2, (self.heads, -1)).transpose(1, 2)
 
+
+class Attention(Heads):
+    """Plain attention."""
+
     def forward(
         self,
         q: Float[Tensor, "B Lq C"],
@@ -53,7 +57,7 @@ class Attention(nn.Module):
         return self.out_proj(x.transpose(1, 2).flatten(2))
 
 
-class RotaryAttention(Attention):
+class RotaryAttention(Heads):
     """Attention whose queries and keys are rotated by their place on a grid.
 
     The keys are whole grids one after another (each rotated alike), then tokens without a place,
@@ -78,6 +82,9 @@ class RotaryAttention(Attention):
 
 class Rotation(nn.Module):
     """Turns channel pairs by angles that grow with x (first half) and with y (second half)."""
+
+    cos: Tensor
+    sin: Tensor
 
     def __init__(self, channels: int, height: int, width: int, theta: float = 10000.0) -> None:
         super().__init__()

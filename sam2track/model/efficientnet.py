@@ -50,10 +50,10 @@ class SameConv2d(nn.Conv2d):
     padding the picture.
     """
 
-    def forward(self, x: Float[Tensor, "B I H W"]) -> Float[Tensor, "B O H2 W2"]:
+    def forward(self, input: Float[Tensor, "B I H W"]) -> Float[Tensor, "B O H2 W2"]:
         weight = self.weight if self.stride[0] == 1 else F.pad(self.weight, (1, 0, 1, 0))
         padding = (self.kernel_size[0] - 1) // 2
-        return F.conv2d(x, weight, self.bias, self.stride, padding, groups=self.groups)
+        return F.conv2d(input, weight, self.bias, self.stride, padding, groups=self.groups)
 
 
 class InvertedResidual(nn.Module):

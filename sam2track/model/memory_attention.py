@@ -29,6 +29,8 @@ class MemoryTokens(nn.Module):
         pointer_positions: whether pointers say how long ago they were (SAM 2.1).
     """
 
+    place: Tensor
+
     def __init__(
         self, width: int, memory_width: int, slots: int, grid: int, pointer_positions: bool
     ) -> None:
@@ -125,6 +127,8 @@ class MemoryAttention(nn.Module):
         grid: side of the stride-16 grid.
         dropout: probability, in training alone.
     """
+
+    place: Tensor
 
     def __init__(
         self,

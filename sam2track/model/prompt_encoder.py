@@ -22,6 +22,8 @@ NOT_A_POINT = -1
 class FourierEncoding(nn.Module):
     """Sine and cosine of random projections of a place in the unit square."""
 
+    positional_encoding_gaussian_matrix: Tensor
+
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.register_buffer("positional_encoding_gaussian_matrix", torch.randn(2, channels // 2))
@@ -71,7 +73,7 @@ class PromptEncoder(nn.Module):
     def points(self, prompts: PromptTokens) -> Float[Tensor, "R P+1 C"]:
         """One token a point, and a last one that is "not a point", as the weights expect."""
         place = (prompts.coords + 0.5) / self.image_size  # the centre of the pixel
-        kinds = torch.cat([embedding.weight for embedding in self.point_embeddings])  # (4, C)
+        kinds = torch.cat(list(self.point_embeddings.parameters()))  # (4, C)
         tokens = self.pe_layer(place) + kinds[prompts.labels.clamp(min=0)]
         nothing = self.not_a_point_embed.weight[None]  # (1, 1, C)
         tokens = torch.where((prompts.labels == NOT_A_POINT)[..., None], nothing, tokens)

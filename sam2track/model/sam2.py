@@ -40,6 +40,9 @@ MEMORY_SCALE, MEMORY_BIAS = 20.0, -10.0  # mask probabilities on their way into 
 class SAM2(nn.Module):
     """The promptable video segmentation network of one variant."""
 
+    mean: Tensor
+    std: Tensor
+
     def __init__(self, variant: Variant) -> None:
         super().__init__()
         width, grid = variant.width, variant.grid

@@ -72,8 +72,8 @@ _NANO = Variant(
     memory_mlp=512,
     decoder_mlp=512,
     score_mlp=128,
-    mean=(127 / 255,) * 3,
-    std=(128 / 255,) * 3,
+    mean=(127 / 255, 127 / 255, 127 / 255),
+    std=(128 / 255, 128 / 255, 128 / 255),
     dropout=0.0,
 )
 

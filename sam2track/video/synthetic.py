@@ -35,8 +35,6 @@ class SyntheticVideo(SeekableSource):
         ValueError: if an argument is outside its range; the message names the value.
     """
 
-    length: int
-
     def __init__(
         self,
         size: tuple[int, int] = (480, 854),
@@ -63,6 +61,7 @@ class SyntheticVideo(SeekableSource):
                 "needs at least 20 frames between leaving twice"
             )
         self.name, self.size, self.length, self.fps = f"synthetic-{seed}", size, length, fps
+        self._last = length - 1
         rng = np.random.default_rng(seed)
         height, width = size
         self._aspect = width / height
@@ -89,8 +88,8 @@ class SyntheticVideo(SeekableSource):
         return self._draw(index)[1]
 
     def _draw(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        if not 0 <= index < self.length:
-            raise IndexError(f"{self.name} has frames 0 to {self.length - 1}, not {index}")
+        if not 0 <= index <= self._last:
+            raise IndexError(f"{self.name} has frames 0 to {self._last}, not {index}")
         camera = self._camera(index)
         height, width = self.size
         middle = np.array([[1.0, 0, self._aspect / 2], [0, 1.0, 0.5], [0, 0, 1.0]])
