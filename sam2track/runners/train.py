@@ -10,8 +10,9 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 from torch.utils.data import DataLoader, Subset
 
+from ..data.clips import ClipDataset
 from ..data.scene_assets import Assets
-from ..data.scenes import SceneDataset, SceneSampler
+from ..data.scenes import SceneSampler
 from ..device import pick_device, pick_precision
 from ..model.checkpoint import load_weights
 from ..model.sam2 import SAM2
@@ -83,7 +84,7 @@ def _batches(config: DictConfig, size: int, step: int, device: torch.device) -> 
     sampler = SceneSampler(
         Assets(config.assets), size, frames=config.frames, objects=config.objects
     )
-    clips = SceneDataset(sampler, length=ENDLESS, seed=config.seed)
+    clips = ClipDataset(sampler, length=ENDLESS, seed=config.seed)
     rest = Subset(clips, range(step * config.clips, config.steps * config.clips))
     loader = DataLoader(
         rest, config.clips, num_workers=config.workers, pin_memory=device.type == "cuda"

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 import torch
 
+from sam2track.data.clips import SMALLEST, ClipDataset
 from sam2track.data.scene_assets import Assets
 from sam2track.data.scene_objects import joined
-from sam2track.data.scenes import SMALLEST, SceneDataset, SceneSampler
+from sam2track.data.scenes import SceneSampler
 from sam2track.video.shapes import blob, noise_texture
 
 
@@ -76,7 +77,7 @@ def test_something_moves_and_something_is_hidden_sometimes(assets: Assets):
 
 
 def test_the_dataset_resumes_exactly_and_pads(assets: Assets):
-    dataset = SceneDataset(SceneSampler(assets, 64, frames=3, objects=3), length=10, seed=1)
+    dataset = ClipDataset(SceneSampler(assets, 64, frames=3, objects=3), length=10, seed=1)
     item, again = dataset[7], pickle.loads(pickle.dumps(dataset))[7]
     assert item["frames"].shape == (3, 3, 64, 64)
     assert item["frames"].dtype == torch.uint8
@@ -93,8 +94,8 @@ def test_the_dataset_resumes_exactly_and_pads(assets: Assets):
 
 def test_clips_grow_harder_over_the_ramp(assets: Assets):
     sampler = SceneSampler(assets, 64, frames=2, objects=3)
-    easy = SceneDataset(sampler, length=40, ramp=10**6)
-    hard = SceneDataset(sampler, length=40)
+    easy = ClipDataset(sampler, length=40, ramp=10**6)
+    hard = ClipDataset(sampler, length=40)
     counts = [sum(int(d[i]["valid"].sum()) for i in range(30)) for d in (easy, hard)]
     areas = [
         np.median([d[i]["masks"][0, 0].float().mean() for i in range(30)]) for d in (easy, hard)
