@@ -12,13 +12,14 @@ import os
 import pickle
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from importlib.resources import files
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..device import pick_device, pick_precision
 from .hiera import HieraSpec
@@ -86,6 +87,12 @@ UNUSED = {
     "no_memory_positional_encoding",
     "shared_image_embedding.positional_embedding",
 }
+
+
+TRUNK = "trunk"  # what the metadata calls a file without the rest of the model
+
+
+HUB_TIMEOUT = 5.0  # seconds in which the Hugging Face hub must answer
 
 
 class CheckpointError(ValueError):
@@ -192,10 +199,41 @@ def load_weights(model: SAM2, path: str | Path, name: str = "") -> None:
     expected = model.state_dict()
     state = from_layout(state, expected)
     holds = metadata.get("variant") or infer_variant(state)
+    if metadata.get("part") == TRUNK:
+        raise CheckpointError(
+            f"{path} holds the trunk of {holds} alone; give a whole model's checkpoint, "
+            "or train one from it: sam2track train trunk=FILE"
+        )
     if name and holds and holds != name:
         raise CheckpointError(
             f"{path} holds {holds}, but model={name} was asked for; use model={holds}"
         )
+    _check_fit(state, expected, str(path), name or "the model")
+    model.load_state_dict({key: tensor.float() for key, tensor in state.items()})
+
+
+def load_trunk(trunk: nn.Module, path: str | Path, name: str = "") -> None:
+    """Load an image encoder's trunk, strictly, from a file of it alone or of a whole model.
+
+    Args:
+        name: of the variant that the trunk belongs to, for messages.
+
+    Raises:
+        CheckpointError: saying what disagrees.
+    """
+    state, metadata = read_state(path)
+    expected = {f"trunk.{key}": tensor for key, tensor in trunk.state_dict().items()}
+    state = from_layout(state, expected)
+    state = {key: tensor for key, tensor in state.items() if key.startswith("trunk.")}
+    source = f"{path} (of {metadata['variant']})" if "variant" in metadata else str(path)
+    _check_fit(state, expected, source, f"the trunk of {name or 'the model'}")
+    trunk.load_state_dict({key[len("trunk.") :]: value.float() for key, value in state.items()})
+
+
+def _check_fit(
+    state: dict[str, Tensor], expected: dict[str, Tensor], source: str, what: str
+) -> None:
+    """Refuse tensors that are not exactly those expected."""
     missing = sorted(expected.keys() - state.keys())
     surplus = sorted(state.keys() - expected.keys())
     misshapen = [
@@ -203,23 +241,34 @@ def load_weights(model: SAM2, path: str | Path, name: str = "") -> None:
         for key in expected.keys() & state.keys()
         if state[key].shape != expected[key].shape
     ]
-    for what, found in (("lacks", missing), ("also holds", surplus), ("", misshapen)):
+    for verb, found in (("lacks", missing), ("also holds", surplus), ("", misshapen)):
         if found:
             more = f" and {len(found) - 3} more" if len(found) > 3 else ""
             listed = ", ".join(found[:3]) + more
-            raise CheckpointError(f"{path} does not fit {name or 'the model'}: {what} {listed}")
-    model.load_state_dict({key: tensor.float() for key, tensor in state.items()})
+            raise CheckpointError(f"{source} does not fit {what}: {verb} {listed}")
 
 
 def save_weights(
     model: SAM2, path: str | Path, variant: str, metadata: dict[str, str] | None = None
 ) -> None:
     """Save as fp16 safetensors under our names; the file appears whole or not at all."""
+    _save(model.state_dict(), path, {**(metadata or {}), "variant": variant})
+
+
+def save_trunk(
+    trunk: nn.Module, path: str | Path, variant: str, metadata: dict[str, str] | None = None
+) -> None:
+    """Save a trunk alone, as :func:`save_weights` does; for :func:`load_trunk`."""
+    state = {f"trunk.{key}": tensor for key, tensor in trunk.state_dict().items()}
+    _save(state, path, {**(metadata or {}), "variant": variant, "part": TRUNK})
+
+
+def _save(state: dict[str, Tensor], path: str | Path, metadata: dict[str, str]) -> None:
     path = Path(path)
-    state = {name: t.detach().half().cpu().contiguous() for name, t in model.state_dict().items()}
+    state = {name: tensor.detach().half().cpu().contiguous() for name, tensor in state.items()}
     partial = path.with_name(f".{path.name}.partial")
     try:
-        partial.write_bytes(save(state, metadata={**(metadata or {}), "variant": variant}))
+        partial.write_bytes(save(state, metadata=metadata))
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)
@@ -232,21 +281,26 @@ def packaged_weights(name: str) -> Path | None:
 
 
 def fetch_weights(name: str) -> Path:
-    """The released weights from the Hugging Face hub, or from its cache.
+    """The released weights from the Hugging Face hub's cache, or else from the hub.
 
     Raises:
         CheckpointError: without a network; it says which file to put where.
     """
-    from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+    from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url
+    from huggingface_hub.errors import LocalEntryNotFoundError
 
-    repository = "facebook/" + name.replace("_", "-")
+    repository, file = "facebook/" + name.replace("_", "-"), "model.safetensors"
+    with suppress(LocalEntryNotFoundError):
+        return Path(hf_hub_download(repository, file, local_files_only=True))
+    url = hf_hub_url(repository, file)
     try:
-        return Path(hf_hub_download(repository, "model.safetensors"))
-    except (LocalEntryNotFoundError, HfHubHTTPError, OSError):
+        # One question first: the download itself asks for more than a minute before it gives up.
+        get_hf_file_metadata(url, timeout=HUB_TIMEOUT)
+        return Path(hf_hub_download(repository, file))
+    except Exception:  # which, depends on the version of the hub's library
         raise CheckpointError(
-            f"the weights of {name} are not on this machine and {repository} can't be reached; "
-            f"get {name}.pt or model.safetensors from there and give checkpoint=PATH"
+            f"the weights of {name} are not on this machine and {url} can't be reached; "
+            f"download that file (or the release's {name}.pt) elsewhere and give checkpoint=PATH"
         ) from None
 
 
