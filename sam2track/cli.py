@@ -21,6 +21,7 @@ from .runners import RunFailed
 VERBS = {
     "track": "follow objects through a video",
     "train": "train a model on procedural video",
+    "benchmark": "measure a tracker on a dataset",
 }
 
 USAGE = """\
@@ -94,6 +95,11 @@ def _dispatch(argv: list[str]) -> int:
     from .runners.compose import compose_config
 
     config_file = _take_option(arguments, "--config")
+    if {"-m", "--multirun"} & set(arguments):
+        from .runners.sweep import sweep
+
+        sweep(verb, arguments, config_file)
+        return 0
     config = compose_config(verb, arguments, config_file)
     import_module(f"sam2track.runners.{verb}").run(config)
     return 0

@@ -20,7 +20,7 @@ from omegaconf.errors import OmegaConfBaseException
 CONFIGS = Path(__file__).parent.parent / "configs"
 
 # Their values are taken as they are: a file may be named `it's 50% (1) = done.mp4`.
-PATHS = ("video", "mask", "prompts", "out", "checkpoint")
+PATHS = ("video", "mask", "prompts", "out", "checkpoint", "dataset.root")
 
 
 def groups() -> dict[str, list[str]]:

@@ -1,0 +1,83 @@
+"""How predicted masks lie on disk: as each evaluation server wants them.
+
+Room: BENCHMARK. Frames with their results enter, PNGs leave; a finished folder becomes a zip.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import UInt8
+from PIL import Image
+
+from ..sinks import davis_palette
+from ..sinks.png import check_palette_id
+from ..types import FrameResult
+
+LAYOUTS = ("palette", "binary", "objects")
+
+
+def write_masks(folder: Path, stem: str, result: FrameResult, layout: str) -> None:
+    """Write one frame.
+
+    Args:
+        folder: of the sequence.
+        stem: of the file's name, which is that of the picture.
+        result: the objects, on the host.
+        layout: ``palette``: one PNG, each pixel its object's id, as DAVIS 2017, YouTube-VOS, MOSE
+            and LVOS have it; ``binary``: one PNG, 0 and 255, as DAVIS 2016; ``objects``: a binary
+            PNG for each object in a folder of its own (``000``, ``001``, ...), as SA-V, where
+            objects may overlap.
+
+    Raises:
+        ValueError: if an id does not fit a palette.
+        OSError: if the disk refuses.
+    """
+    if layout == "objects":
+        for object_id, mask in zip(result.object_ids, result.masks.numpy(), strict=True):
+            _save(folder / f"{object_id:03d}" / f"{stem}.png", mask * np.uint8(255))
+        return
+    for object_id in result.object_ids:
+        check_palette_id(object_id)
+    labels = result.label_map()
+    if layout == "binary":
+        _save(folder / f"{stem}.png", (labels > 0) * np.uint8(255))
+    else:
+        _save(folder / f"{stem}.png", labels, palette=True)
+
+
+def _save(path: Path, pixels: UInt8[np.ndarray, "H W"], *, palette: bool = False) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    picture = Image.fromarray(pixels)
+    if palette:
+        picture.putpalette(davis_palette().tobytes())
+    picture.save(path, compress_level=1)  # three times as fast as the default
+
+
+def pack(folder: Path, names: Sequence[str], archive: Path) -> None:
+    """Put finished sequences into a zip, laid out as in ``folder``; it appears whole or not at all.
+
+    Raises:
+        OSError: if the disk refuses.
+    """
+    part = archive.with_name(f".{archive.name}.part")
+    try:
+        with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as packed:
+            for path in (path for name in names for path in sorted(_files(folder, name))):
+                # A fixed date: the same masks make the same zip.
+                entry = zipfile.ZipInfo(path.relative_to(folder).as_posix())
+                entry.compress_type = zipfile.ZIP_DEFLATED
+                packed.writestr(entry, path.read_bytes())
+        part.replace(archive)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _files(folder: Path, name: str) -> list[Path]:
+    """What belongs to a sequence: all in its folder, or the files with its name."""
+    if (folder / name).is_dir():
+        return [path for path in (folder / name).rglob("*") if path.is_file()]
+    return list(folder.glob(f"{name}.*")) + list(folder.glob(f"{name}_*"))

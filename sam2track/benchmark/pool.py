@@ -1,0 +1,168 @@
+"""Work spread over processes, so that one that dies takes no other with it.
+
+Room: BENCHMARK. Items enter, their outcomes leave in the order in which they are finished.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import traceback
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from multiprocessing import get_context, parent_process
+from multiprocessing.connection import Connection, wait
+
+import cv2
+import torch
+
+Work = Callable[[str], None]
+Prepare = Callable[[str], Work]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of an item.
+
+    Attributes:
+        item: its name.
+        error: what went wrong, in one line; None if all is well.
+    """
+
+    item: str
+    error: str | None = None
+
+
+class CannotStart(ValueError):
+    """A process could not make ready for its work: no item would fare better."""
+
+
+def spread(
+    prepare: Prepare, items: Sequence[str], devices: Sequence[str], *, threads: int
+) -> Iterator[Outcome]:
+    """Do some work on every item, each in one of several processes.
+
+    Args:
+        prepare: makes a process ready on a device, and gives what is called with each item.
+            Travels to the processes.
+        items: their names.
+        devices: one process for each; without any, the work is done in this process.
+        threads: of PyTorch and of OpenCV, in each process.
+
+    Raises:
+        CannotStart: if ``prepare`` fails.
+    """
+    if not devices:
+        yield from _here(prepare, items)
+        return
+    waiting = deque(items)
+    workers = [_Worker(prepare, device, threads) for device in devices[: len(items)]]
+    try:
+        for worker in workers:
+            worker.give(waiting.popleft())
+        while busy := {worker.connection: worker for worker in workers if worker.item is not None}:
+            for connection in wait(list(busy)):
+                worker = busy[connection]  # type: ignore[index]
+                yield worker.outcome()
+                if waiting:
+                    worker.give(waiting.popleft())
+    finally:
+        for worker in workers:
+            worker.end()
+
+
+def _here(prepare: Prepare, items: Sequence[str]) -> Iterator[Outcome]:
+    work = prepare("auto")
+    for item in items:
+        yield Outcome(item, _attempt(work, item))
+
+
+def _attempt(work: Work, item: str) -> str | None:
+    """What goes wrong, in one line."""
+    try:
+        work(item)
+    except Exception as error:
+        if os.environ.get("SAM2TRACK_DEBUG") == "1":
+            traceback.print_exc()
+        message = " ".join(str(error).split())
+        expected = isinstance(error, (ValueError, OSError)) and message
+        return message if expected else f"{type(error).__name__}: {message}"
+    return None
+
+
+class _Worker:
+    """A process and the line to it; one that died is replaced when there is more to do."""
+
+    def __init__(self, prepare: Prepare, device: str, threads: int) -> None:
+        self.arguments = prepare, device, threads
+        self.item: str | None = None
+        self._start()
+
+    def _start(self) -> None:
+        context = get_context("spawn")  # CUDA does not survive a fork
+        self.connection, theirs = context.Pipe()
+        self.process = context.Process(target=_serve, args=(theirs, *self.arguments), daemon=True)
+        self.process.start()
+        theirs.close()  # so that the line ends with the process
+
+    def give(self, item: str) -> None:
+        if not self.process.is_alive():
+            self.connection.close()
+            self._start()
+        self.item = item
+        self.connection.send(item)
+
+    def outcome(self) -> Outcome:
+        """The finished item's; an item whose process died is lost."""
+        assert self.item is not None
+        item, self.item = self.item, None
+        try:
+            error = self.connection.recv()
+        except (EOFError, ConnectionResetError):
+            self.process.join()
+            return Outcome(item, f"its process died ({_status(self.process.exitcode)})")
+        if isinstance(error, CannotStart):
+            raise error
+        return Outcome(item, error)
+
+    def end(self) -> None:
+        self.process.terminate()
+        self.process.join()
+        self.connection.close()
+
+
+def _status(code: int | None) -> str:
+    """A process's exit code, in words."""
+    if code is not None and code < 0:
+        hint = "; was memory short?" if -code == signal.SIGKILL else ""
+        return signal.Signals(-code).name + hint
+    return f"exit status {code}"
+
+
+def _serve(line: Connection, prepare: Prepare, device: str, threads: int) -> None:
+    """A process's life: make ready, then one item after the other until the line ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's affair, which ends us
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+    torch.set_num_threads(threads)
+    cv2.setNumThreads(threads)
+    try:
+        work = prepare(device)
+    except Exception as error:
+        line.send(CannotStart(" ".join(str(error).split())))
+        return
+    while True:
+        try:
+            item = line.recv()
+        except EOFError:
+            return
+        line.send(_attempt(work, item))
+
+
+def _die_with_parent() -> None:
+    """Leave at once when the parent is gone, even if it was killed."""
+    parent = parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)

@@ -1,0 +1,166 @@
+"""Who tracks: our session, or a baseline that learns nothing and takes its place.
+
+Room: BENCHMARK. A tracker's settings enter, sessions leave: prompts and frames go in, results come
+out, as with :class:`sam2track.TrackingSession`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import cv2
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+
+from ..memory import FifoMemory
+from ..memory.protocol import MemoryFactory
+from ..model.checkpoint import load_model
+from ..track import TrackingSession
+from ..types import Frame, FrameResult, Prompt
+
+TRACKERS = ("session", "copy", "flow")
+
+
+class Session(Protocol):
+    """What follows the objects of one video."""
+
+    def prompt(self, object_id: int, prompt: Prompt, frame: Frame) -> Bool[np.ndarray, "H W"]:
+        """Say where an object is on a frame; its mask there comes back."""
+        ...
+
+    def step(self, frame: Frame) -> FrameResult:
+        """Follow every object onto a frame."""
+        ...
+
+
+class StartSession(Protocol):
+    """Makes a session for a video."""
+
+    def __call__(self, *, length: int, archive: bool = False) -> Session:
+        """``length``: its number of frames; ``archive``: earlier frames will be corrected."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Tracker:
+    """The settings of what tracks; travels to other processes.
+
+    Attributes:
+        kind: ``session`` (the model), ``copy`` (the first mask on every frame) or ``flow`` (the
+            first mask, carried along by optical flow).
+        model, checkpoint, precision, compile: see :func:`sam2track.load_model`.
+        memory, fill_hole_area, stability_delta, stability_threshold: see
+            :class:`sam2track.TrackingSession`.
+    """
+
+    kind: str = "session"
+    model: str = "nano"
+    checkpoint: str | None = None
+    precision: str = "auto"
+    compile: bool = False
+    memory: MemoryFactory = FifoMemory
+    fill_hole_area: int = 8
+    stability_delta: float = 0.05
+    stability_threshold: float = 0.98
+
+    def load(self, device: str) -> StartSession:
+        """Load the model onto a device; what comes back makes sessions with it.
+
+        Raises:
+            ValueError: an unknown kind, model, device or precision, or other weights.
+        """
+        if self.kind not in TRACKERS:
+            raise ValueError(f"tracker={self.kind}: choose one of {', '.join(TRACKERS)}")
+        if self.kind != "session":
+            baseline: Callable[[], Session] = CopySession if self.kind == "copy" else FlowSession
+            return lambda *, length, archive=False: baseline()
+        model = load_model(
+            self.model,
+            self.checkpoint,
+            device=device,
+            precision=self.precision,
+            compile=self.compile,
+        )
+        return lambda *, length, archive=False: TrackingSession(
+            model,
+            length=length,
+            memory=self.memory,
+            archive=archive,
+            fill_hole_area=self.fill_hole_area,
+            stability_delta=self.stability_delta,
+            stability_threshold=self.stability_threshold,
+        )
+
+
+class CopySession:
+    """The first mask, on every frame."""
+
+    def __init__(self) -> None:
+        self.soft: dict[int, Float[np.ndarray, "H W"]] = {}
+
+    def prompt(self, object_id: int, prompt: Prompt, frame: Frame) -> Bool[np.ndarray, "H W"]:
+        """Take an object's mask.
+
+        Raises:
+            ValueError: if it is not a mask.
+        """
+        if prompt.mask is None:
+            raise ValueError("a baseline cannot make a mask of a box or a click; give prompt=mask")
+        self.soft[object_id] = prompt.mask.astype(np.float32)
+        return prompt.mask
+
+    def step(self, frame: Frame) -> FrameResult:
+        """The masks as they are."""
+        return _result(frame, self.soft)
+
+
+class FlowSession(CopySession):
+    """The first mask, carried from frame to frame by DIS optical flow (OpenCV, medium preset).
+
+    Each pixel of a new frame looks up where it was in the one before. Masks stay soft in between,
+    so that they do not crumble.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+        self.before: np.ndarray | None = None
+        self.fresh: set[int] = set()  # given on the frame that comes: nothing to carry yet
+
+    def prompt(self, object_id: int, prompt: Prompt, frame: Frame) -> Bool[np.ndarray, "H W"]:
+        """Take an object's mask on the frame that is stepped onto next."""
+        mask = super().prompt(object_id, prompt, frame)
+        self.fresh.add(object_id)
+        return mask
+
+    def step(self, frame: Frame) -> FrameResult:
+        """The masks, moved as the picture did."""
+        now = cv2.cvtColor(frame.image, cv2.COLOR_RGB2GRAY)
+        if self.before is not None and self.soft.keys() - self.fresh:
+            where = self.flow.calc(now, self.before, None)  # type: ignore[call-overload]
+            where += np.stack(np.meshgrid(*(np.arange(n) for n in now.shape[::-1])), -1)
+            for object_id in self.soft.keys() - self.fresh:
+                self.soft[object_id] = cv2.remap(
+                    self.soft[object_id], where.astype(np.float32), None, cv2.INTER_LINEAR
+                )
+        self.before = now
+        self.fresh.clear()
+        return _result(frame, self.soft)
+
+
+def _result(frame: Frame, soft: dict[int, Float[np.ndarray, "H W"]]) -> FrameResult:
+    """A result as our session's; a pixel is the object's whose soft mask is highest there."""
+    layers = np.stack([np.full(frame.size, 0.5, np.float32), *soft.values()])
+    ones = torch.ones(len(soft))
+    return FrameResult(
+        frame.index,
+        tuple(soft),
+        masks=torch.from_numpy(layers[1:] > 0.5),
+        owner=torch.from_numpy(layers.argmax(0) - 1),
+        scores=ones,
+        presence=ones,
+        logits=torch.zeros(len(soft), 4, 4),
+    )

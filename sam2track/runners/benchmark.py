@@ -1,0 +1,180 @@
+"""``sam2track benchmark``: a dataset in, masks, scores and a report out.
+
+The data flow: configuration -> dataset and tracker -> processes -> records -> results. Sequences
+that are finished stay finished; broken ones are named at the end and take no other with them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+from tqdm import tqdm
+
+from ..benchmark.datasets import OpenDataset
+from ..benchmark.pool import spread
+from ..benchmark.prompting import PROMPTS
+from ..benchmark.results import Record, objects_csv, summarise, table
+from ..benchmark.trackers import TRACKERS, Tracker
+from ..benchmark.work import Task, record_path, write_json
+from . import RunFailed
+from .compose import plain
+
+RUN_FILE = "run.yaml"
+IDENTITY = "identity.json"
+# Settings that change no result.
+FREE = ("out", "workers", "device", "dataset.names", "dataset.root", "checkpoint")
+
+
+def run(config: DictConfig) -> None:
+    """Track, write, score and report a dataset.
+
+    Args:
+        config: ``configs/benchmark.yaml``, composed.
+
+    Raises:
+        ValueError, OSError: bad input; nothing was written.
+        RunFailed: sequences are broken; the message names them, and the results are those of the
+            others.
+        KeyboardInterrupt: the user broke it off; what is finished stays.
+    """
+    _check_settings(config)
+    open_dataset: OpenDataset = instantiate(config.dataset, _partial_=True, _convert_="all")
+    dataset = open_dataset()
+    out = Path(config.out or f"outputs/{dataset.name}").expanduser()
+    _claim(out, config)
+    task = Task(open_dataset, _tracker(config), config.prompt, out)
+    names = [sequence.name for sequence in dataset.sequences]
+    broken = _track(task, names, config)
+    _report(out, names, broken)
+
+
+def _check_settings(config: DictConfig) -> None:
+    """Refuse what composing takes: it knows the kind of an option by its default alone."""
+    if "root" in config.dataset and OmegaConf.is_missing(config.dataset, "root"):
+        raise ValueError("dataset.root= is missing: the folder that holds the dataset")
+    if config.tracker not in TRACKERS:
+        raise ValueError(f"tracker={config.tracker}: choose one of {', '.join(TRACKERS)}")
+    if config.prompt not in PROMPTS:
+        raise ValueError(f"prompt={config.prompt}: choose one of {', '.join(PROMPTS)}")
+    if config.workers < 0:
+        raise ValueError(f"workers={config.workers}: must be a whole number from 0")
+
+
+def _tracker(config: DictConfig) -> Tracker:
+    return Tracker(
+        kind=config.tracker,
+        model=config.model,
+        checkpoint=config.checkpoint,
+        precision=config.precision,
+        compile=config.compile,
+        memory=instantiate(config.memory),
+        fill_hole_area=config.fill_hole_area,
+        stability_delta=config.stability_delta,
+        stability_threshold=config.stability_threshold,
+    )
+
+
+def _claim(out: Path, config: DictConfig) -> None:
+    """Make the folder, or go on with the run that is there, if it is the same.
+
+    Raises:
+        ValueError: if it is another run, or there are other files.
+    """
+    identity = _identity(config)
+    if (out / IDENTITY).is_file():
+        earlier = json.loads((out / IDENTITY).read_text())
+        differences = [
+            f"{key} was {json.dumps(earlier.get(key))}, now {json.dumps(identity.get(key))}"
+            for key in sorted(earlier.keys() | identity.keys())
+            if earlier.get(key) != identity.get(key)
+        ]
+        if differences:
+            raise ValueError(
+                f"out={out} holds another run: {'; '.join(differences)}; give a new folder"
+            )
+    elif out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise ValueError(f"out={out} holds other files and no earlier run; give a new folder")
+    out.mkdir(parents=True, exist_ok=True)
+    for part in (*out.glob(".*.part"), *out.glob("*/.*.part")):  # of a run that was killed
+        shutil.rmtree(part) if part.is_dir() else part.unlink()
+    write_json(out / IDENTITY, identity)
+    (out / RUN_FILE).write_text(OmegaConf.to_yaml(config), encoding="utf-8")
+
+
+def _identity(config: DictConfig) -> dict[str, Any]:
+    """All settings that results depend on, by their full names, and which weights they are of."""
+    settings = _flat(plain(config))
+    for key in FREE:
+        settings.pop(key, None)
+    if config.checkpoint is not None:
+        digest = hashlib.sha256()
+        with open(config.checkpoint, "rb") as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
+        settings["checkpoint's SHA-256"] = digest.hexdigest()[:16]
+    return settings
+
+
+def _flat(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat = {}
+    for key, value in settings.items():
+        if isinstance(value, dict):
+            flat |= _flat(value, f"{prefix}{key}.")
+        else:
+            flat[prefix + key] = value
+    return flat
+
+
+def _track(task: Task, names: Sequence[str], config: DictConfig) -> dict[str, str]:
+    """Run what is not finished; what went wrong, by sequence."""
+    todo = [name for name in names if not record_path(task.out, name).is_file()]
+    devices = _devices(config.device) * config.workers
+    threads = max(1, torch.get_num_threads() // max(len(devices), 1))
+    broken = {}
+    with tqdm(total=len(names), initial=len(names) - len(todo), unit=" sequences") as bar:
+        for outcome in spread(task.prepare, todo, devices, threads=threads):
+            bar.update()
+            bar.set_postfix_str(outcome.item)
+            if outcome.error is not None:
+                broken[outcome.item] = outcome.error
+                bar.write(f"broken: {outcome.item}: {outcome.error}")
+    return broken
+
+
+def _devices(device: Any) -> list[str]:
+    """The devices that are meant."""
+    if not isinstance(device, str):
+        return [str(name) for name in device]
+    if device == "auto":
+        count = torch.cuda.device_count()
+        return [f"cuda:{index}" for index in range(count)] or ["cpu"]
+    return [device]
+
+
+def _report(out: Path, names: Sequence[str], broken: dict[str, str]) -> None:
+    """Put the records together, and say how it went.
+
+    Raises:
+        RunFailed: if sequences are broken.
+    """
+    records: list[Record] = [
+        json.loads(record_path(out, name).read_text(encoding="utf-8"))
+        for name in names
+        if name not in broken
+    ]
+    results = summarise(records, broken)
+    write_json(out / "results.json", results)
+    (out / "objects.csv").write_text(objects_csv(records), encoding="utf-8")
+    print(table(results))
+    print(f"{len(records)} sequences: {out}")
+    if broken:
+        named = "; ".join(f"{name}: {error}" for name, error in broken.items())
+        raise RunFailed(f"{len(broken)} of {len(names)} sequences broken: {named}")
