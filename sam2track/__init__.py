@@ -3,7 +3,7 @@
 from .model.checkpoint import CheckpointError, load_model
 from .track import TrackingSession
 from .types import Frame, FrameResult, Prompt
-from .video import open_video
+from .video import VideoError, open_video
 
 __all__ = [
     "CheckpointError",
@@ -11,6 +11,7 @@ __all__ = [
     "FrameResult",
     "Prompt",
     "TrackingSession",
+    "VideoError",
     "load_model",
     "open_video",
 ]

@@ -2,21 +2,23 @@
 
 ``sam2track <verb> key=value ...``: the verb names a configuration (``configs/<verb>.yaml``) and a
 runner (``runners/<verb>.py``, its function ``run``). What goes wrong ends in one line on stderr
-and an exit status: 2 for bad input, 1 for a fault during the run, 130 for Ctrl-C. With
-``SAM2TRACK_DEBUG=1`` the traceback comes too.
+and an exit status: 2 for bad input, 1 for a fault during the run, 130 for Ctrl-C, 143 for SIGTERM.
+With ``SAM2TRACK_DEBUG=1`` the traceback comes too.
 """
 
 from __future__ import annotations
 
 import difflib
+import multiprocessing
 import os
+import signal
 import sys
 import traceback
 import warnings
 from collections.abc import Sequence
 from importlib import import_module
 
-from .runners import RunFailed
+from .runners import RunFailed, Terminated
 
 VERBS = {
     "track": "follow objects through a video",
@@ -52,13 +54,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: arguments without the program's name; default: those of the process.
 
     Returns:
-        The exit status: 0, 1 = a fault during the run, 2 = bad input, 130 = Ctrl-C.
+        The exit status: 0, 1 = a fault during the run, 2 = bad input, 130 = Ctrl-C, 143 = SIGTERM.
     """
+    listening = signal.signal(signal.SIGTERM, _terminate)
     try:
         with warnings.catch_warnings():
             if not _debugging():
                 warnings.simplefilter("ignore")  # what libraries say to programmers
             return _dispatch(list(sys.argv[1:] if argv is None else argv))
+    except Terminated as interrupt:
+        return _fail(143, str(interrupt) or "interrupted")
     except KeyboardInterrupt as interrupt:
         return _fail(130, str(interrupt) or "interrupted")
     except BrokenPipeError:  # as in `sam2track --help | head`
@@ -71,6 +76,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:
         message = f"{type(error).__name__}: {_describe(error)}"
         return _fail(1, f"{message} (unexpected; SAM2TRACK_DEBUG=1 shows where)")
+    finally:
+        signal.signal(signal.SIGTERM, listening)
+
+
+def _terminate(*_: object) -> None:
+    """Answer SIGTERM as Ctrl-C; a forked worker, which inherits this, just ends."""
+    if multiprocessing.parent_process() is not None:
+        os._exit(143)
+    raise Terminated
 
 
 def _dispatch(argv: list[str]) -> int:

@@ -38,6 +38,19 @@ def pick_precision(precision: str, device: torch.device) -> torch.dtype:
     return PRECISIONS[precision]
 
 
+def use_threads(threads: int | None) -> None:
+    """Compute on so many CPU threads, in the whole process; None = as many as PyTorch takes.
+
+    Raises:
+        ValueError: if it is less than 1.
+    """
+    if threads is None:
+        return
+    if threads < 1:
+        raise ValueError(f"threads={threads}: must be a whole number from 1")
+    torch.set_num_threads(threads)
+
+
 def autocast(device: torch.device, dtype: torch.dtype) -> torch.autocast:
     """Run in ``dtype`` what gains from it; fp32 runs everything as it is."""
     return torch.autocast(device.type, dtype=dtype, enabled=dtype != torch.float32)

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import multiprocessing
 import os
 import pickle
 import signal
@@ -18,7 +19,7 @@ from PIL import Image
 from pycocotools import mask as rle
 
 from sam2track import Prompt, TrackingSession, load_model
-from sam2track.cli import main
+from sam2track.cli import _terminate, main
 from sam2track.video import open_video
 
 
@@ -249,8 +250,10 @@ BAD_INPUT = {
     "no frames to track": ([CLIP, CLICK, "frames=0"], "frames=0", None),
     "out is a file": ([CLIP, CLICK, "out=clip.mp4"], "is a file, not a folder", None),
     "out is under a file": ([CLIP, CLICK, "out=clip.mp4/a"], "is a file, not a folder", None),
-    "out cannot be made": ([CLIP, CLICK, "out=/proc/none/a"], "can't be written", None),
+    "out cannot be made": ([CLIP, CLICK, "out=/proc/none/a"], "/proc takes no files", None),
     "out holds other things": ([CLIP, CLICK, "out=frames"], "holds other files", None),
+    "no threads": ([CLIP, CLICK, "threads=0"], "threads=0: must be a whole number", None),
+    "half a thread": ([CLIP, CLICK, "threads=0.5"], "threads=0.5: must be", None),
     "no tiles": ([CLIP, CLICK, "sinks.preview.tiles=0"], "tiles is 0", None),
     "a misspelt option": ([CLIP, "clik=[30,30]"], "did you mean click?", None),
     "a misspelt sink": ([CLIP, CLICK, "sinks=[pgn]"], "did you mean png?", None),
@@ -327,7 +330,8 @@ def start(*arguments, **options):
     )
 
 
-def test_ctrl_c_keeps_what_is_finished(here):
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interruption_keeps_what_is_finished(here, number, status):
     write_video(here / "long.mp4", np.concatenate([square_clip()] * 100))
     process = start("video=long.mp4", CLICK, "out=a")
     deadline = time.monotonic() + 120
@@ -335,10 +339,10 @@ def test_ctrl_c_keeps_what_is_finished(here):
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < deadline
         time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
-    process.send_signal(signal.SIGINT)  # impatience must not break the files
+    process.send_signal(number)
+    process.send_signal(number)  # impatience must not break the files
     _, said = process.communicate(timeout=60)
-    assert process.returncode == 130, said
+    assert process.returncode == status, said
     assert said.startswith("error: interrupted after frame "), said
     assert said.count("\n") == 1
     written = masks("a/masks")
@@ -347,6 +351,15 @@ def test_ctrl_c_keeps_what_is_finished(here):
     assert json.loads(Path("a/tracks.json").read_text())["videos"][0]["length"] == len(written)
     assert Image.open("a/preview.png").size[0] > 0
     assert not leftovers("a")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no forks here")
+def test_a_forked_worker_that_is_ended_just_ends(capfd):
+    worker = multiprocessing.get_context("fork").Process(target=_terminate)
+    worker.start()
+    worker.join(30)
+    assert worker.exitcode == 143
+    assert capfd.readouterr().err == ""
 
 
 @pytest.fixture

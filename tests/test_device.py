@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from sam2track.device import autocast, pick_device, pick_precision
+from sam2track.device import autocast, pick_device, pick_precision, use_threads
 
 CPU = torch.device("cpu")
 
@@ -37,6 +37,23 @@ def test_unknown_precision():
 def test_a_device_that_is_not_there():
     with pytest.raises(ValueError, match="no CUDA device"):
         pick_device("cuda")
+
+
+def test_threads():
+    before = torch.get_num_threads()
+    try:
+        use_threads(before + 1)
+        assert torch.get_num_threads() == before + 1
+        use_threads(None)
+        assert torch.get_num_threads() == before + 1
+    finally:
+        torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("threads", [0, -2])
+def test_threads_that_cannot_be(threads):
+    with pytest.raises(ValueError, match=f"threads={threads}: must be a whole number from 1"):
+        use_threads(threads)
 
 
 def test_fp32_runs_everything_as_it_is():

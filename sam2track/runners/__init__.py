@@ -6,3 +6,7 @@ Here and in ``cli.py`` alone is Hydra known; a runner hands plain values on.
 
 class RunFailed(Exception):
     """A fault while running, after the input was found good; the message says what is there."""
+
+
+class Terminated(KeyboardInterrupt):
+    """The process was asked to end (SIGTERM: ``kill``, ``docker stop``); it ends as by Ctrl-C."""

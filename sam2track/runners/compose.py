@@ -45,7 +45,7 @@ def compose_config(
     Raises:
         ValueError: if an argument cannot be understood; the message says what would be.
     """
-    settings = [_split(argument) for argument in arguments]
+    settings = [_split(place, arguments, verb) for place in range(len(arguments))]
     known_groups = groups()
     chosen = {
         key: _choice(key, value, known_groups[key])
@@ -74,14 +74,25 @@ def literal(text: str) -> str:
     return text.replace("${", r"\${")
 
 
-def _split(argument: str) -> tuple[str, str]:
-    """``key=value`` in two."""
-    if argument.startswith("-"):
-        raise ValueError(f"unknown option {argument!r}; settings are key=value, without dashes")
+def _split(place: int, arguments: Sequence[str], verb: str) -> tuple[str, str]:
+    """An argument ``key=value`` in two."""
+    argument = arguments[place]
     key, equals, value = argument.partition("=")
-    if not equals:
-        raise ValueError(f"{argument!r} is not key=value; did you mean video={argument}?")
-    return key, value
+    if equals and not key.startswith("-"):
+        return key, value
+    keys = [str(name) for name in OmegaConf.load(CONFIGS / f"{verb}.yaml")]
+    name = key.lstrip("-").replace("-", "_")
+    if name in keys:
+        if not equals and place + 1 < len(arguments) and "=" not in arguments[place + 1]:
+            value = arguments[place + 1]
+        hint = f"did you mean {name}={value or '...'}?"
+    elif argument.startswith("-"):
+        hint = f"settings are key=value, without dashes; sam2track {verb} --help lists them"
+    elif "video" in keys:
+        hint = f"did you mean video={argument}?"
+    else:
+        hint = f"sam2track {verb} --help lists what can be set"
+    raise ValueError(f"{argument!r} is not key=value; {hint}")
 
 
 def _parse(key: str, value: str) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,7 +22,7 @@ RESULTS = ("masks/[0-9]*.png", "overlay.mp4", "tracks.json", "boxes.txt", "previ
 
 
 def claim_folder(path: str | Path) -> Path:
-    """Check that results can go to a folder; nothing is made yet.
+    """Check that results can go to a folder; nothing stays behind.
 
     It may be missing, empty, or hold an earlier run (a ``run.yaml``), which will be replaced.
 
@@ -38,8 +39,15 @@ def claim_folder(path: str | Path) -> Path:
         existing = existing.parent
     if not existing.is_dir():
         raise ValueError(f"out={folder}: {existing} is a file, not a folder")
-    if not os.access(existing, os.W_OK | os.X_OK):
-        raise ValueError(f"out={folder} can't be written: no permission in {existing}")
+    try:
+        # Permissions alone do not tell: a disk may be read-only, or no disk at all, as /proc is.
+        tempfile.TemporaryFile(dir=existing).close()
+    except OSError as error:
+        reason = "no permission" if isinstance(error, PermissionError) else error.strerror
+        raise ValueError(
+            f"out={folder} can't be written: {existing} takes no files ({reason}); "
+            "give another folder"
+        ) from None
     return folder
 
 

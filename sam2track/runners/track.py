@@ -18,6 +18,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from tqdm import tqdm
 
+from ..device import use_threads
 from ..model.checkpoint import load_model
 from ..sinks import FanOut, Sink
 from ..track import TrackingSession
@@ -29,6 +30,7 @@ from .output import claim_folder, make_sinks, prepare_folder
 from .prompts import PlacedPrompt, check, read_prompts
 
 Tracked = tuple[Frame, FrameResult]
+INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
 
 # tqdm's own, but always frames a second: slow runs would read seconds a frame
 BAR = "{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{remaining} left, {rate_noinv_fmt}{postfix}]"
@@ -60,9 +62,10 @@ def run(config: DictConfig) -> None:
     Raises:
         ValueError, OSError: bad input; nothing was written.
         RunFailed: the run broke off; the message says where, and what there is.
-        KeyboardInterrupt: the user broke it off.
+        KeyboardInterrupt: the user broke it off (Terminated: with SIGTERM).
     """
     _check_settings(config)
+    use_threads(config.threads)
     placed, direction = _prompts(config), config.direction
     start = (min if direction == 1 else max)(item.frame for item in placed)
     with open_video(config.video) as source:
@@ -96,8 +99,10 @@ def _check_settings(config: DictConfig) -> None:
         raise ValueError("video= is missing: sam2track track video=clip.mp4 click=[x,y]")
     if config.direction not in (1, -1):
         raise ValueError(f"direction={config.direction}: 1 = forward, -1 = backward")
-    if config.frames is not None and (type(config.frames) is not int or config.frames < 1):
-        raise ValueError(f"frames={config.frames}: must be a whole number from 1")
+    for key in ("frames", "threads"):
+        value = config[key]
+        if value is not None and (type(value) is not int or value < 1):
+            raise ValueError(f"{key}={value}: must be a whole number from 1")
     if config.fps is not None and not (type(config.fps) in (int, float) and 0 < config.fps <= 1000):
         raise ValueError(f"fps={config.fps}: must be a number above 0, up to 1000")
 
@@ -209,7 +214,7 @@ def _write(tracked: Iterable[Tracked], sinks: Sequence[Sink], count: int | None)
     """
     objects: set[int] = set()
     frames, last, broken_off = 0, -1, None
-    listening = signal.getsignal(signal.SIGINT)
+    listening = {number: signal.getsignal(number) for number in INTERRUPTS}
     bar = tqdm(total=count, unit=" frames", bar_format=BAR if count else None, disable=None)
     try:
         with bar, FanOut(sinks) as fan_out:
@@ -222,11 +227,13 @@ def _write(tracked: Iterable[Tracked], sinks: Sequence[Sink], count: int | None)
                     bar.update()
             except (ValueError, KeyboardInterrupt) as reason:
                 broken_off = reason
-            signal.signal(signal.SIGINT, signal.SIG_IGN)  # the files are being finished
+            for number in INTERRUPTS:
+                signal.signal(number, signal.SIG_IGN)  # the files are being finished
     except OSError as error:
         raise RunFailed(f"{error}; stopped after frame {last}") from error
     finally:
-        signal.signal(signal.SIGINT, listening)
+        for number, handler in listening.items():
+            signal.signal(number, handler)
     return Written(frames, len(objects), last, broken_off)
 
 
@@ -234,7 +241,8 @@ def _report(written: Written, folder: Path, seconds: float) -> None:
     """The last line: where the results are, and why there are not more of them."""
     frames = f"{written.frames} frame{'s' * (written.frames != 1)}"
     if isinstance(written.broken_off, KeyboardInterrupt):
-        raise KeyboardInterrupt(f"interrupted after frame {written.last}; {frames} in {folder}")
+        message = f"interrupted after frame {written.last}; {frames} in {folder}"
+        raise type(written.broken_off)(message)
     if written.broken_off is not None:
         raise RunFailed(f"{written.broken_off}; {frames} in {folder}") from written.broken_off
     objects = f"{written.objects} object{'s' * (written.objects != 1)}"

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import pickle
+import socket
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -144,11 +148,75 @@ def test_an_unknown_model_lists_those_there_are():
         checkpoint.load_model("sam3")
 
 
-def test_without_a_network_it_says_what_to_do(monkeypatch, tmp_path):
+@pytest.fixture
+def hub(monkeypatch, tmp_path):
+    """The hub's library with nothing fetched before; says where the hub is."""
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+
+    def lies_at(port: int) -> str:
+        address = f"http://127.0.0.1:{port}"
+        template = address + "/{repo_id}/resolve/{revision}/{filename}"
+        monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", address)
+        monkeypatch.setattr("huggingface_hub.constants.HUGGINGFACE_CO_URL_TEMPLATE", template)
+        return address
+
+    return lies_at
+
+
+def test_weights_are_fetched_once(hub, tmp_path, tiny_known):
+    model = tiny_model()
+    checkpoint.save_weights(model, tmp_path / "w.safetensors", tiny_known)
+    data = (tmp_path / "w.safetensors").read_bytes()
+    asked = []
+
+    class Hub(BaseHTTPRequestHandler):
+        def do_HEAD(self):  # noqa: N802
+            asked.append(f"{self.command} {self.path}")
+            self.send_response(200)
+            headers = {"ETag": '"1"', "X-Repo-Commit": "0" * 40, "Content-Length": str(len(data))}
+            for header in headers.items():
+                self.send_header(*header)
+            self.end_headers()
+
+        def do_GET(self):  # noqa: N802
+            self.do_HEAD()
+            self.wfile.write(data)
+
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Hub) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        hub(server.server_port)
+        fetched = checkpoint.load_model(tiny_known)
+        server.shutdown()
+    repository = tiny_known.replace("_", "-")
+    assert asked[-1] == f"GET /facebook/{repository}/resolve/main/model.safetensors"
+    again = checkpoint.load_model(tiny_known)  # nobody answers any more
+    for loaded in (fetched, again):
+        assert torch.equal(loaded.no_memory, model.no_memory.half().float())
+
+
+def test_offline_it_says_what_to_do(monkeypatch, hub):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     with pytest.raises(CheckpointError, match=r"sam2\.1_hiera_tiny\.pt.*checkpoint=PATH"):
         checkpoint.load_model("sam2.1_hiera_tiny")
+
+
+@pytest.mark.parametrize("answers", [False, None])
+def test_without_a_network_it_says_so_soon_and_once(monkeypatch, hub, capfd, answers):
+    """A hub that refuses (False) and one that takes the call and stays silent (None)."""
+    monkeypatch.setattr(checkpoint, "HUB_TIMEOUT", 0.5)
+    started = time.monotonic()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = hub(server.getsockname()[1])
+        if answers is False:
+            server.close()
+        with pytest.raises(CheckpointError, match=f"{address}.*hiera-tiny.*model.safetensors"):
+            checkpoint.load_model("sam2.1_hiera_tiny")
+    assert time.monotonic() - started < 10
+    assert capfd.readouterr().err == ""
 
 
 def test_a_failed_save_leaves_nothing(tmp_path, monkeypatch):

@@ -56,7 +56,10 @@ def test_groups_are_chosen_by_name():
         ("vidoe=clip.mp4", "no option 'vidoe'; did you mean video?"),
         ("xyzzy=1", "no option 'xyzzy'; there are: "),
         ("clip.mp4", "did you mean video=clip.mp4?"),
-        ("--video=clip.mp4", "settings are key=value, without dashes"),
+        ("--video=clip.mp4", "did you mean video=clip.mp4?"),
+        ("--fill-hole-area=8", "did you mean fill_hole_area=8?"),
+        ("click", "did you mean click=...?"),
+        ("--verbose", "settings are key=value, without dashes"),
         ("+new=1", "no option '+new'"),
         ("memory=fifoo", "memory=fifoo: no 'fifoo'; did you mean fifo?"),
         ("memory=[fifo,fifo]", "choose one of"),
@@ -77,6 +80,19 @@ def test_what_cannot_be_set_is_said(argument, message):
     with pytest.raises(ValueError, match=re.escape(message)) as error:
         compose_config("track", [VIDEO, argument])
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("option", ["video", "--video"])
+def test_a_value_that_stands_apart(option):
+    with pytest.raises(ValueError, match=re.escape("did you mean video=videos/cup.mp4?")):
+        compose_config("track", [option, "videos/cup.mp4", "click=[1,2]"])
+
+
+def test_what_is_no_setting_of_another_verb():
+    with pytest.raises(ValueError, match=re.escape("'assets' is not key=value; did you mean")):
+        compose_config("train", ["assets", "pictures"])
+    with pytest.raises(ValueError, match=re.escape("sam2track train --help lists")):
+        compose_config("train", ["pictures"])
 
 
 def test_a_number_may_be_whole_where_it_need_not_be():
@@ -126,8 +142,9 @@ def test_every_memory_policy_can_be_made(choice):
 
 def test_help_names_every_option_and_choice():
     text = describe("track")
-    for key in compose_config("track", [VIDEO]):
+    settings = compose_config("track", [VIDEO])
+    for key in settings:
         assert f"  {key}=" in text or f"\n{key}=" in text
-    for choices in groups().values():
-        for choice in choices:
+    for group in groups().keys() & settings.keys():
+        for choice in groups()[group]:
             assert f"  {choice} " in text

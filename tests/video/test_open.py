@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import sam2track
 from sam2track.video import (
     ArrayVideo,
     ImageFolder,
@@ -67,3 +68,8 @@ def test_a_file_or_a_folder(clip, tmp_path, monkeypatch):
 def test_what_cannot_be_opened(spec, words):
     with pytest.raises(VideoError, match=words):
         open_video(spec)
+
+
+def test_the_package_shows_what_it_raises():
+    with pytest.raises(sam2track.VideoError, match=r"no such video: nowhere\.mp4"):
+        sam2track.open_video("nowhere.mp4")
