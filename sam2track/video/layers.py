@@ -75,8 +75,31 @@ class Excursion:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Keys:
+    """A function of time given at some moments; between two of them it eases from one to the next.
+
+    Attributes:
+        times: the moments (frames), ascending.
+        values: one row a moment; before the first and after the last they stand still.
+    """
+
+    times: Float[np.ndarray, " K"]
+    values: Float[np.ndarray, "K C"]
+
+    def __call__(self, t: float) -> Float[np.ndarray, " C"]:
+        """The channels at time ``t``."""
+        after = int(np.searchsorted(self.times, t, side="right"))
+        if after == 0 or after == len(self.times):
+            return self.values[min(after, len(self.times) - 1)]
+        from_, to = self.times[after - 1], self.times[after]
+        share = (t - from_) / (to - from_)
+        share = share * share * (3 - 2 * share)
+        return self.values[after - 1] + share * (self.values[after] - self.values[after - 1])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Motion:
-    """Where an object is at any time: a start, a constant rate, waves around that.
+    """Where an object is at any time: a start, a constant rate, waves and a script around that.
 
     Attributes:
         start: x, y (world), log height (world), angle (radians), log aspect, shear, at time 0.
@@ -84,6 +107,7 @@ class Motion:
         waves: added to it; they need not be zero at time 0.
         bounds: ``(x0, y0, x1, y1)`` that the centre bounces off, or None.
         excursion: a way out of the frame and back, or None.
+        keys: a script for all six, added at last, or None.
     """
 
     start: Float[np.ndarray, "6"]
@@ -91,6 +115,7 @@ class Motion:
     waves: Waves | None = None
     bounds: Float[np.ndarray, "4"] | None = None
     excursion: Excursion | None = None
+    keys: Keys | None = None
 
     def state(self, t: float) -> Float[np.ndarray, "6"]:
         """x, y, log height, angle, log aspect, shear at time ``t``."""
@@ -102,7 +127,7 @@ class Motion:
             state[:2] = low + span - np.abs((state[:2] - low) % (2 * span) - span)
         if self.excursion is not None:
             state[:2] += self.excursion(t)
-        return state
+        return state if self.keys is None else state + self.keys(t)
 
     def matrix(self, t: float) -> Float[np.ndarray, "3 3"]:
         """Own coordinates to world at time ``t``."""

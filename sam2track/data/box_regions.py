@@ -1,0 +1,75 @@
+"""Annotations of box datasets, one object in one file, a line a frame.
+
+In: a text file. Out: one box a line. A line holds a rectangle ``x,y,width,height``, a polygon
+``x1,y1,x2,y2,...``, a mask ``m x0,y0,width,height,run,run,...`` (runs of 0 and 1 in turn, row by row
+inside the rectangle), or a single number (VOT's code for "absent" or "unknown").
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+
+
+def read_regions(path: Path) -> Float[np.ndarray, "T 4"]:
+    """The bounding box (x, y, width, height) of each line; NaN where there is none.
+
+    Numbers may be apart by commas, tabs or spaces, even in one file, as OTB's are.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if a line is none of these; the message names the file and the line.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"no {path}: the sequence is not complete, unpack it again")
+    boxes = []
+    for number, line in enumerate(path.read_text().strip().splitlines(), 1):
+        try:
+            boxes.append(_box(line.strip()))
+        except ValueError as error:
+            raise ValueError(
+                f"{path}, line {number}: {line[:60]!r} is no rectangle, polygon or mask ({error})"
+            ) from error
+    if not boxes:
+        raise ValueError(f"{path} is empty: it should hold one box a line")
+    return np.array(boxes)
+
+
+def _box(line: str) -> tuple[float, float, float, float]:
+    """The box around one region."""
+    absent = (float("nan"),) * 4
+    if line.startswith("m"):
+        return _mask_box([int(text) for text in re.split(r"[,\s]+", line[1:].strip())]) or absent
+    numbers = [float(text) for text in re.split(r"[,\s]+", line)]
+    if len(numbers) == 1 or np.isnan(numbers).any():
+        return absent
+    if len(numbers) == 4:
+        x, y, width, height = numbers
+        return (x, y, width, height) if width > 0 and height > 0 else absent
+    if len(numbers) < 6 or len(numbers) % 2:
+        raise ValueError(f"{len(numbers)} numbers")
+    x, y = numbers[::2], numbers[1::2]
+    return min(x), min(y), max(x) - min(x), max(y) - min(y)
+
+
+def _mask_box(numbers: list[int]) -> tuple[float, float, float, float] | None:
+    """The box around a mask's pixels; None if it has none."""
+    x, y, width, height = numbers[:4]
+    runs = numbers[4:]
+    if sum(runs) > width * height:
+        raise ValueError(f"runs of {sum(runs)} pixels in {width} x {height}")
+    inside = np.repeat(np.arange(len(runs)) % 2 == 1, runs)
+    inside = np.pad(inside, (0, width * height - len(inside))).reshape(height, width)
+    rows, columns = np.flatnonzero(inside.any(1)), np.flatnonzero(inside.any(0))
+    if not len(rows):
+        return None
+    left, top = x + int(columns[0]), y + int(rows[0])
+    return (
+        float(left),
+        float(top),
+        float(columns[-1] - columns[0] + 1),
+        float(rows[-1] - rows[0] + 1),
+    )
