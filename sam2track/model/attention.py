@@ -72,12 +72,43 @@ class RotaryAttention(Heads):
         *,
         rotation: Rotation,
         unplaced: int = 0,
+        weights: Float[Tensor, "B Lk"] | None = None,
     ) -> Float[Tensor, "B Lq C"]:
-        q, k, v = self.split(self.q_proj(q)), self.split(self.k_proj(k)), self.split(self.v_proj(v))
+        q, k = rotation(self.split(self.q_proj(q))), self.split(self.k_proj(k))
         placed, rest = k.split((k.shape[2] - unplaced, unplaced), dim=2)
         k = torch.cat((rotation(placed), rest), dim=2) if unplaced else rotation(placed)
-        x = F.scaled_dot_product_attention(rotation(q), k, v)
+        if weights is not None:
+            k = k * weights[:, None, :, None]
+        if self.narrow_values and q.device.type == "cpu" and not torch.is_grad_enabled():
+            x = self.v_proj(mix_by_blocks(q, k, v[:, None]))
+        else:
+            x = F.scaled_dot_product_attention(q, k, self.split(self.v_proj(v)))
         return self.out_proj(x.transpose(1, 2).flatten(2))
+
+    @property
+    def narrow_values(self) -> bool:
+        """Whether values are better mixed before they are projected, to the same result.
+
+        The weights of a query sum to one, so its mean of projected values is the projection of
+        their mean; of memory tokens that are a quarter as wide as the keys, that saves a third.
+        """
+        return self.heads == 1 and self.v_proj.in_features < self.v_proj.out_features
+
+
+def mix_by_blocks(
+    q: Float[Tensor, "B 1 Lq I"],
+    k: Float[Tensor, "B 1 Lk I"],
+    v: Float[Tensor, "B 1 Lk K"],
+    *,
+    queries: int = 256,
+) -> Float[Tensor, "B 1 Lq K"]:
+    """Attention in blocks of queries, so that the weights stay small.
+
+    PyTorch's own kernel for CPUs wants values as wide as keys.
+    """
+    k = k.transpose(2, 3)
+    blocks = (q * q.shape[3] ** -0.5).split(queries, dim=2)
+    return torch.cat([(block @ k).softmax(3) @ v for block in blocks], dim=2)
 
 
 class Rotation(nn.Module):
