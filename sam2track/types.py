@@ -10,6 +10,7 @@ logit above zero is foreground.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -166,6 +167,7 @@ class Recall:
         offsets: for each pointer, how many frames ago (negative = in the future), in the
             direction of tracking.
         span: the distance that the pointers' positions are measured against, in frames.
+        weights: what the attention keys of each spatial memory are multiplied by; None = 1.
     """
 
     memories: tuple[MemoryFrame, ...]
@@ -173,6 +175,7 @@ class Recall:
     pointers: tuple[Float[Tensor, " C"], ...]
     offsets: tuple[int, ...]
     span: int = 16
+    weights: tuple[float, ...] | None = None
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -224,15 +227,17 @@ class Candidates:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Choice:
-    """Which candidates live on.
+    """Which candidates live on. The tensors may lie on the CPU whatever the model's device.
 
     Attributes:
         parents: for each row that goes on, the row it comes from.
         picks: and which of that row's masks it takes.
+        present: whether the object is in the frame; where it is not, the mask is emptied.
     """
 
     parents: Int[Tensor, " R"]
     picks: Int[Tensor, " R"]
+    present: Bool[Tensor, " R"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -251,9 +256,9 @@ class Resolved:
     scores: Float[Tensor, " R"]
     presence: Float[Tensor, "R 1"]
 
-    def row(self, index: int) -> Resolved:
-        """One row alone."""
-        rows = slice(index, index + 1)
+    def rows(self, start: int, stop: int) -> Resolved:
+        """Some rows."""
+        rows = slice(start, stop)
         return Resolved(
             self.logits[rows], self.pointers[rows], self.scores[rows], self.presence[rows]
         )
@@ -295,7 +300,15 @@ class FrameResult:
         )
 
     def mask(self, object_id: int) -> Bool[np.ndarray, "H W"]:
-        """One object's mask as a NumPy array."""
+        """One object's mask as a NumPy array.
+
+        Raises:
+            KeyError: if the object is not on this frame; the message names those that are.
+        """
+        if object_id not in self.object_ids:
+            raise KeyError(
+                f"no object {object_id} on frame {self.index}; {known_ids(self.object_ids)}"
+            )
         return self.masks[self.object_ids.index(object_id)].cpu().numpy()
 
     def boxes(self) -> list[tuple[int, int, int, int] | None]:
@@ -306,6 +319,12 @@ class FrameResult:
         """Object ids by pixel, 0 = background: the picture that a palette PNG holds."""
         table = np.array([*self.object_ids, 0], np.uint8)  # owner -1 reads the last entry
         return table[self.owner.cpu().numpy()]
+
+
+def known_ids(object_ids: Iterable[int]) -> str:
+    """The end of a message about an unknown object: which ones there are."""
+    ids = ", ".join(str(object_id) for object_id in object_ids)
+    return f"there are: {ids}" if ids else "there is none"
 
 
 def mask_box(mask: Bool[np.ndarray, "H W"]) -> tuple[int, int, int, int] | None:

@@ -2,7 +2,27 @@
 
 from .archive import Archive
 from .bank import Bank
+from .chooser import BestChooser
+from .distractor import DistractorMemory
+from .evidence import Evidence
 from .fifo import FifoMemory
+from .motion import MotionChooser, MotionMemory
 from .protocol import MemoryFactory, ObjectMemory, best_candidate
+from .select import SelectMemory
+from .tree import TreeMemory
 
-__all__ = ["Archive", "Bank", "FifoMemory", "MemoryFactory", "ObjectMemory", "best_candidate"]
+__all__ = [
+    "Archive",
+    "Bank",
+    "BestChooser",
+    "DistractorMemory",
+    "Evidence",
+    "FifoMemory",
+    "MemoryFactory",
+    "MotionChooser",
+    "MotionMemory",
+    "ObjectMemory",
+    "SelectMemory",
+    "TreeMemory",
+    "best_candidate",
+]

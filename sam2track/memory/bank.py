@@ -1,10 +1,12 @@
 """BANK: where one object's memories lie, by frame.
 
-Anchors stay. Of the others a stream keeps the last few: spatial memories (512 KiB each at full
-size) for a short while, pointers (1 KiB) for longer. With an archive every frame can be had again.
+Anchors stay. Of the others a stream keeps the few that its policy names: spatial memories (512 KiB
+each at full size), and more pointers (1 KiB). With an archive every frame can be had again.
 """
 
 from __future__ import annotations
+
+from collections.abc import Container
 
 import torch
 from jaxtyping import Float
@@ -15,17 +17,13 @@ from .archive import Archive, Record
 
 
 class Bank:
-    """Memories of one object.
+    """Memories of one object. What a policy does not :meth:`keep` after a write goes.
 
     Args:
-        spatial: frames whose spatial memory is kept.
-        pointers: frames whose pointer is kept.
         archive: where all of them are kept besides, or None.
     """
 
-    def __init__(self, *, spatial: int, pointers: int, archive: Archive | None = None) -> None:
-        self.reach = spatial
-        self.pointer_reach = pointers
+    def __init__(self, archive: Archive | None = None) -> None:
         self.archive = archive
         self.anchors: dict[int, MemoryFrame] = {}
         self.recent: dict[int, MemoryFrame] = {}
@@ -34,7 +32,7 @@ class Bank:
         self.device = torch.device("cpu")
 
     def write(self, memory: MemoryFrame, *, anchor: bool) -> None:
-        """Remember a frame; what lies too far from it, either way, is let go."""
+        """Remember a frame."""
         index = memory.index
         if anchor:
             self.anchors[index] = memory
@@ -43,16 +41,20 @@ class Bank:
         self.device = memory.features.device
         self.recent[index] = memory
         self.pointers[index] = memory.pointer
-        for old in [i for i in self.recent if abs(i - index) > self.reach]:
-            del self.recent[old]
-        for old in [i for i in self.pointers if abs(i - index) > self.pointer_reach]:
-            del self.pointers[old]
         if self.archive is not None:
             if index in self.records:
                 self.archive.drop(self.records[index])
             self.records[index] = self.archive.save(
                 memory.features, memory.pointer, memory.score, memory.presence
             )
+
+    def keep(self, spatial: Container[int], pointers: Container[int]) -> None:
+        """Let go of the spatial memories and pointers of all other frames, but for anchors and
+        for what the archive has."""
+        for old in [index for index in self.recent if index not in spatial]:
+            del self.recent[old]
+        for old in [index for index in self.pointers if index not in pointers]:
+            del self.pointers[old]
 
     def drop(self, index: int) -> None:
         """Let go of a frame that is not an anchor."""
@@ -61,6 +63,10 @@ class Bank:
         record = self.records.pop(index, None)
         if record is not None and self.archive is not None:
             self.archive.drop(record)
+
+    def __contains__(self, index: int) -> bool:
+        """Whether the spatial memory of a frame that is not an anchor is kept."""
+        return index in self.recent or index in self.records
 
     def memory(self, index: int) -> MemoryFrame | None:
         """The memory of a frame that is not an anchor, if it is kept."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from ..types import Candidates, Choice, MemoryFrame, Recall
+from ..types import Choice, MemoryFrame, Recall
 from .archive import Archive
 from .bank import Bank
+from .evidence import Evidence
 from .protocol import best_candidate
 
 
@@ -22,6 +23,8 @@ class FifoMemory:
         archive: keeps every frame, for going back to it; None keeps what a stream needs.
     """
 
+    lag = 0
+
     def __init__(
         self,
         *,
@@ -32,7 +35,7 @@ class FifoMemory:
     ) -> None:
         self.recent = recent
         self.span = min(span, pointers)
-        self.bank = Bank(spatial=recent, pointers=self.span, archive=archive)
+        self.bank = Bank(archive)
 
     def recall(self, index: int, direction: int) -> list[Recall]:
         anchors = self.bank.anchors
@@ -56,11 +59,19 @@ class FifoMemory:
                 offsets.append(ago)
         return [Recall(tuple(memories), tuple(slots), tuple(pointers), tuple(offsets), self.span)]
 
-    def choose(self, candidates: Candidates) -> Choice:
-        return best_candidate(candidates)
+    def choose(self, evidence: Evidence, index: int, direction: int) -> Choice:
+        return best_candidate(evidence.candidates)
 
     def remember(self, memories: list[MemoryFrame], *, anchor: bool) -> None:
+        index = memories[0].index
         self.bank.write(memories[0], anchor=anchor)
+        if not anchor:
+            self.bank.keep(around(index, self.recent), around(index, self.span))
 
     def forget(self, index: int) -> None:
         self.bank.anchors.pop(index, None)
+
+
+def around(index: int, reach: int) -> range:
+    """The frames that lie at most ``reach`` from one, either way."""
+    return range(index - reach, index + reach + 1)

@@ -12,21 +12,32 @@ import torch
 
 from ..types import Candidates, Choice, MemoryFrame, Recall
 from .archive import Archive
+from .evidence import Evidence
 
 
 class ObjectMemory(Protocol):
-    """One object's memory."""
+    """One object's memory.
+
+    A policy may be asked about any frame, in any order; the frames that count as past are those
+    behind ``index`` in the ``direction`` of tracking.
+    """
+
+    @property
+    def lag(self) -> int | None:
+        """How many frames late it settles which row was right; None = when the video has ended."""
+        ...
 
     def recall(self, index: int, direction: int) -> list[Recall]:
         """What to attend to on a frame, going forward (1) or back (-1); a row a hypothesis."""
         ...
 
-    def choose(self, candidates: Candidates) -> Choice:
+    def choose(self, evidence: Evidence, index: int, direction: int) -> Choice:
         """Which candidates of this object's rows live on; the first row is what is shown."""
         ...
 
     def remember(self, memories: list[MemoryFrame], *, anchor: bool) -> None:
-        """Admit what was made of a frame; an anchor is a frame that the user prompted."""
+        """Admit what was made of a frame: what was chosen last, a row each, or an anchor: one row
+        on any frame, which the user prompted."""
         ...
 
     def forget(self, index: int) -> None:
@@ -44,6 +55,6 @@ class MemoryFactory(Protocol):
 
 
 def best_candidate(candidates: Candidates) -> Choice:
-    """For each row its mask with the highest predicted IoU."""
+    """For each row its mask with the highest predicted IoU; decided on the device."""
     rows = torch.arange(len(candidates.scores), device=candidates.scores.device)
-    return Choice(rows, candidates.scores.argmax(1))
+    return Choice(rows, candidates.scores.argmax(1), candidates.presence[:, 0] > 0)

@@ -82,6 +82,19 @@ class MemoryTokens(nn.Module):
         position = self.pointer_position(sine_position_1d(ago, self.width))
         return tokens, position.repeat_interleave(parts, dim=1)
 
+    def weights(self, recalls: Sequence[Recall]) -> Float[Tensor, "R L"] | None:
+        """What the key of each token is multiplied by, or None where every recall leaves it.
+
+        Pointers keep theirs: the recalls' weights are about spatial memories.
+        """
+        if recalls[0].weights is None:
+            return None
+        cells, parts = len(self.place), self.width // self.memory_width
+        spatial = torch.tensor([recall.weights for recall in recalls])
+        rest = torch.ones(len(recalls), len(recalls[0].pointers) * parts)
+        weights = torch.cat((spatial.repeat_interleave(cells, dim=1), rest), dim=1)
+        return weights.to(self.place.device, non_blocking=True)
+
 
 class MemoryAttentionLayer(nn.Module):
     """Self-attention, cross-attention to memory, MLP; each normalises its input."""
@@ -105,11 +118,17 @@ class MemoryAttentionLayer(nn.Module):
         *,
         rotation: Rotation,
         pointers: int,
+        weights: Float[Tensor, "R L"] | None = None,
     ) -> Float[Tensor, "R hw C"]:
         y = self.norm1(x)
         x = x + self.dropout(self.self_attn(y, y, y, rotation=rotation))
         y = self.cross_attn_image(
-            self.norm2(x), memory + position, memory, rotation=rotation, unplaced=pointers
+            self.norm2(x),
+            memory + position,
+            memory,
+            rotation=rotation,
+            unplaced=pointers,
+            weights=weights,
         )
         x = x + self.dropout(y)
         y = self.linear2(self.dropout(F.relu(self.linear1(self.norm3(x)))))
@@ -155,9 +174,12 @@ class MemoryAttention(nn.Module):
         memory: Float[Tensor, "R L D"],
         position: Float[Tensor, "R L D"],
         pointers: int,
+        weights: Float[Tensor, "R L"] | None = None,
     ) -> Float[Tensor, "R C h w"]:
         grid = features.shape[-2:]
         x = features.flatten(2).transpose(1, 2) + 0.1 * self.place
         for layer in self.layers:
-            x = layer(x, memory, position, rotation=self.rotation, pointers=pointers)
+            x = layer(
+                x, memory, position, rotation=self.rotation, pointers=pointers, weights=weights
+            )
         return self.norm(x).transpose(1, 2).unflatten(2, grid)

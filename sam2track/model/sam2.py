@@ -132,8 +132,9 @@ class SAM2(nn.Module):
             conditioned = features.stride16 + self.no_memory.flatten()[:, None, None]
             return conditioned.expand(len(recalls), -1, -1, -1)
         memory, position, pointers = self.memory_tokens(recalls)
+        weights = self.memory_tokens.weights(recalls)
         stride16 = features.stride16.expand(len(recalls), -1, -1, -1)
-        return self.memory_attention(stride16, memory, position, pointers)
+        return self.memory_attention(stride16, memory, position, pointers, weights)
 
     def decode(
         self,
@@ -191,11 +192,14 @@ class SAM2(nn.Module):
 
     def resolve(self, candidates: Candidates, choice: Choice) -> Resolved:
         """The chosen mask of each row, with its pointer; emptied where the object is absent."""
-        rows, picks = choice.parents, choice.picks
-        presence = candidates.presence[rows]
+        device = candidates.presence.device
+        rows, picks, present = (
+            part.to(device, non_blocking=True)
+            for part in (choice.parents, choice.picks, choice.present)
+        )
+        presence, present = candidates.presence[rows], present[:, None]
         logits = candidates.masks[rows, picks][:, None].float()
         pointers = self.pointer_projection(candidates.tokens[rows, picks])
-        present = presence > 0
         return Resolved(
             logits=torch.where(present[..., None, None], logits, ABSENT),
             pointers=torch.where(present, pointers, self.no_pointer.to(pointers.dtype)),

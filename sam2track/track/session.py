@@ -1,19 +1,21 @@
 """TRACK: the session owns time.
 
 Frames and prompts enter, one result a frame leaves. RAM and device memory do not grow with the
-number of frames, unless ``archive`` asks for every frame to be kept, and then they go to disk.
+number of frames, unless ``archive`` (or a memory without a bound on its lag) asks for every frame to
+be kept, and then they go to disk.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator
 
 import numpy as np
 import torch
 from jaxtyping import Bool
 
 from ..device import autocast
-from ..memory import Archive, FifoMemory, MemoryFactory, best_candidate
+from ..memory import Archive, Evidence, FifoMemory, MemoryFactory, best_candidate
 from ..model.sam2 import SAM2
 from ..types import (
     Candidates,
@@ -21,10 +23,13 @@ from ..types import (
     Frame,
     FrameFeatures,
     FrameResult,
+    MemoryFrame,
     Prompt,
     Recall,
     Resolved,
+    known_ids,
 )
+from .late import Branches, LateResults
 from .objects import Anchor, TrackedObject
 from .postprocess import fill_holes, to_video
 from .prompts import check_prompt, mask_prompt, merge_prompts, prompt_tokens
@@ -45,6 +50,17 @@ class TrackingSession:
 
     Objects may be added, corrected and removed at any time. A prompt makes its frame an anchor of
     the object; on a frame that was tracked before, it corrects that outcome.
+
+    :meth:`step` shows a frame as things look now. A memory with a lag (see :attr:`lag`) may think
+    better of it some frames later; what it settles for is then had, in the order of tracking, from
+    :meth:`settled` after every step and from :meth:`flush` at the end. Both work with every memory::
+
+        for frame in video:
+            session.step(frame)
+            for result in session.settled():
+                ...
+        for result in session.flush():
+            ...
 
     Args:
         model: see :func:`sam2track.load_model`.
@@ -75,18 +91,23 @@ class TrackingSession:
         self.memory = memory
         self.archive = Archive() if archive else None
         self.fill_hole_area = fill_hole_area
-        self.stability = {
-            "stability_delta": stability_delta,
-            "stability_threshold": stability_threshold,
-        }
+        self.stability_delta = stability_delta
+        self.stability_threshold = stability_threshold
         self.objects: dict[int, TrackedObject] = {}
         self.size: tuple[int, int] | None = None
         self.seen: tuple[Frame, FrameFeatures] | None = None
+        self.late = LateResults()
 
     @property
     def object_ids(self) -> tuple[int, ...]:
         """The objects, in the order in which they were first prompted."""
         return tuple(self.objects)
+
+    @property
+    def lag(self) -> int | None:
+        """How many frames late results are settled; None = when :meth:`flush` is called."""
+        lags = [tracked.memory.lag for tracked in self.objects.values()]
+        return None if None in lags else max((lag for lag in lags if lag is not None), default=0)
 
     @torch.inference_mode()
     def prompt(self, object_id: int, prompt: Prompt, frame: Frame) -> Bool[np.ndarray, "H W"]:
@@ -120,7 +141,7 @@ class TrackingSession:
             )
         tracked.pending[frame.index] = Anchor(prompt, resolved, memories)
         self.objects[object_id] = tracked
-        return self._result(frame, {object_id: resolved}).mask(object_id)
+        return self._result(frame.index, {object_id: resolved}).mask(object_id)
 
     def unprompt(self, object_id: int, index: int) -> None:
         """Take all prompts of an object on a frame back; without any anchor left it is removed.
@@ -128,9 +149,12 @@ class TrackingSession:
         Raises:
             KeyError: if there is no such object, or no prompt of it on that frame.
         """
-        tracked = self.objects[object_id]
+        tracked = self._object(object_id)
         if tracked.anchor(index) is None:
-            raise KeyError(f"object {object_id} has no prompt on frame {index}")
+            frames = ", ".join(str(frame) for frame in sorted({*tracked.anchors, *tracked.pending}))
+            raise KeyError(
+                f"object {object_id} has no prompt on frame {index}; it has on: {frames}"
+            )
         tracked.pending.pop(index, None)
         if tracked.anchors.pop(index, None):
             tracked.memory.forget(index)
@@ -144,7 +168,13 @@ class TrackingSession:
         Raises:
             KeyError: if there is no such object.
         """
+        self._object(object_id)
         del self.objects[object_id]
+
+    def _object(self, object_id: int) -> TrackedObject:
+        if object_id not in self.objects:
+            raise KeyError(f"no object {object_id}; {known_ids(self.objects)}")
+        return self.objects[object_id]
 
     @torch.inference_mode()
     def step(self, frame: Frame, *, direction: int = 1) -> FrameResult:
@@ -153,8 +183,11 @@ class TrackingSession:
         An object appears in the results from its first anchor on, in the direction of tracking.
 
         Raises:
-            ValueError: if the frame has another size than the ones before.
+            ValueError: if the frame has another size than the ones before, or if ``direction`` is
+                neither 1 nor -1.
         """
+        if direction not in (1, -1):
+            raise ValueError(f"direction {direction}: give 1 (forward) or -1 (back in time)")
         self._check_frame(frame)
         for tracked in self.objects.values():
             tracked.commit()
@@ -163,57 +196,113 @@ class TrackingSession:
             for object_id, tracked in self.objects.items()
             if tracked.reached(frame.index, direction)
         }
-        outcomes: dict[int, Resolved] = {}
+        followed = {
+            object_id: tracked
+            for object_id, tracked in reached.items()
+            if frame.index not in tracked.anchors
+        }
+        branches: dict[int, Branches] = {}
         with autocast(self.model.device, self.model.precision):
-            for batch in self._batches(reached, frame.index, direction):
-                outcomes |= self._follow(batch, frame)
+            if followed:
+                branches = self._follow(followed, frame, direction)
         for object_id, tracked in reached.items():
-            anchor = tracked.anchors.get(frame.index)
-            if anchor is not None:
-                outcomes[object_id] = anchor.resolved
-            tracked.keep(frame.index, outcomes[object_id], direction)
-        return self._result(frame, {object_id: outcomes[object_id] for object_id in reached})
+            if object_id not in followed:
+                branches[object_id] = Branches(tracked.anchors[frame.index].resolved, None)
+        branches = {object_id: branches[object_id] for object_id in reached}
+        shown = {object_id: own.resolved.rows(0, 1) for object_id, own in branches.items()}
+        for object_id, tracked in reached.items():
+            tracked.keep(frame.index, shown[object_id], direction)
+        self.late.add(frame.index, direction, branches, lag=self.lag)
+        return self._result(frame.index, shown)
 
-    def _batches(
-        self, reached: dict[int, TrackedObject], index: int, direction: int
-    ) -> list[dict[int, list[Recall]]]:
-        """The objects to follow, with their recalls, those that recall alike together."""
-        batches: dict[tuple[int, ...], dict[int, list[Recall]]] = defaultdict(dict)
-        most = self.model.rows_at_once or len(reached)
-        for place, (object_id, tracked) in enumerate(reached.items()):
-            if index not in tracked.anchors:
-                recalls = tracked.memory.recall(index, direction)
-                batches[(*recalls[0].shape, place // most)][object_id] = recalls
-        return list(batches.values())
+    @torch.inference_mode()
+    def settled(self) -> Iterator[FrameResult]:
+        """The results that the last step has made final: with a lag of 0 its own, else those of
+        earlier frames. What is not taken before the next step is dropped."""
+        for index, outcomes in self.late.take(self.model.device):
+            yield self._result(index, outcomes)
 
-    def _follow(self, batch: dict[int, list[Recall]], frame: Frame) -> dict[int, Resolved]:
-        """One pass of the network over all rows of a batch: attend, decode, choose, memorise."""
+    def flush(self) -> Iterator[FrameResult]:
+        """All results that are still held back, decided as things look now: the end of the video."""
+        self.late.settle(len(self.late.held))
+        yield from self.settled()
+
+    def _follow(
+        self, followed: dict[int, TrackedObject], frame: Frame, direction: int
+    ) -> dict[int, Branches]:
+        """One pass of the network: attend, decode, choose, memorise. Rows are in the order of the
+        objects, those of one object next to each other."""
         features = self._features(frame)
-        recalls = [recall for recalls in batch.values() for recall in recalls]
-        conditioned = self.model.attend(features, recalls)
-        candidates = self.model.decode(conditioned, features, **self.stability)
-        choices, start = [], 0
-        for object_id, own in batch.items():
-            choice = self.objects[object_id].memory.choose(candidates.rows(start, start + len(own)))
-            choices.append(Choice(choice.parents + start, choice.picks))
-            start += len(own)
-        rows = torch.cat([choice.parents for choice in choices])
-        resolved = self.model.resolve(
-            candidates, Choice(rows, torch.cat([choice.picks for choice in choices]))
+        recalls = {
+            object_id: tracked.memory.recall(frame.index, direction)
+            for object_id, tracked in followed.items()
+        }
+        evidence = Evidence(
+            self._decode([row for own in recalls.values() for row in own], features)
         )
-        memories = self.model.memorise(
-            features,
-            resolved,
-            index=frame.index,
-            from_prompt=torch.zeros(len(rows), dtype=torch.bool, device=rows.device),
-        )
-        outcomes, start = {}, 0
-        for object_id, choice in zip(batch, choices, strict=True):
-            stop = start + len(choice.parents)
-            self.objects[object_id].memory.remember(memories[start:stop], anchor=False)
-            outcomes[object_id] = resolved.row(start)
+        choices, firsts, first = {}, [], 0
+        for object_id, own in recalls.items():
+            rows = evidence.rows(first, first + len(own))
+            choices[object_id] = followed[object_id].memory.choose(rows, frame.index, direction)
+            firsts.append(first)
+            first += len(own)
+        choice = self._joined(list(choices.values()), firsts)
+        resolved = self.model.resolve(evidence.candidates, choice)
+        memories = self._memorise(features, resolved, frame.index)
+        branches, start = {}, 0
+        for object_id, choice in choices.items():
+            memory, stop = followed[object_id].memory, start + len(choice.parents)
+            memory.remember(memories[start:stop], anchor=False)
+            # Without a lag nobody looks back, and the parents may stay on the device.
+            parents = (0,) * len(choice.parents) if memory.lag == 0 else choice.parents.tolist()
+            branches[object_id] = Branches(resolved.rows(start, stop), tuple(parents))
             start = stop
-        return outcomes
+        return branches
+
+    def _joined(self, choices: list[Choice], firsts: list[int]) -> Choice:
+        """The choices of several objects, whose rows begin at ``firsts``, as one."""
+        device = self.model.device
+        return Choice(
+            torch.cat(
+                [own.parents.to(device) + first for own, first in zip(choices, firsts, strict=True)]
+            ),
+            torch.cat([own.picks.to(device) for own in choices]),
+            torch.cat([own.present.to(device) for own in choices]),
+        )
+
+    def _decode(self, recalls: list[Recall], features: FrameFeatures) -> Candidates:
+        """Attend and decode; rows that recall alike run together."""
+        groups: dict[tuple[int, ...], list[int]] = defaultdict(list)
+        most = self.model.rows_at_once or len(recalls)
+        for row, recall in enumerate(recalls):
+            groups[(*recall.shape, recall.weights is None, row // most)].append(row)
+        parts = []
+        for rows in groups.values():
+            conditioned = self.model.attend(features, [recalls[row] for row in rows])
+            parts.append(self.model.decode(conditioned, features))
+        if len(parts) == 1:
+            return parts[0]
+        order = torch.tensor([row for rows in groups.values() for row in rows]).argsort()
+        order = order.to(self.model.device, non_blocking=True)
+        return Candidates(
+            torch.cat([part.masks for part in parts])[order],
+            torch.cat([part.scores for part in parts])[order],
+            torch.cat([part.tokens for part in parts])[order],
+            torch.cat([part.presence for part in parts])[order],
+        )
+
+    def _memorise(
+        self, features: FrameFeatures, resolved: Resolved, index: int
+    ) -> list[MemoryFrame]:
+        """What is remembered of rows that were followed."""
+        count = len(resolved.scores)
+        most = self.model.rows_at_once or count
+        memories = []
+        for start in range(0, count, most):
+            rows = resolved.rows(start, start + most)
+            told = torch.zeros(len(rows.scores), dtype=torch.bool, device=self.model.device)
+            memories += self.model.memorise(features, rows, index=index, from_prompt=told)
+        return memories
 
     def _resolve_prompt(
         self, tracked: TrackedObject, prompt: Prompt, frame: Frame, features: FrameFeatures
@@ -237,23 +326,30 @@ class TrackingSession:
             previous=tracked.outcome(frame.index, device),
         )
         conditioned = self.model.attend(features, recalls)
-        candidates: Candidates = self.model.decode(conditioned, features, tokens, **self.stability)
+        candidates = self.model.decode(
+            conditioned,
+            features,
+            tokens,
+            stability_delta=self.stability_delta,
+            stability_threshold=self.stability_threshold,
+        )
         return self.model.resolve(candidates, best_candidate(candidates))
 
-    def _result(self, frame: Frame, outcomes: dict[int, Resolved]) -> FrameResult:
+    def _result(self, index: int, outcomes: dict[int, Resolved]) -> FrameResult:
         """Logits as masks of the video's size."""
         side, device = self.model.variant.grid * 4, self.model.device
+        assert self.size is not None  # a frame was seen
         if not outcomes:
             nothing = torch.zeros(0, device=device)
-            masks = torch.zeros(0, *frame.size, dtype=torch.bool, device=device)
-            owner = torch.full(frame.size, -1, dtype=torch.int16, device=device)
+            masks = torch.zeros(0, *self.size, dtype=torch.bool, device=device)
+            owner = torch.full(self.size, -1, dtype=torch.int16, device=device)
             logits = torch.zeros(0, side, side, device=device)
-            return FrameResult(frame.index, (), masks, owner, nothing, nothing, logits)
+            return FrameResult(index, (), masks, owner, nothing, nothing, logits)
         rows = list(outcomes.values())
         logits = torch.cat([row.logits for row in rows])[:, 0]
-        masks, owner = to_video(fill_holes(logits, self.fill_hole_area), frame.size)
+        masks, owner = to_video(fill_holes(logits, self.fill_hole_area), self.size)
         return FrameResult(
-            frame.index,
+            index,
             tuple(outcomes),
             masks,
             owner,

@@ -1,0 +1,46 @@
+"""BANK: frame indices in order, to be walked back from any frame, in either direction of time."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Iterator
+
+
+class Trail:
+    """A sorted set of frame indices."""
+
+    def __init__(self) -> None:
+        self.indices: list[int] = []
+
+    def __contains__(self, index: int) -> bool:
+        place = bisect_left(self.indices, index)
+        return place < len(self.indices) and self.indices[place] == index
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def add(self, index: int) -> None:
+        if index not in self:
+            insort(self.indices, index)
+
+    def discard(self, index: int) -> None:
+        if index in self:
+            del self.indices[bisect_left(self.indices, index)]
+
+    def behind(self, index: int, direction: int) -> Iterator[int]:
+        """The indices before ``index`` in the direction of tracking, the nearest first."""
+        if direction == 1:
+            for place in range(bisect_left(self.indices, index) - 1, -1, -1):
+                yield self.indices[place]
+        else:
+            for place in range(bisect_right(self.indices, index), len(self.indices)):
+                yield self.indices[place]
+
+    def near(self, index: int, reach: int) -> list[int]:
+        """``index`` itself and the ``reach`` nearest on either side of it, as far as they are."""
+        first, last = bisect_left(self.indices, index), bisect_right(self.indices, index)
+        return self.indices[max(first - reach, 0) : last + reach]
+
+    def trim(self, index: int, reach: int) -> None:
+        """Keep what is :meth:`near`."""
+        self.indices = self.near(index, reach)
