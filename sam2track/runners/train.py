@@ -2,27 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
+from hydra.errors import InstantiationException
+from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
-from torch.utils.data import DataLoader, Subset
 
-from ..data.clips import ClipDataset
-from ..data.scene_assets import Assets
-from ..data.scenes import SceneSampler
-from ..device import pick_device, pick_precision
-from ..model.checkpoint import load_weights
+from ..data.clips import ClipSource, Mixture
+from ..data.sequence import MaskSequence
+from ..device import pick_precision
+from ..model.checkpoint import fetch_weights, load_weights, packaged_weights
 from ..model.sam2 import SAM2
 from ..model.variants import find_variant
-from ..train.initialise import load_imagenet, match_features
-from ..train.loop import Schedule, Trainer
-from ..train.rollout import Clips, PromptMix
+from ..train.batches import Harder, step_batches
+from ..train.checkpoints import NotSaved, flat, write_whole
+from ..train.evaluation import check_sequences
+from ..train.initialise import match_features
+from ..train.loop import WEIGHTS, Often, Trainer, train
+from ..train.optimiser import Schedule
+from ..train.processes import Processes
+from ..train.prompting import PromptMix
+from ..train.trunk import start_trunk
 from . import RunFailed
+from .compose import plain
+from .output import RUN_FILE, claim_folder
 
-ENDLESS = 10**9  # clips that a seed could draw
+RELEASED = "released"  # as a checkpoint: the variant's own weights
 
 
 def run(config: DictConfig) -> None:
@@ -32,63 +41,164 @@ def run(config: DictConfig) -> None:
         config: ``configs/train.yaml``, composed.
 
     Raises:
-        ValueError, OSError: bad input.
-        RunFailed: the loss was not finite.
+        ValueError, OSError: bad input; nothing was written.
+        RunFailed: the loss was not finite, or a checkpoint could not be written.
+        KeyboardInterrupt: after Ctrl-C or SIGTERM; what was reached is saved.
     """
-    if OmegaConf.is_missing(config, "out"):
-        raise ValueError("out= is missing: sam2track train out=runs/nano")
-    device = pick_device(config.device)
-    model = _model(config).to(device)
-    trainer = Trainer(
-        model,
-        Path(config.out),
+    if "mae" in config:
+        from .train_mae import run as run_mae
+
+        return run_mae(config)
+    _check_settings(config)
+    out = claim_folder(config.out)
+    processes = Processes(config.device)
+    trainer = _trainer(config, processes)
+    source = _source(config, trainer.model.variant.image_size)
+    held_out = _held_out(config)
+    start = trainer.resume(out)
+    if processes.main:
+        out.mkdir(parents=True, exist_ok=True)
+        text = OmegaConf.to_yaml(config).encode()
+        write_whole(out / RUN_FILE, lambda file: file.write(text))
+    if start >= config.steps:
+        print(f"{out} has reached step {start} already; give more steps= to go on")
+        return None
+    batches = step_batches(
+        Harder(source, config.hardness),
+        processes,
+        clips=config.clips,
+        accumulate=config.accumulate,
+        start=start,
+        stop=config.steps,
+        seed=config.seed,
+        ramp=config.ramp,
+        workers=config.workers,
+    )
+    often = Often(config.save_every, config.pictures_every, config.evaluate.every)
+    try:
+        train(trainer, batches, out, often=often, held_out=held_out)
+    except FloatingPointError as fault:
+        raise RunFailed(f"{fault}; {_advice(out)}") from fault
+    except NotSaved as fault:
+        raise RunFailed(str(fault)) from fault
+    if processes.main:
+        print(f"{trainer.step} steps: {out / WEIGHTS}")
+    return None
+
+
+def _check_settings(config: DictConfig) -> None:
+    """Refuse what composing takes, before anything is read."""
+    for name in ("out", "data.root"):
+        if OmegaConf.is_missing(
+            OmegaConf.select(config, name.rpartition(".")[0]) or config, name.rpartition(".")[2]
+        ):
+            raise ValueError(f"{name}= is missing; see sam2track train --help")
+    for name, least in (
+        ("clips", 1),
+        ("accumulate", 1),
+        ("frames", 1),
+        ("objects", 1),
+        ("workers", 0),
+        ("save_every", 1),
+        ("ramp", 0),
+        ("loss_stride", 1),
+    ):
+        if config[name] < least:
+            raise ValueError(f"{name}={config[name]}: at least {least}")
+    for name in ("rate", "clip"):
+        if not config[name] > 0:
+            raise ValueError(f"{name}={config[name]}: give a number above 0")
+    size = config.image_size or find_variant(config.model).image_size
+    if size % 32 or size < 64:
+        raise ValueError(f"image_size={size}: a multiple of 32, at least 64")
+    if not config.data.get("sources"):
+        raise ValueError("data.sources is empty: name at least one source of clips")
+    if config.evaluate.every and config.evaluate.sequences is None:
+        raise ValueError("evaluate.every is set, but evaluate.sequences= names no reader")
+
+
+def _trainer(config: DictConfig, processes: Processes) -> Trainer:
+    """The state that training begins with."""
+    return Trainer(
+        _model(config).to(processes.device),
+        processes,
         variant=config.model,
-        schedule=Schedule(config.rate, config.steps, config.warmup, config.decay),
+        schedule=Schedule(config.rate, config.steps, config.warmup, config.decay, config.final),
         mix=PromptMix(**config.prompts),
         trunk_rate=config.trunk_rate,
+        layer_decay=config.layer_decay,
         frozen=tuple(config.frozen),
         weight_decay=config.weight_decay,
+        betas=tuple(config.betas),
         clip=config.clip,
         average=config.average,
-        precision=pick_precision(config.precision, device),
-        save_every=config.save_every,
+        precision=pick_precision(config.precision, processes.device),
+        stride=config.loss_stride,
+        checkpointing=config.checkpointing,
         seed=config.seed,
+        settings=flat(plain(config)),
     )
-    batches = _batches(config, model.variant.image_size, trainer.resume(), device)
-    OmegaConf.save(config, trainer.out / "run.yaml")
-    try:
-        trainer.run(batches)
-    except FloatingPointError as fault:
-        raise RunFailed(str(fault)) from fault
-    print(f"{trainer.step} steps: {trainer.out / 'weights.safetensors'}")
 
 
 def _model(config: DictConfig) -> SAM2:
     """The variant, at the size of the clips, with the weights to begin with."""
     variant = find_variant(config.model)
-    size = config.image_size or variant.image_size
-    if size % 32:
-        raise ValueError(f"image_size={size}: a multiple of 32")
-    torch.manual_seed(config.seed)
-    model = SAM2(replace(variant, image_size=size))
+    torch.manual_seed(config.seed)  # every process begins with the same weights
+    model = SAM2(replace(variant, image_size=config.image_size or variant.image_size))
     if config.checkpoint is not None:
-        load_weights(model, config.checkpoint, config.model)
-    else:
-        load_imagenet(model)
+        path = config.checkpoint
+        if path == RELEASED:
+            path = packaged_weights(config.model) or fetch_weights(config.model)
+        load_weights(model, path, config.model)
+        return model
+    start_trunk(model, config.trunk, config.model)
+    if config.match_features:
         match_features(model)
     return model
 
 
-def _batches(config: DictConfig, size: int, step: int, device: torch.device) -> Iterator[Clips]:
-    """Batches from that of ``step`` on: clip by clip what an undisturbed run would have seen."""
-    sampler = SceneSampler(
-        Assets(config.assets), size, frames=config.frames, objects=config.objects
-    )
-    clips = ClipDataset(sampler, length=ENDLESS, seed=config.seed)
-    rest = Subset(clips, range(step * config.clips, config.steps * config.clips))
-    loader = DataLoader(
-        rest, config.clips, num_workers=config.workers, pin_memory=device.type == "cuda"
-    )
-    for batch in loader:
-        moved = {name: tensor.to(device, non_blocking=True) for name, tensor in batch.items()}
-        yield Clips(**moved)
+def _source(config: DictConfig, size: int) -> ClipSource:
+    """The mixture that ``data.sources`` describes."""
+    parts = []
+    for name, entry in plain(config)["data"]["sources"].items():
+        weight = entry.pop("weight", 1.0)
+        made = _made(
+            f"data.sources.{name}",
+            entry,
+            size=size,
+            frames=config.frames,
+            objects=config.objects,
+        )
+        parts.append((made, weight))
+    return parts[0][0] if len(parts) == 1 else Mixture(parts)
+
+
+def _held_out(config: DictConfig) -> Sequence[MaskSequence]:
+    """What is scored."""
+    if not config.evaluate.every:
+        return ()
+    sequences = _made("evaluate.sequences", plain(config)["evaluate"]["sequences"])
+    check_sequences(sequences)
+    return sequences
+
+
+def _made(name: str, entry: Mapping[str, Any], **facts: Any) -> Any:
+    """What a ``_target_`` makes; its own words where it refuses."""
+    try:
+        return instantiate(entry, **facts, _convert_="all")
+    except InstantiationException as error:
+        cause = error.__cause__
+        while isinstance(cause, InstantiationException):
+            cause = cause.__cause__
+        if isinstance(cause, (ValueError, OSError)):
+            raise cause from None
+        raise ValueError(f"{name}: {str(cause or error).splitlines()[0]}") from None
+
+
+def _advice(out: Path) -> str:
+    if (out / WEIGHTS).is_file():
+        return (
+            f"{out} holds the last good step: begin a new out= with checkpoint={out / WEIGHTS} and "
+            "a lower rate="
+        )
+    return "nothing was saved before; lower rate="

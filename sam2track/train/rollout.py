@@ -1,25 +1,31 @@
 """The tracker on training clips: the same network and memory as at run time, with losses.
 
-A row is one object of one clip. All rows go through the frames together.
+Room: TRAIN. A batch of clips enters, the losses of every step of the interaction leave (SAM 2,
+2408.00714, appendix D.2.2). A row is one object of one clip. All rows go through the frames
+together: first the anchors, each prompted for itself, then every other frame in order.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
+from torch.utils.checkpoint import checkpoint
 
 from ..memory import FifoMemory, best_candidate
 from ..model.sam2 import SAM2
-from ..types import Candidates, FrameFeatures, PromptTokens, Recall, Resolved
+from ..types import FrameFeatures, PromptTokens, Recall, Resolved
 from .losses import Losses, mask_iou, prediction_losses
-from .prompting import box_tokens, click_tokens, corrected
+from .prompting import KINDS, PromptMix, PromptPlan, box_tokens, click_tokens, corrected
 
 NOTHING = Recall((), (), (), ())
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,7 +35,7 @@ class Clips:
     Attributes:
         frames: RGB.
         masks: what is visible of each object.
-        valid: which of the K places hold an object.
+        valid: which of the K places hold an object; each shows in frame 0.
     """
 
     frames: UInt8[Tensor, "B T 3 S S"]
@@ -37,127 +43,214 @@ class Clips:
     valid: Bool[Tensor, "B K"]
 
 
-@dataclass(frozen=True, slots=True)
-class PromptMix:
-    """How often each kind of prompt opens a clip, and how often a later frame is corrected."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Judgement:
+    """One step of the interaction.
 
-    mask: float = 0.6
-    box: float = 0.2
-    click: float = 0.2
-    correction: float = 0.3
-    clicks: int = 2
+    Attributes:
+        frame: the frame.
+        losses: of the rows that took part.
+    """
+
+    frame: int
+    losses: Losses
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Outcome:
+    """What one frame ended with, for pictures.
+
+    Attributes:
+        logits: mask logits at stride 4.
+        prompts: which rows were prompted, and how; None = with their mask.
+    """
+
+    logits: Float[Tensor, "R 1 _ _"]
+    prompts: tuple[tuple[Int[Tensor, " Q"], PromptTokens | None], ...]
 
 
 class Rollout:
-    """One pass over a batch of clips; ``losses`` and ``ious`` fill as it goes.
+    """One pass over a batch of clips; ``judgements``, ``ious`` and ``outcomes`` fill as it goes.
 
     Args:
         model: in training mode, or not.
         clips: on the model's device.
-        random: chooses prompts and frames.
-        mix: how often what.
+        mix: what the simulated user does.
+        seed: of everything drawn: the run's, then the step's.
+        first: the place of the first clip among all clips of the step. What is drawn for a row
+            depends on ``seed``, its clip's place and its object alone.
+        stride: at which masks are compared, see :func:`sam2track.train.losses.prediction_losses`.
+        checkpointing: keep what enters each part of the network instead of all it computes, and
+            compute that again for the gradient: a third more time, a fraction of the memory.
     """
 
     def __init__(
-        self, model: SAM2, clips: Clips, random: np.random.Generator, mix: PromptMix
+        self,
+        model: SAM2,
+        clips: Clips,
+        mix: PromptMix,
+        *,
+        seed: Sequence[int],
+        first: int = 0,
+        stride: int = 2,
+        checkpointing: bool = False,
     ) -> None:
-        self.model = model
-        self.random = random
-        self.mix = mix
+        self.model, self.clips, self.mix = model, clips, mix
+        self.stride, self.checkpointing = stride, checkpointing
         self.clip, self.object = clips.valid.nonzero(as_tuple=True)  # (R,)
         self.truth = clips.masks.transpose(1, 2)[self.clip, self.object]  # (R, T, S, S)
-        frames = clips.frames.flatten(0, 1).float() / 255
-        encoded = model.encode((frames - model.mean) / model.std)
+        self.rows = torch.arange(len(self.clip), device=self.clip.device)
         self.length = clips.frames.shape[1]
-        self.encoded = encoded
-        self.memories = [FifoMemory() for _ in self.clip]
-        self.losses: list[Losses] = []
-        self.ious: list[Float[Tensor, " R"]] = []  # of every tracked frame
-
-    def features(self, index: int, rows: Int[Tensor, " Q"]) -> FrameFeatures:
-        """The features of one frame for some rows."""
-        picture = self.clip[rows] * self.length + index
-        e = self.encoded
-        return FrameFeatures(e.stride16[picture], e.stride8[picture], e.stride4[picture])
+        self.plan = PromptPlan.draw(mix, self.length, np.random.default_rng((*seed, 0, 0)))
+        self.randoms = [
+            np.random.default_rng((*seed, 1 + first + clip, thing))
+            for clip, thing in zip(self.clip.tolist(), self.object.tolist(), strict=True)
+        ]
+        chances = [getattr(mix, kind) for kind in KINDS]
+        kinds = [int(random.choice(len(KINDS), p=chances)) for random in self.randoms]
+        self.kinds = torch.tensor(kinds, dtype=torch.long, device=self.clip.device)
+        self.encoded: dict[int, FrameFeatures] = {}
+        self.memories = [FifoMemory() for _ in self.randoms]
+        self.judgements: list[Judgement] = []
+        self.ious: list[Float[Tensor, " R"]] = []  # of every tracked frame, before it is corrected
+        self.prompted_ious: list[Float[Tensor, " Q"]] = []  # of anchors by box or click, at the end
+        self.outcomes: dict[int, Outcome] = {}
 
     def run(self) -> Float[Tensor, ""]:
-        """Prompt the first frame, follow through the others; the mean loss."""
-        self.first_frame()
-        corrects = self.random.random() < self.mix.correction
-        correction = int(self.random.integers(1, self.length)) if corrects else 0
-        for index in range(1, self.length):
-            self.follow(index, correct=index == correction)
-        return torch.cat([losses.total() for losses in self.losses]).mean()
+        """Go through the clip; the sum of the losses over rows and steps (0 without rows)."""
+        if len(self.rows):
+            for index in self.plan.anchors:
+                self.begin(index)
+            for index in range(self.length):
+                if index not in self.plan.anchors:
+                    self.follow(index)
+        totals = [judgement.losses.total().sum() for judgement in self.judgements]
+        return torch.stack(totals).sum() if totals else torch.zeros((), device=self.rows.device)
 
-    def judge(self, candidates: Candidates, index: int, rows: Int[Tensor, " Q"]) -> None:
-        """Compare at stride 2: finer than the logits, a quarter of the pixels."""
-        truth = F.avg_pool2d(self.truth[rows, index].float()[:, None], 2)[:, 0]
-        self.losses.append(prediction_losses(candidates, truth))
-
-    def first_frame(self) -> None:
-        kinds = torch.from_numpy(
-            self.random.choice(3, len(self.clip), p=[self.mix.mask, self.mix.box, self.mix.click])
-        )
-        resolved, order = [], []
-        for kind in range(3):
-            rows = (kinds == kind).nonzero()[:, 0].to(self.clip.device)
+    def begin(self, index: int) -> None:
+        """Prompt every row on an anchor, by itself, and correct what a box or a click gave."""
+        truth = self.truth[:, index]
+        # An object that is not there can neither be boxed nor clicked: an empty mask says so.
+        kinds = torch.where(truth.flatten(1).any(1), self.kinds, 0)
+        resolved, order, said = [], [], []
+        for kind, name in enumerate(KINDS):
+            rows = (kinds == kind).nonzero()[:, 0]
             if not len(rows):
                 continue
-            features, truth = self.features(0, rows), self.truth[rows, 0]
-            if kind == 0:
-                outcome = self.model.adopt(features, truth[:, None])
+            if name == "mask":
+                outcome = self._pass(
+                    self.model.adopt, self.features(index, rows), truth[rows, None]
+                )
+                prompts = None
             else:
-                ask = box_tokens if kind == 1 else click_tokens
-                conditioned = self.model.attend(features, [NOTHING] * len(rows))
-                prompts = ask(truth, self.random, truth.device)
-                outcome = self.ask(conditioned, features, prompts, index=0, rows=rows)
-                for _ in range(int(self.random.integers(0, self.mix.clicks + 1))):
-                    prompts = corrected(prompts, outcome.logits, truth, self.random)
-                    outcome = self.ask(conditioned, features, prompts, index=0, rows=rows)
+                outcome, prompts = self.ask_first(index, rows, name)
+                shown = _enlarged(outcome.logits, truth)
+                self.prompted_ious.append(mask_iou(shown, truth[rows].float()))
             resolved.append(outcome)
             order.append(rows)
-        place = torch.cat(order).argsort()
-        self.remember(_join(resolved, place), index=0, prompted=True)
+            said.append((rows, prompts))
+        joined = _join(resolved, torch.cat(order).argsort())
+        self.remember(joined, index, tuple(said))
 
-    def follow(self, index: int, *, correct: bool) -> None:
-        rows = torch.arange(len(self.clip), device=self.clip.device)
-        features = self.features(index, rows)
-        recalls = [memory.recall(index, 1)[0] for memory in self.memories]
-        conditioned = self.model.attend(features, recalls)
-        outcome = self.ask(conditioned, features, None, index=index, rows=rows)
+    def ask_first(
+        self, index: int, rows: Int[Tensor, " Q"], kind: str
+    ) -> tuple[Resolved, PromptTokens]:
+        """A box or a click without memory, then corrections if the plan says so."""
+        truth = self.truth[rows, index]
+        conditioned = self.model.attend(self.features(index, rows), [NOTHING] * len(rows))
+        tokens = box_tokens if kind == "box" else click_tokens
+        prompts = tokens(truth, [self.randoms[row] for row in rows.tolist()], self.mix)
+        outcome = self.ask(conditioned, prompts, index, rows)
+        if index in self.plan.corrected:
+            return self.correct(conditioned, outcome, prompts, index=index, rows=rows)
+        return outcome, prompts
+
+    def follow(self, index: int) -> None:
+        """Track every row onto a frame, and correct it there if the plan says so."""
         truth = self.truth[:, index]
+        recalls = [memory.recall(index, 1)[0] for memory in self.memories]
+        conditioned = self._pass(self.model.attend, self.features(index, self.rows), recalls)
+        outcome = self.ask(conditioned, None, index, self.rows)
         self.ious.append(mask_iou(_enlarged(outcome.logits, truth), truth.float()))
-        if correct:
-            prompts: PromptTokens | None = None
-            for _ in range(int(self.random.integers(1, self.mix.clicks + 1))):
-                prompts = corrected(prompts, outcome.logits, truth, self.random)
-                outcome = self.ask(conditioned, features, prompts, index=index, rows=rows)
-        self.remember(outcome, index=index, prompted=correct)
+        said: tuple[tuple[Int[Tensor, " Q"], PromptTokens | None], ...] = ()
+        if index in self.plan.corrected and self.mix.clicks:
+            outcome, prompts = self.correct(conditioned, outcome, None, index=index, rows=self.rows)
+            said = ((self.rows, prompts),)
+        self.remember(outcome, index, said)
 
-    def ask(
+    def correct(
         self,
         conditioned: Float[Tensor, "Q C h w"],
-        features: FrameFeatures,
+        outcome: Resolved,
         prompts: PromptTokens | None,
         *,
         index: int,
         rows: Int[Tensor, " Q"],
+    ) -> tuple[Resolved, PromptTokens | None]:
+        """Click after click where the mask is wrong, the mask fed back each time."""
+        randoms = [self.randoms[row] for row in rows.tolist()]
+        for _ in range(self.mix.clicks):
+            truth = self.truth[rows, index]
+            prompts = corrected(prompts, outcome.logits, truth, randoms, self.mix)
+            outcome = self.ask(conditioned, prompts, index, rows)
+        return outcome, prompts
+
+    def ask(
+        self,
+        conditioned: Float[Tensor, "Q C h w"],
+        prompts: PromptTokens | None,
+        index: int,
+        rows: Int[Tensor, " Q"],
     ) -> Resolved:
         """Decode, judge, and take the best candidate."""
-        candidates = self.model.decode(conditioned, features, prompts)
-        self.judge(candidates, index, rows)
+        features = self.features(index, rows)
+        candidates = self._pass(self.model.decode, conditioned, features, prompts)
+        losses = self._pass(
+            prediction_losses, candidates, self.truth[rows, index], stride=self.stride
+        )
+        self.judgements.append(Judgement(index, losses))
         return self.model.resolve(candidates, best_candidate(candidates))
 
-    def remember(self, resolved: Resolved, *, index: int, prompted: bool) -> None:
-        rows = torch.arange(len(self.clip), device=self.clip.device)
-        memories = self.model.memorise(
-            self.features(index, rows),
+    def remember(
+        self,
+        resolved: Resolved,
+        index: int,
+        prompts: tuple[tuple[Int[Tensor, " Q"], PromptTokens | None], ...],
+    ) -> None:
+        """Memorise a frame; one that was prompted becomes an anchor."""
+        memories = self._pass(
+            self.model.memorise,
+            self.features(index, self.rows),
             resolved,
             index=index,
-            from_prompt=torch.full_like(rows, prompted, dtype=torch.bool),
+            from_prompt=torch.full_like(self.rows, bool(prompts), dtype=torch.bool),
         )
         for memory, frame in zip(self.memories, memories, strict=True):
-            memory.remember([frame], anchor=prompted)
+            memory.remember([frame], anchor=bool(prompts))
+        self.outcomes[index] = Outcome(resolved.logits.detach(), prompts)
+
+    def features(self, index: int, rows: Int[Tensor, " Q"]) -> FrameFeatures:
+        """The features of one frame for some rows; each clip's picture is encoded once."""
+        if index not in self.encoded:
+            pictures = self.clips.frames[:, index].float() / 255
+            images = (pictures - self.model.mean) / self.model.std
+            self.encoded[index] = self._pass(self.model.encode, images)
+        every, clip = self.encoded[index], self.clip[rows]
+        return FrameFeatures(every.stride16[clip], every.stride8[clip], every.stride4[clip])
+
+    def fault(self) -> str:
+        """Which loss of which frame is not finite first; for a message."""
+        for judgement in self.judgements:
+            for name in ("focal", "dice", "iou", "presence"):
+                if not torch.isfinite(getattr(judgement.losses, name)).all():
+                    return f"the {name} loss of frame {judgement.frame}"
+        return "the gradient"
+
+    def _pass(self, part: Callable[..., T], *args, **kwargs) -> T:
+        """Run a part of the network."""
+        if not self.checkpointing:
+            return part(*args, **kwargs)
+        return checkpoint(part, *args, use_reentrant=False, **kwargs)  # type: ignore[return-value]
 
 
 def _join(parts: list[Resolved], place: Int[Tensor, " R"]) -> Resolved:

@@ -2,99 +2,213 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from moving import OFTEN, MovingSquares, Still, batch_of, batches, tiny_trainer
 from tiny import TINY
 
 from sam2track.model.sam2 import SAM2
-from sam2track.train.loop import Schedule, Trainer
-from sam2track.train.rollout import Clips, PromptMix, Rollout
+from sam2track.train.batches import Harder, step_batches
+from sam2track.train.checkpoints import NotSaved, load_state
+from sam2track.train.log import read_log
+from sam2track.train.loop import Often, train
+from sam2track.train.optimiser import Schedule
+from sam2track.train.prompting import PromptMix
+from sam2track.train.rollout import Rollout
 
-SIDE = 64
-
-
-def moving_squares(seed: int = 0, *, clips: int = 2, frames: int = 3) -> Clips:
-    """Two squares a clip that move over noise."""
-    rng = np.random.default_rng(seed)
-    pictures = rng.integers(60, 90, (clips, frames, 3, SIDE, SIDE), dtype=np.uint8)
-    masks = np.zeros((clips, frames, 2, SIDE, SIDE), bool)
-    for clip in range(clips):
-        for thing, colour in enumerate(((220, 30, 30), (30, 30, 220))):
-            x, y = rng.integers(0, 30, 2)
-            for frame in range(frames):
-                area = np.s_[y : y + 18, x + 3 * frame : x + 3 * frame + 18]
-                pictures[(clip, frame, slice(None), *area)] = np.array(colour)[:, None, None]
-                masks[(clip, frame, slice(None), *area)] = False
-                masks[clip, frame, thing][area] = True
-    valid = torch.ones(clips, 2, dtype=torch.bool)
-    return Clips(torch.from_numpy(pictures), torch.from_numpy(masks), valid)
+DROPOUT = {"variant": {"dropout": 0.3}}  # PyTorch's generator matters
 
 
-def trainer(out, *, steps: int = 6, seed: int = 0, **options) -> Trainer:
-    torch.manual_seed(seed)
-    model = SAM2(replace(TINY, memory_width=16))
-    schedule = Schedule(rate=2e-3, steps=steps, warmup=1, decay=1)
-    return Trainer(model, out, variant="nano", schedule=schedule, mix=PromptMix(), **options)
+def stop_after(made, source_batches, count: int):
+    """Batches, with a Ctrl-C while the ``count``-th is trained on."""
+    for number, batch in enumerate(source_batches, start=1):
+        if number == count:
+            os.kill(os.getpid(), signal.SIGINT)
+        yield batch
 
 
-def batches(start: int = 0):
-    for seed in range(start, 1000):
-        yield moving_squares(seed)
+def weights_of(trainer) -> dict[str, torch.Tensor]:
+    return {
+        **trainer.model.state_dict(),
+        **{f"a.{k}": v for k, v in trainer.averaged.state_dict().items()},
+    }
 
 
-def losses_of(out) -> list[str]:
-    return [line.split('"norm"')[0] for line in (out / "log.jsonl").read_text().splitlines()]
+def test_a_run_that_was_stopped_goes_on_to_the_bit(tmp_path):
+    whole = tiny_trainer(**DROPOUT)
+    (tmp_path / "whole").mkdir()
+    train(whole, batches(whole), tmp_path / "whole", often=OFTEN)
+
+    first, out = tiny_trainer(**DROPOUT), tmp_path / "parts"
+    out.mkdir()
+    with pytest.raises(KeyboardInterrupt, match="stopped after step 2 of 6, which is saved"):
+        train(first, stop_after(first, batches(first), 2), out, often=OFTEN)
+    second = tiny_trainer(seed=0, **DROPOUT)
+    torch.rand(7)  # whatever else happened
+    assert second.resume(out) == 2
+    train(second, batches(second), out, often=OFTEN)
+
+    assert [(e["loss"], e["iou"]) for e in read_log(out)] == [
+        (e["loss"], e["iou"]) for e in read_log(tmp_path / "whole")
+    ]
+    for name, tensor in weights_of(whole).items():
+        assert torch.equal(tensor, weights_of(second)[name]), name
+    assert second.core_seconds > first.core_seconds > 0
 
 
-def test_resume_is_exact(tmp_path):
-    trainer(tmp_path / "whole", save_every=3).run(batches())
-    first = trainer(tmp_path / "parts", save_every=3)
-    stopped = (clips for clips, _ in zip(batches(), range(3), strict=False))
-    first.run(stopped)
-    second = trainer(tmp_path / "parts", seed=5, save_every=3)
-    assert second.resume() == 3
-    second.run(batches(3))
-    assert losses_of(tmp_path / "parts") == losses_of(tmp_path / "whole")
+def test_what_the_log_says_of_later_steps_is_taken_out(tmp_path):
+    """A run that was killed after its last checkpoint repeats the steps since."""
+    first = tiny_trainer(steps=5)
+    with pytest.raises(RuntimeError, match="killed"):
+        train(first, _killed(batches(first), 5), tmp_path, often=OFTEN)
+    assert [entry["step"] for entry in read_log(tmp_path)] == [1, 2, 3, 4]
+    second = tiny_trainer(steps=5)
+    assert second.resume(tmp_path) == 3
+    train(second, batches(second), tmp_path, often=OFTEN)
+    assert [entry["step"] for entry in read_log(tmp_path)] == [1, 2, 3, 4, 5]
 
 
-def test_gradient_reaches_every_parameter(tmp_path):
+def _killed(source_batches, count):
+    for number, batch in enumerate(source_batches, start=1):
+        if number == count:
+            raise RuntimeError("killed")
+        yield batch
+
+
+def test_another_configuration_is_refused(tmp_path):
+    begun = tiny_trainer(settings={"rate": 0.1, "workers": 1, "prompts.mask": 0.5})
+    begun.save(tmp_path)
+    other = tiny_trainer(settings={"rate": 0.2, "workers": 3, "prompts.mask": 0.5, "new": None})
+    with pytest.raises(ValueError, match=r"other settings: rate=0\.2 \(was 0\.1\)\. Go on with"):
+        other.resume(tmp_path)
+
+
+def test_a_damaged_checkpoint_is_refused(tmp_path):
+    tiny_trainer().save(tmp_path)
+    half = (tmp_path / "last.pt").read_bytes()[:5000]
+    (tmp_path / "last.pt").write_bytes(half)
+    with pytest.raises(ValueError, match=r"last\.pt is no checkpoint of a run, or is damaged"):
+        tiny_trainer().resume(tmp_path)
+
+
+@pytest.mark.parametrize("source", [MovingSquares(5), MovingSquares(5, leaving=True)])
+def test_gradient_reaches_every_parameter(source):
     """Over several first weights: which of the candidate masks is supervised depends on them."""
-    mix = PromptMix(mask=0.34, box=0.33, click=0.33, correction=1.0)
-    touched = set()
-    for seed in range(8):
-        model = trainer(tmp_path, seed=seed).model.train()
+    mix = PromptMix(mask=0.34, box=0.33, click=0.33, anchors=2, corrected=3, clicks=2)
+    made = tiny_trainer(steps=8)
+    touched: set[str] = set()
+    for number, batch in enumerate(batches(made, source, clips=3)):
+        torch.manual_seed(number)
+        model = SAM2(TINY).train()
         # Present or absent: the pointer's projection learns from the one, its stand-in from both.
-        model.mask_decoder.pred_obj_score_head.layers[-1].bias.data.fill_(3.0 - seed % 2 * 6)
-        clips = moving_squares(seed, clips=3)
-        Rollout(model, clips, np.random.default_rng(seed), mix).run().backward()
+        model.mask_decoder.pred_obj_score_head.layers[-1].bias.data.fill_(3.0 - number % 2 * 6)
+        Rollout(model, batch.parts[0], mix, seed=(0, number)).run().backward()
         touched |= {
             name for name, p in model.named_parameters() if p.grad is not None and p.grad.any()
         }
     assert {name for name, _ in model.named_parameters()} - touched == set()
 
 
-def test_frozen_parameters_stay(tmp_path):
-    made = trainer(tmp_path, frozen=("trunk.", "neck."))
+def test_frozen_parameters_stay():
+    made = tiny_trainer(frozen=("trunk.", "neck."), steps=2)
     before = {name: p.clone() for name, p in made.model.named_parameters()}
-    made.run(clips for clips, _ in zip(batches(), range(2), strict=False))
+    for batch in batches(made):
+        made.update(batch)
     for name, parameter in made.model.named_parameters():
         if name.startswith(("trunk.", "neck.")):
             assert torch.equal(parameter, before[name])
     assert not torch.equal(made.model.no_memory, before["no_memory"])
 
 
+def test_accumulated_gradients_are_those_of_a_larger_batch():
+    """Sums over all rows, whichever batch they came in; some batches have fewer objects."""
+    together, apart = tiny_trainer(steps=2), tiny_trainer(steps=2)
+    for one, several in zip(
+        batches(together, clips=4), batches(apart, clips=2, accumulate=2), strict=True
+    ):
+        for clips in (one.parts[0], several.parts[1]):
+            clips.valid[-1, 1] = False
+        entry, _ = together.update(one)
+        other, _ = apart.update(several)
+        assert entry["loss"] == pytest.approx(other["loss"], rel=1e-4)
+        assert entry["rows"] == other["rows"] == 7
+    for mine, theirs in zip(together.model.parameters(), apart.model.parameters(), strict=True):
+        torch.testing.assert_close(mine, theirs, rtol=1e-3, atol=1e-5)
+
+
+def test_a_step_without_any_object_changes_nothing_but_the_count():
+    made = tiny_trainer(steps=2, weight_decay=0.0)
+    batch = next(iter(batches(made)))
+    batch.parts[0].valid[:] = False
+    before = {name: p.clone() for name, p in made.model.named_parameters()}
+    entry, _ = made.update(batch)
+    assert (entry["rows"], entry["loss"], entry["iou"], made.step) == (0, 0.0, None, 1)
+    for name, parameter in made.model.named_parameters():
+        assert torch.equal(parameter, before[name])
+
+
+def test_checkpointing_changes_no_gradient():
+    plain, thrifty = tiny_trainer(), tiny_trainer(checkpointing=True)
+    batch = next(iter(batches(plain)))
+    assert plain.update(batch)[0]["loss"] == thrifty.update(batch)[0]["loss"]
+    for mine, theirs in zip(plain.model.parameters(), thrifty.model.parameters(), strict=True):
+        torch.testing.assert_close(mine, theirs)
+
+
+def test_checkpointing_repeats_the_same_dropout():
+    plain, thrifty = (tiny_trainer(checkpointing=on, **DROPOUT) for on in (False, True))
+    batch = next(iter(batches(plain)))
+    for made in (plain, thrifty):
+        torch.manual_seed(5)
+        made.update(batch)
+    for mine, theirs in zip(plain.model.parameters(), thrifty.model.parameters(), strict=True):
+        torch.testing.assert_close(mine, theirs)
+
+
+def test_bf16_steps_are_near_those_in_fp32():
+    exact, rough = tiny_trainer(), tiny_trainer(precision=torch.bfloat16)
+    batch = next(iter(batches(exact)))
+    assert rough.update(batch)[0]["loss"] == pytest.approx(exact.update(batch)[0]["loss"], rel=0.02)
+    assert {p.dtype for p in rough.model.parameters()} == {torch.float32}
+
+
 def test_a_loss_that_is_not_finite_stops_and_keeps_the_checkpoint(tmp_path):
-    made = trainer(tmp_path, save_every=1)
-    made.run(clips for clips, _ in zip(batches(), range(1), strict=False))
+    made = tiny_trainer()
+    made.save(tmp_path)
     good = (tmp_path / "last.pt").read_bytes()
     with torch.no_grad():
-        made.model.no_memory.fill_(float("nan"))
-    with pytest.raises(FloatingPointError, match="at step 1"):
-        made.run(batches(1))
+        made.model.mask_decoder.iou_prediction_head.layers[-1].bias.fill_(float("nan"))
+    before = {name: p.clone() for name, p in made.model.named_parameters()}
+    with pytest.raises(FloatingPointError, match=r"step 0: the iou loss of frame . is not finite"):
+        train(made, batches(made), tmp_path, often=OFTEN)
     assert (tmp_path / "last.pt").read_bytes() == good
+    assert torch.equal(before["no_memory"], made.model.no_memory)
+
+
+def test_a_full_disk_keeps_the_checkpoint_before(tmp_path):
+    resource = pytest.importorskip("resource")
+    made = tiny_trainer(steps=2)
+    made.save(tmp_path)
+    good = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    made.update(next(iter(batches(made))))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
+    try:
+        with pytest.raises(NotSaved, match=r"step 1 could not be saved in .* make room"):
+            made.save(tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, before)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == good
+    assert load_state(tmp_path / "last.pt")["step"] == 0
+    made.save(tmp_path)
+    assert load_state(tmp_path / "last.pt")["step"] == 1
 
 
 def test_the_rate_rises_stays_and_falls():
@@ -106,13 +220,83 @@ def test_the_rate_rises_stays_and_falls():
     assert rates[99] < 0.05
 
 
+def test_a_cosine_after_the_warm_up():
+    schedule = Schedule(rate=1.0, steps=110, warmup=10, decay=None, final=0.1)
+    assert schedule(10) == pytest.approx(1.0)
+    assert schedule(60) == pytest.approx(0.1 + 0.9 / 2)
+    assert schedule(110) == pytest.approx(0.1)
+
+
+def test_a_ramp_may_begin_anywhere():
+    class Asked:
+        objects = 1
+
+        def clip(self, rng, *, hardness=1.0):
+            return hardness
+
+    source = Harder(Asked(), 0.4)
+    assert [source.clip(None, hardness=h) for h in (0.0, 0.5, 1.0)] == [0.4, 0.7, 1.0]
+    with pytest.raises(ValueError, match=r"hardness=1\.5"):
+        Harder(Asked(), 1.5)
+
+
+def test_a_worker_that_fails_says_why_in_one_line():
+    class Broken(MovingSquares):
+        def clip(self, rng, *, hardness=1.0):
+            raise ValueError("a.png is damaged")
+
+    made = tiny_trainer()
+    stream = step_batches(
+        Broken(), made.processes, clips=1, accumulate=1, start=0, stop=1, seed=0, workers=1
+    )
+    with pytest.raises(ValueError, match=r"^a\.png is damaged$"):
+        next(iter(stream))
+
+
+def test_clips_do_not_depend_on_the_batch():
+    """What is drawn for an object is the same alone and among others."""
+    mix = PromptMix(mask=0.3, box=0.3, click=0.4, centre=0.3)
+    model = SAM2(TINY).eval()
+    clips = batch_of(clips=3)
+    whole = Rollout(model, clips, mix, seed=(1, 2))
+    alone = Rollout(
+        model,
+        replace(clips, frames=clips.frames[2:], masks=clips.masks[2:], valid=clips.valid[2:]),
+        mix,
+        seed=(1, 2),
+        first=2,
+    )
+    with torch.no_grad():
+        whole.run()
+        alone.run()
+    assert whole.kinds[-2:].tolist() == alone.kinds.tolist()
+    for index in range(3):
+        torch.testing.assert_close(
+            whole.outcomes[index].logits[-2:], alone.outcomes[index].logits, rtol=1e-3, atol=1e-3
+        )
+
+
+def test_pictures_curve_and_card(tmp_path):
+    made = tiny_trainer(steps=2, settings={"rate": 1})
+    train(made, batches(made), tmp_path, often=Often(save=1, picture=1))
+    assert (tmp_path / "curve.png").read_bytes().startswith(b"\x89PNG")
+    card = (tmp_path / "card.md").read_text()
+    assert "trained for 2 steps" in card
+    assert "| `rate` | 1 |" in card
+    events = b"".join(path.read_bytes() for path in (tmp_path / "tensorboard").iterdir())
+    assert b"objects" in events
+    assert b"train/loss" in events
+
+
 @pytest.mark.slow
-def test_one_clip_can_be_learnt_by_heart(tmp_path):
-    made = trainer(tmp_path, steps=400)
-    made.mix = PromptMix(mask=1.0, box=0.0, click=0.0, correction=0.0)
-    clips = moving_squares()
-    made.run(clips for _ in range(400))
-    rollout = Rollout(made.model.eval(), clips, np.random.default_rng(0), made.mix)
+def test_one_clip_can_be_learnt_by_heart():
+    made = tiny_trainer(
+        steps=400, mix=PromptMix(mask=1, box=0, click=0, anchors=1, corrected=0), average=0.9
+    )
+    for batch in batches(made, Still(), clips=1):
+        entry, _ = made.update(batch)
+    assert entry["iou"] > 0.95
+    rollout = Rollout(made.averaged, batch.parts[0], made.mix, seed=(0, 0))
     with torch.no_grad():
         rollout.run()
-    assert torch.cat(rollout.ious).mean() > 0.95
+    assert np.mean([iou.numpy() for iou in rollout.ious]) > 0.95

@@ -1,0 +1,114 @@
+"""The files that a run goes on from.
+
+Room: TRAIN. State enters, a file appears whole or not at all. ``last.pt`` holds plain tensors and
+numbers, and is read as such: nothing in it is executed.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import IO, Any
+
+import torch
+
+# Settings that may change when a run goes on: they decide how long and how, not what is learnt.
+FREE = (
+    "out",
+    "device",
+    "steps",
+    "workers",
+    "save_every",
+    "pictures_every",
+    "checkpointing",
+    "evaluate",
+)
+
+
+class NotSaved(RuntimeError):
+    """A checkpoint could not be written; the one before is as it was."""
+
+
+def write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:
+    """Let ``write`` fill a file under another name, then put it in place.
+
+    Raises:
+        OSError: if it cannot be written; what was at ``path`` is still there.
+    """
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        with partial.open("wb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def save_state(state: dict[str, Any], path: Path) -> None:
+    """Write a checkpoint.
+
+    Raises:
+        OSError: if it cannot be written; what was at ``path`` is still there.
+    """
+
+    def write(file: IO[bytes]) -> None:
+        try:
+            torch.save(state, file)
+        except RuntimeError as error:  # how PyTorch's writer says that the disk is full
+            raise OSError(str(error).splitlines()[0]) from error
+
+    write_whole(path, write)
+
+
+def load_state(path: Path) -> dict[str, Any]:
+    """Read a checkpoint, onto the CPU.
+
+    Raises:
+        ValueError: if the file is not one.
+    """
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, OSError):
+        raise ValueError(
+            f"{path} is no checkpoint of a run, or is damaged; begin again with another out="
+        ) from None
+    if not isinstance(state, dict) or "step" not in state or "settings" not in state:
+        raise ValueError(f"{path} is no checkpoint of this version; begin again with another out=")
+    return state
+
+
+def flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested settings as one level: ``{"prompts.mask": 0.5, ...}``; lists stay."""
+    result: dict[str, Any] = {}
+    for key, value in settings.items():
+        name = f"{prefix}{key}"
+        result.update(flat(value, name + ".") if isinstance(value, Mapping) else {name: value})
+    return result
+
+
+def check_settings(now: Mapping[str, Any], stored: Mapping[str, Any], out: Path) -> None:
+    """Refuse to go on with other settings than a run began with.
+
+    Raises:
+        ValueError: naming the settings that differ.
+    """
+    fixed = sorted(name for name in now.keys() | stored.keys() if name.split(".")[0] not in FREE)
+    differ = [
+        f"{name}={_shown(now, name)} (was {_shown(stored, name)})"
+        for name in fixed
+        if now.get(name) != stored.get(name)
+    ]
+    if differ:
+        raise ValueError(
+            f"{out} holds a run with other settings: {', '.join(differ)}. Go on with those it was "
+            f"begun with, or begin a new out= with checkpoint={out / 'weights.safetensors'}"
+        )
+
+
+def _shown(settings: Mapping[str, Any], name: str) -> Any:
+    value = settings.get(name, "not set")
+    return "null" if value is None else value

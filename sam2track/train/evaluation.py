@@ -1,0 +1,83 @@
+"""How well a model follows objects through held-out video, while it is trained.
+
+Room: TRAIN. A model and annotated sequences enter, mean J and F leave. Objects are given by their
+masks where they first appear, and tracked as a user's would be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..data.sequence import MaskSequence
+from ..metrics import VOS_BENCHMARK, collect, score_frame
+from ..model.sam2 import SAM2
+from ..track.session import TrackingSession
+from ..types import Prompt
+from .processes import Processes
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """Means over the objects of all sequences, 0..1."""
+
+    j: float
+    f: float
+
+    @property
+    def j_and_f(self) -> float:
+        """The mean of both: what decides which weights are the best."""
+        return (self.j + self.f) / 2
+
+
+def check_sequences(sequences: Sequence[MaskSequence]) -> None:
+    """Whether there is something to score, before hours are spent.
+
+    Raises:
+        ValueError: if there is not; the message names the sequence.
+    """
+    if not sequences:
+        raise ValueError("evaluate: the reader found no sequence")
+    for sequence in sequences:
+        if len(sequence.annotated) < 3:
+            raise ValueError(
+                f"evaluate: {sequence.name} has {len(sequence.annotated)} annotated frames; the "
+                "first and the last are not scored, so it needs at least three"
+            )
+
+
+def score_sequences(
+    model: SAM2, sequences: Sequence[MaskSequence], processes: Processes | None = None
+) -> Score:
+    """Track and score; several processes share the sequences and all get the score.
+
+    The model is in evaluation mode afterwards.
+
+    Raises:
+        ValueError: if a file cannot be read; the message names it.
+    """
+    own = sequences if processes is None else sequences[processes.index :: processes.count]
+    model.eval()
+    scores = [pair for sequence in own for pair in _track(model, sequence)]
+    if processes is not None:
+        scores = [pair for each in processes.gather(scores) for pair in each]
+    j, f = np.array(scores, np.float64).reshape(-1, 2).mean(0).tolist()
+    return Score(j, f)
+
+
+def _track(model: SAM2, sequence: MaskSequence) -> list[tuple[float, float]]:
+    """J and F of each object of a sequence."""
+    session = TrackingSession(model, length=len(sequence))
+    starts, annotated = sequence.starts(), set(sequence.annotated)
+    scores = []
+    for index in range(sequence.annotated[-1] + 1):
+        frame = sequence.frame(index)
+        for object_id, mask in starts.get(index, {}).items():
+            session.prompt(object_id, Prompt.from_mask(mask), frame)
+        result = session.step(frame)
+        if index in annotated:
+            scores.append(score_frame(result.label_map(), sequence.labels(index), VOS_BENCHMARK))
+    objects = collect(scores, VOS_BENCHMARK).values()
+    return [(scored.region.mean, scored.boundary.mean) for scored in objects]

@@ -1,0 +1,101 @@
+"""What turns gradients into steps: which parameters at which rate, and the rate by step.
+
+Room: TRAIN. A model and numbers enter, AdamW's parameter groups and the learning rate leave.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from torch import nn
+
+from ..model.sam2 import SAM2
+
+BLOCK = re.compile(r"^trunk\.blocks\.(\d+)\.")
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """The learning rate by step: a linear warm-up, a plateau, a cosine.
+
+    Attributes:
+        rate: on the plateau.
+        steps: updates in all.
+        warmup: steps on the way up.
+        decay: last steps, on the way down; None = all after the warm-up: no plateau.
+        final: share of the rate that the cosine ends at.
+
+    Raises:
+        ValueError: if there is no step.
+    """
+
+    rate: float = 8e-4
+    steps: int = 2000
+    warmup: int = 100
+    decay: int | None = 800
+    final: float = 0.01
+
+    def __post_init__(self) -> None:
+        if self.steps < 1:
+            raise ValueError(f"steps={self.steps}: give at least one")
+
+    def __call__(self, step: int) -> float:
+        """The rate at a step, from 0."""
+        decay = self.steps - self.warmup if self.decay is None else self.decay
+        rising = min(1.0, (step + 1) / max(self.warmup, 1))
+        left = min(1.0, max(0.0, (self.steps - step) / max(decay, 1)))
+        falling = self.final + (1 - self.final) * (0.5 - 0.5 * math.cos(math.pi * left))
+        return self.rate * rising * falling
+
+
+def rate_scale(name: str, blocks: int, *, trunk_rate: float, layer_decay: float) -> float:
+    """A parameter's share of the learning rate.
+
+    The trunk gets ``trunk_rate``, times ``layer_decay`` for each block from a parameter's own on to
+    the trunk's end (as BEiT, 2106.08254); what comes before the first block counts as one more.
+    That holds for any trunk whose layers are ``blocks``.
+    """
+    if not name.startswith("trunk."):
+        return 1.0
+    block = BLOCK.match(name)
+    return trunk_rate * layer_decay ** (blocks - (int(block[1]) if block else -1))
+
+
+def parameter_groups(
+    model: SAM2,
+    *,
+    trunk_rate: float,
+    layer_decay: float,
+    weight_decay: float,
+    frozen: Sequence[str],
+) -> list[dict]:
+    """Parameters for the optimiser, those of one rate and decay together; ``scale`` is the share.
+
+    Vectors and scalars do not decay. Parameters whose name begins with one of ``frozen`` are not
+    trained.
+
+    Raises:
+        ValueError: if a prefix fits no parameter, or all parameters are frozen.
+    """
+    names = [name for name, _ in model.named_parameters()]
+    for prefix in frozen:
+        if not any(name.startswith(prefix) for name in names):
+            roots = ", ".join(sorted({name.split(".")[0] for name in names}))
+            raise ValueError(f"frozen: no parameter begins with {prefix!r}; they begin: {roots}")
+    blocks = len(model.trunk.blocks)
+    groups: dict[tuple[float, float], list[nn.Parameter]] = {}
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad_(not name.startswith(tuple(frozen)))
+        if parameter.requires_grad:
+            scale = rate_scale(name, blocks, trunk_rate=trunk_rate, layer_decay=layer_decay)
+            decay = weight_decay if parameter.ndim > 1 else 0.0
+            groups.setdefault((scale, decay), []).append(parameter)
+    if not groups:
+        raise ValueError("frozen: every parameter is, so there is nothing to train")
+    return [
+        {"params": parameters, "scale": scale, "weight_decay": decay}
+        for (scale, decay), parameters in groups.items()
+    ]

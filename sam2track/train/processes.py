@@ -1,0 +1,85 @@
+"""The processes that train together, as Hugging Face Accelerate starts them.
+
+Room: TRAIN. ``accelerate launch -m sam2track train ...`` starts one a device; started plainly there
+is one, and nothing here does anything. Each process goes through its own clips and adds up its
+losses and gradients; here they are added up across processes, so that a step is what one process
+with all the clips would have made of it, however the objects are spread over the processes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..device import pick_device
+
+
+class Processes:
+    """Who trains.
+
+    Args:
+        device: as :func:`sam2track.device.pick_device` takes it; several processes share out the
+            CUDA devices.
+
+    Attributes:
+        index: this process, from 0.
+        count: how many there are.
+        device: this process's own.
+
+    Raises:
+        ValueError: if Accelerate is not installed, or the device is not there.
+    """
+
+    def __init__(self, device: str | torch.device = "cpu") -> None:
+        try:
+            from accelerate import PartialState
+        except ImportError:
+            raise ValueError(
+                "training needs what the package alone does not: pip install 'sam2track[train]'"
+            ) from None
+        picked = pick_device(device)
+        state = PartialState(cpu=picked.type == "cpu")
+        self.index, self.count = state.process_index, state.num_processes
+        self.device = picked if self.count == 1 else state.device
+
+    @property
+    def main(self) -> bool:
+        """Whether this is the process that writes files."""
+        return self.index == 0
+
+    def sum(self, values: Tensor) -> Tensor:
+        """The sum over the processes, in all of them."""
+        from accelerate.utils import reduce
+
+        return reduce(values, reduction="sum") if self.count > 1 else values
+
+    def any(self, asked: bool) -> bool:
+        """Whether it is so in any process."""
+        return bool(self.sum(torch.tensor(float(asked), device=self.device)))
+
+    def gather(self, thing: Any) -> list[Any]:
+        """What every process has, by its index, in all of them."""
+        from accelerate.utils import gather_object
+
+        return gather_object([thing]) if self.count > 1 else [thing]
+
+    def sum_gradients(self, parameters: Sequence[nn.Parameter]) -> None:
+        """Replace each gradient by its sum over the processes; none is a gradient of zeros.
+
+        Which parameters a clip touches depends on its prompts. With zeros for the others each step
+        is the same for AdamW wherever the clips were.
+        """
+        for parameter in parameters:
+            if parameter.grad is None:
+                parameter.grad = torch.zeros_like(parameter)
+        if self.count == 1:
+            return
+        gradients = [parameter.grad for parameter in parameters]
+        flat = self.sum(torch.cat([g.flatten() for g in gradients if g is not None]))
+        for parameter, summed in zip(
+            parameters, flat.split([p.numel() for p in parameters]), strict=True
+        ):
+            parameter.grad = summed.view_as(parameter)
