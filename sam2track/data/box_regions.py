@@ -1,8 +1,8 @@
 """Annotations of box datasets, one object in one file, a line a frame.
 
 In: a text file. Out: one box a line. A line holds a rectangle ``x,y,width,height``, a polygon
-``x1,y1,x2,y2,...``, a mask ``m x0,y0,width,height,run,run,...`` (runs of 0 and 1 in turn, row by row
-inside the rectangle), or a single number (VOT's code for "absent" or "unknown").
+``x1,y1,x2,y2,...``, a mask ``m x0,y0,width,height,run,run,...`` (runs of 0 and 1 in turn, row by
+row inside the rectangle), or a single number (VOT's code for "absent" or "unknown").
 """
 
 from __future__ import annotations

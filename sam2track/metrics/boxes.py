@@ -49,6 +49,11 @@ class BoxScores:
         """Normalised precision at 0.20, 0..1."""
         return float(self.normalised[20])
 
+    @property
+    def normalised_auc(self) -> float:
+        """Area under the normalised precision curve from 0 to 0.5, 0..1: TrackingNet's number."""
+        return float(self.normalised.mean())
+
 
 @dataclass(frozen=True, slots=True)
 class OverlapScores:
@@ -94,9 +99,10 @@ def score_boxes(
     not positive is always precise.
 
     Args:
-        boxes: predicted, x, y, width, height in pixels.
-        truth: true ones, likewise.
-        visible: False where the object is absent.
+        boxes: predicted, x, y, width, height in pixels; every frame has one (see
+            :func:`complete_boxes`).
+        truth: true ones, likewise; NaN where the object is absent.
+        visible: False where the object is absent, too.
 
     Raises:
         ValueError: if the lengths differ or there are no frames.
@@ -106,8 +112,9 @@ def score_boxes(
         raise ValueError("no frames: there is nothing to score")
     overlaps = overlap(boxes, truth)
     overlaps[~(truth > 0).all(1)] = -1
-    if visible is not None:
-        overlaps, boxes, truth = overlaps[visible], boxes[visible], truth[visible]
+    known = np.isfinite(truth).all(1)
+    known = known if visible is None else known & visible
+    overlaps, boxes, truth = overlaps[known], boxes[known], truth[known]
     size = truth[:, 2:] + 1e-16
     return BoxScores(
         success=(overlaps[:, None] > OVERLAPS).sum(0) / frames,
@@ -116,12 +123,46 @@ def score_boxes(
     )
 
 
-def score_overlaps(overlaps: Float[np.ndarray, " N"]) -> OverlapScores:
-    """AO and SR over the overlaps of all frames that count.
+def complete_boxes(
+    boxes: Float[np.ndarray, "N 4"], first: Float[np.ndarray, "4"]
+) -> Float[np.ndarray, "N 4"]:
+    """Boxes for every frame: the first is the given one, an empty or unknown one repeats the last.
 
-    GOT-10k leaves out each sequence's first frame and those where the object is not visible, cuts
-    boxes to the picture, and puts all sequences' frames together; its server, which weighs classes,
-    is another matter.
+    As the toolkits of OTB and LaSOT, and pytracking, do before they score: absence earns nothing.
+    """
+    out = boxes.copy()
+    out[0] = first
+    for index in range(1, len(out)):
+        if not (np.isfinite(out[index]).all() and (out[index, 2:] > 0).all()):
+            out[index] = out[index - 1]
+    return out
+
+
+def got10k_overlaps(
+    boxes: Float[np.ndarray, "N 4"],
+    truth: Float[np.ndarray, "N 4"],
+    visible: Bool[np.ndarray, " N"],
+    *,
+    size: tuple[int, int],
+) -> Float[np.ndarray, " K"]:
+    """One sequence's overlaps as GOT-10k counts them: cut to the picture, where it is visible.
+
+    The first frame, which was given, is left out.
+
+    Args:
+        boxes: predicted, x, y, width, height in pixels.
+        truth: true ones, likewise; anything where the object is not visible.
+        visible: whether the object is in the frame.
+        size: of the pictures, height and width.
+    """
+    seen = visible & (np.arange(len(truth)) > 0)
+    return overlap(cut_boxes(boxes[seen], size), cut_boxes(truth[seen], size))
+
+
+def score_overlaps(overlaps: Float[np.ndarray, " N"]) -> OverlapScores:
+    """AO and SR over the overlaps of all sequences' frames that count (:func:`got10k_overlaps`).
+
+    As GOT-10k's toolkit reports its validation set; its server weighs classes besides.
 
     Raises:
         ValueError: if there are none.

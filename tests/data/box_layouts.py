@@ -61,7 +61,7 @@ def write_got10k(root: Path, *, split: str = "val", absent=(4,), covered=(2,)) -
 
 def write_otb(root: Path) -> Path:
     """OTB's varieties: commas, tabs and spaces, two targets, a late start, an early end."""
-    boxes = TRUTH + (1, 1, 0, 0)  # OTB counts from 1
+    boxes = TRUTH + np.array([1, 1, 0, 0])  # OTB counts from 1
     for name in ("Basketball", "BlurCar1", "David", "Diving", "Human4", "Jogging", "Tiger1"):
         (root / name).mkdir(parents=True)
     write_pictures(root / "Basketball" / "img", "%04d.jpg")
@@ -69,7 +69,9 @@ def write_otb(root: Path) -> Path:
     write_pictures(root / "BlurCar1" / "img", "%04d.jpg", first=247)
     mixed = lines(boxes[:4], "\t") + lines(boxes[4:], " ")
     (root / "BlurCar1" / "groundtruth_rect.txt").write_text(mixed)
-    write_pictures(root / "David" / "img", "%04d.jpg", count=302)
+    write_pictures(root / "David" / "img", "%04d.jpg", first=300, count=3)
+    for number in range(1, 300):  # there, but not annotated
+        (root / "David" / "img" / f"{number:04d}.jpg").touch()
     (root / "David" / "groundtruth_rect.txt").write_text(lines(boxes[:3], "\t"))
     write_pictures(root / "Diving" / "img", "%04d.jpg")
     (root / "Diving" / "groundtruth_rect.txt").write_text(lines(boxes[:6]))
@@ -78,7 +80,7 @@ def write_otb(root: Path) -> Path:
     (root / "Human4" / "groundtruth_rect.2.txt").write_text(lines(boxes))
     write_pictures(root / "Jogging" / "img", "%04d.jpg")
     for target in (1, 2):
-        moved = boxes + ((target - 1) * 5, 0, 0, 0)
+        moved = boxes + np.array([(target - 1) * 5, 0, 0, 0])
         (root / "Jogging" / f"groundtruth_rect.{target}.txt").write_text(lines(moved))
     write_pictures(root / "Tiger1" / "img", "%04d.jpg")
     (root / "Tiger1" / "groundtruth_rect.txt").write_text(lines(boxes))
@@ -99,7 +101,7 @@ def mask_line(box) -> str:
 
 
 def write_vot(root: Path) -> Path:
-    """A VOT of each kind: polygons, masks, a long-term one with NaN, two objects, the old layout."""
+    """VOT's varieties: polygons, masks, NaN where absent, two objects, the old layout."""
     for name in ("bag", "crab", "longboat", "zebras"):
         write_pictures(root / name / "color", "%08d.jpg")
         (root / name / "sequence").write_text(
@@ -113,7 +115,7 @@ def write_vot(root: Path) -> Path:
     rows[2], rows[3] = "nan,nan,nan,nan", "0"
     (root / "longboat" / "groundtruth.txt").write_text("\n".join(rows[:-1]) + "\n")
     for target in (1, 2):
-        moved = TRUTH + ((target - 1) * 5, 0, 0, 0)
+        moved = TRUTH + np.array([(target - 1) * 5, 0, 0, 0])
         (root / "zebras" / f"groundtruth_{target}.txt").write_text(lines(moved))
     write_pictures(root / "old", "%08d.jpg")
     (root / "old" / "groundtruth.txt").write_text(lines(TRUTH))

@@ -62,7 +62,7 @@ def test_otb(tmp_path):
     assert found["David"].path(0).name == "0300.jpg"
     assert found["Tiger1"].path(0).name == "0006.jpg"
     np.testing.assert_array_equal(found["Tiger1"].boxes, TRUTH[5:])
-    with pytest.raises(FileNotFoundError, match="no sequence Jogging .*Jogging-1"):
+    with pytest.raises(FileNotFoundError, match=r"no sequence Jogging .*Jogging-1"):
         otb(tmp_path, names=["Jogging"])
 
 

@@ -7,7 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sam2track.metrics.boxes import cut_boxes, overlap, score_boxes, score_overlaps
+from sam2track.metrics.boxes import (
+    complete_boxes,
+    cut_boxes,
+    got10k_overlaps,
+    overlap,
+    score_boxes,
+    score_overlaps,
+)
 
 TRUTH = np.array([[10, 10, 20, 40]] * 4, float)
 # The same; half as wide to the left; 25 pixels below; nothing in common.
@@ -39,6 +46,8 @@ def test_precision_in_pixels_and_in_sizes():
     # In sizes: 5 of 20 wide is 0.25, 25 of 40 high is 0.625.
     assert scores.normalised[[0, 24, 26, 50]] == pytest.approx(np.array([1, 1, 2, 2]) / 4)
     assert scores.normalised_20 == 1 / 4
+    # Thresholds 0 to 0.5 by 0.01: one frame from 0 on, another from 0.25 on.
+    assert scores.normalised_auc == pytest.approx((51 + 26) / 51 / 4)
 
 
 def test_absent_frames_count_as_frames():
@@ -46,6 +55,28 @@ def test_absent_frames_count_as_frames():
     scores = score_boxes(BOXES, TRUTH, visible)
     assert scores.success[0] == 2 / 4
     assert scores.precision[50] == 2 / 4
+
+
+def test_an_absent_truth_may_be_nan():
+    truth = TRUTH.copy()
+    truth[2:] = np.nan
+    absent, named = score_boxes(BOXES, truth), score_boxes(BOXES, TRUTH, np.arange(4) < 2)
+    for curve in ("success", "precision", "normalised"):
+        np.testing.assert_array_equal(getattr(absent, curve), getattr(named, curve))
+
+
+def test_every_frame_gets_a_box():
+    boxes = np.array([[9, 9, 9, 9], [1, 1, 5, 5], [2, 2, 0, 5], [np.nan] * 4, [3, 3, 5, 5]], float)
+    assert complete_boxes(boxes, TRUTH[0])[:, 0].tolist() == [10, 1, 1, 1, 3]
+    assert np.isnan(boxes[3]).all()  # the caller's are as they were
+
+
+def test_got10k_leaves_out_what_it_gave_and_what_is_hidden():
+    truth = np.array([[0, 0, 10, 10], [0, 0, 10, 10], [np.nan] * 4, [-10, 0, 20, 10]])
+    boxes = np.array([[50, 50, 10, 10], [0, 0, 10, 5], [0, 0, 10, 10], [0, 0, 20, 10]], float)
+    visible = np.array([True, True, False, True])
+    overlaps = got10k_overlaps(boxes, truth, visible, size=(80, 100))
+    assert overlaps.tolist() == [0.5, 1]  # a corner left of the picture moves onto its edge
 
 
 def test_quirks_of_pysot():

@@ -1,0 +1,135 @@
+"""Long-term tracking as VOT scores it: tracking precision, tracking recall, and their F-score.
+
+In: for each sequence, how well every frame's prediction overlaps the truth and how sure the tracker
+was of it. Out: curves over thresholds of that certainty, and the numbers at the threshold with the
+best F. A tracker that keeps silent where the object is gone gains precision, one that finds the
+object again gains recall.
+
+Lukežič et al., "Now you see me: evaluating performance in long-term visual tracking",
+arXiv 1804.07056; details as in the VOT toolkit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from .boxes import cut_boxes, overlap
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LongTermTrack:
+    """What a tracker did in one sequence.
+
+    Attributes:
+        overlaps: of prediction and truth, 0..1; 0 where either has nothing.
+        confidence: how sure the tracker was that the object is there and so; NaN where it said that
+            there is none.
+        visible: whether there is one.
+    """
+
+    overlaps: Float[np.ndarray, " T"]
+    confidence: Float[np.ndarray, " T"]
+    visible: Bool[np.ndarray, " T"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LongTermScores:
+    """Curves over thresholds, all sequences counting alike.
+
+    Attributes:
+        thresholds: falling, from infinity (nothing is reported) to minus infinity (everything is).
+        precision: mean overlap of the frames whose confidence reaches the threshold; 1 if none.
+        recall: their overlaps added up, over the number of frames that show the object.
+    """
+
+    thresholds: Float[np.ndarray, " K"]
+    precision: Float[np.ndarray, " K"]
+    recall: Float[np.ndarray, " K"]
+
+    @property
+    def f_scores(self) -> Float[np.ndarray, " K"]:
+        """The harmonic mean of precision and recall at each threshold."""
+        total = self.precision + self.recall
+        double = 2 * self.precision * self.recall
+        return np.divide(double, total, out=np.zeros_like(total), where=total > 0)
+
+    @property
+    def best(self) -> int:
+        """The threshold with the highest F-score: where the three numbers are read off."""
+        return int(self.f_scores.argmax())
+
+    @property
+    def f_score(self) -> float:
+        """The highest F-score, 0..1: what VOT ranks by."""
+        return float(self.f_scores[self.best])
+
+
+def box_track(
+    boxes: Float[np.ndarray, "T 4"],
+    confidence: Float[np.ndarray, " T"],
+    truth: Float[np.ndarray, "T 4"],
+    *,
+    size: tuple[int, int],
+) -> LongTermTrack:
+    """A track of boxes, cut to the picture.
+
+    Args:
+        boxes: predicted, x, y, width, height in pixels; empty or NaN where there is none.
+        confidence: of each.
+        truth: true ones; NaN where the object is absent.
+        size: of the pictures, height and width.
+    """
+    visible = np.isfinite(truth).all(1)
+    told = np.isfinite(boxes).all(1) & (boxes[:, 2:] > 0).all(1)
+    both = told & visible
+    overlaps = np.zeros(len(truth))
+    overlaps[both] = overlap(cut_boxes(boxes[both], size), cut_boxes(truth[both], size))
+    return LongTermTrack(overlaps, np.where(told, confidence, np.nan), visible)
+
+
+def score_long_term(tracks: Sequence[LongTermTrack], *, resolution: int = 100) -> LongTermScores:
+    """Precision and recall averaged over sequences, at thresholds that all of them share.
+
+    Args:
+        tracks: one a sequence.
+        resolution: number of thresholds; with more frames than that they are quantiles of the
+            confidence.
+
+    Raises:
+        ValueError: if there are no tracks, or one's sequence never shows the object.
+    """
+    if not tracks:
+        raise ValueError("no tracks: there is nothing to score")
+    for number, track in enumerate(tracks):
+        if not track.visible.any():
+            raise ValueError(f"track {number}: its object is visible in no frame")
+    thresholds = _thresholds(np.concatenate([track.confidence for track in tracks]), resolution)
+    curves = np.mean([_curves(track, thresholds) for track in tracks], axis=0)
+    return LongTermScores(thresholds, curves[0], curves[1])
+
+
+def _thresholds(confidence: Float[np.ndarray, " N"], resolution: int) -> Float[np.ndarray, " K"]:
+    """All confidences, or as many quantiles, falling, between infinities."""
+    found = np.sort(confidence[~np.isnan(confidence)])[::-1]
+    inner = resolution - 2
+    if len(found) > inner:
+        margin = len(found) // inner
+        places = np.round(np.linspace(margin, len(found) - margin, inner)).astype(int)
+        found = found[places]
+    return np.concatenate([[np.inf], found, [-np.inf]])
+
+
+def _curves(track: LongTermTrack, thresholds: Float[np.ndarray, " K"]) -> np.ndarray:
+    """Precision and recall of one sequence, two rows."""
+    # Frames in falling confidence: those that reach a threshold are the first so many.
+    told = ~np.isnan(track.confidence)
+    confidence, overlaps = track.confidence[told], track.overlaps[told]
+    order = np.argsort(-confidence, kind="stable")
+    reached = np.searchsorted(-confidence[order], -thresholds, side="right")
+    sums = np.concatenate([[0.0], np.cumsum(overlaps[order])])[reached]
+    precision = np.divide(sums, reached, out=np.ones(len(thresholds)), where=reached > 0)
+    return np.stack([precision, sums / track.visible.sum()])
