@@ -123,11 +123,11 @@ def run_sequence(
 def write_masks(folder: Path, masks: list[LabelMap], sequence: VOSSequence, year: int) -> None:
     """One PNG a frame, named as its picture: 0 and 255 for 2016, palette indices for 2017."""
     folder.mkdir(parents=True, exist_ok=True)
-    for labels, picture in zip(masks, sequence.frames, strict=False):
+    for index, labels in enumerate(masks):
         image = Image.fromarray(labels * 255 if year == 2016 else labels)
         if year == 2017:
             image.putpalette(davis_palette().tobytes())
-        image.save(folder / f"{picture.stem}.png")
+        image.save(folder / f"{sequence.frame_name(index)}.png")
 
 
 def summary(scores: list[ObjectScores]) -> dict[str, float]:

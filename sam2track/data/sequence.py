@@ -16,7 +16,7 @@ from ..types import Frame
 
 @runtime_checkable
 class MaskSequence(Protocol):
-    """A video with the masks of its objects.
+    """A video with the masks of its objects, whose ids count from 1 and need not be without gaps.
 
     Attributes:
         name: unique within its dataset, fit for a folder's name.
@@ -48,7 +48,7 @@ class MaskSequence(Protocol):
     def labels(self, index: int) -> UInt8[np.ndarray, "H W"]:
         """Object ids by pixel, 0 = background or void.
 
-        Where objects overlap, the pixel is the one's with the lowest id.
+        Where objects overlap, the smallest shows.
 
         Raises:
             KeyError: if the frame is not annotated.
