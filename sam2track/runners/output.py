@@ -73,7 +73,13 @@ def prepare_folder(folder: Path, config: DictConfig) -> None:
 
 
 def make_sinks(
-    config: DictConfig, folder: Path, *, name: str, fps: float, placed: Sequence[PlacedPrompt]
+    config: DictConfig,
+    folder: Path,
+    *,
+    name: str,
+    fps: float,
+    direction: int,
+    placed: Sequence[PlacedPrompt],
 ) -> list[Sink]:
     """The chosen sinks. Their settings say ``${run.folder}`` and so on for what is known by now.
 
@@ -82,9 +88,11 @@ def make_sinks(
         folder: where the results go.
         name: of the video.
         fps: frames a second of the video.
+        direction: in which its frames come, 1 or -1.
         placed: the prompts; a sink that is partial (``_partial_: true``) is given them.
     """
-    facts = {"folder": literal(str(folder)), "name": literal(name), "fps": fps}
+    facts = {"folder": literal(str(folder)), "name": literal(name)}
+    facts |= {"fps": fps, "direction": direction}
     settings_of = plain(OmegaConf.create({"sinks": config, "run": facts}))["sinks"]
     prompts: dict[int, list[tuple[int, Prompt]]] = defaultdict(list)
     for item in placed:

@@ -74,7 +74,9 @@ def run(config: DictConfig) -> None:
         count = _count(source, start, direction, config.frames)
         folder = claim_folder(config.out or f"outputs/{source.name}")
         fps = config.fps or source.fps
-        sinks = make_sinks(config.sinks, folder, name=source.name, fps=fps, placed=placed)
+        sinks = make_sinks(
+            config.sinks, folder, name=source.name, fps=fps, direction=direction, placed=placed
+        )
         session = _session(config, source.length)
         with prefetch(_Walk(source, start, direction)) as walk:
             started = time.monotonic()

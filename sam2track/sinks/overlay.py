@@ -19,6 +19,7 @@ from av.error import FFmpegError
 
 from sam2track.sinks.draw import draw_objects
 from sam2track.sinks.sink import PartFile, Sink
+from sam2track.sinks.turned import Turned
 from sam2track.types import Frame, FrameResult
 
 # BT.601, limited range, as OpenCV converts; said in the file, so that players need not guess.
@@ -28,24 +29,27 @@ _BT601, _LIMITED = 6, 1
 class OverlaySink(Sink):
     """An MP4 that plays in browsers: H.264, yuv420p, the index at the front.
 
-    Frames are shown in the order in which they are written. H.264 in yuv420p has even sizes, so an
-    odd row or column is doubled.
+    It plays forward in time, also where the frames come last first. H.264 in yuv420p has even
+    sizes, so an odd row or column is doubled.
 
     Args:
         path: the ``.mp4`` to write.
         fps: frames a second.
+        direction: how the frames come: 1 = in the order of time, -1 = last first.
 
     Raises:
         ValueError: if fps is not a number above zero.
     """
 
-    def __init__(self, path: str | Path, fps: float) -> None:
+    def __init__(self, path: str | Path, fps: float, direction: int = 1) -> None:
         if not (math.isfinite(fps) and fps > 0):
             raise ValueError(f"fps is {fps}; give a number above 0")
         self._part = PartFile(path)
+        self._backward = direction == -1
         self._rate = Fraction(fps).limit_denominator(1001)  # 29.97 is 30000/1001
         self._container: OutputContainer | None = None
         self._stream: av.VideoStream
+        self._turned: Turned | None = None
         self._count = 0
 
     def write(self, frame: Frame, result: FrameResult) -> None:
@@ -63,13 +67,18 @@ class OverlaySink(Sink):
         with self._part.guarded(), self._abandoned_on_failure():
             if self._container is None:
                 self._container = self._open(image.shape[0], image.shape[1])
-            self._container.mux(self._stream.encode(picture))
+            if self._turned is not None:
+                self._turned.add(picture)
+            else:
+                self._container.mux(self._stream.encode(picture))
 
     def close(self) -> None:
         if self._container is None:
             return
         with self._part.guarded(), self._abandoned_on_failure():
-            self._container.mux(self._stream.encode(None))
+            packets = self._stream.encode(None) if self._turned is None else self._turned.packets()
+            for packet in packets:
+                self._container.mux(packet)
             self._container.close()
             self._container = None
             self._part.commit()
@@ -84,6 +93,8 @@ class OverlaySink(Sink):
         context = stream.codec_context
         context.color_primaries = context.color_trc = context.colorspace = _BT601
         context.color_range = _LIMITED
+        if self._backward:
+            self._turned = Turned(stream, self._part.path.parent, height * width * 3 // 2)
         return container
 
     @contextmanager

@@ -171,7 +171,7 @@ def test_weights_are_fetched_once(hub, tmp_path, tiny_known):
     asked = []
 
     class Hub(BaseHTTPRequestHandler):
-        def do_HEAD(self):  # noqa: N802
+        def do_HEAD(self):
             asked.append(f"{self.command} {self.path}")
             self.send_response(200)
             headers = {"ETag": '"1"', "X-Repo-Commit": "0" * 40, "Content-Length": str(len(data))}
@@ -179,7 +179,7 @@ def test_weights_are_fetched_once(hub, tmp_path, tiny_known):
                 self.send_header(*header)
             self.end_headers()
 
-        def do_GET(self):  # noqa: N802
+        def do_GET(self):
             self.do_HEAD()
             self.wfile.write(data)
 

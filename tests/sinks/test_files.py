@@ -25,6 +25,7 @@ from sam2track.sinks import (
 MAKERS = {
     "masks": PaletteSink,
     "overlay.mp4": lambda path: OverlaySink(path, 25),
+    "backward.mp4": lambda path: OverlaySink(path, 25, direction=-1),
     "tracks.json": CocoSink,
     "boxes.txt": BoxSink,
     "preview.png": PreviewSink,

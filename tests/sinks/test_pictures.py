@@ -88,6 +88,36 @@ def test_overlay_shows_the_object_where_it_is(tmp_path, tracked):
     np.testing.assert_array_equal(frame.image, grey)  # the caller's picture is not drawn on
 
 
+def shown(path):
+    """The grey of each picture of a video, and when it is shown."""
+    with av.open(str(path)) as container:
+        pictures = list(container.decode(video=0))
+    assert [picture.time for picture in pictures] == pytest.approx(np.arange(len(pictures)) / 25)
+    return [picture.to_ndarray(format="gray").mean() for picture in pictures]
+
+
+@pytest.mark.parametrize("count", [1, 31, 32, 33, 70])
+def test_overlay_of_a_run_back_in_time_plays_forward(tmp_path, tracked, count):
+    forward, backward = tmp_path / "forward.mp4", tmp_path / "backward.mp4"
+    for path, direction in ((forward, 1), (backward, -1)):
+        with OverlaySink(path, 25, direction=direction) as sink:
+            for index in range(count)[::direction]:
+                frame, result = tracked(index, {})
+                frame.image[:] = 40 + 2 * index
+                sink.write(frame, result)
+    grey = shown(backward)
+    np.testing.assert_allclose(grey, shown(forward), atol=1)
+    assert len(grey) == count
+    assert grey == sorted(grey)
+
+
+def test_overlay_of_a_run_back_in_time_holds_little(tmp_path, tracked):
+    with OverlaySink(tmp_path / "overlay.mp4", 25, direction=-1) as sink:
+        for index in reversed(range(200)):
+            sink.write(*tracked(index))
+            assert len(sink._turned._held) < 32
+
+
 @pytest.mark.parametrize("fps", [0, -1, float("nan"), float("inf")])
 def test_overlay_needs_a_rate(fps, tmp_path):
     with pytest.raises(ValueError, match="above 0"):
