@@ -1,7 +1,7 @@
 """What the benchmark knows of each dataset: its reader, how it is scored, how it is handed in.
 
 Room: BENCHMARK. A folder enters, a :class:`Dataset` leaves. One function for each dataset, named by
-``configs/dataset/*.yaml``.
+``configs/dataset/*.yaml``; ``names`` are only those sequences, in that order.
 """
 
 from __future__ import annotations
@@ -10,8 +10,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ..data.davis import davis
+from ..data.lvos import lvos as read_lvos
+from ..data.mose import mose as read_mose
+from ..data.sav import sav
 from ..data.sequence import MaskSequence
-from ..metrics import DAVIS_2016, DAVIS_2017, Toolkit
+from ..data.synthetic_long import synthetic_long as read_synthetic_long
+from ..data.youtube_vos import youtube_vos
+from ..metrics import DAVIS_2016, DAVIS_2017, SA_V, VOS_BENCHMARK, Toolkit
+
+Names = Sequence[str] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +30,15 @@ class Dataset:
         sequences: in order.
         toolkit: how masks are scored.
         layout: how masks are written, see :mod:`sam2track.benchmark.layouts`.
+        has_truth: whether the masks of all annotated frames are public; without it the annotated
+            frames are only those where objects begin.
     """
 
     name: str
     sequences: tuple[MaskSequence, ...]
-    toolkit: Toolkit
+    toolkit: Toolkit = VOS_BENCHMARK
     layout: str = "palette"
+    has_truth: bool = True
 
 
 OpenDataset = Callable[[], Dataset]
@@ -40,12 +50,57 @@ def frame_name(sequence: MaskSequence, index: int) -> str:
     return f"{index:05d}" if name is None else name(index)
 
 
-def davis16(root: str, split: str = "val", *, names: Sequence[str] | None = None) -> Dataset:
+def davis16(root: str, split: str = "val", *, names: Names = None) -> Dataset:
     """DAVIS 2016: one object a sequence."""
     sequences = davis(root, 2016, split, names=names)
     return Dataset("davis16", sequences, DAVIS_2016, layout="binary")
 
 
-def davis17(root: str, split: str = "val", *, names: Sequence[str] | None = None) -> Dataset:
-    """DAVIS 2017: several objects a sequence."""
+def davis17(root: str, split: str = "val", *, names: Names = None) -> Dataset:
+    """DAVIS 2017: several objects a sequence; of ``test-dev`` the server has the truth."""
     return Dataset("davis17", davis(root, 2017, split, names=names), DAVIS_2017)
+
+
+def ytvos(
+    root: str,
+    split: str = "valid",
+    *,
+    year: int = 2019,
+    names: Names = None,
+    all_frames: bool = False,
+    seen: str | None = None,
+) -> Dataset:
+    """YouTube-VOS 2018 and 2019; of ``valid`` and ``test`` the server has the truth."""
+    sequences = youtube_vos(root, split, names=names, all_frames=all_frames, seen=seen)
+    return Dataset(f"ytvos{year % 100}", sequences, has_truth=split == "train")
+
+
+def mose(root: str, split: str = "valid", *, version: int = 1, names: Names = None) -> Dataset:
+    """MOSE 1 and 2; of ``valid`` the server has the truth."""
+    name = "mose" if version == 1 else f"mosev{version}"
+    return Dataset(name, read_mose(root, split, names=names), has_truth=split == "train")
+
+
+def lvos(
+    root: str,
+    split: str = "valid",
+    *,
+    version: int = 1,
+    names: Names = None,
+    unseen: str | None = None,
+) -> Dataset:
+    """LVOS 1 and 2; of ``test`` the server has the truth."""
+    name = "lvos" if version == 1 else f"lvosv{version}"
+    sequences = read_lvos(root, split, names=names, unseen=unseen)
+    return Dataset(name, sequences, has_truth=split != "test")
+
+
+def sa_v(root: str, split: str = "val", *, names: Names = None) -> Dataset:
+    """SA-V: objects may overlap, and each has its own folder."""
+    return Dataset(f"sav_{split}", sav(root, split, names=names), SA_V, layout="objects")
+
+
+def synthetic_long(short: bool = False, version: int = 1, *, names: Names = None) -> Dataset:
+    """The project's own long-term benchmark: procedural, nothing to download."""
+    sequences = read_synthetic_long(short, version, names=names)
+    return Dataset("synthetic_long", sequences)

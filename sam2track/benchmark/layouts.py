@@ -6,7 +6,7 @@ Room: BENCHMARK. Frames with their results enter, PNGs leave; a finished folder 
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +20,9 @@ from ..types import FrameResult
 LAYOUTS = ("palette", "binary", "objects")
 
 
-def write_masks(folder: Path, stem: str, result: FrameResult, layout: str) -> None:
+def write_masks(
+    folder: Path, stem: str, result: FrameResult, layout: str, names: Mapping[int, str]
+) -> None:
     """Write one frame.
 
     Args:
@@ -29,8 +31,8 @@ def write_masks(folder: Path, stem: str, result: FrameResult, layout: str) -> No
         result: the objects, on the host.
         layout: ``palette``: one PNG, each pixel its object's id, as DAVIS 2017, YouTube-VOS, MOSE
             and LVOS have it; ``binary``: one PNG, 0 and 255, as DAVIS 2016; ``objects``: a binary
-            PNG for each object in a folder of its own (``000``, ``001``, ...), as SA-V, where
-            objects may overlap.
+            PNG for each object in a folder of its own, as SA-V, where objects may overlap.
+        names: of the objects' folders.
 
     Raises:
         ValueError: if an id does not fit a palette.
@@ -38,7 +40,7 @@ def write_masks(folder: Path, stem: str, result: FrameResult, layout: str) -> No
     """
     if layout == "objects":
         for object_id, mask in zip(result.object_ids, result.masks.numpy(), strict=True):
-            _save(folder / f"{object_id:03d}" / f"{stem}.png", mask * np.uint8(255))
+            _save(folder / names[object_id] / f"{stem}.png", mask * np.uint8(255))
         return
     for object_id in result.object_ids:
         check_palette_id(object_id)

@@ -16,36 +16,61 @@ Record = dict[str, Any]
 
 
 def mean_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
-    """The means of all measures over some objects, in percent; none without objects."""
+    """The means of all measures over some objects, in percent; none without objects.
+
+    Objects in groups (seen, unseen) are averaged by group, and then the groups, as YouTube-VOS and
+    LVOS do.
+    """
     if not rows:
         return {}
-    return {name: sum(row[name] for row in rows) / len(rows) for name in MEASURES}
+    groups = groups_of(rows)
+    means = [
+        {name: sum(row[name] for row in part) / len(part) for name in MEASURES}
+        for part in groups.values()
+    ]
+    return {name: sum(mean[name] for mean in means) / len(means) for name in MEASURES}
+
+
+def groups_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
+    """The objects by group."""
+    groups: dict[str, list[Mapping[str, Any]]] = {}
+    for row in rows:
+        groups.setdefault(row["group"], []).append(row)
+    return dict(sorted(groups.items()))
 
 
 def summarise(records: Sequence[Record], broken: Mapping[str, str]) -> dict[str, Any]:
     """What ``results.json`` holds.
 
-    ``mean``: over all objects, in percent, and frames a second; ``sequences``: the same for each,
-    with its objects; ``broken``: what went wrong with the sequences that are missing.
+    ``mean``: over all objects, in percent, and frames a second; ``groups``: the mean of each, if
+    there are any; ``rounds``: the mean J&F by number of annotated frames, if interactive;
+    ``sequences``: the same for each, with its objects; ``broken``: what went wrong with the
+    sequences that are missing.
     """
     objects = [row for record in records for row in record["objects"].values()]
-    frames = sum(record["frames"] for record in records)
-    seconds = sum(record["seconds"] for record in records)
     mean: dict[str, float] = mean_of(objects)
-    if frames:
-        mean["fps"] = frames / seconds
-    sequences = {
-        record["sequence"]: {
-            **mean_of(list(record["objects"].values())),
-            **{key: record[key] for key in ("fps", "frames", "memory", "attributes")},
-            "objects": {
-                object_id: {name: row[name] for name in MEASURES}
-                for object_id, row in record["objects"].items()
-            },
-        }
-        for record in records
+    if records:
+        frames = sum(record["frames"] for record in records)
+        mean["fps"] = frames / sum(record["seconds"] for record in records)
+    results: dict[str, Any] = {"mean": mean}
+    groups = groups_of(objects)
+    if len(groups) > 1:
+        results["groups"] = {name: mean_of(rows) for name, rows in groups.items()}
+    rounds = [row["rounds"] for row in objects if "rounds" in row]
+    if rounds:
+        results["rounds"] = [sum(column) / len(column) for column in zip(*rounds, strict=True)]
+    results["sequences"] = {record["sequence"]: _sequence(record) for record in records}
+    results["broken"] = dict(broken)
+    return results
+
+
+def _sequence(record: Record) -> dict[str, Any]:
+    objects = record["objects"]
+    return {
+        **mean_of(list(objects.values())),
+        **{key: record[key] for key in ("fps", "frames", "memory", "attributes")},
+        "objects": {k: {name: row[name] for name in MEASURES} for k, row in objects.items()},
     }
-    return {"mean": mean, "sequences": sequences, "broken": dict(broken)}
 
 
 def objects_csv(records: Sequence[Record]) -> str:

@@ -5,15 +5,34 @@ Room: BENCHMARK. Results enter, scores by object leave.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
+from jaxtyping import Bool, UInt8
 
 from ..data.sequence import MaskSequence
-from ..metrics import ObjectScores, Toolkit, collect, score_frame
+from ..metrics import SA_V, ObjectScores, Toolkit, collect, collect_spans, score_frame
 from ..metrics.sequences import FrameScores
 from ..types import FrameResult
-from .datasets import Dataset
+from .datasets import Dataset, frame_name
 
 LEAST = 3  # annotated frames: the toolkits count neither the first nor the last
+ABSENT = FrameScores(frozenset(), {})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scored:
+    """One object.
+
+    Attributes:
+        frames: the frames that its scores are of.
+        scores: its scores on them.
+        group: how the dataset averages it, such as ``seen``; empty if it does not tell.
+    """
+
+    frames: tuple[int, ...]
+    scores: ObjectScores
+    group: str = ""
 
 
 class SequenceScorer:
@@ -25,12 +44,15 @@ class SequenceScorer:
     Args:
         sequence: knows the truth.
         dataset: says how to score.
+        apart: score each object on its own in any case, as if it were alone.
     """
 
-    def __init__(self, sequence: MaskSequence, dataset: Dataset) -> None:
+    def __init__(self, sequence: MaskSequence, dataset: Dataset, *, apart: bool = False) -> None:
         self.sequence, self.toolkit = sequence, dataset.toolkit
-        self.apart = dataset.layout == "objects"
-        annotated = sequence.annotated
+        self.apart = apart or dataset.layout == "objects"
+        self.groups: dict[int, str] = getattr(sequence, "groups", {})
+        self.spans: dict[int, tuple[int, int]] = getattr(sequence, "spans", {})
+        annotated = sequence.annotated if dataset.has_truth else ()
         self.frames = annotated if len(annotated) >= LEAST else ()
         self.wanted = frozenset(self.frames)
         self.together: list[FrameScores] = []
@@ -49,14 +71,13 @@ class SequenceScorer:
             self.together.append(score_frame(result.label_map(), truth, self.toolkit))
             return
         truths = self.sequence.masks(result.index)
-        nothing = np.zeros(result.owner.shape, np.uint8)
+        nothing = np.zeros(result.owner.shape, bool)
         for object_id in truths.keys() | set(result.object_ids):
             mask = result.mask(object_id) if object_id in result.object_ids else nothing
-            truth = truths.get(object_id, nothing)
-            scores = score_frame(mask.view(np.uint8), truth.view(np.uint8), self.toolkit)
+            scores = score_alone(mask, truths.get(object_id, nothing))
             self.single.setdefault(object_id, {})[result.index] = scores
 
-    def scores(self) -> dict[int, ObjectScores]:
+    def scores(self) -> dict[int, Scored]:
         """Every object's; none if the truth is not public.
 
         Raises:
@@ -64,20 +85,47 @@ class SequenceScorer:
         """
         if not self.frames:
             return {}
-        if not self.apart:
-            _require_all(self.sequence, self.toolkit)
-            return collect(self.together, self.toolkit)
-        absent = FrameScores(frozenset(), {})
-        everything = {}
-        for object_id, by_frame in sorted(self.single.items()):
-            frames = [by_frame.get(index, absent) for index in self.frames]
-            scores = collect(frames, self.toolkit)
-            if scores:  # else it never shows in a frame that is scored
-                everything[object_id] = scores[1]
-        return everything
+        if self.spans:
+            return self._by_span()
+        if self.apart:
+            objects = {}
+            for object_id, by_frame in sorted(self.single.items()):
+                found = collect([by_frame.get(i, ABSENT) for i in self.frames], self.toolkit)
+                if found:  # else it never shows in a frame that is scored
+                    objects[object_id] = found[1]
+        else:
+            _refuse_gaps(self.sequence, self.toolkit)
+            objects = collect(self.together, self.toolkit)
+        return {k: Scored(self.frames, s, self.groups.get(k, "")) for k, s in objects.items()}
+
+    def _by_span(self) -> dict[int, Scored]:
+        index = {int(frame_name(self.sequence, i)): i for i in self.frames}
+        found = {}
+        for object_id, span in self.spans.items():
+            if self.apart:
+                alone = self.single.get(object_id, {})
+                frames = {
+                    number: FrameScores(
+                        frozenset(), {object_id: alone[i].scores.get(1, (1.0, 1.0))}
+                    )
+                    for number, i in index.items()
+                    if i in alone
+                }
+            else:
+                frames = dict(zip(index, self.together, strict=True))
+            scores = collect_spans(frames, {object_id: span})[object_id]
+            counted = tuple(index[number] for number in range(*span, 5))
+            found[object_id] = Scored(counted, scores, self.groups.get(object_id, ""))
+        return found
 
 
-def _require_all(sequence: MaskSequence, toolkit: Toolkit) -> None:
+def score_alone(mask: Bool[np.ndarray, "H W"], truth: Bool[np.ndarray, "H W"]) -> FrameScores:
+    """J and F of one object; it is object 1 of what is returned."""
+    maps: tuple[UInt8[np.ndarray, "H W"], ...] = (mask.view(np.uint8), truth.view(np.uint8))
+    return score_frame(*maps, SA_V)
+
+
+def _refuse_gaps(sequence: MaskSequence, toolkit: Toolkit) -> None:
     """Refuse gaps among the first frame's ids: the toolkit would count objects that never were."""
     if not toolkit.from_first_frame:
         return

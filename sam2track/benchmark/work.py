@@ -13,7 +13,7 @@ import resource
 import shutil
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,14 +23,12 @@ import numpy as np
 import torch
 
 from ..data.sequence import MaskSequence
-from ..metrics import ObjectScores
-from ..types import Frame, FrameResult
 from .datasets import Dataset, OpenDataset, frame_name
 from .layouts import write_masks
 from .pool import Work
-from .prompting import first_prompt
-from .scoring import SequenceScorer
-from .trackers import Session, StartSession, Tracker
+from .protocols import INTERACTIVE, Tracked, semi_supervised
+from .scoring import Scored, SequenceScorer
+from .trackers import StartSession, Tracker
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +39,17 @@ class Task:
         open_dataset: gives the sequences, and how they are scored and written; each process opens
             the dataset for itself.
         tracker: the settings of the tracker.
-        prompt: what begins an object, see :func:`sam2track.benchmark.prompting.first_prompt`.
+        protocol: one of :data:`sam2track.benchmark.protocols.PROTOCOLS`.
+        prompt: what begins an object if the protocol is ``semi``.
+        rounds: most frames that a user annotates, if it is interactive.
         out: the folder of the run.
     """
 
     open_dataset: OpenDataset
     tracker: Tracker
+    protocol: str
     prompt: str
+    rounds: int
     out: Path
 
     def prepare(self, device: str) -> Work:
@@ -72,14 +74,21 @@ def run_sequence(task: Task, dataset: Dataset, sequence: MaskSequence, start: St
     """
     final = task.out / "masks" / sequence.name
     part = final.with_name(f".{sequence.name}.{os.getpid()}.part")
-    scorer = SequenceScorer(sequence, dataset)
+    submitted = submitted_frames(sequence, dataset)
+    names: dict[int, str] = getattr(sequence, "object_names", {})
+    interactive = task.protocol != "semi"
+    scorers: list[SequenceScorer] = []
     _forget_peaks()
     try:
-        session = start(length=len(sequence))
         frames, seconds = 0, 0.0
-        for (frame, result), took in _timed(semi_supervised(session, sequence, task.prompt)):
-            write_masks(part, frame_name(sequence, frame.index), result, dataset.layout)
-            scorer.add(result)
+        for tracked, took in _timed(_track(task, sequence, start)):
+            if tracked.round == len(scorers):
+                scorers.append(SequenceScorer(sequence, dataset, apart=interactive))
+            index = tracked.frame.index
+            if submitted is None or index in submitted:
+                stem = frame_name(sequence, index)
+                write_masks(part, stem, tracked.result, dataset.layout, names)
+            scorers[-1].add(tracked.result)
             frames, seconds = frames + 1, seconds + took
         record = {
             "sequence": sequence.name,
@@ -88,8 +97,7 @@ def run_sequence(task: Task, dataset: Dataset, sequence: MaskSequence, start: St
             "seconds": seconds,
             "fps": frames / seconds,
             "memory": peaks(),
-            "annotated": list(scorer.frames),
-            "objects": {str(label): describe(s) for label, s in scorer.scores().items()},
+            "objects": _objects(scorers, names),
         }
         _replace_folder(part, final)
         write_json(record_path(task.out, sequence.name), record)
@@ -97,23 +105,36 @@ def run_sequence(task: Task, dataset: Dataset, sequence: MaskSequence, start: St
         shutil.rmtree(part, ignore_errors=True)
 
 
-def semi_supervised(
-    session: Session, sequence: MaskSequence, prompt: str
-) -> Iterator[tuple[Frame, FrameResult]]:
-    """Each frame with its result; an object is prompted once, where it first appears."""
+def submitted_frames(sequence: MaskSequence, dataset: Dataset) -> frozenset[int] | None:
+    """The frames whose masks are written: those that the server wants; None = all."""
+    wanted = set(getattr(sequence, "submitted", ()))
+    if wanted:
+        return frozenset(i for i in range(len(sequence)) if frame_name(sequence, i) in wanted)
+    return frozenset(sequence.annotated) if dataset.layout == "objects" else None
+
+
+def _track(task: Task, sequence: MaskSequence, start: StartSession) -> Iterator[Tracked]:
+    """The protocol's frames.
+
+    Raises:
+        ValueError: if there are no objects, or not all that should be.
+    """
     starts = sequence.starts()
-    if not starts:
+    appearing = {object_id for masks in starts.values() for object_id in masks}
+    listed = {k for key in ("groups", "spans", "object_names") for k in getattr(sequence, key, ())}
+    if not appearing:
         raise ValueError(f"{sequence.name} shows no object in any annotated frame")
-    for index in range(len(sequence)):
-        frame = sequence.frame(index)
-        for object_id, mask in starts.get(index, {}).items():
-            session.prompt(object_id, first_prompt(prompt, mask), frame)
-        yield frame, session.step(frame).cpu()
+    if listed - appearing:
+        raise ValueError(
+            f"object {min(listed - appearing)} of {sequence.name} is listed, but never appears in "
+            "an annotation"
+        )
+    if task.protocol == "semi":
+        return semi_supervised(start, sequence, starts, prompt=task.prompt)
+    return INTERACTIVE[task.protocol](start, sequence, starts, rounds=task.rounds)
 
 
-def _timed(
-    items: Iterator[tuple[Frame, FrameResult]],
-) -> Iterator[tuple[tuple[Frame, FrameResult], float]]:
+def _timed(items: Iterator[Tracked]) -> Iterator[tuple[Tracked, float]]:
     """Each item with the seconds that making it took."""
     while True:
         start = time.perf_counter()
@@ -123,9 +144,21 @@ def _timed(
         yield item, time.perf_counter() - start
 
 
-def describe(scores: ObjectScores) -> dict[str, Any]:
-    """An object's scores in percent; ``j`` and ``f`` by annotated frame, None = does not count."""
-    region, boundary = scores.region, scores.boundary
+def _objects(scorers: Sequence[SequenceScorer], names: Mapping[int, str]) -> dict[str, Any]:
+    """Each object's scores by the last round, and J&F by round if there are several."""
+    rounds = [scorer.scores() for scorer in scorers]
+    objects = {}
+    for object_id, scored in rounds[-1].items():
+        row = describe(scored)
+        if len(rounds) > 1:
+            row["rounds"] = [100 * scores[object_id].scores.j_and_f for scores in rounds]
+        objects[names.get(object_id, str(object_id))] = row
+    return objects
+
+
+def describe(scored: Scored) -> dict[str, Any]:
+    """An object's scores in percent; ``j`` and ``f`` by its ``frames``, None = does not count."""
+    scores, region, boundary = scored.scores, scored.scores.region, scored.scores.boundary
     return {
         "J&F": 100 * scores.j_and_f,
         "J": 100 * region.mean,
@@ -134,6 +167,8 @@ def describe(scores: ObjectScores) -> dict[str, Any]:
         "F recall": 100 * boundary.recall,
         "J decay": 100 * region.decay,
         "F decay": 100 * boundary.decay,
+        "group": scored.group,
+        "frames": list(scored.frames),
         "j": _percents(scores.j),
         "f": _percents(scores.f),
     }
@@ -145,10 +180,15 @@ def _percents(values: np.ndarray) -> list[float | None]:
 
 def write_json(path: Path, content: Any) -> None:
     """A file that appears whole or not at all."""
+    write_text(path, json.dumps(content, indent=1, allow_nan=False) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """A file that appears whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        part.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+        part.write_text(text, encoding="utf-8")
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)

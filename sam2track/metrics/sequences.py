@@ -9,7 +9,7 @@ on each frame, and their mean, recall and decay.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -162,6 +162,34 @@ def collect(frames: Sequence[FrameScores], toolkit: Toolkit) -> dict[int, Object
             # An object that shows in neither is right: nothing was to be found.
             table[label][:, index] = frame.scores.get(label, (1.0, 1.0))
     return {label: ObjectScores(*table[label]) for label in sorted(objects)}
+
+
+def collect_spans(
+    frames: Mapping[int, FrameScores], spans: Mapping[int, tuple[int, int]], *, step: int = 5
+) -> dict[int, ObjectScores]:
+    """The objects of one sequence as lvos-evaluation counts: each over a span of its own.
+
+    Args:
+        frames: by the number in the frame's name.
+        spans: for each object, its first number and the one after its last.
+        step: every so many frames of a span count.
+
+    Raises:
+        ValueError: if a frame that counts is missing, or fewer than three are in a span.
+    """
+    table = {}
+    for label, (start, stop) in spans.items():
+        numbers = range(start, stop, step)
+        missing = [number for number in numbers if number not in frames]
+        if missing:
+            raise ValueError(f"frame {missing[0]} is not annotated, though object {label} counts")
+        if len(numbers) < 3:
+            raise ValueError(f"object {label} counts on {len(numbers)} frames; at least three")
+        pairs = [frames[number].scores.get(label, (1.0, 1.0)) for number in numbers]
+        scores = np.array(pairs).T
+        scores[:, 0] = np.nan
+        table[label] = ObjectScores(*scores)
+    return table
 
 
 def statistics(values: Float[np.ndarray, " T"]) -> Statistics:

@@ -18,19 +18,23 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from tqdm import tqdm
 
-from ..benchmark.datasets import OpenDataset
+from ..benchmark.cases import worst_cases
+from ..benchmark.datasets import Dataset, OpenDataset
+from ..benchmark.layouts import pack
 from ..benchmark.pool import spread
 from ..benchmark.prompting import PROMPTS
+from ..benchmark.protocols import PROTOCOLS
+from ..benchmark.report import Subject, write_report
 from ..benchmark.results import Record, objects_csv, summarise, table
 from ..benchmark.trackers import TRACKERS, Tracker
-from ..benchmark.work import Task, record_path, write_json
+from ..benchmark.work import Task, record_path, write_json, write_text
 from . import RunFailed
 from .compose import plain
 
 RUN_FILE = "run.yaml"
 IDENTITY = "identity.json"
 # Settings that change no result.
-FREE = ("out", "workers", "device", "dataset.names", "dataset.root", "checkpoint")
+FREE = ("out", "report", "zip", "workers", "device", "dataset.names", "dataset.root", "checkpoint")
 
 
 def run(config: DictConfig) -> None:
@@ -48,12 +52,23 @@ def run(config: DictConfig) -> None:
     _check_settings(config)
     open_dataset: OpenDataset = instantiate(config.dataset, _partial_=True, _convert_="all")
     dataset = open_dataset()
+    if config.protocol != "semi" and not dataset.has_truth:
+        raise ValueError(f"protocol={config.protocol}: {dataset.name} has no public truth to click")
     out = Path(config.out or f"outputs/{dataset.name}").expanduser()
     _claim(out, config)
-    task = Task(open_dataset, _tracker(config), config.prompt, out)
+    task = Task(open_dataset, _tracker(config), config.protocol, config.prompt, config.rounds, out)
     names = [sequence.name for sequence in dataset.sequences]
     broken = _track(task, names, config)
-    _report(out, names, broken)
+    records = _conclude(out, names, broken)
+    done = [record["sequence"] for record in records]
+    if config.zip or (config.zip is None and not dataset.has_truth):
+        pack(out / "masks", done, out / "masks.zip")
+    if config.report:
+        _report(config, dataset, out, records)
+    print(f"{len(records)} sequences: {out}")
+    if broken:
+        named = "; ".join(f"{name}: {error}" for name, error in broken.items())
+        raise RunFailed(f"{len(broken)} of {len(names)} sequences broken: {named}")
 
 
 def _check_settings(config: DictConfig) -> None:
@@ -64,6 +79,10 @@ def _check_settings(config: DictConfig) -> None:
         raise ValueError(f"tracker={config.tracker}: choose one of {', '.join(TRACKERS)}")
     if config.prompt not in PROMPTS:
         raise ValueError(f"prompt={config.prompt}: choose one of {', '.join(PROMPTS)}")
+    if config.protocol not in PROTOCOLS:
+        raise ValueError(f"protocol={config.protocol}: choose one of {', '.join(PROTOCOLS)}")
+    if config.rounds < 1:
+        raise ValueError(f"rounds={config.rounds}: must be a whole number from 1")
     if config.workers < 0:
         raise ValueError(f"workers={config.workers}: must be a whole number from 0")
 
@@ -106,7 +125,7 @@ def _claim(out: Path, config: DictConfig) -> None:
     for part in (*out.glob(".*.part"), *out.glob("*/.*.part")):  # of a run that was killed
         shutil.rmtree(part) if part.is_dir() else part.unlink()
     write_json(out / IDENTITY, identity)
-    (out / RUN_FILE).write_text(OmegaConf.to_yaml(config), encoding="utf-8")
+    write_text(out / RUN_FILE, OmegaConf.to_yaml(config))
 
 
 def _identity(config: DictConfig) -> dict[str, Any]:
@@ -159,12 +178,8 @@ def _devices(device: Any) -> list[str]:
     return [device]
 
 
-def _report(out: Path, names: Sequence[str], broken: dict[str, str]) -> None:
-    """Put the records together, and say how it went.
-
-    Raises:
-        RunFailed: if sequences are broken.
-    """
+def _conclude(out: Path, names: Sequence[str], broken: dict[str, str]) -> list[Record]:
+    """Put the records together, write the tables and print one."""
     records: list[Record] = [
         json.loads(record_path(out, name).read_text(encoding="utf-8"))
         for name in names
@@ -172,9 +187,22 @@ def _report(out: Path, names: Sequence[str], broken: dict[str, str]) -> None:
     ]
     results = summarise(records, broken)
     write_json(out / "results.json", results)
-    (out / "objects.csv").write_text(objects_csv(records), encoding="utf-8")
+    write_text(out / "objects.csv", objects_csv(records))
     print(table(results))
-    print(f"{len(records)} sequences: {out}")
-    if broken:
-        named = "; ".join(f"{name}: {error}" for name, error in broken.items())
-        raise RunFailed(f"{len(broken)} of {len(names)} sequences broken: {named}")
+    return records
+
+
+def _report(config: DictConfig, dataset: Dataset, out: Path, records: list[Record]) -> None:
+    results = json.loads((out / "results.json").read_text(encoding="utf-8"))
+    subject = Subject(dataset.name, describe_run(config), OmegaConf.to_yaml(config))
+    cases = worst_cases(dataset, out, records)
+    write_report(out / "report.html", subject, records, results, cases)
+
+
+def describe_run(config: DictConfig) -> str:
+    """What tracks, in a few words."""
+    if config.tracker != "session":
+        return {"copy": "First mask, copied", "flow": "First mask, by optical flow"}[config.tracker]
+    memory = config.memory.get("_target_", "").rpartition(".")[2].removesuffix("Memory").lower()
+    what = config.prompt if config.protocol == "semi" else config.protocol.replace("_", " ")
+    return f"{config.model}, {memory}, {what}"

@@ -14,7 +14,7 @@ from sam2track.metrics import VOS_BENCHMARK, score_folders
 
 DATA = Path(os.environ.get("SAM2TRACK_DATA", Path(__file__).parents[3] / "shared" / "data"))
 TRUTH = DATA / "davis" / "Annotations" / "480p"
-WORKERS = 2
+WORKERS = 1
 
 
 def timed(function):

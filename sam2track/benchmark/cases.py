@@ -1,0 +1,154 @@
+"""Where a tracker does worst, to look at: pictures and short clips, small enough for a page.
+
+Room: BENCHMARK. A finished run enters; JPEGs and H.264 clips leave, as data addresses.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+from jaxtyping import Bool, UInt8
+
+from ..data.label_maps import read_labels
+from ..data.sequence import MaskSequence
+from ..sinks.draw import draw_caption, draw_objects
+from .datasets import Dataset, frame_name
+from .results import Record
+
+CASES = 6
+PICTURE_WIDTH, CLIP_WIDTH = 480, 400
+CLIP_FRAMES, CLIP_FPS = 48, 12
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One sequence to look at.
+
+    Attributes:
+        sequence: its name.
+        title: which object, and how well it was followed.
+        pictures: data addresses of JPEGs, in order of time.
+        clip: data address of an MP4.
+    """
+
+    sequence: str
+    title: str
+    pictures: tuple[str, ...]
+    clip: str
+
+
+def worst_cases(dataset: Dataset, out: Path, records: list[Record]) -> list[Case]:
+    """The sequences with the worst objects; without truth, the first ones."""
+    sequences = {sequence.name: sequence for sequence in dataset.sequences}
+    ranked = []
+    for record in records:
+        worst = min(record["objects"].items(), key=lambda item: item[1]["J&F"], default=None)
+        ranked.append((worst[1]["J&F"] if worst else 0.0, record, worst))
+    ranked.sort(key=lambda item: item[0])
+    return [
+        _case(dataset, sequences[record["sequence"]], out, worst)
+        for _, record, worst in ranked[:CASES]
+    ]
+
+
+def _case(
+    dataset: Dataset, sequence: MaskSequence, out: Path, worst: tuple[str, dict] | None
+) -> Case:
+    reader = _Predictions(dataset, sequence, out / "masks" / sequence.name)
+    written = [index for index in range(len(sequence)) if reader.has(index)]
+    if worst is None:
+        title = "no public truth"
+        places = [written[round(share * (len(written) - 1))] for share in (0, 1 / 3, 2 / 3, 1)]
+        middle = len(written) // 2
+    else:
+        object_id, row = worst
+        title = f"object {object_id}: J&F {row['J&F']:.1f}, J {row['J']:.1f}, F {row['F']:.1f}"
+        places = _telling(row, written)
+        middle = written.index(places[2]) if places[2] in written else len(written) // 2
+    start = max(0, min(middle - CLIP_FRAMES // 2, len(written) - CLIP_FRAMES))
+    pictures = tuple(_jpeg(reader.draw(index, PICTURE_WIDTH)) for index in places)
+    clip = _mp4([reader.draw(i, CLIP_WIDTH) for i in written[start : start + CLIP_FRAMES]])
+    return Case(sequence.name, title, pictures, clip)
+
+
+def _telling(row: dict, written: list[int]) -> list[int]:
+    """Four frames: the first, where it first fails, its worst, the last that counts."""
+    scored = [
+        (index, j)
+        for index, j in zip(row["frames"], row["j"], strict=True)
+        if j is not None and index in set(written)
+    ]
+    if not scored:
+        return [written[0]] * 4
+    fails = next((index for index, j in scored if j < 50), scored[len(scored) // 2][0])
+    worst = min(scored, key=lambda item: item[1])[0]
+    return sorted([written[0], fails, worst, scored[-1][0]])
+
+
+class _Predictions:
+    """A finished sequence's masks, drawn over its pictures with the truth's outline."""
+
+    def __init__(self, dataset: Dataset, sequence: MaskSequence, folder: Path) -> None:
+        self.dataset, self.sequence, self.folder = dataset, sequence, folder
+        self.names: dict[int, str] = getattr(sequence, "object_names", {})
+        self.known = frozenset(sequence.annotated)
+
+    def has(self, index: int) -> bool:
+        file = f"{frame_name(self.sequence, index)}.png"
+        if self.dataset.layout == "objects":
+            return any((self.folder / name / file).is_file() for name in self.names.values())
+        return (self.folder / file).is_file()
+
+    def masks(self, index: int) -> dict[int, Bool[np.ndarray, "H W"]]:
+        file = f"{frame_name(self.sequence, index)}.png"
+        if self.dataset.layout == "objects":
+            files = {k: self.folder / name / file for k, name in self.names.items()}
+            return {k: read_labels(path) > 0 for k, path in files.items() if path.is_file()}
+        labels = read_labels(self.folder / file)
+        if self.dataset.layout == "binary":
+            labels = (labels > 0).astype(np.uint8)
+        return {int(k): labels == k for k in np.unique(labels) if k}
+
+    def draw(self, index: int, width: int) -> UInt8[np.ndarray, "h w 3"]:
+        """Filled: the prediction. White line: the truth."""
+        image = self.sequence.frame(index).image
+        size = (width, round(image.shape[0] * width / image.shape[1] / 2) * 2)
+        image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+        masks = {k: _shrink(mask, size) for k, mask in self.masks(index).items()}
+        if masks:
+            draw_objects(image, tuple(masks), np.stack(list(masks.values())))
+        if index in self.known:
+            for mask in self.sequence.masks(index).values():
+                shape = _shrink(mask, size).view(np.uint8)
+                lines, _ = cv2.findContours(shape, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
+                cv2.drawContours(image, lines, -1, (255, 255, 255), 1, cv2.LINE_AA)
+        draw_caption(image, f"frame {index}")
+        return image
+
+
+def _shrink(mask: Bool[np.ndarray, "H W"], size: tuple[int, int]) -> Bool[np.ndarray, "h w"]:
+    return cv2.resize(mask.view(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0
+
+
+def _jpeg(image: UInt8[np.ndarray, "h w 3"]) -> str:
+    _, data = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 82])
+    return "data:image/jpeg;base64," + base64.b64encode(data.tobytes()).decode()
+
+
+def _mp4(images: list[UInt8[np.ndarray, "h w 3"]]) -> str:
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format="mp4") as container:
+        stream = container.add_stream("libx264", rate=CLIP_FPS)
+        stream.height, stream.width = images[0].shape[:2]
+        stream.pix_fmt = "yuv420p"
+        stream.options = {"preset": "veryfast", "crf": "28"}
+        for image in images:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        container.mux(stream.encode(None))
+    return "data:video/mp4;base64," + base64.b64encode(buffer.getvalue()).decode()
