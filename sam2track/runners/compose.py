@@ -22,6 +22,9 @@ CONFIGS = Path(__file__).parent.parent / "configs"
 # Their values are taken as they are: a file may be named `it's 50% (1) = done.mp4`.
 PATHS = ("video", "mask", "prompts", "out", "checkpoint", "dataset.root")
 
+# null is one of their values, though not their default.
+OPTIONAL = ("lag",)
+
 
 def groups() -> dict[str, list[str]]:
     """The groups of choices and what each offers."""
@@ -157,7 +160,8 @@ def _apply(config: DictConfig, key: str, text: str, value: Any) -> None:
     if isinstance(old, DictConfig):
         raise ValueError(f"{text}: give one of its settings, such as {key}.{next(iter(old))}=...")
     try:
-        parent[last] = _like(old, value, text)
+        nothing = value is None and last in OPTIONAL
+        parent[last] = None if nothing else _like(old, value, text)
     except OmegaConfBaseException as error:
         raise ValueError(f"{text}: {str(error).splitlines()[0]}") from None
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import signal
 import time
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 
@@ -71,6 +72,11 @@ def run(config: DictConfig) -> None:
     with open_video(config.video) as source:
         check(placed, source.size, source.length)
         _check_reach(placed, start, direction, config.frames)
+        if config.memory.get("lag", 0) is None and not isinstance(source, SeekableSource):
+            raise ValueError(
+                f"memory.lag=null decides at the end and then reads the video again, but "
+                f"{source.name} is live; give a number of frames, such as memory.lag=10"
+            )
         count = _count(source, start, direction, config.frames)
         folder = claim_folder(config.out or f"outputs/{source.name}")
         fps = config.fps or source.fps
@@ -81,7 +87,8 @@ def run(config: DictConfig) -> None:
         with prefetch(_Walk(source, start, direction)) as walk:
             started = time.monotonic()
             frames = islice(walk, config.frames)
-            tracked = _track(session, frames, placed, direction)
+            again = partial(_read_again, config.video, start, direction)
+            tracked = _settled(_track(session, frames, placed, direction), session, again)
             first = next(tracked, None)
             if first is None:
                 raise ValueError(f"{config.video} has no frame {start}")
@@ -206,6 +213,38 @@ def _track(
     if due:
         item = next(iter(due.values()))[0]
         raise ValueError(f"{item.source}: the video ended before frame {item.frame}")
+
+
+def _settled(
+    tracked: Iterator[Tracked],
+    session: TrackingSession,
+    again: Callable[[], Iterator[Frame]],
+) -> Iterator[Tracked]:
+    """Each frame with the result that its memory settles for, which may be some frames late.
+
+    Frames wait for their results; where that is until the end, they are read again instead.
+    """
+    waiting: deque[Frame] = deque()
+    broken_off = None
+    try:
+        for frame, _ in tracked:
+            if session.lag is not None:
+                waiting.append(frame)
+            for result in session.settled():
+                yield waiting.popleft(), result
+    except ValueError as reason:  # what was tracked until then is good
+        broken_off = reason
+    rest = again() if session.lag is None else iter(waiting)
+    for result in session.flush():
+        yield next(rest), result
+    if broken_off is not None:
+        raise broken_off
+
+
+def _read_again(video: str, start: int, direction: int) -> Iterator[Frame]:
+    """The frames of a run once more, in its order."""
+    with open_video(video) as source:
+        yield from _Walk(source, start, direction)
 
 
 def _write(tracked: Iterable[Tracked], sinks: Sequence[Sink], count: int | None) -> Written:

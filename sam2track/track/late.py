@@ -55,18 +55,22 @@ class LateResults:
     ) -> None:
         """Hold a frame, and settle those that are ``lag`` behind it (None = none).
 
-        What was settled before and not taken is dropped. Without a lag the rows go to disk, the
-        logits as ``float16``.
+        What an earlier frame has settled and nobody took is dropped. Without a lag the rows go to
+        disk, the logits as ``float16``.
         """
-        for held, _ in self.ready:
-            self._free(held)
-        self.ready.clear()
-        if self.last is not None:
+        again = self.last == (index, direction)  # a prompt has changed the frame since
+        if again and self.held:
+            self._free(self.held.pop())
+        untaken, self.ready = self.ready, deque()
+        for held, pick in untaken:
+            if again and held.index != index:
+                self.ready.append((held, pick))
+            else:
+                self._free(held)
+        if self.last is not None and not again:
             earlier, way = self.last
-            if direction != way or (index - earlier) * direction < 0:
+            if direction != way or (index - earlier) * direction <= 0:
                 self.settle(len(self.held))  # rows do not point back across a jump
-            elif index == earlier and self.held:
-                self._free(self.held.pop())  # a prompt has changed it since
         self.last = index, direction
         parents = {object_id: own.parents for object_id, own in branches.items()}
         rows = {

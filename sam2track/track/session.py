@@ -1,8 +1,8 @@
 """TRACK: the session owns time.
 
 Frames and prompts enter, one result a frame leaves. RAM and device memory do not grow with the
-number of frames, unless ``archive`` (or a memory without a bound on its lag) asks for every frame to
-be kept, and then they go to disk.
+number of frames, unless ``archive``, or a memory that settles only at the end, asks for every frame
+to be kept, and then they go to disk.
 """
 
 from __future__ import annotations
@@ -52,8 +52,8 @@ class TrackingSession:
     the object; on a frame that was tracked before, it corrects that outcome.
 
     :meth:`step` shows a frame as things look now. A memory with a lag (see :attr:`lag`) may think
-    better of it some frames later; what it settles for is then had, in the order of tracking, from
-    :meth:`settled` after every step and from :meth:`flush` at the end. Both work with every memory::
+    better of it some frames later; what it settles for is had, in the order of tracking, from
+    :meth:`settled` after every step and from :meth:`flush` at the end. That works with any memory::
 
         for frame in video:
             session.step(frame)
@@ -223,7 +223,7 @@ class TrackingSession:
             yield self._result(index, outcomes)
 
     def flush(self) -> Iterator[FrameResult]:
-        """All results that are still held back, decided as things look now: the end of the video."""
+        """All results that are still held back, decided as things look now: at the video's end."""
         self.late.settle(len(self.late.held))
         yield from self.settled()
 
@@ -237,9 +237,8 @@ class TrackingSession:
             object_id: tracked.memory.recall(frame.index, direction)
             for object_id, tracked in followed.items()
         }
-        evidence = Evidence(
-            self._decode([row for own in recalls.values() for row in own], features)
-        )
+        candidates = self._decode([row for own in recalls.values() for row in own], features)
+        evidence = Evidence(candidates)
         choices, firsts, first = {}, [], 0
         for object_id, own in recalls.items():
             rows = evidence.rows(first, first + len(own))
@@ -247,7 +246,7 @@ class TrackingSession:
             firsts.append(first)
             first += len(own)
         choice = self._joined(list(choices.values()), firsts)
-        resolved = self.model.resolve(evidence.candidates, choice)
+        resolved = self.model.resolve(candidates, choice)
         memories = self._memorise(features, resolved, frame.index)
         branches, start = {}, 0
         for object_id, choice in choices.items():
