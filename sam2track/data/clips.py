@@ -14,7 +14,7 @@ from entries such as::
     - _target_: sam2track.data.video_clips.VideoClips
       sequences: {_target_: sam2track.data.davis.davis, root: DAVIS, split: train}
     - _target_: sam2track.data.still_clips.StillClips
-      stills: {_target_: sam2track.data.stills.coco, root: COCO, annotations: instances.json}
+      stills: {_target_: sam2track.data.stills.SA1BStills, root: SA-1B}
     - _target_: sam2track.data.scenes.SceneSampler
       assets: {_target_: sam2track.data.scene_assets.Assets, folder: assets}
 """
