@@ -24,10 +24,11 @@ CHEAP = PromptMix(mask=0.4, box=0.3, click=0.3, anchors=1, corrected=2, correct=
 class MovingSquares:
     """Two squares that move over noise; the second leaves after the first frame if ``leaving``."""
 
-    objects = 2
-
-    def __init__(self, frames: int = 3, *, size: int = SIDE, leaving: bool = False) -> None:
+    def __init__(
+        self, frames: int = 3, *, size: int = SIDE, objects: int = 2, leaving: bool = False
+    ) -> None:
         self.frames, self.size, self.leaving = frames, size, leaving
+        self.objects = max(objects, 2)
 
     def clip(self, rng: np.random.Generator, *, hardness: float = 1.0) -> Clip:
         size = self.size

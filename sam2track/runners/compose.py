@@ -20,7 +20,7 @@ from omegaconf.errors import OmegaConfBaseException
 CONFIGS = Path(__file__).parent.parent / "configs"
 
 # Their values are taken as they are: a file may be named `it's 50% (1) = done.mp4`.
-PATHS = ("video", "mask", "prompts", "out", "checkpoint", "dataset.root")
+PATHS = ("video", "mask", "prompts", "out", "checkpoint", "trunk", "dataset.root", "data.root")
 
 # null is one of their values, though not their default.
 OPTIONAL = ("lag",)

@@ -11,6 +11,7 @@ from .compose import CONFIGS, groups
 
 OPTION = re.compile(r"^(\w+): (.+?)  # (.+)$")
 FIRST_COLUMN = 26
+WHOLE = "# @package _global_\n"
 
 
 def describe(verb: str) -> str:
@@ -46,13 +47,17 @@ def _describe_group(group: str, default: str, choices: list[str], width: int) ->
     lines = ["", f"{group}={default}, of:"]
     for choice in choices:
         text = Path(CONFIGS / group / f"{choice}.yaml").read_text(encoding="utf-8")
-        title, *rest = text.splitlines()
+        whole = text.startswith(WHOLE)  # its settings are those of the whole configuration
+        title, *rest = text.removeprefix(WHOLE).splitlines()
         lines += _row(choice, title.removeprefix("# "), width)
-        prefix = f"{group}.{choice}" if group == "sinks" else group
+        prefix = "" if whole else f"{group}.{choice}." if group == "sinks" else f"{group}."
+        parent = ""
         for line in rest:
+            if not line.startswith(" "):
+                parent = line.replace(":", ".") if line.endswith(":") else ""
             if option := OPTION.match(line.strip()):
                 key, value, meaning = option.groups()
-                lines += _row(f"  {prefix}.{key}={value}", meaning, width)
+                lines += _row(f"  {prefix}{parent}{key}={value}", meaning, width)
     return lines
 
 

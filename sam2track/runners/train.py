@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from ..data.clips import ClipSource, Mixture
 from ..data.sequence import MaskSequence
-from ..device import pick_precision
+from ..device import pick_precision, use_threads
 from ..model.checkpoint import fetch_weights, load_weights, packaged_weights
 from ..model.sam2 import SAM2
 from ..model.variants import find_variant
@@ -32,6 +32,17 @@ from .compose import plain
 from .output import RUN_FILE, claim_folder
 
 RELEASED = "released"  # as a checkpoint: the variant's own weights
+LEAST = {
+    "clips": 1,
+    "accumulate": 1,
+    "frames": 1,
+    "objects": 1,
+    "workers": 0,
+    "ramp": 0,
+    "loss_stride": 1,
+    "save_every": 1,
+    "pictures_every": 0,
+}
 
 
 def run(config: DictConfig) -> None:
@@ -50,6 +61,7 @@ def run(config: DictConfig) -> None:
 
         return run_mae(config)
     _check_settings(config)
+    use_threads(config.threads)
     out = claim_folder(config.out)
     processes = Processes(config.device)
     trainer = _trainer(config, processes)
@@ -88,21 +100,10 @@ def run(config: DictConfig) -> None:
 
 def _check_settings(config: DictConfig) -> None:
     """Refuse what composing takes, before anything is read."""
-    for name in ("out", "data.root"):
-        if OmegaConf.is_missing(
-            OmegaConf.select(config, name.rpartition(".")[0]) or config, name.rpartition(".")[2]
-        ):
-            raise ValueError(f"{name}= is missing; see sam2track train --help")
-    for name, least in (
-        ("clips", 1),
-        ("accumulate", 1),
-        ("frames", 1),
-        ("objects", 1),
-        ("workers", 0),
-        ("save_every", 1),
-        ("ramp", 0),
-        ("loss_stride", 1),
-    ):
+    for parent, name in ((config, "out"), (config.data, "data.root")):
+        if OmegaConf.is_missing(parent, name.split(".")[-1]):
+            raise ValueError(f"{name}= is missing; sam2track train --help says what it is")
+    for name, least in LEAST.items():
         if config[name] < least:
             raise ValueError(f"{name}={config[name]}: at least {least}")
     for name in ("rate", "clip"):
@@ -111,6 +112,8 @@ def _check_settings(config: DictConfig) -> None:
     size = config.image_size or find_variant(config.model).image_size
     if size % 32 or size < 64:
         raise ValueError(f"image_size={size}: a multiple of 32, at least 64")
+    if config.precision == "fp16":
+        raise ValueError("precision=fp16: training is in fp32, bf16 or auto")
     if not config.data.get("sources"):
         raise ValueError("data.sources is empty: name at least one source of clips")
     if config.evaluate.every and config.evaluate.sequences is None:

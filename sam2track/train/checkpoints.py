@@ -20,6 +20,7 @@ FREE = (
     "device",
     "steps",
     "workers",
+    "threads",
     "save_every",
     "pictures_every",
     "checkpointing",

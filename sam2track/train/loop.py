@@ -156,8 +156,10 @@ class Trainer:
         total = self.processes.sum(own)
         self._check(total, fault)  # after the sum: so all processes stop at once
         self.processes.sum_gradients(self.trained)
+        count = total[1].clamp(min=1).float()
         for parameter in self.trained:
-            parameter.grad /= total[1].clamp(min=1).to(parameter.dtype)
+            assert parameter.grad is not None
+            parameter.grad.div_(count)
         norm = nn.utils.clip_grad_norm_(self.trained, self.clip)
         self._check(norm, "the gradient")
         self.optimiser.step()

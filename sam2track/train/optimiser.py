@@ -12,8 +12,6 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from ..model.sam2 import SAM2
-
 BLOCK = re.compile(r"^trunk\.blocks\.(\d+)\.")
 
 
@@ -65,7 +63,7 @@ def rate_scale(name: str, blocks: int, *, trunk_rate: float, layer_decay: float)
 
 
 def parameter_groups(
-    model: SAM2,
+    model: nn.Module,
     *,
     trunk_rate: float,
     layer_decay: float,
@@ -85,7 +83,8 @@ def parameter_groups(
         if not any(name.startswith(prefix) for name in names):
             roots = ", ".join(sorted({name.split(".")[0] for name in names}))
             raise ValueError(f"frozen: no parameter begins with {prefix!r}; they begin: {roots}")
-    blocks = len(model.trunk.blocks)
+    places = [int(found[1]) for name in names if (found := BLOCK.match(name))]
+    blocks = 1 + max(places, default=-1)
     groups: dict[tuple[float, float], list[nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
         parameter.requires_grad_(not name.startswith(tuple(frozen)))

@@ -9,7 +9,7 @@ with all the clips would have made of it, however the objects are spread over th
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -43,7 +43,7 @@ class Processes:
         picked = pick_device(device)
         state = PartialState(cpu=picked.type == "cpu")
         self.index, self.count = state.process_index, state.num_processes
-        self.device = picked if self.count == 1 else state.device
+        self.device = picked if self.count == 1 or state.device is None else state.device
 
     @property
     def main(self) -> bool:
@@ -54,7 +54,7 @@ class Processes:
         """The sum over the processes, in all of them."""
         from accelerate.utils import reduce
 
-        return reduce(values, reduction="sum") if self.count > 1 else values
+        return cast(Tensor, reduce(values, reduction="sum")) if self.count > 1 else values
 
     def any(self, asked: bool) -> bool:
         """Whether it is so in any process."""

@@ -26,6 +26,7 @@ from .prompting import KINDS, PromptMix, PromptPlan, box_tokens, click_tokens, c
 
 NOTHING = Recall((), (), (), ())
 T = TypeVar("T")
+Said = tuple[tuple[Int[Tensor, " Q"], PromptTokens | None], ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,7 +67,7 @@ class Outcome:
     """
 
     logits: Float[Tensor, "R 1 _ _"]
-    prompts: tuple[tuple[Int[Tensor, " Q"], PromptTokens | None], ...]
+    prompts: Said
 
 
 class Rollout:
@@ -150,37 +151,40 @@ class Rollout:
             order.append(rows)
             said.append((rows, prompts))
         joined = _join(resolved, torch.cat(order).argsort())
-        self.remember(joined, index, tuple(said))
+        self.remember(self.features(index, self.rows), joined, index, tuple(said))
 
     def ask_first(
         self, index: int, rows: Int[Tensor, " Q"], kind: str
-    ) -> tuple[Resolved, PromptTokens]:
+    ) -> tuple[Resolved, PromptTokens | None]:
         """A box or a click without memory, then corrections if the plan says so."""
-        truth = self.truth[rows, index]
-        conditioned = self.model.attend(self.features(index, rows), [NOTHING] * len(rows))
+        truth, features = self.truth[rows, index], self.features(index, rows)
+        conditioned = self.model.attend(features, [NOTHING] * len(rows))
         tokens = box_tokens if kind == "box" else click_tokens
         prompts = tokens(truth, [self.randoms[row] for row in rows.tolist()], self.mix)
-        outcome = self.ask(conditioned, prompts, index, rows)
-        if index in self.plan.corrected:
-            return self.correct(conditioned, outcome, prompts, index=index, rows=rows)
-        return outcome, prompts
+        outcome = self.ask(conditioned, features, prompts, index=index, rows=rows)
+        if index not in self.plan.corrected:
+            return outcome, prompts
+        return self.correct(conditioned, features, outcome, prompts, index=index, rows=rows)
 
     def follow(self, index: int) -> None:
         """Track every row onto a frame, and correct it there if the plan says so."""
-        truth = self.truth[:, index]
+        truth, features, rows = self.truth[:, index], self.features(index, self.rows), self.rows
         recalls = [memory.recall(index, 1)[0] for memory in self.memories]
-        conditioned = self._pass(self.model.attend, self.features(index, self.rows), recalls)
-        outcome = self.ask(conditioned, None, index, self.rows)
+        conditioned = self._pass(self.model.attend, features, recalls)
+        outcome = self.ask(conditioned, features, None, index=index, rows=rows)
         self.ious.append(mask_iou(_enlarged(outcome.logits, truth), truth.float()))
-        said: tuple[tuple[Int[Tensor, " Q"], PromptTokens | None], ...] = ()
+        said: Said = ()
         if index in self.plan.corrected and self.mix.clicks:
-            outcome, prompts = self.correct(conditioned, outcome, None, index=index, rows=self.rows)
-            said = ((self.rows, prompts),)
-        self.remember(outcome, index, said)
+            outcome, prompts = self.correct(
+                conditioned, features, outcome, None, index=index, rows=rows
+            )
+            said = ((rows, prompts),)
+        self.remember(features, outcome, index, said)
 
     def correct(
         self,
         conditioned: Float[Tensor, "Q C h w"],
+        features: FrameFeatures,
         outcome: Resolved,
         prompts: PromptTokens | None,
         *,
@@ -188,22 +192,22 @@ class Rollout:
         rows: Int[Tensor, " Q"],
     ) -> tuple[Resolved, PromptTokens | None]:
         """Click after click where the mask is wrong, the mask fed back each time."""
-        randoms = [self.randoms[row] for row in rows.tolist()]
+        truth, randoms = self.truth[rows, index], [self.randoms[row] for row in rows.tolist()]
         for _ in range(self.mix.clicks):
-            truth = self.truth[rows, index]
             prompts = corrected(prompts, outcome.logits, truth, randoms, self.mix)
-            outcome = self.ask(conditioned, prompts, index, rows)
+            outcome = self.ask(conditioned, features, prompts, index=index, rows=rows)
         return outcome, prompts
 
     def ask(
         self,
         conditioned: Float[Tensor, "Q C h w"],
+        features: FrameFeatures,
         prompts: PromptTokens | None,
+        *,
         index: int,
         rows: Int[Tensor, " Q"],
     ) -> Resolved:
         """Decode, judge, and take the best candidate."""
-        features = self.features(index, rows)
         candidates = self._pass(self.model.decode, conditioned, features, prompts)
         losses = self._pass(
             prediction_losses, candidates, self.truth[rows, index], stride=self.stride
@@ -211,23 +215,18 @@ class Rollout:
         self.judgements.append(Judgement(index, losses))
         return self.model.resolve(candidates, best_candidate(candidates))
 
-    def remember(
-        self,
-        resolved: Resolved,
-        index: int,
-        prompts: tuple[tuple[Int[Tensor, " Q"], PromptTokens | None], ...],
-    ) -> None:
-        """Memorise a frame; one that was prompted becomes an anchor."""
+    def remember(self, features: FrameFeatures, resolved: Resolved, index: int, said: Said) -> None:
+        """Memorise a frame of all rows; one that was prompted becomes an anchor."""
         memories = self._pass(
             self.model.memorise,
-            self.features(index, self.rows),
+            features,
             resolved,
             index=index,
-            from_prompt=torch.full_like(self.rows, bool(prompts), dtype=torch.bool),
+            from_prompt=torch.full_like(self.rows, bool(said), dtype=torch.bool),
         )
         for memory, frame in zip(self.memories, memories, strict=True):
-            memory.remember([frame], anchor=bool(prompts))
-        self.outcomes[index] = Outcome(resolved.logits.detach(), prompts)
+            memory.remember([frame], anchor=bool(said))
+        self.outcomes[index] = Outcome(resolved.logits.detach(), said)
 
     def features(self, index: int, rows: Int[Tensor, " Q"]) -> FrameFeatures:
         """The features of one frame for some rows; each clip's picture is encoded once."""
