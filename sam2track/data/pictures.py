@@ -72,7 +72,7 @@ def find_pictures(root: str | Path) -> Found:
                     images.append(path)
             elif suffix in VIDEO_SUFFIXES:
                 with VideoFile(path) as video:
-                    seconds.append(max(1.0, video.length / video.fps))
+                    seconds.append(max(1.0, _frames(video) / video.fps))
                     videos.append(path)
         except VideoError as error:
             broken.append(str(error))
@@ -137,7 +137,7 @@ class Pictures(Dataset):
             return read_picture(images[number], self.size)
         video = _opened(self.found.videos[number - len(images)], os.getpid())
         try:
-            return Image.fromarray(video[int(rng.integers(video.length))].image)
+            return Image.fromarray(video[int(rng.integers(_frames(video)))].image)
         except IndexError as error:  # fewer frames than it declares
             raise VideoError(str(error)) from error
 
@@ -184,6 +184,11 @@ def random_crop(
 def _opened(path: Path, process: int) -> VideoFile:
     """A video, kept open. By process: one forked off must not share the file's position."""
     return VideoFile(path)
+
+
+def _frames(video: VideoFile) -> int:
+    assert video.length is not None  # only a stream's is unknown
+    return video.length
 
 
 def _files(root: Path) -> Iterator[Path]:

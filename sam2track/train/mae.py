@@ -56,6 +56,9 @@ class MaskedAutoencoder(nn.Module):
         layers: transformer layers in it.
     """
 
+    mean: Tensor
+    std: Tensor
+
     def __init__(self, variant: Variant, *, width: int = 128, layers: int = 2) -> None:
         super().__init__()
         self.trunk = variant.trunk.build()

@@ -39,8 +39,9 @@ def _keep_variance(trunk: EfficientNet) -> None:
 
     With PyTorch's own first weights what leaves would hardly depend on the picture.
     """
-    for name, module in trunk.named_modules():
-        if isinstance(module, nn.Conv2d):
-            follows = "linear" if name.endswith("project") else "relu"
-            nn.init.kaiming_normal_(module.weight, nonlinearity=follows)
-            nn.init.zeros_(module.bias)
+    for name, parameter in trunk.named_parameters():
+        if name.endswith("bias"):
+            nn.init.zeros_(parameter)
+        else:
+            follows = "linear" if name.endswith("project.weight") else "relu"
+            nn.init.kaiming_normal_(parameter, nonlinearity=follows)

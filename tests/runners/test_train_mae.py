@@ -1,0 +1,98 @@
+"""``sam2track train recipe=mae``, from a folder to the weights of a trunk."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+
+from sam2track.runners.compose import compose_config
+from sam2track.runners.train import run
+
+SMALL = (
+    *("image_size=64", "mae.pictures=2", "mae.width=32", "mae.layers=1"),
+    *("steps=2", "warmup=1", "save_every=1", "device=cpu", "workers=0"),
+)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Three noisy images."""
+    rng = np.random.default_rng(0)
+    (tmp_path / "pictures").mkdir()
+    for number in range(3):
+        noise = rng.integers(0, 256, (48, 64, 3), dtype=np.uint8)
+        Image.fromarray(noise).save(tmp_path / f"pictures/{number}.png")
+    return tmp_path / "pictures"
+
+
+def train(folder, out, *settings: str) -> None:
+    arguments = ["recipe=mae", f"data.root={folder}", f"out={out}", *SMALL, *settings]
+    run(compose_config("train", arguments))
+
+
+def test_a_folder_becomes_a_trunk_and_the_run_goes_on(folder, tmp_path, capsys):
+    out = tmp_path / "mae"
+    train(folder, out)
+    printed = capsys.readouterr().out
+    assert "3 images, 0 videos" in printed
+    assert f"2 steps: {out / 'weights.safetensors'}" in printed
+    assert {path.name for path in out.iterdir()} == {
+        *("last.pt", "weights.safetensors", "reconstruction.png"),
+        *("log.jsonl", "tensorboard", "run.yaml"),
+    }
+    first = load_file(out / "weights.safetensors")
+    assert "trunk.stem.weight" in first
+    train(folder, out)
+    assert "has reached step 2 already" in capsys.readouterr().out
+    train(folder, out, "steps=3")
+    later = load_file(out / "weights.safetensors")
+    assert not torch.equal(first["trunk.stem.weight"], later["trunk.stem.weight"])
+    with Image.open(out / "reconstruction.png") as picture:
+        assert picture.size == (3 * 64, 4 * 64)
+
+
+def test_a_folder_that_has_changed_is_noticed(folder, tmp_path):
+    train(folder, tmp_path / "mae", "steps=1")
+    (folder / "2.png").unlink()
+    with pytest.raises(ValueError, match=r"images=2 \(was 3\)"):
+        train(folder, tmp_path / "mae")
+
+
+def test_broken_files_are_counted_and_named(folder, tmp_path, capsys):
+    for number in range(12):
+        (folder / f"text{number:02}.jpg").write_text("no picture")
+    train(folder, tmp_path / "mae", "steps=1")
+    said = capsys.readouterr().err
+    assert "12 broken files are skipped:\n" in said
+    assert str(folder / "text09.jpg") in said
+    assert "text10" not in said
+    assert "  and 2 more\n" in said
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("image_size=100", "image_size=100: a multiple of 32"),
+        ("image_size=32", "at least 64"),
+        ("mae.hidden=1.0", "mae.hidden=1.0: a share"),
+        ("mae.width=48", "mae.width=48: a multiple of 32"),
+        ("mae.pictures=0", "mae.pictures=0: at least 1"),
+        ("trunk=missing.safetensors", "no such checkpoint: missing.safetensors"),
+    ],
+)
+def test_bad_settings_are_refused_before_anything_is_written(folder, tmp_path, setting, message):
+    with pytest.raises(ValueError, match=message):
+        train(folder, tmp_path / "mae", setting)
+    assert not (tmp_path / "mae").exists()
+
+
+def test_what_is_missing_is_said(folder, tmp_path):
+    with pytest.raises(ValueError, match=r"data\.root= and out= are needed"):
+        run(compose_config("train", ["recipe=mae", f"out={tmp_path / 'mae'}"]))
+    with pytest.raises(ValueError, match=r"data\.root= and out= are needed"):
+        run(compose_config("train", ["recipe=mae", f"data.root={folder}"]))
+    with pytest.raises(FileNotFoundError, match="no folder nowhere"):
+        train("nowhere", tmp_path / "mae")
