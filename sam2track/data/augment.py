@@ -35,7 +35,7 @@ class Augment:
     Attributes:
         flip: how often left and right change places.
         rotation: degrees, most, either way.
-        shear: degrees, most, either way, along both axes.
+        shear: degrees, most, either way, across.
         zoom: of the logarithm of the scale, most, either way.
         grey: how often colour is taken out.
         mosaic: how often the clip becomes one quarter of a picture whose other quarters show the
@@ -70,7 +70,7 @@ class Augment:
         """
         matrix = self._matrix(rng, clip.masks.shape[-1], aspect, hardness)
         mosaic = rng.random() < self.mosaic * hardness
-        place = rng.permutation(2).tolist()  # of the quarter: row and column
+        place = rng.integers(2, size=2).tolist()  # of the quarter: row and column
         frames, masks = np.empty_like(clip.frames), np.empty_like(clip.masks)
         for index, colour in enumerate(self._colours(rng, clip)):
             frame = _warped(clip.frames[index], matrix, cv2.INTER_LINEAR, OUTSIDE)
@@ -86,12 +86,12 @@ class Augment:
     ) -> Float[np.ndarray, "2 3"]:
         """Where each pixel of the clip goes."""
         turn = np.deg2rad(self.rotation * hardness) * rng.uniform(-1, 1)
-        slant = np.tan(np.deg2rad(self.shear * hardness) * rng.uniform(-1, 1, 2))
+        slant = np.tan(np.deg2rad(self.shear * hardness) * rng.uniform(-1, 1))
         scale = np.exp(self.zoom * hardness * rng.uniform(-1, 1))
         mirror = -1.0 if rng.random() < self.flip else 1.0
         cos, sin = scale * np.cos(turn), scale * np.sin(turn)
         linear = np.array([[cos, -sin], [sin, cos]])
-        linear = linear @ np.array([[1, slant[0]], [slant[1], 1]]) @ np.diag([mirror, 1.0])
+        linear = linear @ np.array([[1, slant], [0, 1]]) @ np.diag([mirror, 1.0])
         squash = np.diag([1 / aspect, 1.0])
         linear = squash @ linear @ np.linalg.inv(squash)
         centre = np.full(2, (size - 1) / 2)

@@ -23,6 +23,7 @@ from .stills import Still, Stills
 from .video_clips import OVERLAP, TRIES, paint, squash, squash_mask
 
 LARGEST = 0.8  # share of the image above which a mask is its background
+HURRY = 4.0  # times as fast as a film at full hardness, since nothing moves by itself
 CANVAS = 1.6  # height of the image, as a share of the clip's, before the camera moves over it
 
 
@@ -118,8 +119,8 @@ class StillClips:
         self, still: Still, chosen: list[int], rng: np.random.Generator, hardness: float
     ) -> Clip:
         """The image under a moving camera, and things that pass."""
-        pace = 0.3 + 0.7 * hardness
         moments = Moments.draw(rng, self.frames)
+        pace = 1 + (HURRY - 1) * hardness
         aspect = still.image.shape[1] / still.image.shape[0]
         camera = Camera.draw(rng, aspect, self.size, pace * moments.end)
         canvas = self._canvas(still, chosen, rng, aspect)
@@ -169,7 +170,8 @@ class StillClips:
         for number, k in enumerate(choose(still, rng, int(rng.integers(1, 3)))):
             label = first + number if first + number <= self.objects else 0
             cut = cut_out(still.image, still.mask(k), self.size)
-            layers.append(Layer(cut, _way(rng, aspect, end), _ripples(rng, 0.02), label))
+            height = min(rng.uniform(0.15, 0.6), 2 * cut.shape[0] / self.size)
+            layers.append(Layer(cut, _way(rng, height, aspect, end), _ripples(rng, 0.02), label))
         return layers
 
 
@@ -205,9 +207,9 @@ def _apart(one, other) -> bool:
     return bool(both <= OVERLAP * min(coco_masks.area(one), coco_masks.area(other)))
 
 
-def _way(rng: np.random.Generator, aspect: float, end: float) -> Motion:
-    """How a thing passes: through the view, at a size of its own, turning and swelling a little."""
-    start = np.array([aspect * rng.random(), rng.random(), np.log(rng.uniform(0.15, 0.6)), 0, 0, 0])
+def _way(rng: np.random.Generator, height: float, aspect: float, end: float) -> Motion:
+    """How a thing of a height passes: through the view, turning and swelling a little."""
+    start = np.array([aspect * rng.random(), rng.random(), np.log(height), 0, 0, 0])
     rate = np.zeros(6)
     rate[:2] = rng.normal(0, 0.35, 2) * (aspect, 1.0) / end
     rate[2:4] = rng.normal(0, 0.15, 2) / end
