@@ -331,7 +331,8 @@ def read_picture(path: Path) -> UInt8[np.ndarray, "H W 3"]:
     """
     try:
         with Image.open(path) as image:
-            return np.array(ImageOps.exif_transpose(image).convert("RGB"))
+            ImageOps.exif_transpose(image, in_place=True)
+            return np.array(image if image.mode == "RGB" else image.convert("RGB"))
     except FileNotFoundError:
         raise
     except (OSError, SyntaxError, ValueError) as error:
