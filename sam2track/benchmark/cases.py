@@ -16,10 +16,11 @@ import numpy as np
 from jaxtyping import Bool, UInt8
 
 from ..data.label_maps import read_labels
-from ..data.sequence import MaskSequence
+from ..data.sequence import BoxSequence, MaskSequence
 from ..sinks.draw import draw_caption, draw_objects
-from .datasets import Dataset, frame_name
-from .results import Record
+from ..sinks.palette import object_colour
+from .datasets import BoxDataset, Dataset, frame_name
+from .results import Record, measures_of
 
 CASES = 6
 PICTURE_WIDTH, CLIP_WIDTH = 480, 400
@@ -43,46 +44,55 @@ class Case:
     clip: str
 
 
-def worst_cases(dataset: Dataset, out: Path, records: list[Record]) -> list[Case]:
-    """The sequences with the worst objects; without truth, the first ones."""
+def worst_cases(
+    dataset: Dataset | BoxDataset, out: Path, records: list[Record], measure: str
+) -> list[Case]:
+    """The sequences with the worst objects by a measure; without truth, the first ones."""
     sequences = {sequence.name: sequence for sequence in dataset.sequences}
     ranked = []
     for record in records:
-        worst = min(record["objects"].items(), key=lambda item: item[1]["J&F"], default=None)
-        ranked.append((worst[1]["J&F"] if worst else 0.0, record, worst))
+        worst = min(record["objects"].items(), key=lambda item: item[1][measure], default=None)
+        ranked.append((worst[1][measure] if worst else 0.0, record, worst))
     ranked.sort(key=lambda item: item[0])
-    return [
-        _case(dataset, sequences[record["sequence"]], out, worst)
-        for _, record, worst in ranked[:CASES]
-    ]
+    cases = []
+    for _, record, worst in ranked[:CASES]:
+        sequence = sequences[record["sequence"]]
+        drawn = (
+            _Boxes(sequence, record["boxes"])
+            if isinstance(dataset, BoxDataset)
+            else _Masks(dataset, sequence, out / "masks" / sequence.name)
+        )
+        title = "no public truth" if worst is None else _title(*worst)
+        cases.append(_case(sequence.name, title, drawn, worst[1] if worst else None))
+    return cases
 
 
-def _case(
-    dataset: Dataset, sequence: MaskSequence, out: Path, worst: tuple[str, dict] | None
-) -> Case:
-    reader = _Predictions(dataset, sequence, out / "masks" / sequence.name)
-    written = [index for index in range(len(sequence)) if reader.has(index)]
-    if worst is None:
-        title = "no public truth"
+def _title(object_id: str, row: dict) -> str:
+    scores = ", ".join(f"{name} {row[name]:.1f}" for name in measures_of(row)[:3])
+    return f"object {object_id}: {scores}"
+
+
+def _case(name: str, title: str, drawn: _Masks | _Boxes, row: dict | None) -> Case:
+    written = drawn.written()
+    if row is None:
         places = [written[round(share * (len(written) - 1))] for share in (0, 1 / 3, 2 / 3, 1)]
         middle = len(written) // 2
     else:
-        object_id, row = worst
-        title = f"object {object_id}: J&F {row['J&F']:.1f}, J {row['J']:.1f}, F {row['F']:.1f}"
         places = _telling(row, written)
-        middle = written.index(places[2]) if places[2] in written else len(written) // 2
+        middle = written.index(places[2])
     start = max(0, min(middle - CLIP_FRAMES // 2, len(written) - CLIP_FRAMES))
-    pictures = tuple(_jpeg(reader.draw(index, PICTURE_WIDTH)) for index in places)
-    clip = _mp4([reader.draw(i, CLIP_WIDTH) for i in written[start : start + CLIP_FRAMES]])
-    return Case(sequence.name, title, pictures, clip)
+    pictures = tuple(_jpeg(drawn.draw(index, PICTURE_WIDTH)) for index in places)
+    clip = _mp4([drawn.draw(i, CLIP_WIDTH) for i in written[start : start + CLIP_FRAMES]])
+    return Case(name, title, pictures, clip)
 
 
 def _telling(row: dict, written: list[int]) -> list[int]:
     """Four frames: the first, where it first fails, its worst, the last that counts."""
+    there = set(written)
     scored = [
         (index, j)
         for index, j in zip(row["frames"], row["j"], strict=True)
-        if j is not None and index in set(written)
+        if j is not None and index in there
     ]
     if not scored:
         return [written[0]] * 4
@@ -91,7 +101,7 @@ def _telling(row: dict, written: list[int]) -> list[int]:
     return sorted([written[0], fails, worst, scored[-1][0]])
 
 
-class _Predictions:
+class _Masks:
     """A finished sequence's masks, drawn over its pictures with the truth's outline."""
 
     def __init__(self, dataset: Dataset, sequence: MaskSequence, folder: Path) -> None:
@@ -99,11 +109,13 @@ class _Predictions:
         self.names: dict[int, str] = getattr(sequence, "object_names", {})
         self.known = frozenset(sequence.annotated)
 
-    def has(self, index: int) -> bool:
-        file = f"{frame_name(self.sequence, index)}.png"
-        if self.dataset.layout == "objects":
-            return any((self.folder / name / file).is_file() for name in self.names.values())
-        return (self.folder / file).is_file()
+    def written(self) -> list[int]:
+        """The frames whose masks are there."""
+        names = [f"{frame_name(self.sequence, index)}.png" for index in range(len(self.sequence))]
+        apart = self.dataset.layout == "objects"
+        folders = [self.folder / k for k in self.names.values()] if apart else [self.folder]
+        there = {path.name for folder in folders for path in folder.glob("*.png")}
+        return [index for index, name in enumerate(names) if name in there]
 
     def masks(self, index: int) -> dict[int, Bool[np.ndarray, "H W"]]:
         file = f"{frame_name(self.sequence, index)}.png"
@@ -117,9 +129,8 @@ class _Predictions:
 
     def draw(self, index: int, width: int) -> UInt8[np.ndarray, "h w 3"]:
         """Filled: the prediction. White line: the truth."""
-        image = self.sequence.frame(index).image
-        size = (width, round(image.shape[0] * width / image.shape[1] / 2) * 2)
-        image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+        image, _ = _resized(self.sequence.frame(index).image, width)
+        size = (image.shape[1], image.shape[0])
         masks = {k: _shrink(mask, size) for k, mask in self.masks(index).items()}
         if masks:
             draw_objects(image, tuple(masks), np.stack(list(masks.values())))
@@ -130,6 +141,42 @@ class _Predictions:
                 cv2.drawContours(image, lines, -1, (255, 255, 255), 1, cv2.LINE_AA)
         draw_caption(image, f"frame {index}")
         return image
+
+
+class _Boxes:
+    """A finished sequence's boxes, drawn over its pictures with the true ones."""
+
+    def __init__(self, sequence: BoxSequence, boxes: list[list[float] | None]) -> None:
+        self.sequence, self.boxes = sequence, boxes
+
+    def written(self) -> list[int]:
+        """All frames."""
+        return list(range(len(self.boxes)))
+
+    def draw(self, index: int, width: int) -> UInt8[np.ndarray, "h w 3"]:
+        """Coloured: the prediction. White: the truth."""
+        image, scale = _resized(self.sequence.frame(index).image, width)
+        truth = self.sequence.boxes[index]
+        if np.isfinite(truth).all():
+            _rectangle(image, truth * scale, (255, 255, 255))
+        if self.boxes[index] is not None:
+            _rectangle(image, np.array(self.boxes[index]) * scale, object_colour(1))
+        draw_caption(image, f"frame {index}")
+        return image
+
+
+def _rectangle(image: np.ndarray, box: np.ndarray, colour: tuple[int, int, int]) -> None:
+    x, y, width, height = np.rint(box).astype(int).tolist()
+    cv2.rectangle(image, (x, y), (x + width, y + height), colour, 2, cv2.LINE_AA)
+
+
+def _resized(
+    image: UInt8[np.ndarray, "H W 3"], width: int
+) -> tuple[UInt8[np.ndarray, "h w 3"], float]:
+    """A picture of that width and even height, and how much smaller it is."""
+    height = round(image.shape[0] * width / image.shape[1] / 2) * 2
+    resized = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+    return resized, width / image.shape[1]
 
 
 def _shrink(mask: Bool[np.ndarray, "H W"], size: tuple[int, int]) -> Bool[np.ndarray, "h w"]:

@@ -42,7 +42,7 @@ def over_time(curves: Sequence[Sequence[float | None]]) -> str:
     )
     ticks = "".join(
         f'<text x="{left + (right - left) * share / 100:.0f}" y="{height - 10}" '
-        f'text-anchor="middle">{share} %</text>'
+        f'text-anchor="{"end" if share == 100 else "middle"}">{share} %</text>'
         for share in (0, 25, 50, 75, 100)
     )
     return (

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from ..data import box_datasets
 from ..data.davis import davis
 from ..data.lvos import lvos as read_lvos
 from ..data.mose import mose as read_mose
 from ..data.sav import sav
-from ..data.sequence import MaskSequence
+from ..data.sequence import BoxSequence, MaskSequence
 from ..data.synthetic_long import synthetic_long as read_synthetic_long
 from ..data.youtube_vos import youtube_vos
 from ..metrics import DAVIS_2016, DAVIS_2017, SA_V, VOS_BENCHMARK, Toolkit
@@ -41,7 +42,24 @@ class Dataset:
     has_truth: bool = True
 
 
-OpenDataset = Callable[[], Dataset]
+@dataclass(frozen=True, slots=True)
+class BoxDataset:
+    """The sequences of a split, each with one object and its boxes.
+
+    Attributes:
+        name: as in the published tables.
+        sequences: in order.
+        layout: how boxes are written: ``lasot``, ``otb``, ``got10k`` or ``vot``.
+        has_truth: whether more boxes than the first are public.
+    """
+
+    name: str
+    sequences: tuple[BoxSequence, ...]
+    layout: str
+    has_truth: bool = True
+
+
+OpenDataset = Callable[[], Dataset | BoxDataset]
 
 
 def frame_name(sequence: MaskSequence, index: int) -> str:
@@ -104,3 +122,24 @@ def synthetic_long(short: bool = False, version: int = 1, *, names: Names = None
     """The project's own long-term benchmark: procedural, nothing to download."""
     sequences = read_synthetic_long(short, version, names=names)
     return Dataset("synthetic_long", sequences)
+
+
+def lasot(root: str, split: str = "testing_set", *, names: Names = None) -> BoxDataset:
+    """LaSOT: long videos of one object."""
+    return BoxDataset("lasot", box_datasets.lasot(root, split, names=names), "lasot")
+
+
+def got10k(root: str, split: str = "val", *, names: Names = None) -> BoxDataset:
+    """GOT-10k; of ``test`` the server has the truth."""
+    sequences = box_datasets.got10k(root, split, names=names)
+    return BoxDataset("got10k", sequences, "got10k", has_truth=split != "test")
+
+
+def otb(root: str, split: str = "all", *, names: Names = None) -> BoxDataset:
+    """OTB."""
+    return BoxDataset("otb", box_datasets.otb(root, split, names=names), "otb")
+
+
+def vot(root: str, split: str = "list", *, names: Names = None) -> BoxDataset:
+    """VOT, as its long-term challenge scores: precision, recall and F over confidence."""
+    return BoxDataset("vot", box_datasets.vot(root, split, names=names), "vot")

@@ -66,20 +66,17 @@ def pack(folder: Path, names: Sequence[str], archive: Path) -> None:
         OSError: if the disk refuses.
     """
     part = archive.with_name(f".{archive.name}.part")
+    wanted = set(names)
     try:
         with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as packed:
-            for path in (path for name in names for path in sorted(_files(folder, name))):
-                # A fixed date: the same masks make the same zip.
-                entry = zipfile.ZipInfo(path.relative_to(folder).as_posix())
+            for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+                inside = path.relative_to(folder)
+                if wanted.isdisjoint((*inside.parts, path.stem)):
+                    continue
+                # A fixed date: the same results make the same zip.
+                entry = zipfile.ZipInfo(inside.as_posix())
                 entry.compress_type = zipfile.ZIP_DEFLATED
                 packed.writestr(entry, path.read_bytes())
         part.replace(archive)
     finally:
         part.unlink(missing_ok=True)
-
-
-def _files(folder: Path, name: str) -> list[Path]:
-    """What belongs to a sequence: all in its folder, or the files with its name."""
-    if (folder / name).is_dir():
-        return [path for path in (folder / name).rglob("*") if path.is_file()]
-    return list(folder.glob(f"{name}.*")) + list(folder.glob(f"{name}_*"))

@@ -2,7 +2,8 @@
 
 Room: BENCHMARK. A sequence and a way to start a session enter; frames with their results leave, in
 one round or several. SAM 2 (2408.00714), section 6.1 and the appendix on evaluation, has the
-interactive ones: a user annotates up to eight frames with three clicks each.
+interactive ones: a user annotates up to eight frames with three clicks each. What that user sees is
+each frame's result at once.
 """
 
 from __future__ import annotations
@@ -33,12 +34,10 @@ class Tracked:
 
     Attributes:
         round: how many rounds came before; semi-supervised there is one.
-        frame: the picture.
         result: the objects on it, on the host.
     """
 
     round: int
-    frame: Frame
     result: FrameResult
 
 
@@ -57,7 +56,7 @@ def frames_of(sequence: MaskSequence) -> Iterator[Frame]:
 def semi_supervised(
     start: StartSession, sequence: MaskSequence, starts: Starts, *, prompt: str
 ) -> Iterator[Tracked]:
-    """An object is prompted once, where it first appears.
+    """An object is prompted once, where it first appears; results may come late, but in order.
 
     Args:
         prompt: with what, see :func:`sam2track.benchmark.prompting.first_prompt`.
@@ -66,7 +65,11 @@ def semi_supervised(
     for frame in frames_of(sequence):
         for object_id, mask in starts.get(frame.index, {}).items():
             session.prompt(object_id, first_prompt(prompt, mask), frame)
-        yield Tracked(0, frame, session.step(frame).cpu())
+        session.step(frame)
+        for result in session.settled():
+            yield Tracked(0, result.cpu())
+    for result in session.flush():
+        yield Tracked(0, result.cpu())
 
 
 def interactive_offline(
@@ -88,7 +91,7 @@ def interactive_offline(
         worst: dict[int, tuple[float, Frame, np.ndarray, np.ndarray]] = {}
         for frame in frames_of(sequence):
             result = session.step(frame).cpu()
-            yield Tracked(turn, frame, result)
+            yield Tracked(turn, result)
             truths = sequence.masks(frame.index) if frame.index in known else {}
             for object_id, truth in truths.items():
                 if object_id not in result.object_ids or (object_id, frame.index) in done:
@@ -129,7 +132,7 @@ def interactive_online(
                     continue
                 _annotate(session, object_id, frame, mask, truth)
                 clicked = True
-            yield Tracked(turn, frame, session.step(frame).cpu() if clicked else result)
+            yield Tracked(turn, session.step(frame).cpu() if clicked else result)
 
 
 INTERACTIVE: dict[str, Callable[..., Iterator[Tracked]]] = {

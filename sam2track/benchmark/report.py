@@ -15,11 +15,10 @@ import yaml
 
 from . import charts
 from .cases import Case
+from .files import write_text
 from .results import Record, mean_of
-from .work import write_text
 
 TEMPLATES = files(__package__) / "templates"
-MEASURES = ("J&F", "J", "F", "J recall", "J decay")
 SPARKS = 24
 
 
@@ -37,7 +36,7 @@ class Subject:
     dataset: str
     method: str
     settings: str
-    measures: tuple[str, ...] = MEASURES
+    measures: tuple[str, ...]
 
 
 def write_page(path: Path, template: str, **context: Any) -> None:
@@ -84,7 +83,9 @@ def write_report(
 
     lead, mean = subject.measures[0], results["mean"]
     rows = list(results["sequences"].items())
-    rows.sort(key=lambda item: -item[1].get(lead, 0))
+    # VOT's own measure is one of the whole dataset, not of an object.
+    objects_lead = "AUC" if lead == "F" else lead
+    rows.sort(key=lambda item: -item[1].get(objects_lead, 0))
     rounds = results.get("rounds", ())
     curves = [row["j"] for record in records for row in record["objects"].values()]
     write_page(
@@ -98,15 +99,15 @@ def write_report(
         published=_published(subject, results),
         rounds=Markup(charts.by_round(rounds)) if len(rounds) > 1 else "",
         scored=lead in mean,
-        lead=lead,
-        mean=mean.get(lead),
+        lead=objects_lead,
+        mean=mean.get(objects_lead),
         measures=subject.measures,
         sequences=rows,
         cuda=any("cuda" in row["memory"] for _, row in rows),
         curve="J" if lead == "J&F" else "Overlap",
         over_time=Markup(charts.over_time(curves)),
-        sparks=_sparks(records),
-        attributes=_attributes(records, lead),
+        sparks=_sparks(records, objects_lead),
+        attributes=_attributes(records, objects_lead),
         cases=cases,
         settings=subject.settings,
     )
@@ -122,12 +123,12 @@ def _scope(results: Mapping[str, Any]) -> str:
 
 
 def _cards(subject: Subject, results: Mapping[str, Any]) -> list[dict[str, str]]:
-    mean = results["mean"]
+    mean, lead = results["mean"], subject.measures[0]
     cards = [
         {"name": name, "value": f"{mean[name]:.1f}"} for name in subject.measures if name in mean
     ]
     for group, row in results.get("groups", {}).items():
-        cards.append({"name": f"{subject.measures[0]}, {group}", "value": f"{row['J&F']:.1f}"})
+        cards.append({"name": f"{lead}, {group}", "value": f"{row[lead]:.1f}"})
     if "fps" in mean:
         cards.append({"name": "frames a second", "value": f"{mean['fps']:.1f}"})
     for place, name in (("ram", "peak RAM"), ("cuda", "peak CUDA memory")):
@@ -159,11 +160,11 @@ def _published(subject: Subject, results: Mapping[str, Any]) -> dict[str, Any] |
     return {"measure": known["measure"], "rows": rows, "note": note}
 
 
-def _sparks(records: Sequence[Record]) -> list[dict[str, Any]]:
+def _sparks(records: Sequence[Record], lead: str) -> list[dict[str, Any]]:
     from markupsafe import Markup
 
     found = [
-        (row["J"], f"{record['sequence']} / {object_id}", row["j"])
+        (row[lead], f"{record['sequence']} / {object_id}", row["j"])
         for record in records
         for object_id, row in record["objects"].items()
     ]

@@ -10,25 +10,38 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-MEASURES = ("J&F", "J", "F", "J recall", "F recall", "J decay", "F decay")
+MASK_MEASURES = ("J&F", "J", "F", "J recall", "J decay")
+BOX_MEASURES = ("AUC", "precision", "normalised precision", "AO", "SR50", "SR75")
+# The dataset's own measure comes first.
+MEASURES = {
+    "lasot": BOX_MEASURES,
+    "otb": BOX_MEASURES,
+    "got10k": ("AO", "SR50", "SR75", "AUC", "precision", "normalised precision"),
+    "vot": ("F", "Pr", "Re", "AUC", "AO"),
+}
 
 Record = dict[str, Any]
 
 
 def mean_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
-    """The means of all measures over some objects, in percent; none without objects.
+    """The means of all measures (whatever is a float) over some objects; none without objects.
 
     Objects in groups (seen, unseen) are averaged by group, and then the groups, as YouTube-VOS and
     LVOS do.
     """
     if not rows:
         return {}
-    groups = groups_of(rows)
+    names = measures_of(rows[0])
     means = [
-        {name: sum(row[name] for row in part) / len(part) for name in MEASURES}
-        for part in groups.values()
+        {name: sum(row[name] for row in part) / len(part) for name in names}
+        for part in groups_of(rows).values()
     ]
-    return {name: sum(mean[name] for mean in means) / len(means) for name in MEASURES}
+    return {name: sum(mean[name] for mean in means) / len(means) for name in names}
+
+
+def measures_of(row: Mapping[str, Any]) -> list[str]:
+    """What of an object's row are measures."""
+    return [name for name, value in row.items() if isinstance(value, float)]
 
 
 def groups_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
@@ -39,8 +52,10 @@ def groups_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[str, 
     return dict(sorted(groups.items()))
 
 
-def summarise(records: Sequence[Record], broken: Mapping[str, str]) -> dict[str, Any]:
-    """What ``results.json`` holds.
+def summarise(
+    records: Sequence[Record], broken: Mapping[str, str], pooled: Mapping[str, float]
+) -> dict[str, Any]:
+    """What ``results.json`` holds. ``pooled`` replaces means that are not means over objects.
 
     ``mean``: over all objects, in percent, and frames a second; ``groups``: the mean of each, if
     there are any; ``rounds``: the mean J&F by number of annotated frames, if interactive;
@@ -48,7 +63,7 @@ def summarise(records: Sequence[Record], broken: Mapping[str, str]) -> dict[str,
     sequences that are missing.
     """
     objects = [row for record in records for row in record["objects"].values()]
-    mean: dict[str, float] = mean_of(objects)
+    mean: dict[str, float] = mean_of(objects) | dict(pooled)
     if records:
         frames = sum(record["frames"] for record in records)
         mean["fps"] = frames / sum(record["seconds"] for record in records)
@@ -69,7 +84,9 @@ def _sequence(record: Record) -> dict[str, Any]:
     return {
         **mean_of(list(objects.values())),
         **{key: record[key] for key in ("fps", "frames", "memory", "attributes")},
-        "objects": {k: {name: row[name] for name in MEASURES} for k, row in objects.items()},
+        "objects": {
+            k: {name: row[name] for name in measures_of(row)} for k, row in objects.items()
+        },
     }
 
 
@@ -77,21 +94,25 @@ def objects_csv(records: Sequence[Record]) -> str:
     """One line for each object."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["sequence", "object", *MEASURES])
-    for record in records:
-        for object_id, row in record["objects"].items():
-            values = [f"{row[name]:.4f}" for name in MEASURES]
-            writer.writerow([record["sequence"], object_id, *values])
+    rows = [
+        (record["sequence"], object_id, row)
+        for record in records
+        for object_id, row in record["objects"].items()
+    ]
+    names = measures_of(rows[0][2]) if rows else []
+    writer.writerow(["sequence", "object", *names])
+    for sequence, object_id, row in rows:
+        writer.writerow([sequence, object_id, *(f"{row[name]:.4f}" for name in names)])
     return text.getvalue()
 
 
-def table(results: Mapping[str, Any]) -> str:
+def table(results: Mapping[str, Any], measures: Sequence[str]) -> str:
     """Scores and speed of each sequence and their mean, for the terminal."""
-    columns = ("J&F", "J", "F", "J recall", "J decay", "fps")
+    columns = (*measures, "fps")
     rows = [*results["sequences"].items(), ("mean", results["mean"])]
     width = max(len(name) for name, _ in rows) + 1
-    lines = [" " * width + "".join(f"{name:>10}" for name in columns)]
+    lines = [" " * width + "".join(f"{name[:10]:>11}" for name in columns)]
     for name, row in rows:
-        values = (f"{row[key]:>10.1f}" if key in row else " " * 9 + "-" for key in columns)
+        values = (f"{row[key]:>11.1f}" if key in row else " " * 10 + "-" for key in columns)
         lines.append(f"{name:<{width}}" + "".join(values))
     return "\n".join(lines)

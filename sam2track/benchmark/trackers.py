@@ -6,7 +6,7 @@ out, as with :class:`sam2track.TrackingSession`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -32,7 +32,15 @@ class Session(Protocol):
         ...
 
     def step(self, frame: Frame) -> FrameResult:
-        """Follow every object onto a frame."""
+        """Follow every object onto a frame; the result is as things look now."""
+        ...
+
+    def settled(self) -> Iterator[FrameResult]:
+        """The results that the last step has made final."""
+        ...
+
+    def flush(self) -> Iterator[FrameResult]:
+        """At the end, the results that are still to come."""
         ...
 
 
@@ -100,6 +108,7 @@ class CopySession:
 
     def __init__(self) -> None:
         self.soft: dict[int, Float[np.ndarray, "H W"]] = {}
+        self.last: FrameResult | None = None
 
     def prompt(self, object_id: int, prompt: Prompt, frame: Frame) -> Bool[np.ndarray, "H W"]:
         """Take an object's mask.
@@ -114,7 +123,17 @@ class CopySession:
 
     def step(self, frame: Frame) -> FrameResult:
         """The masks as they are."""
-        return _result(frame, self.soft)
+        self.last = _result(frame, self.soft)
+        return self.last
+
+    def settled(self) -> Iterator[FrameResult]:
+        """The last result: nothing is decided late."""
+        assert self.last is not None
+        yield self.last
+
+    def flush(self) -> Iterator[FrameResult]:
+        """Nothing."""
+        return iter(())
 
 
 class FlowSession(CopySession):
@@ -126,7 +145,7 @@ class FlowSession(CopySession):
 
     def __init__(self) -> None:
         super().__init__()
-        self.flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+        self.flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
         self.before: np.ndarray | None = None
         self.fresh: set[int] = set()  # given on the frame that comes: nothing to carry yet
 
@@ -141,14 +160,15 @@ class FlowSession(CopySession):
         now = cv2.cvtColor(frame.image, cv2.COLOR_RGB2GRAY)
         if self.before is not None and self.soft.keys() - self.fresh:
             where = self.flow.calc(now, self.before, None)  # type: ignore[call-overload]
-            where += np.stack(np.meshgrid(*(np.arange(n) for n in now.shape[::-1])), -1)
+            across, down = np.meshgrid(*(np.arange(n, dtype=np.float32) for n in now.shape[::-1]))
+            across, down = across + where[..., 0], down + where[..., 1]
             for object_id in self.soft.keys() - self.fresh:
                 self.soft[object_id] = cv2.remap(
-                    self.soft[object_id], where.astype(np.float32), None, cv2.INTER_LINEAR
+                    self.soft[object_id], across, down, cv2.INTER_LINEAR
                 )
         self.before = now
         self.fresh.clear()
-        return _result(frame, self.soft)
+        return super().step(frame)
 
 
 def _result(frame: Frame, soft: dict[int, Float[np.ndarray, "H W"]]) -> FrameResult:

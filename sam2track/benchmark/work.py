@@ -6,24 +6,21 @@ leave, the latter last: a sequence that has it is finished.
 
 from __future__ import annotations
 
-import json
 import math
 import os
-import resource
 import shutil
-import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from ..data.sequence import MaskSequence
-from .datasets import Dataset, OpenDataset, frame_name
+from .boxes import run_boxes
+from .datasets import BoxDataset, Dataset, OpenDataset, frame_name
+from .files import measure_memory, record_path, write_json
 from .layouts import write_masks
 from .pool import Work
 from .protocols import INTERACTIVE, Tracked, semi_supervised
@@ -40,7 +37,7 @@ class Task:
             the dataset for itself.
         tracker: the settings of the tracker.
         protocol: one of :data:`sam2track.benchmark.protocols.PROTOCOLS`.
-        prompt: what begins an object if the protocol is ``semi``.
+        prompt: what begins an object if the protocol is ``semi`` and the dataset has masks.
         rounds: most frames that a user annotates, if it is interactive.
         out: the folder of the run.
     """
@@ -55,13 +52,11 @@ class Task:
     def prepare(self, device: str) -> Work:
         """Load the model; the result tracks, writes and scores the sequence of a name."""
         start, dataset = self.tracker.load(device), self.open_dataset()
+        if isinstance(dataset, BoxDataset):
+            boxes = {sequence.name: sequence for sequence in dataset.sequences}
+            return lambda name: run_boxes(dataset, boxes[name], start, self.out)
         sequences = {sequence.name: sequence for sequence in dataset.sequences}
         return lambda name: run_sequence(self, dataset, sequences[name], start)
-
-
-def record_path(out: Path, name: str) -> Path:
-    """Where a finished sequence's record is."""
-    return out / "sequences" / f"{name}.json"
 
 
 def run_sequence(task: Task, dataset: Dataset, sequence: MaskSequence, start: StartSession) -> None:
@@ -78,25 +73,25 @@ def run_sequence(task: Task, dataset: Dataset, sequence: MaskSequence, start: St
     names: dict[int, str] = getattr(sequence, "object_names", {})
     interactive = task.protocol != "semi"
     scorers: list[SequenceScorer] = []
-    _forget_peaks()
+    frames, seconds = 0, 0.0
     try:
-        frames, seconds = 0, 0.0
-        for tracked, took in _timed(_track(task, sequence, start)):
-            if tracked.round == len(scorers):
-                scorers.append(SequenceScorer(sequence, dataset, apart=interactive))
-            index = tracked.frame.index
-            if submitted is None or index in submitted:
-                stem = frame_name(sequence, index)
-                write_masks(part, stem, tracked.result, dataset.layout, names)
-            scorers[-1].add(tracked.result)
-            frames, seconds = frames + 1, seconds + took
+        with measure_memory() as memory:
+            for tracked, took in _timed(_track(task, sequence, start)):
+                if tracked.round == len(scorers):
+                    scorers.append(SequenceScorer(sequence, dataset, apart=interactive))
+                index = tracked.result.index
+                if submitted is None or index in submitted:
+                    stem = frame_name(sequence, index)
+                    write_masks(part, stem, tracked.result, dataset.layout, names)
+                scorers[-1].add(tracked.result)
+                frames, seconds = frames + 1, seconds + took
         record = {
             "sequence": sequence.name,
             "attributes": list(sequence.attributes),
             "frames": frames,
             "seconds": seconds,
             "fps": frames / seconds,
-            "memory": peaks(),
+            "memory": memory,
             "objects": _objects(scorers, names),
         }
         _replace_folder(part, final)
@@ -178,48 +173,7 @@ def _percents(values: np.ndarray) -> list[float | None]:
     return [None if math.isnan(value) else round(100 * value, 3) for value in values.tolist()]
 
 
-def write_json(path: Path, content: Any) -> None:
-    """A file that appears whole or not at all."""
-    write_text(path, json.dumps(content, indent=1, allow_nan=False) + "\n")
-
-
-def write_text(path: Path, text: str) -> None:
-    """A file that appears whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        part.write_text(text, encoding="utf-8")
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
-
-
 def _replace_folder(part: Path, final: Path) -> None:
     """Put a folder in its place; one without a record is what a killed run left."""
     shutil.rmtree(final, ignore_errors=True)
     part.rename(final)
-
-
-def _forget_peaks() -> None:
-    """From here on peaks are the next sequence's."""
-    with suppress(OSError):  # not Linux, or not allowed: the peak is that of the process then
-        Path("/proc/self/clear_refs").write_text("5")
-    if torch.cuda.is_available():
-        torch.cuda.reset_peak_memory_stats()
-
-
-def peaks() -> dict[str, float]:
-    """Peak memory in MB: of the process (``ram``), and on its CUDA device (``cuda``), if it has."""
-    found = {"ram": _peak_ram()}
-    if torch.cuda.is_available() and torch.cuda.is_initialized():
-        found["cuda"] = torch.cuda.max_memory_allocated() / 1e6
-    return found
-
-
-def _peak_ram() -> float:
-    with suppress(OSError):
-        for line in Path("/proc/self/status").read_text().splitlines():
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) * 1024 / 1e6
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,23 +18,36 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from tqdm import tqdm
 
+from ..benchmark.boxes import pooled
 from ..benchmark.cases import worst_cases
-from ..benchmark.datasets import Dataset, OpenDataset
+from ..benchmark.compare import load_run, write_comparison
+from ..benchmark.datasets import BoxDataset, Dataset, OpenDataset
+from ..benchmark.files import record_path, write_json, write_text
 from ..benchmark.layouts import pack
 from ..benchmark.pool import spread
 from ..benchmark.prompting import PROMPTS
 from ..benchmark.protocols import PROTOCOLS
 from ..benchmark.report import Subject, write_report
-from ..benchmark.results import Record, objects_csv, summarise, table
+from ..benchmark.results import MASK_MEASURES, MEASURES, Record, objects_csv, summarise, table
 from ..benchmark.trackers import TRACKERS, Tracker
-from ..benchmark.work import Task, record_path, write_json, write_text
+from ..benchmark.work import Task
 from . import RunFailed
 from .compose import plain
 
 RUN_FILE = "run.yaml"
 IDENTITY = "identity.json"
 # Settings that change no result.
-FREE = ("out", "report", "zip", "workers", "device", "dataset.names", "dataset.root", "checkpoint")
+FREE = (
+    "out",
+    "compare",
+    "report",
+    "zip",
+    "workers",
+    "device",
+    "dataset.names",
+    "dataset.root",
+    "checkpoint",
+)
 
 
 def run(config: DictConfig) -> None:
@@ -49,20 +62,25 @@ def run(config: DictConfig) -> None:
             others.
         KeyboardInterrupt: the user broke it off; what is finished stays.
     """
+    if config.compare is not None:
+        folders = {str(folder): Path(folder) for folder in config.compare}
+        compare_runs(folders, Path(config.out or "outputs/comparison"), page=config.report)
+        return
     _check_settings(config)
     open_dataset: OpenDataset = instantiate(config.dataset, _partial_=True, _convert_="all")
     dataset = open_dataset()
-    if config.protocol != "semi" and not dataset.has_truth:
-        raise ValueError(f"protocol={config.protocol}: {dataset.name} has no public truth to click")
+    if config.protocol != "semi" and (isinstance(dataset, BoxDataset) or not dataset.has_truth):
+        raise ValueError(f"protocol={config.protocol}: {dataset.name} has no public masks to click")
     out = Path(config.out or f"outputs/{dataset.name}").expanduser()
     _claim(out, config)
     task = Task(open_dataset, _tracker(config), config.protocol, config.prompt, config.rounds, out)
     names = [sequence.name for sequence in dataset.sequences]
     broken = _track(task, names, config)
-    records = _conclude(out, names, broken)
+    records = _conclude(config, dataset, out, broken)
     done = [record["sequence"] for record in records]
+    kind = "boxes" if isinstance(dataset, BoxDataset) else "masks"
     if config.zip or (config.zip is None and not dataset.has_truth):
-        pack(out / "masks", done, out / "masks.zip")
+        pack(out / kind, done, out / f"{kind}.zip")
     if config.report:
         _report(config, dataset, out, records)
     print(f"{len(records)} sequences: {out}")
@@ -81,6 +99,10 @@ def _check_settings(config: DictConfig) -> None:
         raise ValueError(f"prompt={config.prompt}: choose one of {', '.join(PROMPTS)}")
     if config.protocol not in PROTOCOLS:
         raise ValueError(f"protocol={config.protocol}: choose one of {', '.join(PROTOCOLS)}")
+    if config.protocol != "semi" and config.memory.get("lag", 0) != 0:
+        raise ValueError(
+            f"protocol={config.protocol}: a user waits for no late result; give memory.lag=0"
+        )
     if config.rounds < 1:
         raise ValueError(f"rounds={config.rounds}: must be a whole number from 1")
     if config.workers < 0:
@@ -94,7 +116,7 @@ def _tracker(config: DictConfig) -> Tracker:
         checkpoint=config.checkpoint,
         precision=config.precision,
         compile=config.compile,
-        memory=instantiate(config.memory),
+        memory=instantiate(config.memory, _convert_="all"),
         fill_hole_area=config.fill_hole_area,
         stability_delta=config.stability_delta,
         stability_threshold=config.stability_threshold,
@@ -178,25 +200,44 @@ def _devices(device: Any) -> list[str]:
     return [device]
 
 
-def _conclude(out: Path, names: Sequence[str], broken: dict[str, str]) -> list[Record]:
+def _conclude(
+    config: DictConfig, dataset: Dataset | BoxDataset, out: Path, broken: dict[str, str]
+) -> list[Record]:
     """Put the records together, write the tables and print one."""
     records: list[Record] = [
-        json.loads(record_path(out, name).read_text(encoding="utf-8"))
-        for name in names
-        if name not in broken
+        json.loads(record_path(out, sequence.name).read_text(encoding="utf-8"))
+        for sequence in dataset.sequences
+        if sequence.name not in broken
     ]
-    results = summarise(records, broken)
+    more = pooled(dataset, records) if isinstance(dataset, BoxDataset) else {}
+    about = {"dataset": dataset.name, "method": describe_run(config)}
+    results = about | summarise(records, broken, more)
     write_json(out / "results.json", results)
     write_text(out / "objects.csv", objects_csv(records))
-    print(table(results))
+    print(table(results, MEASURES.get(dataset.name, MASK_MEASURES)))
     return records
 
 
-def _report(config: DictConfig, dataset: Dataset, out: Path, records: list[Record]) -> None:
+def _report(
+    config: DictConfig, dataset: Dataset | BoxDataset, out: Path, records: list[Record]
+) -> None:
     results = json.loads((out / "results.json").read_text(encoding="utf-8"))
-    subject = Subject(dataset.name, describe_run(config), OmegaConf.to_yaml(config))
-    cases = worst_cases(dataset, out, records)
+    measures = MEASURES.get(dataset.name, MASK_MEASURES)
+    subject = Subject(dataset.name, results["method"], OmegaConf.to_yaml(config), measures)
+    lead = "AUC" if isinstance(dataset, BoxDataset) else measures[0]
+    cases = worst_cases(dataset, out, records, lead)
     write_report(out / "report.html", subject, records, results, cases)
+
+
+def compare_runs(folders: Mapping[str, Path], out: Path, *, page: bool = True) -> None:
+    """Compare finished runs, by name, with the first of them.
+
+    Raises:
+        ValueError: if one is not finished, or they cannot be compared.
+    """
+    runs = [load_run(folder, name) for name, folder in folders.items()]
+    print(write_comparison(out, runs, page=page))
+    print(f"comparison of {len(runs)} runs: {out}")
 
 
 def describe_run(config: DictConfig) -> str:

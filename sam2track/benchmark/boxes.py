@@ -1,0 +1,186 @@
+"""One sequence of a box dataset: the first box is given, and the box around each mask is handed in.
+
+Room: BENCHMARK. A sequence enters; text files as its server wants them, and a record, leave.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from ..data.sequence import BoxSequence
+from ..metrics import (
+    complete_boxes,
+    got10k_overlaps,
+    overlap,
+    score_boxes,
+    score_overlaps,
+)
+from ..metrics.vot import box_track, score_long_term
+from ..types import FrameResult, Prompt
+from .datasets import BoxDataset
+from .files import measure_memory, record_path, write_json, write_text
+from .protocols import frames_of
+from .trackers import StartSession
+
+Boxes = Float[np.ndarray, "T 4"]
+
+
+def run_boxes(dataset: BoxDataset, sequence: BoxSequence, start: StartSession, out: Path) -> None:
+    """Track, write and score one sequence.
+
+    Raises:
+        ValueError: if it is broken: a picture that cannot be read, no box on the first frame.
+        OSError: if the disk refuses.
+    """
+    first = sequence.boxes[0]
+    if not np.isfinite(first).all():
+        raise ValueError(f"{sequence.name} has no box on its first frame: nothing to begin with")
+    size, results = (0, 0), []
+    began = time.perf_counter()
+    with measure_memory() as memory:
+        session = start(length=len(sequence))
+        for frame in frames_of(sequence):
+            size = frame.size
+            if frame.index == 0:
+                session.prompt(1, Prompt.from_box(_corners(first, size)), frame)
+            session.step(frame)
+            results += [_outcome(result.cpu()) for result in session.settled()]
+        results += [_outcome(result.cpu()) for result in session.flush()]
+    seconds = time.perf_counter() - began
+    found, sure = np.array([box for box, _ in results]), np.array([sure for _, sure in results])
+    found[0] = first  # it was given
+    times = [seconds / len(found)] * len(found)
+    for name, text in submission(sequence.name, found, sure, times, dataset.layout).items():
+        write_text(out / "boxes" / name, text)
+    scored = dataset.has_truth
+    record = {
+        "sequence": sequence.name,
+        "attributes": list(sequence.attributes),
+        "frames": len(found),
+        "seconds": seconds,
+        "fps": len(found) / seconds,
+        "memory": memory,
+        "size": list(size),
+        "boxes": [None if np.isnan(box).any() else np.round(box, 3).tolist() for box in found],
+        "confidence": np.round(sure, 6).tolist(),
+        "objects": {"1": describe(found, sequence, size)} if scored else {},
+    }
+    write_json(record_path(out, sequence.name), record)
+
+
+def _outcome(result: FrameResult) -> tuple[list[float], float]:
+    """The box around the mask, NaN if it is empty, and how sure the tracker is of it, 0..1."""
+    box = result.boxes()[0]
+    sure = float((result.presence.sigmoid() * result.scores.clamp(0, 1))[0])
+    if box is None:
+        return [math.nan] * 4, sure
+    x0, y0, x1, y1 = box
+    return [float(x0), float(y0), float(x1 - x0), float(y1 - y0)], sure
+
+
+def _corners(box: Float[np.ndarray, "4"], size: tuple[int, int]) -> Float[np.ndarray, "4"]:
+    """``(x0, y0, x1, y1)`` inside the picture."""
+    low, high = box[:2], box[:2] + box[2:]
+    limit = np.array(size[::-1], float)
+    return np.concatenate([np.clip(low, 0, limit - 1), np.clip(high, 1, limit)])
+
+
+def describe(found: Boxes, sequence: BoxSequence, size: tuple[int, int]) -> dict[str, Any]:
+    """The object's scores in percent; ``j`` is the overlap by frame, None where it is absent.
+
+    Success, precision and normalised precision as pysot-toolkit, AO and SR as GOT-10k.
+    """
+    truth, visible = sequence.boxes, sequence.visible
+    whole = complete_boxes(found, truth[0])
+    known = np.nan_to_num(truth)
+    curve = overlap(whole, known)
+    scores = score_boxes(whole, known, visible)
+    row: dict[str, Any] = {
+        "AUC": 100 * scores.auc,
+        "precision": 100 * scores.precision_20,
+        "normalised precision": 100 * scores.normalised_20,
+    }
+    overlaps = got10k_overlaps(whole, known, visible, size=size)
+    if len(overlaps):
+        average = score_overlaps(overlaps)
+        row |= {"AO": 100 * average.ao, "SR50": 100 * average.sr50, "SR75": 100 * average.sr75}
+    return {
+        **row,
+        "group": "",
+        "frames": list(range(len(truth))),
+        "j": [
+            round(100 * float(value), 3) if seen else None
+            for value, seen in zip(curve, visible, strict=True)
+        ],
+    }
+
+
+def pooled(dataset: BoxDataset, records: Sequence[dict[str, Any]]) -> dict[str, float]:
+    """What is not a mean over sequences: GOT-10k's over all frames, VOT's at one threshold for all.
+
+    In percent; empty where the mean over sequences is what counts.
+    """
+    if not dataset.has_truth or not records or dataset.layout not in ("got10k", "vot"):
+        return {}
+    sequences = {sequence.name: sequence for sequence in dataset.sequences}
+    overlaps, tracks = [], []
+    for record in records:
+        sequence, size = sequences[record["sequence"]], tuple(record["size"])
+        boxes = np.array([box or [np.nan] * 4 for box in record["boxes"]], float)
+        truth, visible = sequence.boxes, sequence.visible
+        sure = np.array(record["confidence"])
+        tracks.append(box_track(boxes, sure, truth, size=size))
+        whole = complete_boxes(boxes, truth[0])
+        overlaps.append(got10k_overlaps(whole, np.nan_to_num(truth), visible, size=size))
+    if dataset.layout == "vot":
+        scores = score_long_term(tracks)
+        best = scores.best
+        return {
+            "F": 100 * scores.f_score,
+            "Pr": 100 * float(scores.precision[best]),
+            "Re": 100 * float(scores.recall[best]),
+        }
+    average = score_overlaps(np.concatenate(overlaps))
+    return {"AO": 100 * average.ao, "SR50": 100 * average.sr50, "SR75": 100 * average.sr75}
+
+
+def submission(
+    name: str, found: Boxes, confidence: Float[np.ndarray, " T"], times: list[float], layout: str
+) -> dict[str, str]:
+    """The files of one sequence as its toolkit or server reads them, by path.
+
+    ``lasot`` and ``otb``: ``<sequence>.txt``, x,y,w,h a line (OTB counts pixels from 1), the last
+    box repeated where there is none. ``got10k``: likewise in a folder, with seconds a frame.
+    ``vot``: the long-term layout of the VOT toolkit, 0 where there is none, with confidences.
+    """
+    whole = complete_boxes(found, found[0])
+    if layout == "vot":
+        lines = [
+            "0" if np.isnan(box).any() else ",".join(f"{value:.3f}" for value in box)
+            for box in found
+        ]
+        lines[0] = "1"  # where it was initialised
+        folder = f"longterm/{name}/{name}"
+        return {
+            f"{folder}_001.txt": _lines(lines),
+            f"{folder}_001_confidence.value": _lines([f"{value:.6f}" for value in confidence]),
+            f"{folder}_001_time.value": _lines([f"{value:.6f}" for value in times]),
+        }
+    if layout == "otb":
+        whole = np.add(whole, [1, 1, 0, 0])
+    text = _lines([",".join(f"{value:.3f}" for value in box) for box in whole])
+    if layout != "got10k":
+        return {f"{name}.txt": text}
+    seconds = _lines([f"{value:.6f}" for value in times])
+    return {f"{name}/{name}_001.txt": text, f"{name}/{name}_time.txt": seconds}
+
+
+def _lines(lines: Sequence[str]) -> str:
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,70 @@
+"""Files that appear whole or not at all, and what a process has used.
+
+Room: BENCHMARK. Text and measurements; knows nothing of tracking.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import torch
+
+
+def record_path(out: Path, name: str) -> Path:
+    """Where a finished sequence's record is: it is finished when this is there."""
+    return out / "sequences" / f"{name}.json"
+
+
+def write_json(path: Path, content: Any) -> None:
+    """A JSON file, as :func:`write_text`."""
+    write_text(path, json.dumps(content, indent=1, allow_nan=False) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """A file that appears whole or not at all.
+
+    Raises:
+        OSError: if the disk refuses.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        part.write_text(text, encoding="utf-8")
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+@contextmanager
+def measure_memory() -> Iterator[dict[str, float]]:
+    """Peak memory inside the block, known after it, in MB.
+
+    ``ram`` is the whole process's (off Linux, that since its start), ``cuda`` what PyTorch took on
+    its CUDA device, if it has one.
+    """
+    peaks: dict[str, float] = {}
+    with suppress(OSError):  # not Linux, or not allowed
+        Path("/proc/self/clear_refs").write_text("5")
+    if torch.cuda.is_available():
+        torch.cuda.reset_peak_memory_stats()
+    yield peaks
+    peaks["ram"] = _peak_ram()
+    if torch.cuda.is_available() and torch.cuda.is_initialized():
+        devices = range(torch.cuda.device_count())
+        peaks["cuda"] = max(torch.cuda.max_memory_allocated(device) for device in devices) / 1e6
+
+
+def _peak_ram() -> float:
+    with suppress(OSError):
+        for line in Path("/proc/self/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024 / 1e6
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
