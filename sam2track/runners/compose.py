@@ -23,7 +23,7 @@ CONFIGS = Path(__file__).parent.parent / "configs"
 PATHS = ("video", "mask", "prompts", "out", "checkpoint", "trunk", "dataset.root", "data.root")
 
 # null is one of their values, though not their default.
-OPTIONAL = ("lag",)
+OPTIONAL = ("lag", "checkpoint", "decay")
 
 
 def groups() -> dict[str, list[str]]:

@@ -64,8 +64,8 @@ def run(config: DictConfig) -> None:
     use_threads(config.threads)
     out = claim_folder(config.out)
     processes = Processes(config.device)
-    trainer = _trainer(config, processes)
-    source = _source(config, trainer.model.variant.image_size)
+    trainer = make_trainer(config, processes)
+    source = Harder(_source(config, trainer.model.variant.image_size), config.hardness)
     held_out = _held_out(config)
     start = trainer.resume(out)
     if processes.main:
@@ -76,7 +76,7 @@ def run(config: DictConfig) -> None:
         print(f"{out} has reached step {start} already; give more steps= to go on")
         return None
     batches = step_batches(
-        Harder(source, config.hardness),
+        source,
         processes,
         clips=config.clips,
         accumulate=config.accumulate,
@@ -120,8 +120,8 @@ def _check_settings(config: DictConfig) -> None:
         raise ValueError("evaluate.every is set, but evaluate.sequences= names no reader")
 
 
-def _trainer(config: DictConfig, processes: Processes) -> Trainer:
-    """The state that training begins with."""
+def make_trainer(config: DictConfig, processes: Processes) -> Trainer:
+    """The state that training begins with; ``config`` is checked already."""
     return Trainer(
         _model(config).to(processes.device),
         processes,
