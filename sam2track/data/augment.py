@@ -112,6 +112,9 @@ class Augment:
         return found
 
 
+USUAL = Augment()
+
+
 def _draw(jitter: Jitter, rng: np.random.Generator) -> Float[np.ndarray, "3"]:
     reach = np.array([jitter.brightness, jitter.contrast, jitter.saturation])
     return 1 + reach * rng.uniform(-1, 1, 3)

@@ -43,7 +43,12 @@ class VideoPictures:
         return f"{index:05d}"
 
     def image(self, index: int) -> UInt8[np.ndarray, "H W 3"]:
-        return _open(self.path)[index].image
+        try:
+            return _open(self.path)[index].image
+        except IndexError as error:
+            raise ValueError(
+                f"{self.path} has no frame {index}, for which there is a mask: copy both again"
+            ) from error
 
     def size(self, index: int) -> tuple[int, int]:
         return _open(self.path).size

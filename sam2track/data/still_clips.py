@@ -16,7 +16,7 @@ from pycocotools import mask as coco_masks
 
 from ..types import mask_box
 from ..video.layers import Layer, Motion, Sway, Waves, sample
-from .augment import Augment
+from .augment import USUAL, Augment
 from .clips import SMALLEST, Clip, keep_visible
 from .scene_camera import Camera, Moments
 from .stills import Still, Stills
@@ -69,7 +69,7 @@ class StillClips:
         objects: int = 3,
         moving: float = 0.9,
         paste: float = 0.5,
-        augment: Augment | None = Augment(),  # noqa: B008 - it is frozen
+        augment: Augment | None = USUAL,
     ) -> None:
         if not len(stills):
             raise ValueError("no still images: check the folder")
@@ -157,8 +157,9 @@ class StillClips:
             [[scale, 0, aspect * (0.5 + x)], [0, scale, 0.5 + y], [0, 0, 1.0]], np.float64
         )
         masks = [still.mask(k).view(np.uint8) * np.uint8(255) for k in chosen]
-        image, *masks = (cv2.resize(p, size, interpolation=cv2.INTER_AREA)
-                         for p in (still.image, *masks))  # fmt: skip
+        image, *masks = (
+            cv2.resize(p, size, interpolation=cv2.INTER_AREA) for p in (still.image, *masks)
+        )
         return _Canvas(image, masks, to_world, _ripples(rng, rng.uniform(0, 0.02)))
 
     def _things(

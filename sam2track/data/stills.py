@@ -86,8 +86,10 @@ class CocoStills:
             raise FileNotFoundError(f"no file {annotations}: give COCO's instances_*.json")
         try:
             content = json.loads(self.annotations.read_text())
-            about = {one["id"]: (one["file_name"], one["height"], one["width"])
-                     for one in content["images"]}  # fmt: skip
+            about = {
+                one["id"]: (one["file_name"], one["height"], one["width"])
+                for one in content["images"]
+            }
             shapes: dict[Any, list[Any]] = {}
             for one in content["annotations"]:
                 if not one.get("iscrowd") and one["segmentation"]:
@@ -96,7 +98,7 @@ class CocoStills:
             raise ValueError(f"{annotations} is not COCO's instance JSON ({error!r})") from error
         if not shapes:
             raise ValueError(f"{annotations} has no objects")
-        # As text: a tenth of the memory of lists, and worker processes share it.
+        # As text: a fraction of the memory of lists, and worker processes share it.
         self._index = [(*image, json.dumps(found).encode()) for image, found in shapes.items()]
 
     def __len__(self) -> int:

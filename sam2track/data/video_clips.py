@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Int, UInt8
 
-from .augment import Augment
+from .augment import USUAL, Augment
 from .clips import SMALLEST, Clip
 from .sequence import MaskSequence
 from .vos import VOSSequence
@@ -50,7 +50,7 @@ class VideoClips:
         objects: int = 3,
         stride: int = 3,
         reverse: float = 0.5,
-        augment: Augment | None = Augment(),  # noqa: B008 - it is frozen
+        augment: Augment | None = USUAL,
     ) -> None:
         if not sequences:
             raise ValueError("no sequences: the split is empty, or names= leaves none")

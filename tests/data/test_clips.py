@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import pickle
+import re
 import tracemalloc
 from functools import partial
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 import torch
+import yaml
 from hydra.utils import instantiate
 
 from data import layouts
@@ -320,6 +323,23 @@ def test_a_recipe_names_sources(tmp_path):
     for batch in loader:
         assert batch["frames"].shape == (4, 3, 3, SIZE, SIZE)
         assert batch["valid"][:, 0].all()
+
+
+@pytest.mark.parametrize("name", ["mose", "sav", "coco"])
+def test_the_recipe_in_the_docs_works(tmp_path, monkeypatch, name):
+    text = (Path(__file__).parents[2] / "docs" / "datasets.md").read_text()
+    entry = yaml.safe_load(re.search(r"```yaml\n(.*?)```", text, re.S)[1])["data"]["sources"][name]
+    layouts.mose(tmp_path / "MOSE", split="train")
+    layouts.sav_train(tmp_path / "sav_train")
+    layouts.coco_stills(tmp_path / "COCO")
+    (tmp_path / "COCO/annotations").mkdir()
+    (tmp_path / "COCO/images").rename(tmp_path / "COCO/train2017")
+    listed = tmp_path / "COCO/annotations/instances_train2017.json"
+    (tmp_path / "COCO/instances.json").rename(listed)
+    monkeypatch.chdir(tmp_path)
+    assert entry.pop("weight") > 0
+    source = instantiate(entry, size=SIZE, frames=3, objects=2, _convert_="all")
+    assert draw(source, 1)[0].masks[0].any()
 
 
 # -- still images

@@ -228,6 +228,12 @@ def nobody(root):
         path.unlink()
 
 
+def shorten(root):
+    """The video stops before its masks do."""
+    clip, _ = pictures(7)
+    layouts.write_video(root / "sav_000/sav_1.mp4", clip)
+
+
 BROKEN = [
     ("davis17", remove("ImageSets/2017/val.txt"), r"no list .*val\.txt"),
     ("davis17", write("ImageSets/2017/val.txt", "\n"), r"val\.txt lists no sequence"),
@@ -262,6 +268,7 @@ BROKEN = [
     ("sav_train", remove("sav_000"), r"has no \*_manual\.json"),
     ("sav_train", remove("sav_000/sav_1.mp4"), r"no video .*sav_1\.mp4"),
     ("sav_train", write("sav_000/sav_1.mp4"), r"sav_1\.mp4"),
+    ("sav_train", shorten, r"sav_1\.mp4 has no frame 8, for which there is a mask"),
     ("sav_train", write("sav_000/sav_1_manual.json"), r"sav_1_manual\.json holds no masklets"),
     ("sav_train", write("sav_000/sav_1_manual.json", '{"masklet": []}'), r"holds no masklets"),
     (
