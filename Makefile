@@ -3,9 +3,12 @@
 #
 # On Linux a plain install of torch brings CUDA libraries of several gigabytes. For a small
 # install without a GPU: make demo TORCH_INDEX=https://download.pytorch.org/whl/cpu
+# (That index is asked beside PyPI: its "2.13.0+cpu" counts as newer than "2.13.0", and not all that
+# PyTorch depends on lies there.)
 
 PYTHON ?= python3
 TORCH_INDEX ?=
+TORCH_SIZE := $(if $(TORCH_INDEX),about 200 MB,several GB on Linux (with CUDA; TORCH_INDEX avoids it), less elsewhere)
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet -c constraints.txt
 
@@ -30,16 +33,19 @@ clean:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
 		{ echo "Python 3.10 or later is needed; give one with PYTHON=/path/to/python3"; exit 1; }
 	$(PYTHON) -m venv .venv
-	$(PIP) $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) torch
+	@echo "Installing PyTorch, once: $(TORCH_SIZE) to fetch; pip is silent meanwhile."
+	$(PIP) $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) torch
 	@touch $@
 
 .venv/demo.done: .venv/torch.done pyproject.toml
+	@echo "Installing what else it needs: about 150 MB to fetch."
 	$(PIP) -e .
 	@touch $@
 
 # vos-benchmark asks for the OpenCV with windows, which needs libGL and would overwrite ours, so
 # it comes without what it asks for; the test extra has the rest.
 .venv/test.done: .venv/torch.done pyproject.toml
+	@echo "Installing what else it and its tests need: about 300 MB to fetch."
 	$(PIP) -e '.[test,train,benchmark]'
 	$(PIP) --no-deps vos-benchmark
 	@touch $@

@@ -94,7 +94,7 @@ def _dispatch(argv: list[str]) -> int:
         print(f"sam2track {version('sam2track')}")
         return 0
     if not argv or argv[0] in ("--help", "-h", "help"):
-        print(USAGE.format(verbs="\n".join(f"  {verb}  {what}" for verb, what in VERBS.items())))
+        print(USAGE.format(verbs="\n".join(f"  {verb:<9}  {what}" for verb, what in VERBS.items())))
         return 0 if argv else 2
     verb, arguments = argv[0], argv[1:]
     if verb not in VERBS:

@@ -10,6 +10,7 @@ import re
 import shlex
 import shutil
 import subprocess
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ import pytest
 from conftest import write_video
 from PIL import Image
 
+from sam2track import open_video
 from sam2track.cli import main
 from sam2track.model.checkpoint import packaged_weights
 from sam2track.runners.compose import compose_config
@@ -34,6 +36,7 @@ def lines(language):
 
 
 COMMANDS = lines("sh")
+PYTHON = [block for kind, block in BLOCKS if kind == "python"]
 TRACK = [line for line in COMMANDS if line.startswith("sam2track ")]
 
 
@@ -83,15 +86,20 @@ def test_a_command_runs(desk, command):
 
 
 @WITHOUT_WEIGHTS
-@pytest.mark.parametrize("code", [block for kind, block in BLOCKS if kind == "python"])
-def test_a_python_block_runs(desk, code, capsys):
-    from sam2track.video import open_video
-
-    clip = [open_video("videos/cup.mp4")[index].image for index in range(4)]
+@pytest.mark.parametrize(("code", "length"), list(zip(PYTHON, [4, 42], strict=True)))
+def test_a_python_block_runs(desk, code, length, capsys):
+    with open_video("videos/cup.mp4") as video:
+        clip = [frame.image for frame in islice(video, length)]
     (desk / "videos" / "cup.mp4").unlink()
     write_video(desk / "videos" / "cup.mp4", np.stack(clip))
-    exec(compile(code, "README.md", "exec"), {"__name__": "readme"})
-    assert len(capsys.readouterr().out.splitlines()) == 4
+    names = {"__name__": "readme"}
+    exec(compile(code, "README.md", "exec"), names)
+    said = capsys.readouterr().out.splitlines()
+    if "archive=True" in code:
+        assert said == [f"{length} masks"]
+        assert sorted(names["session"].objects[1].anchors) == [0, 40]
+    else:
+        assert len(said) == length
 
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")

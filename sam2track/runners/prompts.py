@@ -194,6 +194,9 @@ def _prompt(points: Any, labels: Any, box: Any, source: str) -> Prompt:
     labels = labels if isinstance(labels, Sequence) else [labels]
     if not _is_numbers(labels, len(labels)):
         raise ValueError(f"{source}: labels are 1 or 0, got {_short(labels)}")
+    if len(labels) != len(points):
+        counts = f"{_counted(labels, 'label')} for {_counted(points, 'click')}"
+        raise ValueError(f"{source}: {counts}; give one label for each click")
     if box is not None and not _is_numbers(box, 4):
         raise ValueError(f"{source}: a box is [x0, y0, x1, y1], got {_short(box)}")
     try:
@@ -223,6 +226,10 @@ def _check_place(object_id: Any, frame: Any, object_name: str, frame_name: str) 
         raise ValueError(
             f"{frame_name}{_short(frame)}: frames are counted from 0, in whole numbers"
         )
+
+
+def _counted(things: Sequence[Any], name: str) -> str:
+    return f"{len(things)} {name}{'s' * (len(things) != 1)}"
 
 
 def _short(value: Any) -> str:
