@@ -15,7 +15,16 @@ from sam2track.video.layers import Keys
 
 ASPECT = 16 / 9
 WALK = 22  # frames from one place in the view to another, or out of it
-EASE = 10  # of them, those in which something is already hidden: motions end softly
+EASE = 10  # of them, those in which a thing is already out of view or hidden: motions end softly
+ATTRIBUTES = {
+    "hide": "occlusion",
+    "leave": "out of view",
+    "meet": "look-alikes",
+    "scale": "scale change",
+    "dash": "fast motion",
+    "turn": "appearance change",
+    "dusk": "appearance change",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +43,66 @@ class Event:
     frames: int
 
 
+@dataclass(frozen=True, slots=True)
+class Story:
+    """One sequence of the benchmark.
+
+    Attributes:
+        name: of the sequence.
+        frames: its length.
+        objects: how many are tracked.
+        twins: look-alikes of each that are not.
+        events: what happens to each object, over and over.
+        seed: decides the rest.
+        calm: frames between two events, in which the object is well seen.
+    """
+
+    name: str
+    frames: int
+    objects: int
+    twins: int
+    events: tuple[Event, ...]
+    seed: int
+    calm: int = 50
+
+    @property
+    def attributes(self) -> tuple[str, ...]:
+        """What is hard about it: the kinds of its events, its gaps, its length."""
+        found = [ATTRIBUTES[event.kind] for event in self.events]
+        found += ["look-alikes"] * bool(self.twins) + ["long"] * (self.frames >= 1000)
+        gaps = {event.frames for event in self.events if event.kind in ("hide", "leave")}
+        return tuple(dict.fromkeys(found)) + tuple(f"gap {gap}" for gap in sorted(gaps))
+
+
+@dataclass(frozen=True, slots=True)
+class Passing:
+    """When (frames) and where something stands still in front of a thing, having come from a side.
+
+    Attributes:
+        first, last: the frames between which it stands still.
+        x, y: where.
+    """
+
+    first: float
+    last: float
+    x: float
+    y: float
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """When and where look-alikes come to a thing, or to where it was.
+
+    Attributes:
+        frame: when.
+        x, y: where.
+    """
+
+    frame: float
+    x: float
+    y: float
+
+
 @dataclass(eq=False)
 class Script:
     """Key moments of one thing, written from its first frame on.
@@ -47,8 +116,9 @@ class Script:
         moments: ``(frame, state)``.
         sides: ``(frame, side)``: 0 = as it began, 1 = the other side.
         lights: ``(frame, light)``: 1 = as it began.
-        passers: ``(first, last, x, y)``: when and where something passes in front of it.
-        spots: ``(frame, x, y)``: when and where look-alikes come to it or to where it was.
+        passers: what passes in front of it.
+        spots: where look-alikes come to.
+        hidden: how often it was hidden.
     """
 
     rng: np.random.Generator
@@ -59,17 +129,23 @@ class Script:
     moments: list[tuple[float, np.ndarray]] = field(default_factory=list)
     sides: list[tuple[float, float]] = field(default_factory=lambda: [(0.0, 0.0)])
     lights: list[tuple[float, float]] = field(default_factory=lambda: [(0.0, 1.0)])
-    passers: list[tuple[float, float, float, float]] = field(default_factory=list)
-    spots: list[tuple[float, float, float]] = field(default_factory=list)
+    passers: list[Passing] = field(default_factory=list)
+    spots: list[Spot] = field(default_factory=list)
     hidden: int = 0
 
     @classmethod
     def begin(
-        cls, rng: np.random.Generator, *, size: float, cover: tuple[float, float] | None = None
+        cls,
+        rng: np.random.Generator,
+        across: float,
+        *,
+        size: float,
+        cover: tuple[float, float] | None = None,
     ) -> Script:
-        """A thing that stands somewhere in the view."""
+        """A thing that stands in the view, so far across (0..1) the part where it is well seen."""
         script = cls(rng, size, np.array([0.0, 0.0, np.log(size), 0.0, 0.0, 0.0]), cover)
-        script.go(0, **script.place())
+        left, right = script.stretch()
+        script.go(0, x=left + across * (right - left), y=rng.uniform(0.45, 0.75))
         return script
 
     def play(self, events: tuple[Event, ...], end: float, *, calm: int) -> None:
@@ -94,14 +170,22 @@ class Script:
         self.now, self.state = self.now + frames, state
         self.moments.append((self.now, state))
 
-    def place(self) -> dict[str, float]:
-        """Somewhere in the view where it is well seen: not behind what stands there."""
+    def where(self) -> tuple[float, float]:
+        """x and y, now."""
+        return float(self.state[0]), float(self.state[1])
+
+    def stretch(self) -> tuple[float, float]:
+        """From which x to which it is well seen: not behind what stands there."""
         left, right = 0.3, ASPECT - 0.3
-        if self.cover is not None and self.cover[0] < ASPECT / 2:
-            left = self.cover[0] + 1.05 * self.size
-        elif self.cover is not None:
-            right = self.cover[0] - 1.05 * self.size
-        return {"x": self.rng.uniform(left, right), "y": self.rng.uniform(0.45, 0.75)}
+        if self.cover is None:
+            return left, right
+        if self.cover[0] < ASPECT / 2:
+            return self.cover[0] + 1.05 * self.size, right
+        return left, self.cover[0] - 1.05 * self.size
+
+    def place(self) -> dict[str, float]:
+        """Somewhere in the view where it is well seen."""
+        return {"x": self.rng.uniform(*self.stretch()), "y": self.rng.uniform(0.45, 0.75)}
 
     def stroll(self, frames: int) -> None:
         """Go about."""
@@ -119,24 +203,28 @@ class Script:
         self.hidden += 1
         if self.hidden % 2 and self.cover is not None:
             self.go(WALK, x=self.cover[0], y=self.cover[1])
-            self.go(hold)
+            self.go(max(hold - 4, 1))  # what stands is wide: hidden early, and seen late
         else:
-            self.passers.append((self.now + WALK, self.now + WALK + hold, *self.state[:2].tolist()))
+            self.passers.append(Passing(self.now + WALK, self.now + WALK + hold, *self.where()))
             self.go(WALK + hold + WALK)
 
     def leave(self, frames: int) -> None:
         """Out on one side, back on a random one; while it is away, look-alikes take its place."""
-        self.spots.append((self.now + WALK, *self.state[:2].tolist()))
+        self.spots.append(Spot(self.now + WALK, *self.where()))
+        x, y = self.where()
+        elsewhere = max(
+            (self.place() for _ in range(4)), key=lambda to: np.hypot(to["x"] - x, to["y"] - y)
+        )
         margin = 0.5 * float(np.exp(self.state[2])) + 0.3
         out, back = (self.rng.permutation([-margin, ASPECT + margin]) for _ in range(2))
         self.go(WALK, x=out[0])
         self.go(max(frames - EASE, 1))
         self.go(0.5, x=back[0], y=self.rng.uniform(0.45, 0.75))
-        self.go(WALK, **self.place())
+        self.go(WALK, **elsewhere)
 
     def meet(self, frames: int) -> None:
         """Stay about where it is while look-alikes pass."""
-        self.spots.append((self.now + frames / 2, *self.state[:2].tolist()))
+        self.spots.append(Spot(self.now + frames / 2, *self.where()))
         self.go(frames)
 
     def scale(self, frames: int) -> None:
@@ -172,16 +260,16 @@ class Script:
         self.stroll(frames // 2)
 
 
-def follow(script: Script, spots: list[tuple[float, float, float]], end: float) -> None:
+def follow(script: Script, spots: list[Spot], end: float) -> None:
     """A look-alike: it strolls, and passes the spots at their time, from side to side."""
-    for frame, x, y in spots:
+    for spot in spots:
         side = float(script.rng.choice([-1.0, 1.0])) * 0.3
-        begin = frame - WALK
+        begin = spot.frame - WALK
         if script.now + WALK > begin:
             continue  # it is still elsewhere
         while begin - script.now > 4 * WALK:
             script.stroll(WALK)
-        script.go(begin - script.now, x=x - side, y=y)
-        script.go(2 * WALK, x=x + side, y=y + script.rng.normal(0, 0.03))
+        script.go(begin - script.now, x=spot.x - side, y=spot.y)
+        script.go(2 * WALK, x=spot.x + side, y=spot.y + script.rng.normal(0, 0.03))
     while script.now < end:
         script.stroll(2 * WALK)

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 
-from sam2track.data.long_script import ASPECT, WALK, Event, Script, follow
+from sam2track.data.long_script import ASPECT, WALK, Passing, Script, Story, follow
 from sam2track.video.layers import Keys, Layer, Motion, Sway, Waves, sample, travel
 from sam2track.video.scenery import bush, place, slab
 from sam2track.video.things import Thing
@@ -51,67 +51,68 @@ class Actor:
         return replace(self.layer, picture=picture)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Screen:
+    """A picture that hides things.
+
+    Attributes:
+        picture: RGBA, colours multiplied by alpha.
+        share: its height over that of the largest thing that it hides.
+    """
+
+    picture: np.ndarray
+    share: float
+
+
 class Stage:
     """A place, a camera, objects, look-alikes and what hides them.
 
     Args:
+        story: what happens.
         size: height and width of the frames, pixels.
-        frames: how many there are.
-        seed: decides everything that is not said.
-        objects: how many are labelled.
-        twins: look-alikes of each.
-        events: what happens to each object, over and over.
-        calm: frames between events.
+        version: another version, other pictures.
     """
 
-    def __init__(
-        self,
-        size: tuple[int, int],
-        frames: int,
-        *,
-        seed: tuple[int, ...],
-        objects: int,
-        twins: int,
-        events: tuple[Event, ...],
-        calm: int,
-    ) -> None:
-        rng = np.random.default_rng(seed)
-        self.size = size
-        height = size[0]
+    def __init__(self, story: Story, size: tuple[int, int], version: int) -> None:
+        rng = np.random.default_rng((version, story.seed))
+        self.size, height = size, size[0]
         self._ground = place(
             rng, round((1 + 2 * MARGIN) * height), round((ASPECT + 2 * MARGIN) * height)
         )
         self._shake = Waves.draw(rng, [0.05, 0.03, 0.03, 0.012], (70, 300), terms=3)
         self._noise = _grain(rng, size)
         cover = None
-        if any(event.kind == "hide" for event in events):
+        if any(event.kind == "hide" for event in story.events):
             cover = (float(rng.choice([0.17, 0.83])) * ASPECT, 0.6)
-        big = 0.0
-        actors: list[Actor] = []
-        self._front: list[Layer] = []
-        lights = [(0.0, 1.0)]
-        for label in range(1, objects + 1):
-            thing = Thing.draw(rng)
-            size_ = float(rng.uniform(0.46, 0.58)) / objects**0.25
-            big = max(big, size_)
-            script = Script.begin(rng, size=size_, cover=cover)
-            script.stroll(1 + int(rng.integers(calm)) * (label > 1))
-            script.play(events[label - 1 :] + events[: label - 1], frames, calm=calm)
-            if label == 1:
-                lights = script.lights
-            actors.append(_actor(rng, thing, script, label))
-            for _ in range(twins):
-                twin = Script.begin(rng, size=size_, cover=cover)
-                follow(twin, script.spots, frames)
-                other = thing.lookalike(rng, alike=0.6)
-                actors.append(_actor(rng, other, twin, 0))
-            self._front += [_passer(rng, passer, size_, height) for passer in script.passers]
-        order = rng.permutation(len(actors))
-        self._actors = [actors[k] for k in order]
-        if cover is not None:
-            self._front.insert(0, _cover(rng, *cover, big, height))
-        times, values = zip(*lights, strict=True)
+        high = float(rng.uniform(0.46, 0.58)) / story.objects**0.25
+        screens = [_screen(rng, high, height) for _ in range(3)]
+        self._passers: list[tuple[float, float, Layer]] = []
+        self._actors = self._cast(rng, story, high, cover)
+        for script in self._scripts:
+            self._passers += [_passer(rng, when, screens, high) for when in script.passers]
+        self._cover = None if cover is None else _cover(rng, cover, screens[0], high)
+        times, values = zip(*self._scripts[0].lights, strict=True)
         self._light = Keys(np.array(times), np.array(values)[:, None])
+
+    def _cast(self, rng: np.random.Generator, story: Story, high: float, cover) -> list[Actor]:
+        """Objects and look-alikes, back to front; at first they stand side by side."""
+        self._scripts: list[Script] = []
+        actors = []
+        count = story.objects * (1 + story.twins)
+        places = iter((rng.permutation(count) + 0.5) / count)
+        for label in range(1, story.objects + 1):
+            thing = Thing.draw(rng)
+            script = Script.begin(rng, next(places), size=high, cover=cover)
+            script.stroll(1 + int(rng.integers(story.calm)) * (label > 1))
+            events = story.events[label - 1 :] + story.events[: label - 1]
+            script.play(events, story.frames, calm=story.calm)
+            self._scripts.append(script)
+            actors.append(_actor(rng, thing, script, label))
+            for _ in range(story.twins):
+                twin = Script.begin(rng, next(places), size=high, cover=cover)
+                follow(twin, script.spots, story.frames)
+                actors.append(_actor(rng, thing.lookalike(rng, alike=0.7), twin, 0))
+        return [actors[k] for k in rng.permutation(count)]
 
     def draw(self, index: int) -> tuple[UInt8[np.ndarray, "H W 3"], UInt8[np.ndarray, "H W"]]:
         """A frame and the object (1, 2, ..., 0 = none) that each of its pixels shows."""
@@ -123,7 +124,9 @@ class Stage:
         way = travel(open_, shut, np.array([ASPECT / 2, 0.5, 1.0]))
         frame = sample(self._ground, camera @ middle, (0, 0, width, height), blur=way, repeat=True)
         labels = np.zeros(self.size, np.uint8)
-        layers = [actor.seen(t, float(height)) for actor in self._actors] + self._front
+        layers = [actor.seen(t, float(height)) for actor in self._actors]
+        layers += [] if self._cover is None else [self._cover]
+        layers += [layer for first, last, layer in self._passers if first <= t <= last]
         for layer in layers:
             blur = layer.travel(open_, shut, t, SHUTTER)
             layer.draw(frame, labels, camera, t, blur=blur)
@@ -185,31 +188,29 @@ def _halved(picture: np.ndarray) -> tuple[np.ndarray, ...]:
     return tuple(out)
 
 
-def _screen(rng: np.random.Generator, size: float, height: int) -> tuple[np.ndarray, float]:
-    """A picture that hides a thing of a size, and its own size."""
+def _screen(rng: np.random.Generator, high: float, height: int) -> Screen:
+    """Something that hides a thing ``high`` world units high."""
     if rng.random() < 0.5:
-        own = 1.25 * size
-        picture = slab(rng, round(own * height))
-    else:
-        own = 1.8 * size
-        picture = bush(rng, round(own * height), trees=0.0)
-    return picture, own
+        return Screen(slab(rng, round(1.25 * high * height)), 1.25)
+    return Screen(bush(rng, round(1.8 * high * height), trees=0.0), 1.8)
 
 
-def _cover(rng, x: float, y: float, size: float, height: int) -> Layer:
+def _cover(rng, where: tuple[float, float], screen: Screen, high: float) -> Layer:
     """Something that stands in front."""
-    picture, own = _screen(rng, size, height)
-    return Layer(picture, Motion(np.array([x, y, np.log(own), 0.0, 0.0, 0.0])))
+    place_ = np.array([*where, np.log(screen.share * high), 0.0, 0.0, 0.0])
+    return Layer(screen.picture, Motion(place_))
 
 
-def _passer(rng, when: tuple[float, float, float, float], size: float, height: int) -> Layer:
-    """Something that comes, stays in front of a place for a while, and goes on."""
-    first, last, x, y = when
-    picture, own = _screen(rng, size, height)
+def _passer(rng, when: Passing, screens: list[Screen], high: float) -> tuple[float, float, Layer]:
+    """Something that comes, stays in front of a place for a while, and goes on; and from when to
+    when it is there."""
+    screen = screens[int(rng.integers(len(screens)))]
+    own = screen.share * high
     side = float(rng.choice([-1.0, 1.0]))
     from_, to = (ASPECT / 2 + sign * side * (ASPECT / 2 + own + 0.2) for sign in (-1, 1))
-    times = np.array([first - WALK, first, last, last + WALK])
+    times = np.array([when.first - WALK, when.first, when.last, when.last + WALK])
     values = np.zeros((4, 6))
-    values[:, 0] = from_, x, x, to
-    values[:, 1], values[:, 2] = y, np.log(own)
-    return Layer(picture, Motion(np.zeros(6), keys=Keys(times, values)))
+    values[:, 0] = from_, when.x, when.x, to
+    values[:, 1], values[:, 2] = when.y, np.log(own)
+    layer = Layer(screen.picture, Motion(np.zeros(6), keys=Keys(times, values)))
+    return float(times[0]), float(times[-1]), layer

@@ -40,7 +40,7 @@ def _dot(x: float, y: float, radius: float, colour: int, *, flat=0.0, lift=0.0) 
 
 def beast(rng: np.random.Generator) -> Parts:
     """Four legs, a body, a neck with a head, ears, a tail; seen from the side."""
-    girth, neck, leg = rng.uniform(0.10, 0.16), rng.uniform(0.0, 0.12), rng.uniform(0.03, 0.045)
+    girth, neck, leg = rng.uniform(0.12, 0.17), rng.uniform(0.0, 0.12), rng.uniform(0.035, 0.05)
     hip, chest, ground = -0.20, 0.14, 0.42
     head, droop = (0.28, -0.16 - neck), rng.uniform(-0.25, 0.2)
     muzzle = (head[0] + 0.09, head[1] + 0.05)
@@ -68,7 +68,7 @@ def beast(rng: np.random.Generator) -> Parts:
 
 def bird(rng: np.random.Generator) -> Parts:
     """A body with a wing, a head with a beak, two thin legs."""
-    girth, head = rng.uniform(0.15, 0.21), (0.22, -0.24 - rng.uniform(0, 0.12))
+    girth, head = rng.uniform(0.18, 0.23), (0.22, -0.24 - rng.uniform(0, 0.12))
     return (
         Part((0.0, 0.1), (-0.02, 0.44), (0.03, 0.022), 2),
         Part((0.07, 0.1), (0.09, 0.44), (0.03, 0.022), 2),
@@ -83,17 +83,17 @@ def bird(rng: np.random.Generator) -> Parts:
 
 def person(rng: np.random.Generator) -> Parts:
     """Legs, arms, a trunk, a head with hair."""
-    spread, girth = rng.uniform(0.04, 0.10), rng.uniform(0.085, 0.12)
+    spread, girth = rng.uniform(0.05, 0.11), rng.uniform(0.10, 0.14)
     reach = rng.uniform(0.08, 0.16, 2)
     hand = rng.uniform(-0.05, 0.10, 2)
     return (
-        Part((-0.04, 0.10), (-spread, 0.44), (0.065, 0.045), 2),
-        Part((0.05, 0.10), (spread + 0.02, 0.44), (0.065, 0.045), 2, 0.0, 0.01),
-        Part((-0.09, -0.17), (-0.09 - reach[0], hand[0]), (0.05, 0.035), 1),
+        Part((-0.04, 0.10), (-spread, 0.42), (0.08, 0.055), 2),
+        Part((0.05, 0.10), (spread + 0.02, 0.42), (0.08, 0.055), 2, 0.0, 0.01),
+        Part((-0.09, -0.17), (-0.09 - reach[0], hand[0]), (0.06, 0.045), 1),
         Part((0.0, -0.17), (0.0, 0.10), (girth, girth * 0.9)),
-        Part((0.09, -0.17), (0.09 + reach[1], hand[1]), (0.05, 0.035), 1, 0.0, 0.06),
-        _dot(0.0, -0.37, 0.085, 1),
-        Part((-0.03, -0.41), (0.03, -0.42), (0.075, 0.07), 3, 0.0, 0.02),
+        Part((0.09, -0.17), (0.09 + reach[1], hand[1]), (0.06, 0.045), 1, 0.0, 0.06),
+        _dot(0.0, -0.34, 0.10, 1),
+        Part((-0.03, -0.38), (0.03, -0.39), (0.09, 0.08), 3, 0.0, 0.02),
     )
 
 

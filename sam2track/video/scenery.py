@@ -175,13 +175,15 @@ def _wall(height: int, width: int, rng: np.random.Generator) -> Float[np.ndarray
     plaster = fractal(rng, height, width, 3) * 0.05 + fractal(rng, height, width, 60) * 0.03
     bands = np.sin(np.linspace(0, rng.uniform(30, 120), width, dtype=np.float32))[None]
     wall = colour * (1 + plaster + rng.choice([0.0, 0.08]) * np.sign(bands))[..., None]
+    rim = max(1, round(0.007 * height))
     for _ in range(int(rng.integers(2, 7))):
         h, w = (int(height * v) for v in rng.uniform(0.08, 0.28, 2))
         y, x = int(rng.uniform(0.02, 0.3) * height), int(rng.uniform(0, width - w))
         wall[y : y + h, x : x + w] = _colour(rng, (0, 40), (20, 120), (30, 140))
-        grey = 130 + 45 * fractal(rng, h - 8, w - 8, 2.5)
-        tints = np.stack([fractal(rng, h - 8, w - 8, 2, octaves=2) for _ in range(3)], -1)
-        wall[y + 4 : y + h - 4, x + 4 : x + w - 4] = grey[..., None] + 18 * tints
+        inner = (h - 2 * rim, w - 2 * rim)
+        grey = 130 + 45 * fractal(rng, *inner, 2.5)
+        tints = np.stack([fractal(rng, *inner, 2, octaves=2) for _ in range(3)], -1)
+        wall[y + rim : y + h - rim, x + rim : x + w - rim] = grey[..., None] + 18 * tints
     return wall
 
 
