@@ -16,8 +16,9 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from .masklets import VideoPictures
-from .vos import LabelMaps, VOSSequence, list_folders, match_files, read_sequence
+from .footage import VideoPictures, list_folders
+from .truth import LabelMaps, match_files
+from .vos import VOSSequence, read_sequence
 from .youtube_vos import pick
 
 VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v")

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from .vos import VOSSequence, list_folders, read_sequence
+from .footage import list_folders
+from .vos import VOSSequence, read_sequence
 from .youtube_vos import pick
 
 

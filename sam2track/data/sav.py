@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from .masklets import Masklets, VideoPictures
-from .vos import ObjectMaps, PictureFiles, VOSSequence, list_folders, match_files
+from .footage import PictureFiles, VideoPictures, list_folders
+from .truth import Masklets, ObjectMaps, match_files
+from .vos import VOSSequence
 from .youtube_vos import pick
 
 

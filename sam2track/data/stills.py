@@ -15,8 +15,8 @@ import numpy as np
 from jaxtyping import Bool, UInt8
 from pycocotools import mask as coco_masks
 
+from .footage import IMAGE_SUFFIXES, list_files, read_picture
 from .label_maps import decode_runs, pack_runs, read_labels
-from .vos import IMAGE_SUFFIXES, list_files, read_picture
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -14,7 +14,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from .vos import LabelMaps, PictureFiles, VOSSequence, read_sequence
+from .footage import PictureFiles
+from .truth import LabelMaps
+from .vos import VOSSequence, read_sequence
 
 
 def youtube_vos(

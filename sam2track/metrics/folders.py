@@ -15,7 +15,7 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 
-from ..data.vos import read_labels
+from ..data.label_maps import read_labels
 from .sequences import FrameScores, ObjectScores, Toolkit, collect, score_frame
 
 
