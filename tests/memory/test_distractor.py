@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scripted import EMPTY, HERE, Row, anchor, follow, recalled, run, square
 
@@ -110,6 +110,7 @@ def test_another_chooser():
     st.lists(st.sampled_from([CALM, SEEN, GONE]), min_size=1, max_size=120),
     st.sampled_from([1, -1]),
 )
+@settings(deadline=None, max_examples=50)
 def test_filtering_on_write_is_walking_back_through_everything(trace, direction):
     memory, drm, seen = DistractorMemory(), [], []
     anchor(memory, 50)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scripted import EMPTY, HERE, Row, anchor, contents, follow, recalled, run, square
 
@@ -15,7 +15,7 @@ SURE = Row()
 POOR = Row(scores=(0.4, 0.1, 0.1))  # stable, but not worth remembering
 BAD = Row(scores=(0.2, 0.1, 0.1))
 AWAY = square(22, 22)
-TEMPTED = Row(scores=(0.80, 0.85, 0.1), masks=(HERE, AWAY, EMPTY))  # the better score lies elsewhere
+TEMPTED = Row((0.80, 0.85, 0.1), masks=(HERE, AWAY, EMPTY))  # the better score lies elsewhere
 
 
 def picked(memory: MotionMemory, index: int, row: Row) -> int:
@@ -134,6 +134,7 @@ rows = st.builds(
 
 
 @given(st.lists(rows, max_size=40), st.sets(st.integers(1, 39)), st.sampled_from([1, -1]))
+@settings(deadline=None, max_examples=50)
 def test_open_thresholds_are_fifo(trace, corrected, direction):
     ours = MotionMemory(
         weight=0.0, absent_below=0.0, min_score=-1.0, min_presence=-99.0, min_motion=-1.0
@@ -153,6 +154,7 @@ def test_open_thresholds_are_fifo(trace, corrected, direction):
 
 
 @given(st.lists(rows, min_size=1, max_size=60), st.sampled_from([1, -1]))
+@settings(deadline=None, max_examples=50)
 def test_filtering_on_write_is_walking_back_through_everything(trace, direction):
     memory, everything = MotionMemory(), MotionMemory(archive=Archive())
     trusted: dict[int, bool] = {}

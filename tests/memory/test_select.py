@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scripted import Row, recalled, run
 
@@ -42,6 +42,7 @@ def test_the_frame_before_is_always_there():
     st.lists(st.tuples(st.floats(0, 1), st.floats(-3, 3)), min_size=1, max_size=60),
     st.sampled_from([1, -1]),
 )
+@settings(deadline=None, max_examples=50)
 def test_filtering_on_write_is_walking_back_through_everything(trace, direction):
     memory, kept = SelectMemory(), []
     for step, (score, presence) in enumerate(trace, 1):

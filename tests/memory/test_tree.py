@@ -6,7 +6,7 @@ import math
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scripted import Row, anchor, contents, follow, recalled, remembered, run
 from tiny import noise_frames, square_mask, tiny_model
@@ -87,6 +87,7 @@ rows = st.builds(
 
 
 @given(st.lists(rows, max_size=40), st.sets(st.integers(1, 39)), st.sampled_from([1, -1]))
+@settings(deadline=None, max_examples=50)
 def test_one_pathway_is_fifo(trace, corrected, direction):
     tree = TreeMemory(pathways=1, min_score=-1, min_presence=-99, low_weight=1, high_weight=1)
     fifo = FifoMemory()
@@ -104,6 +105,7 @@ def test_one_pathway_is_fifo(trace, corrected, direction):
 
 
 @given(st.lists(st.tuples(rows, rows, rows), min_size=1, max_size=40))
+@settings(deadline=None, max_examples=50)
 def test_filtering_on_write_is_walking_back_through_everything(trace):
     """The way of every hypothesis, kept whole, and walked back."""
     memory = TreeMemory()
@@ -117,15 +119,15 @@ def test_filtering_on_write_is_walking_back_through_everything(trace):
             assert found == walked
         sightings = given_rows[: len(recalls)]
         choice = follow(memory, index, sightings)[1]
+        pairs = zip(choice.parents.tolist(), choice.picks.tolist(), strict=True)
         ways = [
-            [
-                *ways[parent],
-                (index, row, sightings[parent].scores[pick] > 0.3 and sightings[parent].presence > 0),
-            ]
-            for row, (parent, pick) in enumerate(
-                zip(choice.parents.tolist(), choice.picks.tolist(), strict=True)
-            )
+            [*ways[parent], (index, row, worth(sightings[parent], pick))]
+            for row, (parent, pick) in enumerate(pairs)
         ]
+
+
+def worth(row: Row, pick: int) -> bool:
+    return row.scores[pick] > 0.3 and row.presence > 0
 
 
 def test_a_lag_must_not_be_negative():

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
 from tiny import SIZE, noise_frames, square_mask, tiny_model
 
 from sam2track import Frame, Prompt, TrackingSession
-from sam2track.types import FrameResult
+from sam2track.memory import Evidence, FifoMemory
+from sam2track.types import Choice, FrameResult, MemoryFrame, Recall
 
 PROMPTS = {
     1: Prompt.click(20, 20),
@@ -187,6 +190,113 @@ def test_frames_of_another_size(model):
     session.step(noise_frames(1)[0])
     with pytest.raises(ValueError, match="80 x 48"):
         session.step(noise_frames(1, size=(48, 80))[0])
+
+
+def test_a_direction_is_one_of_two(model):
+    with pytest.raises(ValueError, match="direction 3: give 1"):
+        TrackingSession(model).step(noise_frames(1)[0], direction=3)
+
+
+def test_unknown_objects_are_told_with_those_there_are(model):
+    frame = noise_frames(1)[0]
+    session = TrackingSession(model)
+    with pytest.raises(KeyError, match="no object 5; there is none"):
+        session.remove(5)
+    session.prompt(2, PROMPTS[1], frame)
+    session.prompt(7, PROMPTS[1], frame)
+    with pytest.raises(KeyError, match="no object 5; there are: 2, 7"):
+        session.remove(5)
+    with pytest.raises(KeyError, match="no object 5; there are: 2, 7"):
+        session.unprompt(5, 0)
+    with pytest.raises(KeyError, match="object 2 has no prompt on frame 3; it has on: 0"):
+        session.unprompt(2, 3)
+    with pytest.raises(KeyError, match="no object 5 on frame 0; there are: 2, 7"):
+        session.step(frame).mask(5)
+    assert session.object_ids == (2, 7)
+
+
+class Ways:
+    """Two hypotheses that take different masks; on the frame ``turn`` the second becomes first."""
+
+    def __init__(self, lag: int | None, turn: int, **known) -> None:
+        self.inner = FifoMemory(**known)
+        self.lag, self.turn = lag, turn
+
+    def recall(self, index: int, direction: int) -> list[Recall]:
+        return self.inner.recall(index, direction) * 2
+
+    def choose(self, evidence: Evidence, index: int, direction: int) -> Choice:
+        turned = index == self.turn
+        return Choice(
+            torch.tensor([1, 0] if turned else [0, 1]),
+            torch.tensor([0, 1]),
+            torch.tensor([True, True]),
+        )
+
+    def remember(self, memories: list[MemoryFrame], *, anchor: bool) -> None:
+        self.inner.remember(memories[:1], anchor=anchor)
+
+    def forget(self, index: int) -> None:
+        self.inner.forget(index)
+
+
+def track_late(model, lag: int | None, turn: int) -> tuple[list[int], list[FrameResult]]:
+    """How late results were settled before the end, and the results."""
+    frames = noise_frames(9)
+    session = TrackingSession(model, memory=partial(Ways, lag, turn))
+    session.prompt(1, PROMPTS[1], frames[0])
+    late, results = [], []
+    for frame in frames:
+        if frame.index == 3:
+            session.step(frame)
+            session.prompt(2, PROMPTS[2], frame)
+        session.step(frame)
+        for result in session.settled():
+            late.append(frame.index - result.index)
+            results.append(result)
+    results.extend(session.flush())
+    assert list(session.flush()) == []
+    return late, results
+
+
+@pytest.mark.parametrize("lag", [0, 2, 20, None])
+def test_late_results_come_once_and_in_order(model, lag):
+    late, results = track_late(model, lag, turn=99)
+    assert [result.index for result in results] == list(range(9))
+    assert late == ([] if lag in (20, None) else [lag] * (9 - lag))
+    assert [result.object_ids for result in results] == [(1,)] * 3 + [(1, 2)] * 6
+
+
+@pytest.mark.parametrize("lag", [0, 2, 20, None])
+def test_a_late_decision_changes_the_frames_within_its_lag(model, lag):
+    """From frame 6 on the other way is the better one: frames not settled by then follow it."""
+    straight, turned = (track_late(model, lag, turn)[1] for turn in (99, 6))
+    first_changed = {0: 6, 2: 4, 20: 1, None: 1}[lag]  # frame 0 is prompted
+    for index in range(6):
+        change = (turned[index].logits[0] - straight[index].logits[0]).abs().max()
+        assert (change > 0.01) == (index >= first_changed)
+
+
+def test_a_jump_settles_what_is_held(model):
+    frames = noise_frames(8)
+    session = TrackingSession(model, memory=partial(Ways, 3, 99), archive=True)
+    session.prompt(1, PROMPTS[1], frames[0])
+    for frame in frames[:5]:
+        session.step(frame)
+    assert [result.index for result in session.settled()] == [1]
+    session.step(frames[2])
+    assert [result.index for result in session.settled()] == [2, 3, 4]
+    assert [result.index for result in session.flush()] == [2]
+
+
+def test_what_nobody_takes_does_not_pile_up(model):
+    frames = noise_frames(4)
+    session = TrackingSession(model, memory=partial(Ways, 3, 99))
+    session.prompt(1, PROMPTS[1], frames[0])
+    for index in range(20):
+        session.step(Frame(index, frames[index % 4].image))
+        assert len(session.late.held) <= 3
+        assert len(session.late.ready) <= 1
 
 
 def test_overlaps_belong_to_the_highest_logit(model):
