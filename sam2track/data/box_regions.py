@@ -38,25 +38,24 @@ def read_regions(path: Path) -> Float[np.ndarray, "T 4"]:
     return np.array(boxes)
 
 
-def _box(line: str) -> tuple[float, float, float, float]:
+def _box(line: str) -> list[float]:
     """The box around one region."""
-    absent = (float("nan"),) * 4
+    absent = [float("nan")] * 4
     if line.startswith("m"):
         return _mask_box([int(text) for text in re.split(r"[,\s]+", line[1:].strip())]) or absent
     numbers = [float(text) for text in re.split(r"[,\s]+", line)]
     if len(numbers) == 1 or np.isnan(numbers).any():
         return absent
     if len(numbers) == 4:
-        x, y, width, height = numbers
-        return (x, y, width, height) if width > 0 and height > 0 else absent
+        return numbers if min(numbers[2:]) > 0 else absent
     if len(numbers) < 6 or len(numbers) % 2:
         raise ValueError(f"{len(numbers)} numbers")
     x, y = numbers[::2], numbers[1::2]
-    return min(x), min(y), max(x) - min(x), max(y) - min(y)
+    return [min(x), min(y), max(x) - min(x), max(y) - min(y)]
 
 
-def _mask_box(numbers: list[int]) -> tuple[float, float, float, float] | None:
-    """The box around a mask's pixels; None if it has none."""
+def _mask_box(numbers: list[int]) -> list[float]:
+    """The box around a mask's pixels; empty if it has none."""
     x, y, width, height = numbers[:4]
     runs = numbers[4:]
     if sum(runs) > width * height:
@@ -65,11 +64,6 @@ def _mask_box(numbers: list[int]) -> tuple[float, float, float, float] | None:
     inside = np.pad(inside, (0, width * height - len(inside))).reshape(height, width)
     rows, columns = np.flatnonzero(inside.any(1)), np.flatnonzero(inside.any(0))
     if not len(rows):
-        return None
-    left, top = x + int(columns[0]), y + int(rows[0])
-    return (
-        float(left),
-        float(top),
-        float(columns[-1] - columns[0] + 1),
-        float(rows[-1] - rows[0] + 1),
-    )
+        return []
+    (left, right), (top, bottom) = columns[[0, -1]].tolist(), rows[[0, -1]].tolist()
+    return [float(x + left), float(y + top), float(right - left + 1), float(bottom - top + 1)]
