@@ -19,6 +19,7 @@ ALLOWED = {
     "track": {"model", "memory"},
     "image": {"model", "track"},
     "data": {"video"},
+    "benchmark": {"data", "memory", "metrics", "model", "sinks", "track"},
     "train": {"data", "image", "memory", "metrics", "model", "track", "video"},
 }
 HYDRA_ROOMS = {"cli", "runners", "__main__"}

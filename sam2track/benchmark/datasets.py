@@ -76,7 +76,8 @@ def davis16(root: str, split: str = "val", *, names: Names = None) -> Dataset:
 
 def davis17(root: str, split: str = "val", *, names: Names = None) -> Dataset:
     """DAVIS 2017: several objects a sequence; of ``test-dev`` the server has the truth."""
-    return Dataset("davis17", davis(root, 2017, split, names=names), DAVIS_2017)
+    sequences = davis(root, 2017, split, names=names)
+    return Dataset("davis17", sequences, DAVIS_2017, has_truth=not split.startswith("test"))
 
 
 def ytvos(

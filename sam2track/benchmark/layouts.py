@@ -39,8 +39,12 @@ def write_masks(
         OSError: if the disk refuses.
     """
     if layout == "objects":
-        for object_id, mask in zip(result.object_ids, result.masks.numpy(), strict=True):
-            _save(folder / names[object_id] / f"{stem}.png", mask * np.uint8(255))
+        # The evaluator wants a file of every object, also before it appears.
+        found = dict(zip(result.object_ids, result.masks.numpy(), strict=True))
+        nothing = np.zeros(result.owner.shape, bool)
+        for object_id, name in names.items():
+            mask = found.get(object_id, nothing)
+            _save(folder / name / f"{stem}.png", mask * np.uint8(255))
         return
     for object_id in result.object_ids:
         check_palette_id(object_id)

@@ -111,15 +111,21 @@ class CopySession:
         self.last: FrameResult | None = None
 
     def prompt(self, object_id: int, prompt: Prompt, frame: Frame) -> Bool[np.ndarray, "H W"]:
-        """Take an object's mask.
+        """Take an object's mask, or its box as if that were one.
 
         Raises:
-            ValueError: if it is not a mask.
+            ValueError: if it is neither.
         """
-        if prompt.mask is None:
-            raise ValueError("a baseline cannot make a mask of a box or a click; give prompt=mask")
-        self.soft[object_id] = prompt.mask.astype(np.float32)
-        return prompt.mask
+        if prompt.mask is not None:
+            mask = prompt.mask
+        elif prompt.box is not None:
+            x0, y0, x1, y1 = np.rint(prompt.box).astype(int).tolist()
+            mask = np.zeros(frame.size, bool)
+            mask[max(y0, 0) : y1, max(x0, 0) : x1] = True
+        else:
+            raise ValueError("a baseline cannot make a mask of a click; give prompt=mask or box")
+        self.soft[object_id] = mask.astype(np.float32)
+        return mask
 
     def step(self, frame: Frame) -> FrameResult:
         """The masks as they are."""

@@ -91,7 +91,7 @@ def run(config: DictConfig) -> None:
 
 def _check_settings(config: DictConfig) -> None:
     """Refuse what composing takes: it knows the kind of an option by its default alone."""
-    if "root" in config.dataset and OmegaConf.is_missing(config.dataset, "root"):
+    if OmegaConf.is_missing(config.dataset, "root"):
         raise ValueError("dataset.root= is missing: the folder that holds the dataset")
     if config.tracker not in TRACKERS:
         raise ValueError(f"tracker={config.tracker}: choose one of {', '.join(TRACKERS)}")
