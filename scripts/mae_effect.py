@@ -1,11 +1,13 @@
-"""What masked autoencoding does for a tracker: the table in docs/mae.md.
+"""What masked autoencoding does for a trunk: the tables in docs/mae.md.
 
     python scripts/fetch_assets.py
-    python scripts/mae_effect.py --assets assets --out runs/mae_effect
+    python scripts/mae_effect.py --assets assets --davis DAVIS --out runs/mae_effect
 
-Pre-trains nano's trunk on the photographs and textures of the pack, then trains the tracker the
-same way from a trunk from scratch, from that one and, for comparison, from ImageNet's, and scores
-each on procedural clips that none has seen. A run that was stopped goes on.
+Pre-trains nano's trunk from scratch on the photographs and textures of the pack, then follows
+objects through real video by the trunk's features alone, with nothing trained on top: a mask is
+given on the first frame, and each place of a later frame takes over what the places before it are
+that look most like it. That is what reading a memory comes down to, and how trunks trained without
+labels are compared (1906.12340, 2104.14294). A run that was stopped goes on.
 """
 
 from __future__ import annotations
@@ -13,146 +15,131 @@ from __future__ import annotations
 import argparse
 import subprocess
 import sys
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from PIL import Image
+from torch import Tensor
 
-from sam2track import Frame, Prompt, TrackingSession
+from sam2track.data.davis import davis
 from sam2track.data.scene_assets import Assets
-from sam2track.data.scenes import SceneSampler
-from sam2track.model.checkpoint import load_weights
-from sam2track.model.sam2 import SAM2
+from sam2track.data.sequence import MaskSequence
 from sam2track.model.variants import find_variant
+from sam2track.train.mae import MaskedAutoencoder
+from sam2track.train.trunk import start_trunk
 
-SIDE = 128  # of the pictures, pixels
 LONGEST = 512  # side of the unpacked photographs, pixels
-FRAMES = 6  # of a held-out clip
-SEED = 1_000_003  # of the held-out clips; training draws from another
+SIDE = 256  # of the video as the trunk sees it, pixels
+FRAMES = range(0, 24, 2)  # of each sequence
+STRIDES = (8, 16)  # of the features compared
+NEAREST = 7  # places that a place takes its mask from
+BEFORE = 3  # last frames that they may lie in, beside the first
+TEMPERATURE = 0.07
+SEEDS = 3  # trunks from scratch
 
 
 def main() -> None:
-    arguments = _arguments()
-    out: Path = arguments.out
-    assets = Assets(arguments.assets)
-    pictures = _unpack(assets, out / "pictures")
-    _train(
-        "recipe=mae",
-        f"data.root={pictures}",
-        f"out={out / 'pretrained'}",
-        "mae.pictures=32",
-        f"steps={arguments.pretraining}",
-        "warmup=50",
-    )
-    starts = {
-        "scratch": "scratch",
-        "MAE": str(out / "pretrained" / "weights.safetensors"),
-        "ImageNet": "imagenet",
-    }
-    rows = []
-    for name, trunk in starts.items():
-        run = out / f"from_{name.lower()}"
-        _train(
-            f"data.root={arguments.assets}",
-            f"trunk={trunk}",
-            f"out={run}",
-            "frozen=[]",
-            "trunk_rate=1.0",
-            "frames=3",
-            "clips=4",
-            f"steps={arguments.steps}",
-            "warmup=50",
-            "decay=150",
-            "average=0.99",
-        )
-        scores = _score(run / "weights.safetensors", assets, arguments.clips)
-        rows.append((name, scores))
-        print(_row(name, scores), flush=True)
-    print("\n| trunk | mask given | one click |\n|---|---|---|")
-    for name, scores in rows:
-        print(_row(name, scores))
-    difference = rows[1][1] - rows[0][1]
-    print(_row("MAE minus scratch, clip by clip", difference))
-
-
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description="What masked autoencoding does for a trunk.")
     parser.add_argument("--assets", type=Path, default=Path("assets"))
+    parser.add_argument("--davis", type=Path, required=True, help="DAVIS 2016; its val is scored")
     parser.add_argument("--out", type=Path, default=Path("runs/mae_effect"))
-    parser.add_argument("--pretraining", type=int, default=500, help="steps of 32 pictures")
-    parser.add_argument("--steps", type=int, default=250, help="of the tracker, each of 4 clips")
-    parser.add_argument("--clips", type=int, default=100, help="held out")
-    return parser.parse_args()
+    parser.add_argument("--steps", type=int, default=500, help="of pre-training, 32 pictures each")
+    arguments = parser.parse_args()
+    learnt = _pretrain(arguments.assets, arguments.out, arguments.steps)
+    clips = [_read(sequence) for sequence in davis(arguments.davis, 2016, "val")]
+    copied = np.array([[_copied(masks)] * len(STRIDES) for _, masks in clips])
+    scratch = np.mean([_follow_all("scratch", clips, seed) for seed in range(SEEDS)], axis=0)
+    mae = _follow_all(str(learnt), clips)
+    header = " | ".join(f"J, stride {stride}" for stride in STRIDES)
+    print(f"\n| trunk | {header} |\n|---|{'---|' * len(STRIDES)}")
+    _row("first mask copied", copied)
+    _row(f"from scratch (mean of {SEEDS})", scratch)
+    _row(f"MAE, {arguments.steps} steps", mae)
+    _row("ImageNet", _follow_all("imagenet", clips))
+    _row("MAE minus scratch", mae - scratch)
 
 
-def _unpack(assets: Assets, folder: Path) -> Path:
-    """The pack's photographs and textures as files."""
+def _pretrain(assets: Path, out: Path, steps: int) -> Path:
+    """The pack's pictures as files, and a trunk that learnt from them."""
+    pack = Assets(assets)
     for kind in ("photos", "textures"):
-        (folder / kind).mkdir(parents=True, exist_ok=True)
-        for number in range(len(assets.index[kind])):
-            picture = Image.fromarray(assets.get(kind, number))
+        (out / "pictures" / kind).mkdir(parents=True, exist_ok=True)
+        for number in range(len(pack.index[kind])):
+            picture = Image.fromarray(pack.get(kind, number))
             picture.thumbnail((LONGEST, LONGEST))
-            picture.save(folder / kind / f"{number:05}.jpg", quality=90)
-    return folder
-
-
-def _train(*settings: str) -> None:
-    """A run at the size of the comparison, to its end."""
-    common = (f"image_size={SIDE}", "device=cpu", "workers=0", "rate=0.001")
-    command = (sys.executable, "-m", "sam2track", "train", *common, *settings)
+            picture.save(out / "pictures" / kind / f"{number:05}.jpg", quality=90)
+    run = out / "run"
+    settings = (
+        *(f"data.root={out / 'pictures'}", f"out={run}", f"steps={steps}"),
+        *("image_size=128", "mae.pictures=32", "warmup=50"),
+    )
+    command = (sys.executable, "-m", "sam2track", "train", "recipe=mae", *settings)
     subprocess.run(command, check=True)
+    return run / "weights.safetensors"
 
 
-def _score(weights: Path, assets: Assets, clips: int) -> np.ndarray:
-    """Mean J of each clip's objects after the first frame, ``(clips, 2)``: by mask, by click."""
-    model = SAM2(replace(find_variant("nano"), image_size=SIDE)).eval().requires_grad_(False)
-    load_weights(model, weights, "nano")
-    sampler = SceneSampler(assets, SIDE, frames=FRAMES)
+def _read(sequence: MaskSequence) -> tuple[Tensor, Tensor]:
+    """Frames ``(T, 3, S, S)`` in 0..1 and the object's masks ``(T, S, S)``."""
+    images, masks = [], []
+    for index in FRAMES:
+        image = Image.fromarray(sequence.frame(index).image)
+        images.append(np.array(image.resize((SIDE, SIDE), Image.Resampling.BICUBIC)))
+        mask = Image.fromarray(sequence.labels(index) > 0)
+        masks.append(np.array(mask.resize((SIDE, SIDE), Image.Resampling.NEAREST)))
+    frames = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2)
+    return frames.float() / 255, torch.from_numpy(np.stack(masks))
+
+
+def _follow_all(trunk: str, clips: Sequence[tuple[Tensor, Tensor]], seed: int = 0) -> np.ndarray:
+    """Mean J of each clip after its first frame, by each stride's features."""
+    torch.manual_seed(seed)
+    model = MaskedAutoencoder(find_variant("nano")).eval()
+    start_trunk(model, trunk, "nano")
     scores = []
-    for number in range(clips):
-        clip = sampler.clip(np.random.default_rng([SEED, number]), hardness=0.5)
-        masks = [clip.masks == label for label in np.unique(clip.masks[0]) if label]
-        by_mask = [Prompt.from_mask(mask[0]) for mask in masks]
-        by_click = [_click(mask[0]) for mask in masks]
-        scores.append([_follow(model, clip.frames, masks, p) for p in (by_mask, by_click)])
+    for frames, masks in clips:
+        with torch.inference_mode():
+            maps = model.trunk((frames - model.mean) / model.std)
+            found = [_follow(maps[stride.bit_length() - 3], masks[0]) for stride in STRIDES]
+        scores.append([_overlap(guess, masks) for guess in found])
     return np.array(scores)
 
 
-def _follow(
-    model: SAM2, frames: np.ndarray, masks: list[np.ndarray], prompts: list[Prompt]
-) -> float:
-    """Mean J over objects and the frames after the first in which they are to be seen."""
-    session = TrackingSession(model, length=len(frames))
-    values = []
-    with torch.inference_mode():
-        for index, image in enumerate(frames):
-            frame = Frame(index, image)
-            if index == 0:
-                for number, prompt in enumerate(prompts, start=1):
-                    session.prompt(number, prompt, frame)
-            result = session.step(frame)
-            for number, mask in enumerate(masks, start=1):
-                if index and mask[index].any():
-                    found = result.mask(number)
-                    values.append((found & mask[index]).sum() / (found | mask[index]).sum())
-    return float(np.mean(values)) if values else 0.0
+def _follow(features: Tensor, mask: Tensor) -> Tensor:
+    """Masks ``(T, S, S)`` from features ``(T, C, h, w)`` and the first frame's mask."""
+    side = features.shape[-1]
+    features = features - features.mean((0, 2, 3), keepdim=True)
+    features = F.normalize(features, dim=1).flatten(2)  # (T, C, h*w)
+    shares = [F.interpolate(mask[None, None].float(), (side, side), mode="area").flatten()]
+    for now in range(1, len(features)):
+        known = sorted({0, *range(max(0, now - BEFORE), now)})
+        likeness = torch.cat([features[then].T @ features[now] for then in known])
+        best, places = likeness.topk(NEAREST, dim=0)  # (NEAREST, h*w)
+        weights = (best / TEMPERATURE).softmax(0)
+        shares.append((torch.cat([shares[then] for then in known])[places] * weights).sum(0))
+    grids = torch.stack(shares).unflatten(1, (1, side, side))
+    return F.interpolate(grids, mask.shape, mode="bilinear")[:, 0] > 0.5
 
 
-def _click(mask: np.ndarray) -> Prompt:
-    """A click on the pixel of the object that lies nearest to its middle."""
-    y, x = mask.nonzero()
-    nearest = np.argmin((y - y.mean()) ** 2 + (x - x.mean()) ** 2)
-    return Prompt.click(float(x[nearest]), float(y[nearest]))
+def _copied(masks: Tensor) -> float:
+    """J of a guess that nothing moves."""
+    return _overlap(masks[:1].expand_as(masks), masks)
 
 
-def _row(name: str, scores: np.ndarray) -> str:
-    """Means over clips, and how far chance may have moved them (one standard error)."""
-    means = 100 * scores.mean(0)
-    errors = 100 * scores.std(0) / len(scores) ** 0.5
+def _overlap(found: Tensor, true: Tensor) -> float:
+    """Mean J after the first frame."""
+    both = (found & true)[1:].sum((1, 2))
+    either = (found | true)[1:].sum((1, 2)).clamp(min=1)
+    return (both / either).mean().item()
+
+
+def _row(name: str, scores: np.ndarray) -> None:
+    """Means over the clips, in percent, with their standard errors."""
+    means, errors = 100 * scores.mean(0), 100 * scores.std(0, ddof=1) / len(scores) ** 0.5
     cells = (f"{m:.1f} ± {e:.1f}" for m, e in zip(means, errors, strict=True))
-    return f"| {name} | {' | '.join(cells)} |"
+    print(f"| {name} | {' | '.join(cells)} |")
 
 
 if __name__ == "__main__":
