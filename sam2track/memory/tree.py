@@ -29,9 +29,9 @@ class TreeMemory:
     the next frame: to fill up with what is not distinct would add nothing.
 
     A hypothesis attends to its own frames: those whose predicted IoU and presence were above
-    ``min_score`` and ``min_presence``, however long ago, and the frame before always. Keys of the
-    spatial memories are scaled from ``low_weight`` to ``high_weight`` by the rank of their presence;
-    anchors are ranked among them, pointers are not scaled.
+    ``min_score`` and ``min_presence``, however long ago, and the frame before always. The keys of
+    spatial memories are scaled from ``low_weight`` to ``high_weight`` by the rank of the object's
+    presence; anchors are ranked among them, pointers are not scaled.
 
     An anchor is on every hypothesis' way. Scores run on over it: they tell which memory was better.
 

@@ -7,7 +7,6 @@ to be kept, and then they go to disk.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator
 
 import numpy as np
@@ -18,17 +17,15 @@ from ..device import autocast
 from ..memory import Archive, Evidence, FifoMemory, MemoryFactory, best_candidate
 from ..model.sam2 import SAM2
 from ..types import (
-    Candidates,
-    Choice,
     Frame,
     FrameFeatures,
     FrameResult,
-    MemoryFrame,
     Prompt,
     Recall,
     Resolved,
     known_ids,
 )
+from .batching import decode, joined, memorise
 from .late import Branches, LateResults
 from .objects import Anchor, TrackedObject
 from .postprocess import fill_holes, to_video
@@ -237,7 +234,7 @@ class TrackingSession:
             object_id: tracked.memory.recall(frame.index, direction)
             for object_id, tracked in followed.items()
         }
-        candidates = self._decode([row for own in recalls.values() for row in own], features)
+        candidates = decode(self.model, features, [row for own in recalls.values() for row in own])
         evidence = Evidence(candidates)
         choices, firsts, first = {}, [], 0
         for object_id, own in recalls.items():
@@ -245,9 +242,9 @@ class TrackingSession:
             choices[object_id] = followed[object_id].memory.choose(rows, frame.index, direction)
             firsts.append(first)
             first += len(own)
-        choice = self._joined(list(choices.values()), firsts)
+        choice = joined(list(choices.values()), firsts, self.model.device)
         resolved = self.model.resolve(candidates, choice)
-        memories = self._memorise(features, resolved, frame.index)
+        memories = memorise(self.model, features, resolved, frame.index)
         branches, start = {}, 0
         for object_id, choice in choices.items():
             memory, stop = followed[object_id].memory, start + len(choice.parents)
@@ -257,51 +254,6 @@ class TrackingSession:
             branches[object_id] = Branches(resolved.rows(start, stop), tuple(parents))
             start = stop
         return branches
-
-    def _joined(self, choices: list[Choice], firsts: list[int]) -> Choice:
-        """The choices of several objects, whose rows begin at ``firsts``, as one."""
-        device = self.model.device
-        return Choice(
-            torch.cat(
-                [own.parents.to(device) + first for own, first in zip(choices, firsts, strict=True)]
-            ),
-            torch.cat([own.picks.to(device) for own in choices]),
-            torch.cat([own.present.to(device) for own in choices]),
-        )
-
-    def _decode(self, recalls: list[Recall], features: FrameFeatures) -> Candidates:
-        """Attend and decode; rows that recall alike run together."""
-        groups: dict[tuple[int, ...], list[int]] = defaultdict(list)
-        most = self.model.rows_at_once or len(recalls)
-        for row, recall in enumerate(recalls):
-            groups[(*recall.shape, recall.weights is None, row // most)].append(row)
-        parts = []
-        for rows in groups.values():
-            conditioned = self.model.attend(features, [recalls[row] for row in rows])
-            parts.append(self.model.decode(conditioned, features))
-        if len(parts) == 1:
-            return parts[0]
-        order = torch.tensor([row for rows in groups.values() for row in rows]).argsort()
-        order = order.to(self.model.device, non_blocking=True)
-        return Candidates(
-            torch.cat([part.masks for part in parts])[order],
-            torch.cat([part.scores for part in parts])[order],
-            torch.cat([part.tokens for part in parts])[order],
-            torch.cat([part.presence for part in parts])[order],
-        )
-
-    def _memorise(
-        self, features: FrameFeatures, resolved: Resolved, index: int
-    ) -> list[MemoryFrame]:
-        """What is remembered of rows that were followed."""
-        count = len(resolved.scores)
-        most = self.model.rows_at_once or count
-        memories = []
-        for start in range(0, count, most):
-            rows = resolved.rows(start, start + most)
-            told = torch.zeros(len(rows.scores), dtype=torch.bool, device=self.model.device)
-            memories += self.model.memorise(features, rows, index=index, from_prompt=told)
-        return memories
 
     def _resolve_prompt(
         self, tracked: TrackedObject, prompt: Prompt, frame: Frame, features: FrameFeatures

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -25,10 +25,10 @@ from scripted import (
 from tiny import noise_frames, square_mask, tiny_model
 
 from sam2track import Frame, Prompt, TrackingSession
-from sam2track.memory import Archive, Evidence
+from sam2track.memory import Archive, Evidence, FifoMemory
 from sam2track.memory.evidence import Sighting
 from sam2track.runners.compose import CONFIGS, compose_config
-from sam2track.types import FrameResult
+from sam2track.types import FrameResult, Recall
 
 NAMES = sorted(path.stem for path in (CONFIGS / "memory").glob("*.yaml"))
 POLICIES = {
@@ -115,11 +115,11 @@ def test_nothing_grows_over_ten_thousand_frames(make):
         seen = evidence[index * 7 % len(evidence)].rows(0, len(memory.recall(index, 1)))
         count = len(memory.choose(seen, index, 1).parents)
         memory.remember([remembered(index, row) for row in range(count)], anchor=False)
-        if index % 500 == 0:
+        if index % 1000 == 0:
             sizes.append(reachable(memory))
     tensors, things = np.array(sizes).T
-    assert max(tensors[4:]) <= 1.2 * max(tensors[:4])
-    assert max(things[4:]) <= 1.2 * max(things[:4])
+    assert max(tensors[2:]) <= 1.2 * max(tensors[:2])
+    assert max(things[2:]) <= 1.2 * max(things[:2])
 
 
 def reachable(root: object) -> tuple[int, int]:
@@ -148,7 +148,7 @@ def model():
     return tiny_model(presence=1.5)
 
 
-FRAMES = noise_frames(16)
+FRAMES = noise_frames(14)
 PROMPTS = {
     1: (0, Prompt.click(20, 20)),
     2: (0, Prompt.from_mask(square_mask())),
@@ -179,7 +179,7 @@ def track(model, make, direction: int, only: int | None = None) -> list[FrameRes
 @pytest.mark.parametrize("direction", [1, -1])
 def test_objects_together_are_as_alone(model, make, direction):
     together = track(model, make, direction)
-    present = [(1, 2)] * 4 + [(1, 2, 7)] * 7 + [(1, 7)] * 5
+    present = [(1, 2)] * 4 + [(1, 2, 7)] * 7 + [(1, 7)] * 3
     assert [result.object_ids for result in together] == present
     for object_id in PROMPTS:
         alone = track(model, make, direction, only=object_id)
@@ -200,15 +200,21 @@ def test_reverse_in_a_session(model, make):
         torch.testing.assert_close(session.step(frame).logits, backward[step].logits)
 
 
-def test_hypotheses_with_memories_of_different_lengths_run(model):
-    """Rows of one object need not recall alike, and objects with different policies mix."""
-    makers = iter([partial(POLICIES["tree"], min_score=0.548), POLICIES["fifo"]])
-    session = TrackingSession(model, memory=lambda **known: next(makers)(**known))
-    session.prompt(1, PROMPTS[1][1], FRAMES[0])
-    session.prompt(2, PROMPTS[2][1], FRAMES[0])
-    shapes = set()
-    for frame in FRAMES:
-        recalls = session.objects[1].memory.recall(frame.index, 1)
-        shapes.add(len({recall.shape for recall in recalls}))
-        assert session.step(frame).object_ids == (1, 2)
-    assert max(shapes) > 1
+class Uneven(FifoMemory):
+    """A second hypothesis knows the prompted frame alone."""
+
+    def recall(self, index: int, direction: int) -> list[Recall]:
+        full = super().recall(index, direction)[0]
+        return [full, replace(full, memories=full.memories[:1], slots=full.slots[:1])]
+
+
+def test_rows_of_one_object_need_not_recall_alike(model):
+    makers = iter([Uneven, FifoMemory, POLICIES["tree"]])  # and policies may differ, too
+    mixed = TrackingSession(model, memory=lambda **known: next(makers)(**known))
+    alike = TrackingSession(model)
+    for object_id, (_, prompt) in PROMPTS.items():
+        mixed.prompt(object_id, prompt, FRAMES[0])
+        alike.prompt(object_id, prompt, FRAMES[0])
+    for frame in FRAMES[:8]:
+        ours, theirs = mixed.step(frame).logits[:2], alike.step(frame).logits[:2]
+        torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-3)
