@@ -48,23 +48,28 @@ def worst_cases(
     dataset: Dataset | BoxDataset, out: Path, records: list[Record], measure: str
 ) -> list[Case]:
     """The sequences with the worst objects by a measure; without truth, the first ones."""
-    sequences = {sequence.name: sequence for sequence in dataset.sequences}
     ranked = []
     for record in records:
         worst = min(record["objects"].items(), key=lambda item: item[1][measure], default=None)
         ranked.append((worst[1][measure] if worst else 0.0, record, worst))
     ranked.sort(key=lambda item: item[0])
-    cases = []
-    for _, record, worst in ranked[:CASES]:
-        sequence = sequences[record["sequence"]]
-        drawn = (
-            _Boxes(sequence, record["boxes"])
-            if isinstance(dataset, BoxDataset)
-            else _Masks(dataset, sequence, out / "masks" / sequence.name)
+    return [
+        _case(
+            record["sequence"],
+            "no public truth" if worst is None else _title(*worst),
+            _drawn(dataset, out, record),
+            worst[1] if worst else None,
         )
-        title = "no public truth" if worst is None else _title(*worst)
-        cases.append(_case(sequence.name, title, drawn, worst[1] if worst else None))
-    return cases
+        for _, record, worst in ranked[:CASES]
+    ]
+
+
+def _drawn(dataset: Dataset | BoxDataset, out: Path, record: Record) -> _Masks | _Boxes:
+    name = record["sequence"]
+    if isinstance(dataset, BoxDataset):
+        return _Boxes(next(one for one in dataset.sequences if one.name == name), record["boxes"])
+    sequence = next(one for one in dataset.sequences if one.name == name)
+    return _Masks(dataset, sequence, out / "masks" / name)
 
 
 def _title(object_id: str, row: dict) -> str:

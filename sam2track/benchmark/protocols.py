@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool
 
-from ..data.sequence import MaskSequence
+from ..data.sequence import BoxSequence, MaskSequence
 from ..metrics import region
 from ..types import Frame, FrameResult
 from .prompting import corrective_click, first_prompt
@@ -41,7 +41,7 @@ class Tracked:
     result: FrameResult
 
 
-def frames_of(sequence: MaskSequence) -> Iterator[Frame]:
+def frames_of(sequence: MaskSequence | BoxSequence) -> Iterator[Frame]:
     """The frames in order, each read while the one before is being tracked."""
     count = len(sequence)
     with ThreadPoolExecutor(1) as reader:

@@ -18,7 +18,7 @@ from .cases import Case
 from .files import write_text
 from .results import Record, mean_of
 
-TEMPLATES = files(__package__) / "templates"
+HERE = files("sam2track.benchmark")
 SPARKS = 24
 
 
@@ -52,7 +52,9 @@ def write_page(path: Path, template: str, **context: Any) -> None:
         raise ValueError(
             "a report needs Jinja: pip install 'sam2track[benchmark]', or say report=false"
         ) from None
-    texts = {entry.name: entry.read_text(encoding="utf-8") for entry in TEMPLATES.iterdir()}
+    texts = {
+        entry.name: entry.read_text(encoding="utf-8") for entry in (HERE / "templates").iterdir()
+    }
     environment = Environment(
         loader=DictLoader(texts), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
@@ -140,7 +142,7 @@ def _cards(subject: Subject, results: Mapping[str, Any]) -> list[dict[str, str]]
 
 def _published(subject: Subject, results: Mapping[str, Any]) -> dict[str, Any] | None:
     """The published numbers of the dataset with this run's among them, best first."""
-    table = yaml.safe_load((files(__package__) / "published.yaml").read_text(encoding="utf-8"))
+    table = yaml.safe_load((HERE / "published.yaml").read_text(encoding="utf-8"))
     known = table["datasets"].get(subject.dataset)
     if known is None or known["measure"] not in results["mean"]:
         return None

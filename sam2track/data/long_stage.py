@@ -111,7 +111,7 @@ class Stage:
             for _ in range(story.twins):
                 twin = Script.begin(rng, next(places), size=high, cover=cover)
                 follow(twin, script.spots, story.frames)
-                actors.append(_actor(rng, thing.lookalike(rng, alike=0.7), twin, 0))
+                actors.append(_actor(rng, thing.lookalike(rng, alike=0.55), twin, 0))
         return [actors[k] for k in rng.permutation(count)]
 
     def draw(self, index: int) -> tuple[UInt8[np.ndarray, "H W 3"], UInt8[np.ndarray, "H W"]]:

@@ -52,7 +52,7 @@ SHORT = (
     Story("short_hidden", 160, 1, 0, (Event("hide", 20),), 21, 20),
     Story("short_away", 140, 1, 0, (Event("leave", 30),), 22, 20),
     Story("short_crossing", 140, 1, 1, (Event("meet", 40),), 23, 20),
-    Story("short_stand_in", 180, 1, 1, (Event("leave", 40),), 24, 20),
+    Story("short_stand_in", 180, 1, 1, (Event("leave", 40),), 31, 20),
     Story("short_scale", 160, 1, 0, (Event("scale", 40), Event("dash", 20)), 25, 20),
     Story("short_medley", 200, 2, 0, (Event("leave", 20), Event("hide", 20)), 26, 20),
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from copy import copy
+
 import numpy as np
 from jaxtyping import Bool
 
@@ -47,16 +49,21 @@ class MotionChooser:
         self.rate_noise = rate_noise
         self.filter: BoxFilter | None = None
         self.stable = 0
+        self.before: tuple[BoxFilter | None, int] = None, 0  # the same, ahead of the last frame
         self.last: tuple[int, int] | None = None
 
     def choose(self, evidence: Evidence, index: int, direction: int) -> Chosen:
         sighting = evidence.sightings[0]
-        # The state is that of the frame before. Where another was followed last (after an anchor:
-        # the user may have moved the mask; or on a frame gone back to), it begins anew.
-        if self.last != (index - direction, direction):
+        # The state is that of the frame before. A frame may be followed again, since another object
+        # was corrected on it. Where some other frame was followed last (after an anchor: the user
+        # may have moved the mask; or on a frame gone back to), it begins anew.
+        if self.last == (index, direction):
+            self.filter, self.stable = self.before
+        elif self.last != (index - direction, direction):
             self.filter, self.stable = None, 0
-        self.last = index, direction
+        self.last, self.before = (index, direction), (self.filter, self.stable)
         if self.filter is not None:
+            self.filter = copy(self.filter)
             self.filter.predict()
         present = sighting.presence > self.absent_below
         expected = self.filter is not None and self.stable >= self.stable_frames

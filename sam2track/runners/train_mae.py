@@ -38,6 +38,7 @@ def run(config: DictConfig) -> None:
     Raises:
         ValueError, OSError: bad input.
         RunFailed: the loss was not finite, or a checkpoint could not be written.
+        KeyboardInterrupt: after Ctrl-C or SIGTERM; what was reached is saved.
     """
     if OmegaConf.is_missing(config, "out") or OmegaConf.is_missing(config.data, "root"):
         raise ValueError(

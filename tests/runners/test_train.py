@@ -96,9 +96,9 @@ def test_fine_tuning_scores_saves_and_goes_on(tiny, videos, tmp_path, capsys):
     assert "has reached step 2 already; give more steps=" in capsys.readouterr().out
     assert finetune(videos, out, "evaluate.every=1", "steps=3") == 0
     assert json.loads((out / "log.jsonl").read_text().splitlines()[-1])["step"] == 3
-    assert finetune(videos, out, "evaluate.every=1", "rate=0.5", "prompts.box=0.2") == 2
+    assert finetune(videos, out, "evaluate.every=1", "rate=0.5", "seed=5") == 2
     message = capsys.readouterr().err
-    assert "rate=0.5 (was 1e-05)" in message
+    assert "rate=0.5 (was 1e-05), seed=5 (was 0)" in message
     assert "begin a new out= with checkpoint=" in message
 
 
