@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -96,3 +102,28 @@ def test_what_is_missing_is_said(folder, tmp_path):
         run(compose_config("train", ["recipe=mae", f"data.root={folder}"]))
     with pytest.raises(FileNotFoundError, match="no folder nowhere"):
         train("nowhere", tmp_path / "mae")
+
+
+@pytest.mark.slow
+def test_two_processes_equal_one_with_twice_the_pictures(folder, tmp_path):
+    """Real processes, joined by gloo, each with half of the pictures."""
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    several = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m"]
+    settings = ["train", "recipe=mae", f"data.root={folder}", *SMALL, "steps=3"]
+    logs = []
+    for name, launcher, pictures in (("one", ["-m"], 4), ("two", several, 2)):
+        out = tmp_path / name
+        own = (f"mae.pictures={pictures}", f"out={out}")
+        subprocess.run(
+            [sys.executable, *launcher, "sam2track", *settings, *own],
+            env={**environment, "OMP_NUM_THREADS": "1"},
+            check=True,
+            capture_output=True,
+            timeout=200,
+        )
+        logs.append([json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()])
+    for mine, theirs in zip(*logs, strict=True):
+        assert mine == pytest.approx(theirs, rel=1e-3)
+    one, two = (load_file(tmp_path / name / "weights.safetensors") for name in ("one", "two"))
+    for name, tensor in one.items():
+        torch.testing.assert_close(tensor, two[name], rtol=1e-3, atol=1e-3)
