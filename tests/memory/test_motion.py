@@ -125,6 +125,17 @@ def test_the_filter_begins_anew_after_a_correction():
     assert picked(memory, after + 1, TEMPTED) == 1
 
 
+def test_a_frame_followed_again_does_not_count_twice():
+    memory, again = MotionMemory(), MotionMemory()
+    after = run(memory, [SURE] * 15)
+    assert run(again, [SURE] * 14) == after - 1
+    follow(again, after - 1, SURE)
+    follow(again, after - 1, SURE)
+    assert again.chooser.stable == memory.chooser.stable == 15
+    np.testing.assert_array_equal(again.chooser.filter.box, memory.chooser.filter.box)
+    assert picked(again, after, TEMPTED) == 0
+
+
 rows = st.builds(
     Row,
     scores=st.tuples(*[st.sampled_from([0.1, 0.35, 0.6, 0.9])] * 3),

@@ -89,6 +89,26 @@ def test_a_stream_recalls_what_an_archive_does(make, trace):
 
 
 @every_policy
+@given(
+    st.lists(st.integers(0, len(ROWS) - 3), min_size=20, max_size=30), st.sets(st.integers(6, 30))
+)
+@settings(max_examples=10, deadline=None)
+def test_a_frame_followed_again_is_as_if_once(make, trace, again):
+    """Where one object is corrected, the others are followed onto the frame a second time."""
+    once, twice = make(span=16, archive=None), make(span=16, archive=None)
+    for memory in (once, twice):
+        anchor(memory, 0)
+    for index, first in enumerate(trace, 1):
+        for memory in (once, twice, twice) if index in again else (once, twice):
+            rows = ROWS[first:][: len(memory.recall(index, 1))]
+            choice = follow(memory, index, rows)[1]
+            if memory is once:
+                expected = choice.picks.tolist()
+            assert choice.picks.tolist() == expected
+        assert contents(once.recall(index + 1, 1)) == contents(twice.recall(index + 1, 1))
+
+
+@every_policy
 def test_an_archive_goes_back_to_any_frame(make):
     rng = np.random.default_rng(0)
     trace = [Row(tuple(rng.uniform(0.2, 1, 3)), float(rng.normal(2, 2))) for _ in range(60)]
