@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -31,12 +32,26 @@ class Subject:
         method: what tracks, in words.
         settings: all that was chosen, as YAML.
         measures: to show, the leading one first.
+        caution: why published numbers are of something else; empty if they are not.
     """
 
     dataset: str
     method: str
     settings: str
     measures: tuple[str, ...]
+    caution: str = ""
+
+
+def require_jinja() -> None:
+    """Refuse to go on if a report could not be written: better now than after hours of tracking.
+
+    Raises:
+        ValueError: if Jinja is not installed.
+    """
+    if find_spec("jinja2") is None:
+        raise ValueError(
+            "a report needs Jinja: pip install 'sam2track[benchmark]', or say report=false"
+        )
 
 
 def write_page(path: Path, template: str, **context: Any) -> None:
@@ -46,15 +61,11 @@ def write_page(path: Path, template: str, **context: Any) -> None:
         ValueError: if Jinja is not installed.
         OSError: if the disk refuses.
     """
-    try:
-        from jinja2 import DictLoader, Environment, StrictUndefined
-    except ImportError:
-        raise ValueError(
-            "a report needs Jinja: pip install 'sam2track[benchmark]', or say report=false"
-        ) from None
-    texts = {
-        entry.name: entry.read_text(encoding="utf-8") for entry in (HERE / "templates").iterdir()
-    }
+    require_jinja()
+    from jinja2 import DictLoader, Environment, StrictUndefined
+
+    folder = HERE / "templates"
+    texts = {entry.name: entry.read_text(encoding="utf-8") for entry in folder.iterdir()}
     environment = Environment(
         loader=DictLoader(texts), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
@@ -132,7 +143,7 @@ def _cards(subject: Subject, results: Mapping[str, Any]) -> list[dict[str, str]]
     for group, row in results.get("groups", {}).items():
         cards.append({"name": f"{lead}, {group}", "value": f"{row[lead]:.1f}"})
     if "fps" in mean:
-        cards.append({"name": "frames a second", "value": f"{mean['fps']:.1f}"})
+        cards.append({"name": "fps", "value": f"{mean['fps']:.1f}"})
     for place, name in (("ram", "peak RAM"), ("cuda", "peak CUDA memory")):
         found = [row["memory"].get(place, 0.0) for row in results["sequences"].values()]
         if any(found):
@@ -153,10 +164,12 @@ def _published(subject: Subject, results: Mapping[str, Any]) -> dict[str, Any] |
     own = {"method": subject.method, "source": "this run", "own": True}
     rows.append({**own, "value": results["mean"][known["measure"]]})
     rows.sort(key=lambda row: -row["value"])
-    note, count = "", len(results["sequences"])
+    note, count = subject.caution, len(results["sequences"])
     if "sequences" in known and count != known["sequences"]:
-        note = (
-            f"This run has {count} sequences where the published split has {known['sequences']}: "
+        note += (
+            " "
+            * bool(note)
+            + f"This run has {count} sequences where the published split has {known['sequences']}: "
             "the numbers are not of the same thing."
         )
     return {"measure": known["measure"], "rows": rows, "note": note}

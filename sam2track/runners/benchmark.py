@@ -27,7 +27,7 @@ from ..benchmark.layouts import pack
 from ..benchmark.pool import spread
 from ..benchmark.prompting import PROMPTS
 from ..benchmark.protocols import PROTOCOLS
-from ..benchmark.report import Subject, write_report
+from ..benchmark.report import Subject, require_jinja, write_report
 from ..benchmark.results import MASK_MEASURES, MEASURES, Record, objects_csv, summarise, table
 from ..benchmark.trackers import TRACKERS, Tracker
 from ..benchmark.work import Task
@@ -62,6 +62,8 @@ def run(config: DictConfig) -> None:
             others.
         KeyboardInterrupt: the user broke it off; what is finished stays.
     """
+    if config.report:
+        require_jinja()
     if config.compare is not None:
         folders = {str(folder): Path(folder) for folder in config.compare}
         compare_runs(folders, Path(config.out or "outputs/comparison"), page=config.report)
@@ -223,7 +225,11 @@ def _report(
 ) -> None:
     results = json.loads((out / "results.json").read_text(encoding="utf-8"))
     measures = MEASURES.get(dataset.name, MASK_MEASURES)
-    subject = Subject(dataset.name, results["method"], OmegaConf.to_yaml(config), measures)
+    caution = ""
+    if not isinstance(dataset, BoxDataset) and (config.protocol, config.prompt) != ("semi", "mask"):
+        caution = "The published trackers were given the first mask of every object and no more."
+    settings = OmegaConf.to_yaml(config)
+    subject = Subject(dataset.name, results["method"], settings, measures, caution)
     lead = "AUC" if isinstance(dataset, BoxDataset) else measures[0]
     cases = worst_cases(dataset, out, records, lead)
     write_report(out / "report.html", subject, records, results, cases)

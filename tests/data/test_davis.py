@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-import json
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 from PIL import Image
@@ -118,43 +113,3 @@ def test_the_real_one():
         assert sequence.annotated == tuple(range(len(sequence)))
         assert sequence.labels(0).shape == sequence.frame(0).size
         assert list(sequence.masks(0)) == [1]
-
-
-@pytest.fixture
-def script(monkeypatch):
-    """Runs ``scripts/davis.py`` with some arguments."""
-    path = Path(__file__).parents[2] / "scripts" / "davis.py"
-    spec = importlib.util.spec_from_file_location("davis_script", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["davis.py", *map(str, arguments)])
-        module.main()
-
-    return run
-
-
-@pytest.mark.parametrize("baseline", ["copy", "flow"])
-def test_the_script_scores_a_baseline(root, script, capsys, baseline):
-    out, scores = root / "out", root / "scores.json"
-    script("--root", root, "--year", 2017, "--baseline", baseline, "--out", out, "--json", scores)
-    report = json.loads(scores.read_text())
-    assert report["sequences"].keys() == {"cat"}
-    assert report["mean"]["J"] == report["mean"]["F"] == 100  # grey pictures without any motion
-    assert capsys.readouterr().out.splitlines()[-1].split()[:2] == ["mean", "100.0"]
-    written = sorted((out / "cat").iterdir())
-    assert [path.name for path in written] == [f"{index:05d}.png" for index in range(4)]
-    np.testing.assert_array_equal(read_labels(written[2]), davis(root)[0].labels(0))
-
-
-@pytest.mark.parametrize("prompt", ["mask", "box", "click"])
-def test_the_script_scores_a_model(root, script, random_nano, prompt):
-    out, scores = root / "out", root / "scores.json"
-    arguments = ["--checkpoint", random_nano, "--device", "cpu", "--prompt", prompt]
-    script("--root", root, "--year", 2016, *arguments, "--out", out, "--json", scores)
-    assert 0 <= json.loads(scores.read_text())["mean"]["J&F"] <= 100
-    first = np.asarray(Image.open(out / "cat" / "00000.png"))
-    assert set(np.unique(first)) <= {0, 255}
-    if prompt == "mask":  # what was given comes back, up to the model's resolution
-        assert (first[5:10, 5:10] == 255).all()

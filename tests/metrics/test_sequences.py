@@ -11,6 +11,7 @@ from sam2track.metrics import (
     DAVIS_2017,
     SA_V,
     VOS_BENCHMARK,
+    collect_spans,
     score_folders,
     score_frame,
     score_sequence,
@@ -137,6 +138,43 @@ def test_decay_is_first_quarter_less_last():
 def test_fewer_than_three_frames():
     with pytest.raises(ValueError, match="2 annotated frames"):
         score_sequence([(HERE, HERE)] * 2, DAVIS_2017)
+
+
+def test_lvos_counts_each_object_over_every_fifth_frame_of_its_span():
+    moved = label_map(o1=(2, 12))
+    frames = {number: score_frame(HERE, HERE, VOS_BENCHMARK) for number in range(1, 40)}
+    frames[11] = score_frame(moved, HERE, VOS_BENCHMARK)
+    frames[12] = score_frame(THERE, HERE, VOS_BENCHMARK)  # between two that count
+    scores = collect_spans(frames, {1: (1, 22), 2: (6, 36)})
+    np.testing.assert_array_equal(scores[1].j, [np.nan, 1, 1 / 3, 1, 1])  # 1, 6, 11, 16, 21
+    assert scores[1].region.mean == pytest.approx((1 + 1 / 3 + 1) / 3)
+    np.testing.assert_array_equal(scores[2].j[1:], [1] * 5)  # shows in neither: right
+    with pytest.raises(ValueError, match="frame 41 is not annotated, though object 3"):
+        collect_spans(frames, {3: (31, 60)})
+    with pytest.raises(ValueError, match="object 4 counts on 2 frames"):
+        collect_spans(frames, {4: (1, 11)})
+
+
+@pytest.mark.reference
+@pytest.mark.parametrize("seed", range(3))
+def test_void_as_background_equals_vos_benchmark_on_masks_without_it(tmp_path, seed):
+    benchmark = pytest.importorskip("vos_benchmark.benchmark").benchmark
+    random = np.random.default_rng(seed)
+    truth, masks = (random_sequence(random, ids=(1, 2)) for _ in range(2))
+    for labels in (truth[0], truth[1], truth[-1]):
+        labels[2:12, 2:12], labels[30:40, 30:40] = 1, 2  # all there from the first frame on
+    holed = [np.where(random.random(SIZE) < 0.05, 255, labels).astype(np.uint8) for labels in truth]
+    without = [np.where(labels == 255, 0, labels).astype(np.uint8) for labels in holed]
+    write(tmp_path / "truth" / "a", without)
+    write(tmp_path / "masks" / "a", masks)
+    ours = score_sequence(zip(masks, holed, strict=True), DAVIS_2017)
+    *_, (theirs,) = benchmark(
+        [str(tmp_path / "truth")], [str(tmp_path / "masks")], num_processes=1, verbose=False
+    )
+    regions, boundaries = theirs["a"]
+    for label, scores in ours.items():
+        assert 100 * scores.region.mean == pytest.approx(regions[label], abs=1e-10)
+        assert 100 * scores.boundary.mean == pytest.approx(boundaries[label], abs=1e-10)
 
 
 def test_a_folder_for_each_object(tmp_path):

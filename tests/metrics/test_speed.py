@@ -14,7 +14,7 @@ from sam2track.metrics import VOS_BENCHMARK, score_folders
 
 DATA = Path(os.environ.get("SAM2TRACK_DATA", Path(__file__).parents[3] / "shared" / "data"))
 TRUTH = DATA / "davis" / "Annotations" / "480p"
-WORKERS = 1
+WORKERS = 1  # one process of theirs, one thread of ours
 
 
 def timed(function):
@@ -58,4 +58,4 @@ def test_faster_than_vos_benchmark(tmp_path):
         )
         ratios.append(their_used / used)
     # Processor time: unlike the clock, it hardly minds what else runs on the machine.
-    assert sorted(ratios)[1] > 2.5
+    assert sorted(ratios)[1] > 3
