@@ -89,6 +89,8 @@ def _split(place: int, arguments: Sequence[str], verb: str) -> tuple[str, str]:
         if not equals and place + 1 < len(arguments) and "=" not in arguments[place + 1]:
             value = arguments[place + 1]
         hint = f"did you mean {name}={value or '...'}?"
+    elif place and arguments[place - 1].count("[") > arguments[place - 1].count("]"):
+        hint = f"write the list without spaces: {arguments[place - 1]}{argument}"
     elif argument.startswith("-"):
         hint = f"settings are key=value, without dashes; sam2track {verb} --help lists them"
     elif "video" in keys:

@@ -88,6 +88,11 @@ def test_a_value_that_stands_apart(option):
         compose_config("track", [option, "videos/cup.mp4", "click=[1,2]"])
 
 
+def test_a_list_that_the_shell_cut():
+    with pytest.raises(ValueError, match=re.escape("without spaces: click=[1,2]")):
+        compose_config("track", [VIDEO, "click=[1,", "2]"])
+
+
 def test_what_is_no_setting_of_another_verb():
     with pytest.raises(ValueError, match=re.escape("'out' is not key=value; did you mean out=a?")):
         compose_config("train", ["out", "a"])
