@@ -64,7 +64,8 @@ class Prompt:
             )
         if len(self.points) != len(self.labels):
             raise ValueError(
-                f"{len(self.points)} points but {len(self.labels)} labels; give one label a point"
+                f"there are {len(self.points)} points and {len(self.labels)} labels; "
+                "give one label a point"
             )
         for label in self.labels.tolist():
             if label not in (0, 1):
