@@ -187,18 +187,26 @@ class Script:
         """Somewhere in the view where it is well seen."""
         return {"x": self.rng.uniform(*self.stretch()), "y": self.rng.uniform(0.45, 0.75)}
 
+    def elsewhere(self) -> dict[str, float]:
+        """Somewhere in the view, rather far from here."""
+        return max((self.place() for _ in range(4)), key=self.way)
+
+    def way(self, to: dict[str, float]) -> float:
+        """How far a place is from here."""
+        x, y = self.where()
+        return float(np.hypot(to["x"] - x, to["y"] - y))
+
     def stroll(self, frames: int) -> None:
         """Go about."""
         stop = self.now + frames
         while self.now < stop:
             to = self.place()
-            pace = max(WALK, 60 * float(np.hypot(to["x"] - self.state[0], to["y"] - self.state[1])))
-            self.go(pace, **to, angle=self.rng.normal(0, 0.12))
+            self.go(max(WALK, 60 * self.way(to)), **to, angle=self.rng.normal(0, 0.12))
 
     # -- events
 
     def hide(self, frames: int) -> None:
-        """Behind something that passes, and the next time behind something that stands."""
+        """Behind something that stands, and the next time behind something that passes."""
         hold = max(frames - EASE, 1)
         self.hidden += 1
         if self.hidden % 2 and self.cover is not None:
@@ -211,16 +219,13 @@ class Script:
     def leave(self, frames: int) -> None:
         """Out on one side, back on a random one; while it is away, look-alikes take its place."""
         self.spots.append(Spot(self.now + WALK, *self.where()))
-        x, y = self.where()
-        elsewhere = max(
-            (self.place() for _ in range(4)), key=lambda to: np.hypot(to["x"] - x, to["y"] - y)
-        )
+        to = self.elsewhere()
         margin = 0.5 * float(np.exp(self.state[2])) + 0.3
         out, back = (self.rng.permutation([-margin, ASPECT + margin]) for _ in range(2))
         self.go(WALK, x=out[0])
         self.go(max(frames - EASE, 1))
         self.go(0.5, x=back[0], y=self.rng.uniform(0.45, 0.75))
-        self.go(WALK, **elsewhere)
+        self.go(WALK, **to)
 
     def meet(self, frames: int) -> None:
         """Stay about where it is while look-alikes pass."""
@@ -239,10 +244,8 @@ class Script:
         """To and fro across the view, up to its own width a frame."""
         stop = self.now + frames
         while self.now < stop:
-            to = self.place()
-            far = float(np.hypot(to["x"] - self.state[0], to["y"] - self.state[1]))
-            if far > 0.4:
-                self.go(max(3, round(9 * far)), **to, angle=self.rng.normal(0, 0.5))
+            to = self.elsewhere()
+            self.go(max(3, round(9 * self.way(to))), **to, angle=self.rng.normal(0, 0.5))
 
     def turn(self, frames: int) -> None:
         """Turn round: narrow as seen from its edge, then its other side, then lean over."""
