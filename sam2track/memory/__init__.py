@@ -6,6 +6,7 @@ from .chooser import BestChooser
 from .distractor import DistractorMemory
 from .evidence import Evidence
 from .fifo import FifoMemory
+from .horizon import HorizonMemory
 from .motion import MotionChooser, MotionMemory
 from .protocol import MemoryFactory, ObjectMemory, best_candidate
 from .select import SelectMemory
@@ -18,6 +19,7 @@ __all__ = [
     "DistractorMemory",
     "Evidence",
     "FifoMemory",
+    "HorizonMemory",
     "MemoryFactory",
     "MotionChooser",
     "MotionMemory",
