@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -258,6 +260,21 @@ def test_ctrl_c_saves_and_says_how_to_go_on(tiny, squares, tmp_path, capsys, mon
     assert "stopped after step 2 of 4, which is saved" in capsys.readouterr().err
     assert train(*arguments) == 0
     assert len((out / "log.jsonl").read_text().splitlines()) == 4
+
+
+def documented() -> list[list[str]]:
+    """The arguments of every command in docs/training.md and in the help."""
+    root = Path(__file__).parents[2]
+    texts = [root / "docs" / "training.md", root / "sam2track" / "configs" / "train.yaml"]
+    text = "\n".join(path.read_text() for path in texts).replace("\\\n", " ")
+    lines = re.findall(r"^(?:    |#   )(?:.* -m )?sam2track train (.*?)(?:  +\(.*)?$", text, re.M)
+    return [shlex.split(line) for line in lines if "--help" not in line]
+
+
+@pytest.mark.parametrize("arguments", documented(), ids=" ".join)
+def test_documented_commands_compose(arguments):
+    arguments = [word for word in arguments if word != "..."]
+    assert compose_config("train", arguments).steps >= 1
 
 
 def test_help_lists_the_recipes(capsys):

@@ -289,14 +289,15 @@ def test_pictures_curve_and_card(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 def test_one_clip_can_be_learnt_by_heart():
-    made = tiny_trainer(
-        steps=400, mix=PromptMix(mask=1, box=0, click=0, anchors=1, corrected=0), average=0.9
-    )
+    mix = PromptMix(mask=1, box=0, click=0, anchors=1, corrected=0)
+    made = tiny_trainer(steps=600, mix=mix)
     for batch in batches(made, Still(), clips=1):
         entry, _ = made.update(batch)
-    assert entry["iou"] > 0.95
-    rollout = Rollout(made.averaged, batch.parts[0], made.mix, seed=(0, 0))
+        if entry["iou"] > 0.97:
+            break
+    rollout = Rollout(made.model.eval(), batch.parts[0], mix, seed=(0, 0))
     with torch.no_grad():
         rollout.run()
     assert np.mean([iou.numpy() for iou in rollout.ious]) > 0.95
