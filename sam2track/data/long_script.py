@@ -36,7 +36,7 @@ class Event:
             comes back elsewhere), ``meet`` (its look-alikes pass it), ``scale`` (it comes near,
             goes away until it is a tenth as high, and comes near again), ``dash`` (it moves fast),
             ``turn`` (it shows another side), ``dusk`` (the light changes and changes back).
-        frames: how long it is hidden or out of view, or how long it takes.
+        frames: about how long it is hidden or out of view, or how long it takes.
     """
 
     kind: Literal["hide", "leave", "meet", "scale", "dash", "turn", "dusk"]
