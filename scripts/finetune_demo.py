@@ -56,7 +56,7 @@ def score(root: Path, checkpoint: Path | None) -> Score:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--steps", type=int, default=60)
+    parser.add_argument("--steps", type=int, default=40)
     parser.add_argument("--train", type=int, default=12, help="videos to train on")
     parser.add_argument("--valid", type=int, default=6, help="videos held out")
     parser.add_argument("more", nargs="*", help="further settings of sam2track train")
@@ -69,7 +69,7 @@ def main() -> None:
     small = ["model=nano", "frames=3", "clips=3", "accumulate=1", "workers=1", "rate=2e-4"]
     quick = ["prompts.anchors=1", "prompts.correct=0", "loss_stride=2", "checkpointing=false"]
     masks = ["prompts.mask=0.8", "prompts.box=0.1", "prompts.click=0.1"]
-    short = ["warmup=10", "average=0.95", "clip=1", f"steps={options.steps}"]
+    short = ["frozen=[trunk.]", "warmup=5", "average=0.9", "clip=1", f"steps={options.steps}"]
     status = cli.main([*arguments, *small, *quick, *masks, *short, *options.more])
     if status:
         raise SystemExit(status)

@@ -11,11 +11,12 @@ from tiny import TINY
 from sam2track.data.clips import Clip
 from sam2track.model.sam2 import SAM2
 from sam2track.train.batches import StepBatches, step_batches
-from sam2track.train.loop import Often, Trainer
+from sam2track.train.loop import Often
 from sam2track.train.optimiser import Schedule
 from sam2track.train.processes import Processes
 from sam2track.train.prompting import PromptMix
 from sam2track.train.rollout import Clips
+from sam2track.train.trainer import Trainer
 
 SIDE = 64
 CHEAP = PromptMix(mask=0.4, box=0.3, click=0.3, anchors=1, corrected=2, correct=0.5, clicks=2)

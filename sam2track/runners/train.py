@@ -22,10 +22,11 @@ from ..train.batches import Harder, step_batches
 from ..train.checkpoints import NotSaved, flat, write_whole
 from ..train.evaluation import check_sequences
 from ..train.initialise import match_features
-from ..train.loop import WEIGHTS, Often, Trainer, train
+from ..train.loop import Often, train
 from ..train.optimiser import Schedule
 from ..train.processes import Processes
 from ..train.prompting import PromptMix
+from ..train.trainer import WEIGHTS, Trainer
 from ..train.trunk import start_trunk
 from . import RunFailed
 from .compose import plain

@@ -1,40 +1,23 @@
-"""The training loop, and everything that a run must have again to go on.
+"""The training loop.
 
-Room: TRAIN. Batches of clips enter; ``last.pt`` (to go on from), ``weights.safetensors`` (averaged,
-of the last step), ``best.safetensors`` (of the best score on held-out video), the log and the
-report leave.
+Room: TRAIN. A trainer and batches of clips enter; checkpoints, weights, the log, scores and the
+report leave, in the run's folder.
 """
 
 from __future__ import annotations
 
-import copy
-import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
-import torch
-from torch import Tensor, nn
 from tqdm import tqdm
 
 from ..data.sequence import MaskSequence
-from ..device import autocast
-from ..model.checkpoint import save_weights
-from ..model.sam2 import SAM2
 from .batches import StepBatches
-from .checkpoints import NotSaved, check_settings, load_state, save_state
-from .evaluation import Score, score_sequences
 from .log import RunLog
-from .optimiser import Schedule, parameter_groups
-from .processes import Processes
-from .prompting import PromptMix
-from .report import write_report
-from .rollout import Rollout
 from .stopping import Stopping
-
-LAST, WEIGHTS, BEST = "last.pt", "weights.safetensors", "best.safetensors"
+from .trainer import Trainer
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,219 +33,6 @@ class Often:
     save: int = 100
     picture: int = 100
     evaluate: int = 0
-
-
-class Trainer:
-    """Everything that a resumed run must have again, and how one step changes it.
-
-    Args:
-        model: to train, on its device, with its first weights.
-        processes: who trains.
-        variant: the name under which weights are saved.
-        schedule: steps and learning rates.
-        mix: what the simulated user does.
-        trunk_rate: share of the learning rate that the trunk gets.
-        layer_decay: share that a block of the trunk gets of the next one's rate.
-        frozen: prefixes of parameter names that stay as they are.
-        weight_decay, betas: AdamW's.
-        clip: largest norm of the gradient.
-        average: decay of the averaged weights (EMA), which are what is scored and saved.
-        precision: of the arithmetic; weights, gradients and AdamW's state stay fp32.
-        stride: at which masks are compared with the truth.
-        checkpointing: trade time for memory, see :class:`sam2track.train.rollout.Rollout`.
-        seed: of prompts and dropout.
-        settings: of the whole run, by name; a run goes on only with the same.
-    """
-
-    def __init__(
-        self,
-        model: SAM2,
-        processes: Processes,
-        *,
-        variant: str,
-        schedule: Schedule,
-        mix: PromptMix,
-        trunk_rate: float = 0.15,
-        layer_decay: float = 1.0,
-        frozen: Sequence[str] = (),
-        weight_decay: float = 0.05,
-        betas: tuple[float, float] = (0.9, 0.98),
-        clip: float = 1.0,
-        average: float = 0.998,
-        precision: torch.dtype = torch.float32,
-        stride: int = 2,
-        checkpointing: bool = False,
-        seed: int = 0,
-        settings: Mapping[str, Any] | None = None,
-    ) -> None:
-        self.model, self.processes, self.variant = model, processes, variant
-        self.schedule, self.mix, self.seed = schedule, mix, seed
-        self.clip, self.average, self.precision = clip, average, precision
-        self.stride, self.checkpointing = stride, checkpointing
-        self.settings = {**(settings or {}), "processes": processes.count}
-        groups = parameter_groups(
-            model,
-            trunk_rate=trunk_rate,
-            layer_decay=layer_decay,
-            weight_decay=weight_decay,
-            frozen=frozen,
-        )
-        self.trained: list[nn.Parameter] = [p for group in groups for p in group["params"]]
-        self.optimiser = torch.optim.AdamW(groups, lr=schedule.rate, betas=betas)
-        self.averaged = copy.deepcopy(model).eval().requires_grad_(False)
-        self.averaged.precision = precision
-        self.step = 0
-        self.seconds = self.core_seconds = 0.0
-        self.best: dict[str, float] | None = None
-        torch.manual_seed(seed + 1 + processes.index)  # dropout, in each process its own
-
-    def update(self, batch: StepBatches) -> tuple[dict[str, Any], Rollout]:
-        """One step; what to log of it, and the last rollout.
-
-        Every row of every step of the interaction counts alike, wherever its clip was: losses and
-        gradients are sums until they are divided by the count of all batches and processes.
-
-        Raises:
-            FloatingPointError: if the loss or the gradient is not finite; the weights are as they
-                were.
-        """
-        start, spent = time.perf_counter(), time.process_time()
-        rate = self.schedule(self.step)
-        for group in self.optimiser.param_groups:
-            group["lr"] = rate * group["scale"]
-        self.optimiser.zero_grad()
-        self.model.train()
-        tallies, fault, rollout = [], "another process's loss", None
-        for clips, first in zip(batch.parts, batch.first, strict=True):
-            with autocast(self.model.device, self.precision):
-                rollout = Rollout(
-                    self.model,
-                    clips,
-                    self.mix,
-                    seed=(self.seed, self.step),
-                    first=first,
-                    stride=self.stride,
-                    checkpointing=self.checkpointing,
-                )
-                loss = rollout.run()
-            if loss.requires_grad:  # else no object is to be seen in these clips
-                loss.backward()
-            if not torch.isfinite(loss):
-                fault = rollout.fault()
-            tallies.append(_tally(rollout))
-        assert rollout is not None
-        own = torch.stack(tallies).sum(0)
-        own[-1] = time.process_time() - spent + batch.seconds
-        total = self.processes.sum(own)
-        self._check(total, fault)  # after the sum: so all processes stop at once
-        self.processes.sum_gradients(self.trained)
-        count = total[1].clamp(min=1).float()
-        for parameter in self.trained:
-            assert parameter.grad is not None
-            parameter.grad.div_(count)
-        norm = nn.utils.clip_grad_norm_(self.trained, self.clip)
-        self._check(norm, "the gradient")
-        self.optimiser.step()
-        self._update_average()
-        self.step += 1
-        self.seconds += time.perf_counter() - start
-        self.core_seconds += total[-1].item()
-        return _entry(self.step, total, norm.item(), rate), rollout
-
-    def _check(self, values: Tensor, what: str) -> None:
-        if not torch.isfinite(values).all():
-            raise FloatingPointError(f"step {self.step}: {what} is not finite")
-
-    @torch.no_grad()
-    def _update_average(self) -> None:
-        """Averaged weights; the average is short at first, so that it forgets the beginning."""
-        decay = min(self.average, (1 + self.step) / (10 + self.step))
-        for mean, value in zip(self.averaged.parameters(), self.model.parameters(), strict=True):
-            mean.lerp_(value, 1 - decay)
-
-    def evaluate(self, sequences: Sequence[MaskSequence]) -> Score:
-        """The score of the averaged weights."""
-        return score_sequences(self.averaged, sequences, self.processes)
-
-    def save(self, out: Path) -> None:
-        """Write the checkpoint and the averaged weights, each whole or not at all.
-
-        Raises:
-            NotSaved: if the disk is full, say; the files before are as they were.
-        """
-        device = self.model.device
-        cuda = torch.cuda.get_rng_state(device) if device.type == "cuda" else None
-        random = self.processes.gather((torch.get_rng_state(), cuda))
-        if not self.processes.main:
-            return
-        state = {
-            "model": self.model.state_dict(),
-            "averaged": self.averaged.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
-            "step": self.step,
-            "seconds": self.seconds,
-            "core_seconds": self.core_seconds,
-            "best": self.best,
-            "random": random,
-            "settings": self.settings,
-        }
-        with self._saving(out):
-            save_state(state, out / LAST)
-            self._save_weights(out / WEIGHTS)
-            write_report(
-                out,
-                self.model,
-                variant=self.variant,
-                device=f"{self.processes.count} x {self.processes.device}",
-                settings=self.settings,
-                hours=self.seconds / 3600,
-                core_hours=self.core_seconds / 3600,
-                best=self.best,
-            )
-
-    @contextmanager
-    def _saving(self, out: Path) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise NotSaved(
-                f"step {self.step} could not be saved in {out}: {error.strerror or error}; what "
-                "was saved before is valid: make room, and the same command goes on from there"
-            ) from error
-
-    def _save_weights(self, path: Path) -> None:
-        facts = {"steps": str(self.step), "hours": f"{self.seconds / 3600:.2f}"}
-        save_weights(self.averaged, path, self.variant, facts)
-
-    def keep_best(self, score: Score, out: Path) -> None:
-        """Keep the averaged weights if none scored better."""
-        if self.best is None or score.j_and_f > (self.best["j"] + self.best["f"]) / 2:
-            self.best = {"step": self.step, **asdict(score)}
-            if self.processes.main:
-                with self._saving(out):
-                    self._save_weights(out / BEST)
-
-    def resume(self, out: Path) -> int:
-        """Go on from a folder's ``last.pt`` if there is one; the step that is reached.
-
-        Raises:
-            ValueError: if it is no checkpoint, or of a run with other settings.
-        """
-        path = out / LAST
-        if not path.is_file():
-            return 0
-        stored = load_state(path)
-        check_settings(self.settings, stored["settings"], out)
-        self.model.load_state_dict(stored["model"])
-        self.averaged.load_state_dict(stored["averaged"])
-        self.optimiser.load_state_dict(stored["optimiser"])
-        self.step, self.seconds = stored["step"], stored["seconds"]
-        self.core_seconds, self.best = stored["core_seconds"], stored["best"]
-        cpu, cuda = stored["random"][self.processes.index]
-        torch.set_rng_state(cpu)
-        if cuda is not None and self.model.device.type == "cuda":
-            torch.cuda.set_rng_state(cuda, self.model.device)
-        return self.step
 
 
 def train(
@@ -317,49 +87,3 @@ def train(
 
 def _due(every: int, step: int, done: bool) -> bool:
     return bool(every) and (done or step % every == 0)
-
-
-def _tally(rollout: Rollout) -> Tensor:
-    """Sums over a rollout, to be added up: see :func:`_entry`; the last place is for CPU time."""
-    losses = [judgement.losses for judgement in rollout.judgements]
-    zero = torch.zeros(0, device=rollout.rows.device)
-
-    def both(parts: Sequence[Tensor]) -> list[float]:
-        values = torch.cat([zero, *parts]).detach().double()
-        return [float(values.sum()), float(len(values))]
-
-    terms = [
-        both([getattr(each, name) for each in losses])[0]
-        for name in ("focal", "dice", "iou", "presence")
-    ]
-    sums = [
-        *both([each.total() for each in losses]),
-        *terms,
-        *both(rollout.ious),
-        *both(rollout.ious[-1:]),
-        *both(rollout.prompted_ious),
-        float(len(rollout.rows)),
-        0.0,
-    ]
-    return torch.tensor(sums, dtype=torch.float64, device=zero.device)
-
-
-def _entry(step: int, total: Tensor, norm: float, rate: float) -> dict[str, Any]:
-    """A line of the log from the sums over all rows; None where nothing was measured."""
-    loss, count, focal, dice, iou, presence, *pairs, rows, seconds = total.tolist()
-
-    def mean(value: float, over: float) -> float | None:
-        return round(value / over, 5) if over else None
-
-    terms = {"focal": focal, "dice": dice, "iou_loss": iou, "presence": presence}
-    measures = zip(("iou", "last_iou", "prompt_iou"), pairs[::2], pairs[1::2], strict=True)
-    return {
-        "step": step,
-        "loss": mean(loss, count) or 0.0,
-        **{name: mean(value, count) for name, value in terms.items()},
-        **{name: mean(value, over) for name, value, over in measures},
-        "norm": round(norm, 4),
-        "rate": rate,
-        "rows": int(rows),
-        "core_seconds": round(seconds, 2),
-    }

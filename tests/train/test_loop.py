@@ -184,7 +184,7 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_checkpoint(tmp_path):
     with torch.no_grad():
         made.model.mask_decoder.iou_prediction_head.layers[-1].bias.fill_(float("nan"))
     before = {name: p.clone() for name, p in made.model.named_parameters()}
-    with pytest.raises(FloatingPointError, match=r"step 0: the iou loss of frame . is not finite"):
+    with pytest.raises(FloatingPointError, match=r"step 1: the iou loss of frame . is not finite"):
         train(made, batches(made), tmp_path, often=OFTEN)
     assert (tmp_path / "last.pt").read_bytes() == good
     assert torch.equal(before["no_memory"], made.model.no_memory)
