@@ -52,12 +52,12 @@ def measure_memory() -> Iterator[dict[str, float]]:
     peaks: dict[str, float] = {}
     with suppress(OSError):  # not Linux, or not allowed
         Path("/proc/self/clear_refs").write_text("5")
-    if torch.cuda.is_available():
-        torch.cuda.reset_peak_memory_stats()
+    devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()
+    for device in devices:
+        torch.cuda.reset_peak_memory_stats(device)
     yield peaks
     peaks["ram"] = _peak_ram()
-    if torch.cuda.is_available() and torch.cuda.is_initialized():
-        devices = range(torch.cuda.device_count())
+    if devices:
         peaks["cuda"] = max(torch.cuda.max_memory_allocated(device) for device in devices) / 1e6
 
 

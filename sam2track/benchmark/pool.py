@@ -10,7 +10,7 @@ import signal
 import threading
 import traceback
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection, wait
@@ -40,41 +40,44 @@ class CannotStart(ValueError):
 
 
 def spread(
-    prepare: Prepare, items: Sequence[str], devices: Sequence[str], *, threads: int
-) -> Iterator[Outcome]:
+    prepare: Prepare, items: Sequence[str], devices: Sequence[str], *, workers: int, threads: int
+) -> Generator[Outcome, None, None]:
     """Do some work on every item, each in one of several processes.
 
     Args:
         prepare: makes a process ready on a device, and gives what is called with each item.
             Travels to the processes.
         items: their names.
-        devices: one process for each; without any, the work is done in this process.
+        devices: at least one.
+        workers: processes on each; 0 = the work is done in this one, on the first device.
         threads: of PyTorch and of OpenCV, in each process.
 
     Raises:
         CannotStart: if ``prepare`` fails.
     """
-    if not devices:
-        yield from _here(prepare, items)
+    if not items:
+        return
+    if not workers:
+        yield from _here(prepare(devices[0]), items)
         return
     waiting = deque(items)
-    workers = [_Worker(prepare, device, threads) for device in devices[: len(items)]]
+    places = [device for _ in range(workers) for device in devices][: len(items)]
+    crew = [_Worker(prepare, device, threads) for device in places]
     try:
-        for worker in workers:
+        for worker in crew:
             worker.give(waiting.popleft())
-        while busy := {worker.connection: worker for worker in workers if worker.item is not None}:
+        while busy := {worker.connection: worker for worker in crew if worker.item is not None}:
             for connection in wait(list(busy)):
                 worker = busy[connection]  # type: ignore[index]
                 yield worker.outcome()
                 if waiting:
                     worker.give(waiting.popleft())
     finally:
-        for worker in workers:
+        for worker in crew:
             worker.end()
 
 
-def _here(prepare: Prepare, items: Sequence[str]) -> Iterator[Outcome]:
-    work = prepare("auto")
+def _here(work: Work, items: Sequence[str]) -> Iterator[Outcome]:
     for item in items:
         yield Outcome(item, _attempt(work, item))
 

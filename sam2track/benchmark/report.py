@@ -42,13 +42,18 @@ class Subject:
     caution: str = ""
 
 
+def has_jinja() -> bool:
+    """Whether reports can be written."""
+    return find_spec("jinja2") is not None
+
+
 def require_jinja() -> None:
     """Refuse to go on if a report could not be written: better now than after hours of tracking.
 
     Raises:
         ValueError: if Jinja is not installed.
     """
-    if find_spec("jinja2") is None:
+    if not has_jinja():
         raise ValueError(
             "a report needs Jinja: pip install 'sam2track[benchmark]', or say report=false"
         )

@@ -9,7 +9,9 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import sys
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +29,7 @@ from ..benchmark.layouts import pack
 from ..benchmark.pool import spread
 from ..benchmark.prompting import PROMPTS
 from ..benchmark.protocols import PROTOCOLS
-from ..benchmark.report import Subject, require_jinja, write_report
+from ..benchmark.report import Subject, has_jinja, require_jinja, write_report
 from ..benchmark.results import MASK_MEASURES, MEASURES, Record, objects_csv, summarise, table
 from ..benchmark.trackers import TRACKERS, Tracker
 from ..benchmark.work import Task
@@ -66,7 +68,7 @@ def run(config: DictConfig) -> None:
         require_jinja()
     if config.compare is not None:
         folders = {str(folder): Path(folder) for folder in config.compare}
-        compare_runs(folders, Path(config.out or "outputs/comparison"), page=config.report)
+        _compare(folders, Path(config.out or "outputs/comparison"), page=config.report)
         return
     _check_settings(config)
     open_dataset: OpenDataset = instantiate(config.dataset, _partial_=True, _convert_="all")
@@ -179,16 +181,24 @@ def _flat(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 def _track(task: Task, names: Sequence[str], config: DictConfig) -> dict[str, str]:
     """Run what is not finished; what went wrong, by sequence."""
     todo = [name for name in names if not record_path(task.out, name).is_file()]
-    devices = _devices(config.device) * config.workers
-    threads = max(1, torch.get_num_threads() // max(len(devices), 1))
+    devices = _devices(config.device)
+    threads = max(1, torch.get_num_threads() // max(len(devices) * config.workers, 1))
     broken = {}
-    with tqdm(total=len(names), initial=len(names) - len(todo), unit=" sequences") as bar:
-        for outcome in spread(task.prepare, todo, devices, threads=threads):
-            bar.update()
-            bar.set_postfix_str(outcome.item)
-            if outcome.error is not None:
-                broken[outcome.item] = outcome.error
-                bar.write(f"broken: {outcome.item}: {outcome.error}")
+    bar = tqdm(total=len(names), initial=len(names) - len(todo), unit=" sequences", disable=None)
+    run = spread(task.prepare, todo, devices, workers=config.workers, threads=threads)
+    try:
+        with bar, closing(run):
+            for outcome in run:
+                bar.update()
+                bar.set_postfix_str(outcome.item)
+                if outcome.error is not None:
+                    broken[outcome.item] = outcome.error
+                    bar.write(f"broken: {outcome.item}: {outcome.error}", file=sys.stderr)
+    except KeyboardInterrupt as stop:  # or what SIGTERM makes of it
+        raise type(stop)(
+            f"interrupted; {bar.n} of {len(names)} sequences are finished in {task.out}, and the "
+            "same command goes on from there"
+        ) from None
     return broken
 
 
@@ -235,7 +245,20 @@ def _report(
     write_report(out / "report.html", subject, records, results, cases)
 
 
-def compare_runs(folders: Mapping[str, Path], out: Path, *, page: bool = True) -> None:
+def compare_runs(folders: Mapping[str, Path], out: Path) -> None:
+    """At the end of a sweep, compare what can be: the runs of each dataset that have scores."""
+    by_dataset: dict[str, dict[str, Path]] = {}
+    for name, folder in folders.items():
+        results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
+        if any(row["objects"] for row in results["sequences"].values()):
+            by_dataset.setdefault(results["dataset"], {})[name] = folder
+    for dataset, found in by_dataset.items():
+        if len(found) > 1:
+            where = out if len(by_dataset) == 1 else out / dataset
+            _compare(found, where, page=has_jinja())
+
+
+def _compare(folders: Mapping[str, Path], out: Path, *, page: bool) -> None:
     """Compare finished runs, by name, with the first of them.
 
     Raises:

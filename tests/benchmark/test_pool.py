@@ -39,7 +39,9 @@ class Prepare:
 
 def test_every_item_has_its_outcome(tmp_path):
     items = ["a", "die", "b", "wrong", "exit", "c", "bug", "d"]
-    found = {o.item: o.error for o in spread(Prepare(tmp_path), items, ["cpu", "cpu"], threads=1)}
+    found = {
+        o.item: o.error for o in spread(Prepare(tmp_path), items, ["cpu"], workers=2, threads=1)
+    }
     assert found.keys() == set(items)
     assert {item for item in items if found[item] is None} == {"a", "b", "c", "d"}
     assert {path.name for path in tmp_path.iterdir()} == {"a", "b", "c", "d"}
@@ -49,8 +51,8 @@ def test_every_item_has_its_outcome(tmp_path):
     assert found["bug"] == "KeyError: 'bug'"
 
 
-def test_without_devices_the_work_is_done_here(tmp_path):
-    assert list(spread(Prepare(tmp_path), ["a", "wrong"], [], threads=1)) == [
+def test_without_workers_the_work_is_done_here(tmp_path):
+    assert list(spread(Prepare(tmp_path), ["a", "wrong"], ["cpu"], workers=0, threads=1)) == [
         Outcome("a"),
         Outcome("wrong", "wrong is broken"),
     ]
@@ -59,11 +61,11 @@ def test_without_devices_the_work_is_done_here(tmp_path):
 
 def test_a_process_that_cannot_start_ends_it_all(tmp_path):
     with pytest.raises(CannotStart, match="no such device"):
-        list(spread(Prepare(tmp_path), ["a", "b"], ["broken"], threads=1))
+        list(spread(Prepare(tmp_path), ["a", "b"], ["broken"], workers=1, threads=1))
 
 
 def test_leaving_early_ends_the_processes(tmp_path):
-    outcomes = spread(Prepare(tmp_path), ["a", "wait"], ["cpu"], threads=1)
+    outcomes = spread(Prepare(tmp_path), ["a", "wait"], ["cpu"], workers=1, threads=1)
     next(outcomes)
     pid = int((tmp_path / "a").read_text())
     outcomes.close()
