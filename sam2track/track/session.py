@@ -94,6 +94,7 @@ class TrackingSession:
         self.size: tuple[int, int] | None = None
         self.seen: tuple[Frame, FrameFeatures] | None = None
         self.late = LateResults()
+        self.shown: FrameResult | None = None  # what the last step returned
 
     @property
     def object_ids(self) -> tuple[int, ...]:
@@ -210,14 +211,18 @@ class TrackingSession:
         for object_id, tracked in reached.items():
             tracked.keep(frame.index, shown[object_id], direction)
         self.late.add(frame.index, direction, branches, lag=self.lag)
-        return self._result(frame.index, shown)
+        self.shown = self._result(frame.index, shown)
+        return self.shown
 
     @torch.inference_mode()
     def settled(self) -> Iterator[FrameResult]:
         """The results that the last step has made final: with a lag of 0 its own, else those of
         earlier frames. What is not taken before the next step is dropped."""
         for index, outcomes in self.late.take(self.model.device):
-            yield self._result(index, outcomes)
+            if self.lag == 0 and self.shown is not None and index == self.shown.index:
+                yield self.shown  # it is not made twice
+            else:
+                yield self._result(index, outcomes)
 
     def flush(self) -> Iterator[FrameResult]:
         """All results that are still held back, decided as things look now: at the video's end."""
