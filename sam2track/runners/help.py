@@ -10,6 +10,7 @@ from pathlib import Path
 from .compose import CONFIGS, groups
 
 OPTION = re.compile(r"^(\w+): (.+?)  # (.+)$")
+PARENT = re.compile(r"^\w+:(  #.*)?$")  # its settings are indented below
 FIRST_COLUMN = 26
 WHOLE = "# @package _global_\n"
 
@@ -21,11 +22,15 @@ def describe(verb: str) -> str:
     header, _, body = text.partition("\n\n")
     lines = [line.removeprefix("#").removeprefix(" ") for line in header.splitlines()]
     lines += ["", f"Usage: sam2track {verb} key=value ..."]
+    parent = ""
     for line in body.splitlines():
+        if not line.startswith(" "):
+            parent = f"{line.partition(':')[0]}." if PARENT.match(line) else ""
         if line.startswith("# "):
             lines += ["", line.removeprefix("# ") + ":"]
-        elif option := OPTION.match(line):
+        elif option := OPTION.match(line.strip()):
             key, value, meaning = option.groups()
+            key = parent + key
             required = " (required)" if value == "???" else ""
             default = "" if value in ("null", "???") else value
             lines += _row(f"{key}={default}", meaning + required, width)
@@ -54,7 +59,7 @@ def _describe_group(group: str, default: str, choices: list[str], width: int) ->
         parent = ""
         for line in rest:
             if not line.startswith(" "):
-                parent = line.replace(":", ".") if line.endswith(":") else ""
+                parent = f"{line.partition(':')[0]}." if PARENT.match(line) else ""
             if option := OPTION.match(line.strip()):
                 key, value, meaning = option.groups()
                 lines += _row(f"  {prefix}{parent}{key}={value}", meaning, width)
