@@ -157,13 +157,16 @@ class MemoryFrame:
     presence: Float[Tensor, ""]
 
 
+ANCHOR_SLOT = -1  # of an anchor: the last temporal embedding, which tells no time
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Recall:
     """What one row attends to on one frame. Without memories it sees the frame alone.
 
     Attributes:
         memories: spatial memories.
-        slots: which temporal embedding each takes: 0 = the frame before, ..., last = an anchor.
+        slots: which temporal embedding each takes: 0 = the frame before, ..., or ``ANCHOR_SLOT``.
         pointers: object pointers.
         offsets: for each pointer, how many frames ago (negative = in the future), in the
             direction of tracking.

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float
 from torch import Tensor
 
-from ..types import Choice, MemoryFrame, Recall, mask_box
+from ..types import ANCHOR_SLOT, Choice, MemoryFrame, Recall, mask_box
 from .archive import Archive
 from .bank import Bank
 from .chooser import BestChooser, Chooser, ChooserFactory, Chosen
@@ -41,7 +41,7 @@ class DistractorMemory:
         min_score, max_overlap: IoU.
         min_growth, max_growth: steady size, inclusive.
         chooser: takes the mask.
-        span, archive: see :class:`sam2track.memory.protocol.MemoryFactory`.
+        span, slots, archive: see :class:`sam2track.memory.protocol.MemoryFactory`.
     """
 
     lag = 0
@@ -61,9 +61,10 @@ class DistractorMemory:
         max_overlap: float = 0.7,
         chooser: ChooserFactory = BestChooser,
         span: int = 16,
+        slots: int = 7,
         archive: Archive | None = None,
     ) -> None:
-        self.recent = recent
+        self.recent = min(recent, slots - 1)
         self.span = min(span, pointers)
         self.most_anchors = anchors
         self.stride = stride
@@ -87,7 +88,7 @@ class DistractorMemory:
         free = max(self.most_anchors - len(own), 0)
         promoted = [*islice(self.promoted.behind(index, direction), free)][::-1]
         memories = [*own.values(), *self._memories(promoted)]
-        slots = [self.recent] * len(memories)  # the embedding of anchors, which tells no time
+        slots = [ANCHOR_SLOT] * len(memories)  # it tells no time
         room = max(self.recent + 1 - len(memories), 1)
         for rank, place in reversed([*enumerate(self._sparse(index, direction, room, promoted))]):
             memories += self._memories([place])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..types import Choice, MemoryFrame, Recall
+from ..types import ANCHOR_SLOT, Choice, MemoryFrame, Recall
 from .archive import Archive
 from .bank import Bank
 from .evidence import Evidence
@@ -16,10 +16,11 @@ class FifoMemory:
     to the pointers of the anchors that lie behind it and of the last ``pointers - 1`` frames.
 
     Args:
-        recent: past frames attended to; the released weights know six.
+        recent: past frames attended to, at most as many as the weights know.
         pointers: object pointers attended to, not counting those of anchors; 16 as released.
         span: frames that pointer positions are measured against: the video's length, at most
             ``pointers``.
+        slots: temporal embeddings of the weights: one for each past frame and the anchors'.
         archive: keeps every frame, for going back to it; None keeps what a stream needs.
     """
 
@@ -31,16 +32,17 @@ class FifoMemory:
         recent: int = 6,
         pointers: int = 16,
         span: int = 16,
+        slots: int = 7,
         archive: Archive | None = None,
     ) -> None:
-        self.recent = recent
+        self.recent = min(recent, slots - 1)
         self.span = min(span, pointers)
         self.bank = Bank(archive)
 
     def recall(self, index: int, direction: int) -> list[Recall]:
         anchors = self.bank.anchors
         memories = list(anchors.values())
-        slots = [self.recent] * len(anchors)  # the last temporal embedding is the anchors'
+        slots = [ANCHOR_SLOT] * len(anchors)
         for ago in range(self.recent, 0, -1):
             memory = self.bank.memory(index - direction * ago)
             if memory is not None:

@@ -30,7 +30,7 @@ class HorizonMemory:
         base: the ratio of one horizon to the next.
         min_score: effective score of a sure frame, 0..1.
         chooser: takes the mask.
-        span, archive: see :class:`sam2track.memory.protocol.MemoryFactory`.
+        span, slots, archive: see :class:`sam2track.memory.protocol.MemoryFactory`.
     """
 
     lag = 0
@@ -43,9 +43,10 @@ class HorizonMemory:
         min_score: float = 0.3,
         chooser: ChooserFactory = BestChooser,
         span: int = 16,
+        slots: int = 7,
         archive: Archive | None = None,
     ) -> None:
-        self.recent = recent
+        self.recent = min(recent, slots - 1)
         self.base = base
         self.min_score = min_score
         self.chooser: Chooser = chooser()
@@ -55,7 +56,7 @@ class HorizonMemory:
         self.present = Trail()
         self.sure = Trail()
         self.numbers: dict[int, int] = {}  # of the sure frames
-        self.horizons = [Trail() for _ in range(max(recent - 2, 0))]
+        self.horizons = [Trail() for _ in range(max(self.recent - 2, 0))]
 
     def recall(self, index: int, direction: int) -> list[Recall]:
         before = index - direction

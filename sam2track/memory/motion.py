@@ -113,7 +113,7 @@ class MotionMemory:
         weight, stable_frames, stable_score, place_noise, rate_noise: see :class:`MotionChooser`.
         absent_below: presence logit under which the mask is emptied.
         min_score, min_presence, min_motion: what a remembered frame exceeds.
-        span, archive: see :class:`sam2track.memory.protocol.MemoryFactory`.
+        span, slots, archive: see :class:`sam2track.memory.protocol.MemoryFactory`.
     """
 
     lag = 0
@@ -133,9 +133,12 @@ class MotionMemory:
         min_presence: float = 0.0,
         min_motion: float = 0.0,
         span: int = 16,
+        slots: int = 7,
         archive: Archive | None = None,
     ) -> None:
-        self.bank = RankedBank(recent=recent, pointers=pointers, span=span, archive=archive)
+        self.bank = RankedBank(
+            recent=min(recent, slots - 1), pointers=pointers, span=span, archive=archive
+        )
         self.chooser: Chooser = MotionChooser(
             weight=weight,
             stable_frames=stable_frames,

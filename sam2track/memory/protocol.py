@@ -48,8 +48,9 @@ class ObjectMemory(Protocol):
 class MemoryFactory(Protocol):
     """Makes an object's memory; the session says what it knows of the video."""
 
-    def __call__(self, *, span: int, archive: Archive | None) -> ObjectMemory:
+    def __call__(self, *, span: int, slots: int, archive: Archive | None) -> ObjectMemory:
         """``span``: frames that pointer positions are measured against (see ``Recall``);
+        ``slots``: temporal embeddings of the weights, for past frames and the anchors' one;
         ``archive``: where to keep every frame, or None to keep what a stream needs."""
         ...
 

@@ -12,7 +12,7 @@ from itertools import islice
 from jaxtyping import Float
 from torch import Tensor
 
-from ..types import MemoryFrame, Recall
+from ..types import ANCHOR_SLOT, MemoryFrame, Recall
 from .archive import Archive
 from .bank import Bank
 from .trail import Trail
@@ -46,7 +46,7 @@ def ranked_recall(
     count = max(recent, span - 1)
     places = {i for i in anchors if (index - i) * direction > 0} | set(islice(kept, count))
     walk = sorted(places, key=lambda place: abs(index - place))[:count]
-    recalled = [(anchor, recent) for anchor in anchors.values()]  # their slot is the last
+    recalled = [(anchor, ANCHOR_SLOT) for anchor in anchors.values()]
     for rank, place in reversed([*enumerate(walk[:recent])]):
         found = None if place in anchors else memory(place)
         if found is not None:

@@ -23,7 +23,7 @@ class SelectMemory:
         pointers: object pointers attended to, not counting those of anchors.
         min_score: effective score, 0..1.
         chooser: takes the mask.
-        span, archive: see :class:`sam2track.memory.protocol.MemoryFactory`.
+        span, slots, archive: see :class:`sam2track.memory.protocol.MemoryFactory`.
     """
 
     lag = 0
@@ -36,9 +36,12 @@ class SelectMemory:
         min_score: float = 0.01,
         chooser: ChooserFactory = BestChooser,
         span: int = 16,
+        slots: int = 7,
         archive: Archive | None = None,
     ) -> None:
-        self.bank = RankedBank(recent=recent, pointers=pointers, span=span, archive=archive)
+        self.bank = RankedBank(
+            recent=min(recent, slots - 1), pointers=pointers, span=span, archive=archive
+        )
         self.min_score = min_score
         self.chooser: Chooser = chooser()
         self.chosen: Chosen | None = None

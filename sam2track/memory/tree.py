@@ -44,7 +44,7 @@ class TreeMemory:
         low_weight, high_weight: of the keys; both 1 = as in SAM 2.
         lag: how many frames late a result is settled: 0 = at once, by what is best so far; None =
             at the end of the video, as in the paper.
-        span, archive: see :class:`sam2track.memory.protocol.MemoryFactory`.
+        span, slots, archive: see :class:`sam2track.memory.protocol.MemoryFactory`.
     """
 
     def __init__(
@@ -60,11 +60,12 @@ class TreeMemory:
         high_weight: float = 1.05,
         lag: int | None = 0,
         span: int = 16,
+        slots: int = 7,
         archive: Archive | None = None,
     ) -> None:
         if lag is not None and lag < 0:
             raise ValueError(f"lag {lag}: give a number of frames from 0, or null for the end")
-        self.recent = recent
+        self.recent = min(recent, slots - 1)
         self.span = min(span, pointers)
         self.pathways = pathways
         self.sure = sure

@@ -23,7 +23,7 @@ class Variant:
         memory_layers: layers of memory attention.
         memory_mlp: hidden channels in them.
         decoder_heads, decoder_mlp, score_mlp: heads and hidden channels in the mask decoder.
-        slots: temporal embeddings: six past frames and the anchors.
+        slots: temporal embeddings: past frames (six in SAM 2) and the anchors.
         knows_absence: SAM 2.1: spatial memories and pointers' positions tell absence and time.
         mean, std: of the input's RGB in 0..1.
         dropout: in memory attention, in training alone.
@@ -67,6 +67,7 @@ _SAM2 = {
 _NANO = Variant(
     EfficientNetSpec(),
     image_size=256,
+    slots=4,  # three past frames; with six it tracks no better, and costs more
     width=128,
     memory_layers=2,
     memory_mlp=512,

@@ -124,7 +124,8 @@ class TrackingSession:
             raise ValueError(f"object id {object_id} is not allowed; ids are whole numbers from 1")
         check_prompt(prompt, frame.size)
         tracked = self.objects.get(object_id) or TrackedObject(
-            self.memory(span=self.span, archive=self.archive), self.archive
+            self.memory(span=self.span, slots=self.model.variant.slots, archive=self.archive),
+            self.archive,
         )
         earlier = tracked.anchor(frame.index)
         prompt = merge_prompts(earlier.prompt if earlier else None, prompt)

@@ -111,7 +111,7 @@ class Rollout:
         kinds = [int(random.choice(len(KINDS), p=chances)) for random in self.randoms]
         self.kinds = torch.tensor(kinds, dtype=torch.long, device=self.clip.device)
         self.encoded: dict[int, FrameFeatures] = {}
-        self.memories = [FifoMemory() for _ in self.randoms]
+        self.memories = [FifoMemory(slots=model.variant.slots) for _ in self.randoms]
         self.judgements: list[Judgement] = []
         self.ious: list[Float[Tensor, " R"]] = []  # of every tracked frame, before it is corrected
         self.prompted_ious: list[Float[Tensor, " Q"]] = []  # of anchors by box or click, at the end

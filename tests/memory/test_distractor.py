@@ -23,7 +23,7 @@ def test_recent_memory_is_the_frame_before_and_every_fifth():
     memory = DistractorMemory()
     after = run(memory, [CALM] * 32)
     assert recalled(memory, after) == [0, 10, 15, 20, 25, 30, 32]
-    assert memory.recall(after, 1)[0].slots == (6, 5, 4, 3, 2, 1, 0)
+    assert memory.recall(after, 1)[0].slots == (-1, 5, 4, 3, 2, 1, 0)
 
 
 def test_fifths_are_counted_from_the_first_prompt():
@@ -35,7 +35,7 @@ def test_no_frame_whose_mask_was_empty():
     memory = DistractorMemory()
     after = run(memory, [*[CALM] * 23, *[GONE] * 300, CALM, GONE])
     assert recalled(memory, after) == [0, 5, 10, 15, 20]
-    assert memory.recall(after, 1)[0].slots == (6, 3, 2, 1, 0)
+    assert memory.recall(after, 1)[0].slots == (-1, 3, 2, 1, 0)
 
 
 def test_a_frame_is_promoted_where_a_distractor_is_seen():
@@ -44,7 +44,7 @@ def test_a_frame_is_promoted_where_a_distractor_is_seen():
     assert promoted(memory) == [3]
     recall = memory.recall(after, 1)[0]
     assert [frame.index for frame in recall.memories] == [0, 3, 4]
-    assert recall.slots == (6, 6, 0)  # an anchor carries no time
+    assert recall.slots == (-1, -1, 0)  # an anchor carries no time
     assert recall.offsets == (5, 2, 1, 3, 4)
 
 

@@ -31,7 +31,7 @@ def fill(memory: FifoMemory, frames, anchors=()) -> FifoMemory:
 def test_anchor_and_the_last_six():
     recall = fill(FifoMemory(), range(20), anchors={0}).recall(20, 1)[0]
     assert [m.index for m in recall.memories] == [0, 14, 15, 16, 17, 18, 19]
-    assert recall.slots == (6, 5, 4, 3, 2, 1, 0)
+    assert recall.slots == (-1, 5, 4, 3, 2, 1, 0)
 
 
 def test_pointers_of_the_anchor_and_of_fifteen_frames():
