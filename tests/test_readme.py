@@ -22,6 +22,7 @@ from sam2track import open_video
 from sam2track.cli import main
 from sam2track.model.checkpoint import packaged_weights
 from sam2track.runners.compose import compose_config
+from sam2track.runners.sweep import expand
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -37,7 +38,8 @@ def lines(language):
 
 COMMANDS = lines("sh")
 PYTHON = [block for kind, block in BLOCKS if kind == "python"]
-TRACK = [line for line in COMMANDS if line.startswith("sam2track ")]
+TRACK = [line for line in COMMANDS if line.startswith("sam2track track ")]
+LONG = [line for line in COMMANDS if " sam2track " in f" {line}" and line not in TRACK]
 
 
 @pytest.fixture
@@ -67,7 +69,7 @@ def test_every_block_is_of_a_kind_that_is_tested():
     assert {kind for kind, _ in BLOCKS} == {"sh", "python"}
     assert len(TRACK) >= 10
     rest = [line for line in COMMANDS if line not in TRACK]
-    assert all(line.startswith("make ") for line in rest), rest
+    assert all(line.startswith(("make ", "sam2track ", "accelerate ")) for line in rest), rest
 
 
 @WITHOUT_WEIGHTS
@@ -83,6 +85,16 @@ def test_a_command_runs(desk, command):
     if "--help" not in arguments and not any("frames=" in word for word in arguments):
         arguments += ["frames=4"]
     assert main(arguments) == 0
+
+
+@pytest.mark.parametrize("command", LONG)
+def test_a_command_that_takes_long_is_understood(command):
+    verb, *arguments = shlex.split(command.split("sam2track ")[1])
+    if "-m" in arguments:
+        arguments.remove("-m")
+        assert len(expand(arguments)) > 1
+        arguments = next(iter(expand(arguments).values()))
+    assert compose_config(verb, arguments)
 
 
 @WITHOUT_WEIGHTS
