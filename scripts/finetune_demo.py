@@ -2,9 +2,9 @@
 
     python scripts/finetune_demo.py --out runs/demo
 
-Makes a folder of videos with masks, as a user would bring them (grey, of low contrast and full of
-speckle, as from ultrasound or radar), in two parts; runs ``sam2track train recipe=finetune`` on
-one; and prints J and F on the other, before and after.
+Makes a folder of videos with masks, as a user would bring them (faint and full of speckle, as from
+a laser or radar), in two parts; runs ``sam2track train recipe=finetune`` on one; and prints J and F
+on the other, before and after.
 """
 
 from __future__ import annotations
@@ -35,16 +35,16 @@ def write_videos(root: Path, *, train: int, valid: int) -> None:
             parts[kind] = root / split / kind / f"{number:03d}"
             parts[kind].mkdir(parents=True, exist_ok=True)
         for index in range(LENGTH):
-            picture = speckled(video[index].image, noise)
+            picture = cv2.cvtColor(speckled(video[index].image, noise), cv2.COLOR_RGB2BGR)
             cv2.imwrite(str(parts["JPEGImages"] / f"{index:05d}.jpg"), picture)
             cv2.imwrite(str(parts["Annotations"] / f"{index:05d}.png"), video.mask(index))
 
 
 def speckled(image: np.ndarray, noise: np.random.Generator) -> np.ndarray:
-    """As a coherent imager sees it: brightness alone, multiplied by noise of its own strength."""
-    grey = 60 + 0.3 * cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32)
-    grain = noise.exponential(1.0, grey.shape).astype(np.float32)
-    return np.clip(grey * cv2.GaussianBlur(grain, (0, 0), 0.7), 0, 255).astype(np.uint8)
+    """Half the contrast, and brightness times noise of its own strength."""
+    grain = noise.exponential(1.0, image.shape[:2]).astype(np.float32)
+    faint = 50 + 0.5 * image.astype(np.float32)
+    return np.clip(faint * cv2.GaussianBlur(grain, (0, 0), 0.7)[..., None], 0, 255).astype(np.uint8)
 
 
 def score(root: Path, checkpoint: Path | None) -> Score:
@@ -56,7 +56,7 @@ def score(root: Path, checkpoint: Path | None) -> Score:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--steps", type=int, default=40)
+    parser.add_argument("--steps", type=int, default=100)
     parser.add_argument("--train", type=int, default=12, help="videos to train on")
     parser.add_argument("--valid", type=int, default=6, help="videos held out")
     parser.add_argument("more", nargs="*", help="further settings of sam2track train")
@@ -66,10 +66,10 @@ def main() -> None:
     before = score(root, None)
     print(f"before: J {100 * before.j:.1f}  F {100 * before.f:.1f}", flush=True)
     arguments = ["train", "recipe=finetune", f"data.root={root}", "data.split=train", f"out={run}"]
-    small = ["model=nano", "frames=3", "clips=3", "accumulate=1", "workers=1", "rate=2e-4"]
+    small = ["model=nano", "frames=4", "clips=3", "accumulate=1", "workers=1", "rate=2e-4"]
     quick = ["prompts.anchors=1", "prompts.correct=0", "loss_stride=2", "checkpointing=false"]
     masks = ["prompts.mask=0.8", "prompts.box=0.1", "prompts.click=0.1"]
-    short = ["frozen=[trunk.]", "warmup=5", "average=0.9", "clip=1", f"steps={options.steps}"]
+    short = ["warmup=10", "average=0.95", "clip=1", f"steps={options.steps}"]
     status = cli.main([*arguments, *small, *quick, *masks, *short, *options.more])
     if status:
         raise SystemExit(status)
