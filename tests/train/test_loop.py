@@ -136,9 +136,11 @@ def test_accumulated_gradients_are_those_of_a_larger_batch():
         entry, _ = together.update(one)
         other, _ = apart.update(several)
         assert entry["loss"] == pytest.approx(other["loss"], rel=1e-4)
+        assert entry["norm"] == pytest.approx(other["norm"], rel=1e-3)
         assert entry["rows"] == other["rows"] == 7
     for mine, theirs in zip(together.model.parameters(), apart.model.parameters(), strict=True):
-        torch.testing.assert_close(mine, theirs, rtol=1e-3, atol=1e-5)
+        # AdamW makes a step of rounding errors where there is no gradient
+        torch.testing.assert_close(mine, theirs, rtol=1e-3, atol=1e-4)
 
 
 def test_a_step_without_any_object_changes_nothing_but_the_count():
