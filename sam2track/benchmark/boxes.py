@@ -15,6 +15,7 @@ import numpy as np
 from jaxtyping import Float
 
 from ..data.sequence import BoxSequence
+from ..files import write_text
 from ..metrics import (
     complete_boxes,
     got10k_overlaps,
@@ -25,7 +26,7 @@ from ..metrics import (
 from ..metrics.vot import box_track, score_long_term
 from ..types import FrameResult, Prompt
 from .datasets import BoxDataset
-from .files import measure_memory, record_path, write_json, write_text
+from .files import measure_memory, record_path, write_json
 from .protocols import frames_of
 from .trackers import StartSession
 

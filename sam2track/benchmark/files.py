@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, and what a process has used.
+"""A run's records, and what a process has used.
 
 Room: BENCHMARK. Text and measurements; knows nothing of tracking.
 """
@@ -6,7 +6,6 @@ Room: BENCHMARK. Text and measurements; knows nothing of tracking.
 from __future__ import annotations
 
 import json
-import os
 import resource
 import sys
 from collections.abc import Iterator
@@ -16,6 +15,8 @@ from typing import Any
 
 import torch
 
+from ..files import write_text
+
 
 def record_path(out: Path, name: str) -> Path:
     """Where a finished sequence's record is: it is finished when this is there."""
@@ -23,23 +24,8 @@ def record_path(out: Path, name: str) -> Path:
 
 
 def write_json(path: Path, content: Any) -> None:
-    """A JSON file, as :func:`write_text`."""
+    """A JSON file, whole or not at all."""
     write_text(path, json.dumps(content, indent=1, allow_nan=False) + "\n")
-
-
-def write_text(path: Path, text: str) -> None:
-    """A file that appears whole or not at all.
-
-    Raises:
-        OSError: if the disk refuses.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        part.write_text(text, encoding="utf-8")
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -14,9 +14,9 @@ from typing import Any
 
 import yaml
 
+from ..files import write_text
 from . import charts
 from .cases import Case
-from .files import write_text
 from .results import Record, mean_of
 
 HERE = files("sam2track.benchmark")

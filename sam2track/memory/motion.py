@@ -7,12 +7,12 @@ from copy import copy
 import numpy as np
 from jaxtyping import Bool
 
-from ..types import Choice, MemoryFrame, Recall, mask_box
+from ..types import mask_box
 from .archive import Archive
-from .chooser import Chooser, Chosen
+from .chooser import Chosen
 from .evidence import Evidence, Sighting
 from .kalman import Box, BoxFilter, box_iou
-from .ranked import RankedBank
+from .ranked import RankedBank, RankedMemory
 
 
 class MotionChooser:
@@ -100,7 +100,7 @@ def _box(mask: Bool[np.ndarray, "H W"]) -> Box | None:
     return None if box is None else np.array(box, float)
 
 
-class MotionMemory:
+class MotionMemory(RankedMemory):
     """SAMURAI (2411.11922): :class:`MotionChooser`, and a memory of the frames that it trusts.
 
     A frame is remembered if predicted IoU, presence and motion are all above their thresholds
@@ -115,8 +115,6 @@ class MotionMemory:
         min_score, min_presence, min_motion: what a remembered frame exceeds.
         span, slots, archive: see :class:`sam2track.memory.protocol.MemoryFactory`.
     """
-
-    lag = 0
 
     def __init__(
         self,
@@ -136,10 +134,10 @@ class MotionMemory:
         slots: int = 7,
         archive: Archive | None = None,
     ) -> None:
-        self.bank = RankedBank(
+        bank = RankedBank(
             recent=min(recent, slots - 1), pointers=pointers, span=span, archive=archive
         )
-        self.chooser: Chooser = MotionChooser(
+        chooser = MotionChooser(
             weight=weight,
             stable_frames=stable_frames,
             stable_score=stable_score,
@@ -147,28 +145,14 @@ class MotionMemory:
             place_noise=place_noise,
             rate_noise=rate_noise,
         )
+        super().__init__(bank, chooser)
         self.min_score = min_score
         self.min_presence = min_presence
         self.min_motion = min_motion
-        self.chosen: Chosen | None = None
 
-    def recall(self, index: int, direction: int) -> list[Recall]:
-        return [self.bank.recall(index, direction)]
-
-    def choose(self, evidence: Evidence, index: int, direction: int) -> Choice:
-        self.chosen = self.chooser.choose(evidence, index, direction)
-        return self.chosen.choice()
-
-    def remember(self, memories: list[MemoryFrame], *, anchor: bool) -> None:
-        admit = not anchor and self.chosen is not None and self._admits(self.chosen)
-        self.bank.write(memories[0], anchor=anchor, admit=admit)
-
-    def _admits(self, chosen: Chosen) -> bool:
+    def admits(self, chosen: Chosen) -> bool:
         return (
             chosen.score > self.min_score
             and chosen.presence > self.min_presence
             and (chosen.motion is None or chosen.motion > self.min_motion)
         )
-
-    def forget(self, index: int) -> None:
-        self.bank.forget(index)

@@ -12,9 +12,11 @@ from itertools import islice
 from jaxtyping import Float
 from torch import Tensor
 
-from ..types import ANCHOR_SLOT, MemoryFrame, Recall
+from ..types import ANCHOR_SLOT, Choice, MemoryFrame, Recall
 from .archive import Archive
 from .bank import Bank
+from .chooser import Chooser, Chosen
+from .evidence import Evidence
 from .trail import Trail
 
 
@@ -122,3 +124,37 @@ class RankedBank:
     def forget(self, index: int) -> None:
         """Drop an anchor."""
         self.bank.anchors.pop(index, None)
+
+
+class RankedMemory:
+    """A policy that remembers a frame or does not: what :class:`RankedBank` is for.
+
+    Args:
+        bank: where the frames lie.
+        chooser: takes the mask.
+    """
+
+    lag = 0
+
+    def __init__(self, bank: RankedBank, chooser: Chooser) -> None:
+        self.bank = bank
+        self.chooser = chooser
+        self.chosen: Chosen | None = None
+
+    def recall(self, index: int, direction: int) -> list[Recall]:
+        return [self.bank.recall(index, direction)]
+
+    def choose(self, evidence: Evidence, index: int, direction: int) -> Choice:
+        self.chosen = self.chooser.choose(evidence, index, direction)
+        return self.chosen.choice()
+
+    def remember(self, memories: list[MemoryFrame], *, anchor: bool) -> None:
+        admit = not anchor and self.chosen is not None and self.admits(self.chosen)
+        self.bank.write(memories[0], anchor=anchor, admit=admit)
+
+    def admits(self, chosen: Chosen) -> bool:
+        """Whether a frame is worth remembering."""
+        raise NotImplementedError
+
+    def forget(self, index: int) -> None:
+        self.bank.forget(index)

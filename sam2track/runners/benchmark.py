@@ -24,7 +24,7 @@ from ..benchmark.boxes import pooled
 from ..benchmark.cases import worst_cases
 from ..benchmark.compare import load_run, write_comparison
 from ..benchmark.datasets import BoxDataset, Dataset, OpenDataset
-from ..benchmark.files import record_path, write_json, write_text
+from ..benchmark.files import record_path, write_json
 from ..benchmark.layouts import pack
 from ..benchmark.pool import spread
 from ..benchmark.prompting import PROMPTS
@@ -33,10 +33,11 @@ from ..benchmark.report import Subject, has_jinja, require_jinja, write_report
 from ..benchmark.results import MASK_MEASURES, MEASURES, Record, objects_csv, summarise, table
 from ..benchmark.trackers import TRACKERS, Tracker
 from ..benchmark.work import Task
+from ..files import write_text
 from . import RunFailed
-from .compose import plain
+from .compose import flat, plain
+from .output import write_settings
 
-RUN_FILE = "run.yaml"
 IDENTITY = "identity.json"
 # Settings that change no result.
 FREE = (
@@ -151,12 +152,12 @@ def _claim(out: Path, config: DictConfig) -> None:
     for part in (*out.glob(".*.part"), *out.glob("*/.*.part")):  # of a run that was killed
         shutil.rmtree(part) if part.is_dir() else part.unlink()
     write_json(out / IDENTITY, identity)
-    write_text(out / RUN_FILE, OmegaConf.to_yaml(config))
+    write_settings(out, config)
 
 
 def _identity(config: DictConfig) -> dict[str, Any]:
     """All settings that results depend on, by their full names, and which weights they are of."""
-    settings = _flat(plain(config))
+    settings = flat(plain(config))
     for key in FREE:
         settings.pop(key, None)
     if config.checkpoint is not None:
@@ -166,16 +167,6 @@ def _identity(config: DictConfig) -> dict[str, Any]:
                 digest.update(block)
         settings["checkpoint's SHA-256"] = digest.hexdigest()[:16]
     return settings
-
-
-def _flat(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat = {}
-    for key, value in settings.items():
-        if isinstance(value, dict):
-            flat |= _flat(value, f"{prefix}{key}.")
-        else:
-            flat[prefix + key] = value
-    return flat
 
 
 def _track(task: Task, names: Sequence[str], config: DictConfig) -> dict[str, str]:

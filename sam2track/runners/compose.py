@@ -7,7 +7,7 @@ in one line that names the nearest thing there is.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -70,6 +70,15 @@ def compose_config(
 def plain(config: DictConfig) -> dict[str, Any]:
     """The same as dictionaries and lists, with what ``${...}`` names put in."""
     return cast(dict[str, Any], OmegaConf.to_container(config, resolve=True))
+
+
+def flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested settings as one level: ``{"prompts.mask": 0.5, ...}``; lists stay."""
+    result: dict[str, Any] = {}
+    for key, value in settings.items():
+        name = f"{prefix}{key}"
+        result.update(flat(value, name + ".") if isinstance(value, Mapping) else {name: value})
+    return result
 
 
 def literal(text: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections import defaultdict
 from collections.abc import Sequence
@@ -11,6 +10,7 @@ from pathlib import Path
 from hydra.utils import get_object
 from omegaconf import DictConfig, OmegaConf
 
+from ..files import write_text
 from ..sinks import Sink
 from ..types import Prompt
 from .compose import literal, plain
@@ -57,19 +57,22 @@ def prepare_folder(folder: Path, config: DictConfig) -> None:
     Raises:
         ValueError: if the folder can't be written.
     """
-    text = OmegaConf.to_yaml(config)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if (folder / RUN_FILE).is_file():
             _remove_results(folder)
-        unfinished = folder / f".{RUN_FILE}.partial"
-        try:
-            unfinished.write_text(text, encoding="utf-8")
-            os.replace(unfinished, folder / RUN_FILE)
-        finally:
-            unfinished.unlink(missing_ok=True)
+        write_settings(folder, config)
     except OSError as error:
         raise ValueError(f"out={folder} can't be written: {error.strerror}") from None
+
+
+def write_settings(folder: Path, config: DictConfig) -> None:
+    """Write ``run.yaml``: the configuration, to run it again.
+
+    Raises:
+        OSError: if it can't be written.
+    """
+    write_text(folder / RUN_FILE, OmegaConf.to_yaml(config))
 
 
 def make_sinks(

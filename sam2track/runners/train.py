@@ -19,7 +19,7 @@ from ..model.checkpoint import fetch_weights, load_weights, packaged_weights
 from ..model.sam2 import SAM2
 from ..model.variants import find_variant
 from ..train.batches import Harder, step_batches
-from ..train.checkpoints import NotSaved, flat, write_whole
+from ..train.checkpoints import NotSaved
 from ..train.evaluation import check_sequences
 from ..train.initialise import match_features
 from ..train.loop import Often, train
@@ -29,8 +29,8 @@ from ..train.prompting import PromptMix
 from ..train.trainer import WEIGHTS, Trainer
 from ..train.trunk import start_trunk
 from . import RunFailed
-from .compose import plain
-from .output import RUN_FILE, claim_folder
+from .compose import flat, plain
+from .output import claim_folder, write_settings
 
 RELEASED = "released"  # as a checkpoint: the variant's own weights
 LEAST = {
@@ -70,9 +70,7 @@ def run(config: DictConfig) -> None:
     held_out = _held_out(config)
     start = trainer.resume(out)
     if processes.main:
-        out.mkdir(parents=True, exist_ok=True)
-        text = OmegaConf.to_yaml(config).encode()
-        write_whole(out / RUN_FILE, lambda file: file.write(text))
+        write_settings(out, config)
     if start >= config.steps:
         print(f"{out} has reached step {start} already; give more steps= to go on")
         return None

@@ -15,15 +15,15 @@ from ..data.pictures import Found, Pictures, find_pictures
 from ..device import pick_precision
 from ..model.variants import find_variant
 from ..train.batches import ENDLESS
-from ..train.checkpoints import NotSaved, flat, write_whole
+from ..train.checkpoints import NotSaved
 from ..train.mae import HEAD, UNIT, MaskedAutoencoder
 from ..train.mae_loop import WEIGHTS, Pretrainer, pretrain
 from ..train.optimiser import Schedule
 from ..train.processes import Processes
 from ..train.trunk import start_trunk
 from . import RunFailed
-from .compose import plain
-from .output import RUN_FILE, claim_folder
+from .compose import flat, plain
+from .output import claim_folder, write_settings
 
 SHOWN = 4  # pictures in reconstruction.png
 NAMED = 10  # broken files that are listed
@@ -55,9 +55,7 @@ def run(config: DictConfig) -> None:
     first = trainer.resume(out)
     pictures = Pictures(found, config.image_size, length=ENDLESS, seed=config.seed)
     if processes.main:
-        out.mkdir(parents=True, exist_ok=True)
-        text = OmegaConf.to_yaml(config).encode()
-        write_whole(out / RUN_FILE, lambda file: file.write(text))
+        write_settings(out, config)
     if first >= config.steps:
         print(f"{out} has reached step {first} already; give more steps= to go on")
         return

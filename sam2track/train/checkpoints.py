@@ -6,13 +6,15 @@ numbers, and is read as such: nothing in it is executed.
 
 from __future__ import annotations
 
-import os
 import pickle
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
 import torch
+
+from ..files import write_whole
 
 # Settings that may change when a run goes on: they decide how long and how, not what is learnt.
 FREE = (
@@ -32,21 +34,16 @@ class NotSaved(RuntimeError):
     """A checkpoint could not be written; the one before is as it was."""
 
 
-def write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:
-    """Let ``write`` fill a file under another name, then put it in place.
-
-    Raises:
-        OSError: if it cannot be written; what was at ``path`` is still there.
-    """
-    partial = path.with_name(f".{path.name}.partial")
+@contextmanager
+def saving(step: int, out: Path) -> Iterator[None]:
+    """While a step is saved: a disk that refuses ends in :class:`NotSaved`."""
     try:
-        with partial.open("wb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+        yield
+    except OSError as error:
+        raise NotSaved(
+            f"step {step} could not be saved in {out}: {error.strerror or error}; what was saved "
+            "before is valid: make room, and the same command goes on from there"
+        ) from error
 
 
 def save_state(state: dict[str, Any], path: Path) -> None:
@@ -80,15 +77,6 @@ def load_state(path: Path) -> dict[str, Any]:
     if not isinstance(state, dict) or "step" not in state or "settings" not in state:
         raise ValueError(f"{path} is no checkpoint of this version; begin again with another out=")
     return state
-
-
-def flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested settings as one level: ``{"prompts.mask": 0.5, ...}``; lists stay."""
-    result: dict[str, Any] = {}
-    for key, value in settings.items():
-        name = f"{prefix}{key}"
-        result.update(flat(value, name + ".") if isinstance(value, Mapping) else {name: value})
-    return result
 
 
 def check_settings(now: Mapping[str, Any], stored: Mapping[str, Any], out: Path) -> None:

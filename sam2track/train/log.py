@@ -16,8 +16,8 @@ import numpy as np
 import torch.nn.functional as F
 from jaxtyping import Bool, UInt8
 
+from ..files import write_text
 from ..types import PromptTokens
-from .checkpoints import write_whole
 from .rollout import Rollout
 
 LOG = "log.jsonl"
@@ -46,7 +46,7 @@ class RunLog:
             ) from None
         kept = [entry for entry in read_log(out) if entry["step"] <= step]
         text = "".join(json.dumps(entry) + "\n" for entry in kept)
-        write_whole(out / LOG, lambda file: file.write(text.encode()))
+        write_text(out / LOG, text)
         self.file = (out / LOG).open("a", encoding="utf-8")
         self.board = SummaryWriter(str(out / "tensorboard"), purge_step=step + 1)
 

@@ -16,7 +16,7 @@ from tqdm import tqdm
 from ..data.sequence import MaskSequence
 from .batches import StepBatches
 from .log import RunLog
-from .stopping import Stopping
+from .stopping import Stopping, stopped
 from .trainer import Trainer
 
 
@@ -79,10 +79,7 @@ def train(
             if stop or _due(often.save, trainer.step, done):
                 trainer.save(out)
             if stop and not done:
-                raise KeyboardInterrupt(
-                    f"stopped after step {trainer.step} of {steps}, which is saved in {out}; "
-                    "the same command goes on from there"
-                )
+                raise stopped(trainer.step, steps, out)
 
 
 def _due(every: int, step: int, done: bool) -> bool:

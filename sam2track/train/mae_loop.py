@@ -20,13 +20,14 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from ..device import autocast
+from ..files import write_whole
 from ..model.checkpoint import save_trunk
-from .checkpoints import NotSaved, check_settings, load_state, save_state, write_whole
+from .checkpoints import check_settings, load_state, save_state, saving
 from .log import RunLog
 from .mae import UNIT, MaskedAutoencoder, draw_hidden, reconstruct, reconstruction_loss
 from .optimiser import Schedule, parameter_groups
 from .processes import Processes
-from .stopping import Stopping
+from .stopping import Stopping, stopped
 
 LAST, WEIGHTS, PICTURE = "last.pt", "weights.safetensors", "reconstruction.png"
 
@@ -134,15 +135,10 @@ class Pretrainer:
         }
         facts = {"steps": str(self.step), "hours": f"{self.seconds / 3600:.2f}"}
         image = Image.fromarray(drawn.permute(1, 2, 0).numpy())
-        try:
+        with saving(self.step, out):
             save_state(state, out / LAST)
             save_trunk(self.model.trunk, out / WEIGHTS, self.variant, facts)
             write_whole(out / PICTURE, lambda file: image.save(file, format="PNG"))
-        except OSError as error:
-            raise NotSaved(
-                f"step {self.step} could not be saved in {out}: {error.strerror or error}; what "
-                "was saved before is valid: make room, and the same command goes on from there"
-            ) from error
 
     def resume(self, out: Path) -> int:
         """Go on from a folder's ``last.pt`` if there is one; the step that is reached.
@@ -199,7 +195,4 @@ def pretrain(
                     log.board.add_image("reconstruction", drawn, trainer.step)
                     trainer.save(out, drawn)
             if stop and not done:
-                raise KeyboardInterrupt(
-                    f"stopped after step {trainer.step} of {steps}, which is saved in {out}; "
-                    "the same command goes on from there"
-                )
+                raise stopped(trainer.step, steps, out)

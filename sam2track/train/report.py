@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from ..files import write_text, write_whole
 from ..model.sam2 import SAM2
-from .checkpoints import write_whole
 from .log import read_log
 
 CURVE, CARD = "curve.png", "card.md"
@@ -78,7 +78,7 @@ def write_report(
         *(f"| `{name}` | {_cell(value)} |" for name, value in sorted(settings.items())),
         "",
     ]
-    write_whole(out / CARD, lambda file: file.write("\n".join(lines).encode()))
+    write_text(out / CARD, "\n".join(lines))
 
 
 def draw_curve(steps: list[dict[str, Any]], scores: list[dict[str, Any]]) -> bytes:

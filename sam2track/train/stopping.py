@@ -6,6 +6,7 @@ Room: TRAIN. Signals enter, one question leaves: was it asked to stop?
 from __future__ import annotations
 
 import signal
+from pathlib import Path
 from types import FrameType, TracebackType
 
 
@@ -41,3 +42,11 @@ class Stopping:
         for number, handler in self._before.items():
             signal.signal(number, handler)  # type: ignore[arg-type]
         self._before.clear()
+
+
+def stopped(step: int, steps: int, out: Path) -> KeyboardInterrupt:
+    """What ends a run whose step is saved."""
+    return KeyboardInterrupt(
+        f"stopped after step {step} of {steps}, which is saved in {out}; the same command goes on "
+        "from there"
+    )

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,7 @@ from ..device import autocast
 from ..model.checkpoint import save_weights
 from ..model.sam2 import SAM2
 from .batches import StepBatches
-from .checkpoints import NotSaved, check_settings, load_state, save_state
+from .checkpoints import check_settings, load_state, save_state, saving
 from .evaluation import Score, score_sequences
 from .optimiser import Schedule, parameter_groups
 from .processes import Processes
@@ -188,7 +187,7 @@ class Trainer:
             "random": random,
             "settings": self.settings,
         }
-        with self._saving(out):
+        with saving(self.step, out):
             save_state(state, out / LAST)
             self._save_weights(out / WEIGHTS)
             write_report(
@@ -202,16 +201,6 @@ class Trainer:
                 best=self.best,
             )
 
-    @contextmanager
-    def _saving(self, out: Path) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise NotSaved(
-                f"step {self.step} could not be saved in {out}: {error.strerror or error}; what "
-                "was saved before is valid: make room, and the same command goes on from there"
-            ) from error
-
     def _save_weights(self, path: Path) -> None:
         facts = {"steps": str(self.step), "hours": f"{self.seconds / 3600:.2f}"}
         save_weights(self.averaged, path, self.variant, facts)
@@ -221,7 +210,7 @@ class Trainer:
         if self.best is None or score.j_and_f > (self.best["j"] + self.best["f"]) / 2:
             self.best = {"step": self.step, **asdict(score)}
             if self.processes.main:
-                with self._saving(out):
+                with saving(self.step, out):
                     self._save_weights(out / BEST)
 
     def resume(self, out: Path) -> int:
