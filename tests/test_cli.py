@@ -331,8 +331,7 @@ def start(*arguments, **options):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=_hear_interrupts,
-        **options,
+        **{"preexec_fn": _hear_interrupts, **options},
     )
 
 
