@@ -11,8 +11,11 @@ from sam2track.data import scene_objects as objects
 from sam2track.data.scene_assets import Assets
 from sam2track.data.scene_backdrop import Backdrop
 from sam2track.data.scene_camera import Camera, Moments, Spoil
+from sam2track.data.scene_puppets import puppet
 from sam2track.video.layers import Excursion, Layer, Motion, Sway, Waves
 from sam2track.video.shapes import premultiply
+
+PUPPETS = 0.35  # share of the things that have limbs
 
 
 class Plan:
@@ -85,16 +88,21 @@ class Plan:
         rng = self.rng
         height = float(np.exp(rng.uniform(*np.log(heights))))
         side = int(np.clip(height * self.size * 1.1, 16, 1.1 * self.size))
-        picture = objects.thing(self.assets, rng, side)
-        height *= min(1.0, picture.shape[0] / side + 0.15)  # the longer side is meant
+        limbs = ()
+        if rng.random() < PUPPETS:
+            picture, limbs = puppet(self.assets, rng, side)
+            height *= 1.35 * picture.shape[0] / side
+        else:
+            picture = objects.thing(self.assets, rng, side)
+            height *= min(1.0, picture.shape[0] / side + 0.15)  # the longer side is meant
         place = rng.uniform(0.12, 0.88, 2) * (self.aspect, 1.0)
         start = np.array([*place, np.log(height), rng.normal(0, 0.15), 0, 0])
         shadow = None
         if rng.random() < 0.2:
             shadow = (*rng.uniform(-0.05, 0.05, 2), rng.uniform(0.01, 0.06), rng.uniform(0.2, 0.6))
         gain = Waves.draw(rng, [0.12], (10, 80)) if rng.random() < 0.25 else None
-        sway = self._sway(1.0, 0.05) if rng.random() < 0.7 else None
-        return Layer(picture, self._moving(start), sway, label, gain, shadow)
+        sway = self._sway(1.0, 0.05) if rng.random() < 0.7 and not limbs else None
+        return Layer(picture, self._moving(start), sway, label, gain, shadow, limbs)
 
     def _clutter(self) -> Layer:
         layer = self._object(0, (0.08, 0.5))
@@ -104,8 +112,13 @@ class Plan:
         """The layer in the colours of the place where it starts, ready to draw."""
         pull = self.rng.uniform(0, 1) ** 1.5 * 0.7 * self.hardness  # seldom so far that it vanishes
         near = self.backdrop.near(*layer.motion.state(0.0)[:2])
-        picture = objects.harmonised(layer.picture, near, self.rng, pull=pull)
-        return replace(layer, picture=premultiply(picture))
+        seed = int(self.rng.integers(2**32))  # one draw for all parts of a thing
+
+        def paint(picture):
+            rng = np.random.default_rng(seed)
+            return premultiply(objects.harmonised(picture, near, rng, pull=pull))
+
+        return layer.repainted(paint)
 
     def _region(self, label: int) -> Layer:
         """A region of the backdrop itself, moving against it or only with the camera."""

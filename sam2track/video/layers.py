@@ -11,12 +11,14 @@ need not be whole.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 
 import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
+RGBA = UInt8[np.ndarray, "h w 4"]
 CHANNELS = 6  # of a Motion: x, y, log scale, angle, log aspect, shear
 
 
@@ -184,6 +186,36 @@ class Sway:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Limb:
+    """A part that hangs by its upper end from another and turns about that hinge.
+
+    Attributes:
+        picture: RGBA with colours already multiplied by alpha, hanging down.
+        hinge: where it hangs, in the own coordinates of what it hangs from.
+        length: its height in those coordinates.
+        angle: radians at rest, 0 = down, positive turns towards the left of the picture.
+        swing: one channel, radians around that, or None.
+        behind: whether it is drawn behind what it hangs from.
+        limbs: what hangs from it.
+    """
+
+    picture: UInt8[np.ndarray, "h w 4"]
+    hinge: tuple[float, float]
+    length: float
+    angle: float = 0.0
+    swing: Waves | None = None
+    behind: bool = False
+    limbs: tuple[Limb, ...] = ()
+
+    def matrix(self, t: float) -> Float[np.ndarray, "3 3"]:
+        """Own coordinates to those of what it hangs from, at time ``t``; the ends overlap."""
+        angle = self.angle + (0.0 if self.swing is None else float(self.swing(t)[0]))
+        cos, sin = self.length * np.cos(angle), self.length * np.sin(angle)
+        turned = np.array([[cos, -sin, self.hinge[0]], [sin, cos, self.hinge[1]], [0, 0, 1.0]])
+        return turned @ np.array([[1, 0, 0], [0, 1, 0.44], [0, 0, 1.0]])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Layer:
     """One thing in the picture.
 
@@ -194,6 +226,7 @@ class Layer:
         label: what its pixels are called; 0 = part of the background.
         gain: one channel, how much brighter it gets (0 = unchanged), or None.
         shadow: ``(dx, dy, blur, darkness)``: offset and blur in world units, darkness 0..1.
+        limbs: parts that hang from it. They neither sway nor cast a shadow.
     """
 
     picture: UInt8[np.ndarray, "h w 4"]
@@ -202,6 +235,12 @@ class Layer:
     label: int = 0
     gain: Waves | None = None
     shadow: tuple[float, float, float, float] | None = None
+    limbs: tuple[Limb, ...] = ()
+
+    def repainted(self, paint: Callable[[RGBA], RGBA]) -> Layer:
+        """The layer with another picture in place of each."""
+        limbs = tuple(_repainted(limb, paint) for limb in self.limbs)
+        return replace(self, picture=paint(self.picture), limbs=limbs)
 
     def draw(self, frame, labels, camera, t: float, *, blur=(0.0, 0.0)) -> None:
         """Put the layer over ``frame`` (H, W, 3) uint8 and its label into ``labels`` (H, W).
@@ -209,34 +248,56 @@ class Layer:
         ``camera`` maps world to screen; ``blur`` is the way (pixels) it moves while the shutter
         is open.
         """
-        height, width = self.picture.shape[:2]
-        to_screen = camera @ self.motion.matrix(t)
-        half = np.array([width / height / 2, 0.5]) + (0.14 if self.sway else 0.0)
-        pad = abs(blur[0]) + abs(blur[1])
-        pad += 0 if self.shadow is None else camera[1, 1] * sum(map(abs, self.shadow[:3]))
-        box = _screen_box(to_screen, half, pad, frame.shape)
-        if box is None:
-            return
-        x0, y0, x1, y1 = box
-        seen = sample(self.picture, to_screen, box, sway=self.sway, t=t, blur=blur)
-        if self.gain is not None:
-            g = float(1 + self.gain(t)[0])
-            seen = cv2.transform(seen, np.diag([g, g, g, 1.0]))
-        alpha = cv2.extractChannel(seen, 3)
-        region = frame[y0:y1, x0:x1]
-        if self.shadow is not None:
-            _darken(region, alpha, self.shadow, float(camera[1, 1]))
-        under = cv2.cvtColor(cv2.bitwise_not(alpha), cv2.COLOR_GRAY2RGB)
-        over = cv2.cvtColor(seen, cv2.COLOR_RGBA2RGB)
-        cv2.add(cv2.multiply(region, under, scale=1 / 255), over, dst=over)
-        region[:] = over
-        labels[y0:y1, x0:x1][alpha > 127] = self.label
+        scale = float(camera[1, 1])
+        for picture, place in _stack(self, camera @ self.motion.matrix(t), t):
+            body = picture is self.picture
+            sway, shadow = (self.sway, self.shadow) if body else (None, None)
+            half = np.array([picture.shape[1] / picture.shape[0] / 2, 0.5]) + (0.14 if sway else 0)
+            pad = abs(blur[0]) + abs(blur[1])
+            pad += 0 if shadow is None else scale * sum(map(abs, shadow[:3]))
+            box = _screen_box(place, half, pad, frame.shape)
+            if box is None:
+                continue
+            x0, y0, x1, y1 = box
+            seen = sample(picture, place, box, sway=sway, t=t, blur=blur)
+            if self.gain is not None:
+                g = float(1 + self.gain(t)[0])
+                seen = cv2.transform(seen, np.diag([g, g, g, 1.0]))
+            _paint(frame[y0:y1, x0:x1], seen, shadow, scale)
+            labels[y0:y1, x0:x1][cv2.extractChannel(seen, 3) > 127] = self.label
 
     def travel(self, camera_before, camera_after, t: float, shutter: float) -> tuple[float, float]:
         """How far (pixels) its centre moves on the screen while the shutter is open."""
         before = camera_before @ self.motion.matrix(t - shutter / 2)
         after = camera_after @ self.motion.matrix(t + shutter / 2)
         return travel(before, after, np.array([0.0, 0.0, 1.0]))
+
+
+def _stack(part: Layer | Limb, place, t: float) -> Iterator[tuple[RGBA, np.ndarray]]:
+    """The pictures of a part and of all that hangs from it, from back to front, with the matrices
+    that map each to the screen."""
+    for behind in (True, False):
+        if not behind:
+            yield part.picture, place
+        for limb in part.limbs:
+            if limb.behind == behind:
+                yield from _stack(limb, place @ limb.matrix(t), t)
+
+
+def _repainted(limb: Limb, paint: Callable[[RGBA], RGBA]) -> Limb:
+    limbs = tuple(_repainted(one, paint) for one in limb.limbs)
+    return replace(limb, picture=paint(limb.picture), limbs=limbs)
+
+
+def _paint(region, seen, shadow, scale: float) -> None:
+    """Put a sampled picture over a part of the frame, its shadow below it."""
+    alpha = cv2.extractChannel(seen, 3)
+    if shadow is not None:
+        _darken(region, alpha, shadow, scale)
+    under = cv2.cvtColor(cv2.bitwise_not(alpha), cv2.COLOR_GRAY2RGB)
+    over = cv2.cvtColor(seen, cv2.COLOR_RGBA2RGB)
+    cv2.add(cv2.multiply(region, under, scale=1 / 255), over, dst=over)
+    region[:] = over
 
 
 def travel(before, after, point, *, most: float = 22.0) -> tuple[float, float]:

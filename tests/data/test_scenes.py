@@ -13,6 +13,7 @@ import torch
 from sam2track.data.clips import SMALLEST, ClipDataset
 from sam2track.data.scene_assets import Assets
 from sam2track.data.scene_objects import joined
+from sam2track.data.scene_puppets import beast, creature, person, tube
 from sam2track.data.scenes import SceneSampler
 from sam2track.video.shapes import blob, noise_texture
 
@@ -109,3 +110,33 @@ def test_a_tall_thing_joins_a_flat_one():
     one = joined(flat, tall, np.random.default_rng(0))
     assert max(one.shape[:2]) == 60
     assert set(np.unique(one[one[..., 3] > 200])) <= set(range(120, 256))
+
+
+@pytest.mark.parametrize("make", [person, beast, creature])
+def test_puppets_have_limbs_that_swing(assets: Assets, make):
+    body, limbs = make(assets, np.random.default_rng(1), 80)
+    assert body.shape[2] == 4
+    assert limbs
+    assert (body[..., 3] > 127).mean() > 0.3
+    parts = [part for limb in limbs for part in (limb, *limb.limbs)]
+    assert all(part.picture.dtype == np.uint8 and part.picture[..., 3].any() for part in parts)
+    moved = [np.abs(part.matrix(0.0) - part.matrix(5.0)).max() for part in parts]
+    assert max(moved) > 0.02
+
+
+def test_a_rider_sits_upright(assets: Assets):
+    _, limbs = person(assets, np.random.default_rng(0), 80, hung=True)
+    head = limbs[-1]
+    assert head.hinge[1] > 0  # away from the hip, from which the torso hangs
+    assert np.cos(head.angle) > 0.5
+    legs = [limb for limb in limbs if limb.hinge[1] < -0.4 and limb.limbs and limb is not head]
+    assert any(np.cos(limb.angle) < 0 for limb in legs)
+
+
+def test_a_tube_is_as_long_and_as_wide_as_asked():
+    cloth = np.full((60, 60, 3), 200, np.uint8)
+    picture = tube(cloth, np.random.default_rng(0), 40, 20, 10)
+    widths = (picture[..., 3] > 127).sum(1)
+    assert picture.shape[0] == 40
+    assert 15 <= widths.max() <= 24
+    assert widths[8] > widths[32] > 5

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sam2track.video.layers import Excursion, Layer, Motion, Sway, Waves, sample, smear
+from sam2track.video.layers import Excursion, Layer, Limb, Motion, Sway, Waves, sample, smear
 from sam2track.video.shapes import noise_texture, premultiply
 
 RNG = np.random.default_rng
@@ -32,6 +32,68 @@ def test_a_layer_paints_its_pixels_and_labels_them_alike():
     assert ((labels == 7) == (frame[..., 0] > 127)).all()
     rows, columns = np.nonzero(labels)
     assert (rows.min(), rows.max(), columns.min(), columns.max()) == (30, 49, 30, 49)
+
+
+def plain(height: int, width: int, value: int) -> np.ndarray:
+    """An opaque picture of one grey, ready to be drawn."""
+    return premultiply(
+        np.dstack([np.full((height, width, 3), value, np.uint8), OPAQUE[:height, :width]])
+    )
+
+
+OPAQUE = np.full((20, 20, 1), 255, np.uint8)
+
+
+def drawn(limb: Limb, t: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
+    """A body of 20 pixels in the middle of a screen of 80, with a limb."""
+    place = Motion(np.array([0.5, 0.5, np.log(24 / 80), 0, 0, 0]))
+    frame, labels = np.zeros((80, 80, 3), np.uint8), np.zeros((80, 80), np.uint8)
+    layer = Layer(plain(20, 20, 100), place, label=3, limbs=(limb,))
+    layer.draw(frame, labels, pixels(80), t)
+    return frame[..., 0], labels
+
+
+def test_a_limb_hangs_from_its_hinge_and_is_part_of_the_thing():
+    grey, labels = drawn(Limb(plain(20, 20, 200), hinge=(0.0, 0.4), length=1.0))
+    rows, columns = np.nonzero(labels)
+    assert set(np.unique(labels)) == {0, 3}
+    assert rows.min() == 30
+    assert abs(rows.max() - (49 + 20)) <= 2
+    assert abs(columns.min() - 30) <= 1
+    assert (grey[55:65, 35:45] > 190).all()
+    assert (grey[32:40, 35:45] < 110).all()
+
+
+def test_a_limb_swings_over_time_and_carries_what_hangs_from_it():
+    quarter = Waves(np.array([[np.pi / 2]]), np.array([[np.pi / 2]]), np.array([[0.0]]))
+    hand = Limb(plain(20, 20, 250), hinge=(0.0, 0.4), length=0.5)
+    limb = Limb(plain(20, 20, 200), (0.0, 0.0), 1.0, swing=quarter, limbs=(hand,))
+    grey, labels = drawn(limb, t=0.0)
+    assert np.nonzero(grey > 240)[0].mean() > 60  # below
+    grey, labels = drawn(limb, t=1.0)
+    rows, columns = np.nonzero(grey > 240)
+    assert abs(rows.mean() - 39.5) < 2
+    assert columns.mean() < 20  # to the left
+    assert labels[grey > 190].all()
+
+
+def test_a_limb_is_behind_or_before_the_body():
+    for behind, value in ((True, 100), (False, 200)):
+        grey, _ = drawn(Limb(plain(20, 20, 200), (0.0, 0.0), 1.0, behind=behind))
+        assert abs(int(grey[45, 40]) - value) < 8
+
+
+def test_every_picture_of_a_layer_is_repainted():
+    hand = Limb(plain(10, 10, 1), (0.0, 0.4), 0.5)
+    layer = Layer(
+        plain(10, 10, 2),
+        Motion(np.zeros(6)),
+        limbs=(Limb(plain(10, 10, 3), (0, 0), 1, limbs=(hand,)),),
+    )
+    painted = layer.repainted(lambda picture: picture + 10)
+    limb = painted.limbs[0]
+    seen = [part.picture[5, 5, 0] for part in (painted, limb, limb.limbs[0])]
+    assert seen == [12, 13, 11]
 
 
 def test_a_layer_off_the_screen_leaves_it_alone():
