@@ -12,6 +12,23 @@ CPU = torch.device("cpu")
 
 def test_auto():
     assert pick_device("auto").type == ("cuda" if torch.cuda.is_available() else "cpu")
+
+
+@pytest.mark.parametrize(
+    ("told", "dtype"),
+    [
+        ({"amx_bf16": True}, torch.bfloat16),
+        ({"amx_bf16": False}, torch.float32),
+        ({}, torch.float32),
+    ],
+)
+def test_auto_on_a_cpu_asks_for_amx(monkeypatch, told, dtype):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: told, raising=False)
+    assert pick_precision("auto", CPU) == dtype
+
+
+def test_auto_on_a_cpu_is_fp32_where_pytorch_cannot_tell(monkeypatch):
+    monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
     assert pick_precision("auto", CPU) == torch.float32
 
 

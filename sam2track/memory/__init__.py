@@ -11,6 +11,7 @@ from .motion import MotionChooser, MotionMemory
 from .protocol import MemoryFactory, ObjectMemory, best_candidate
 from .select import SelectMemory
 from .tree import TreeMemory
+from .wary import WaryChooser
 
 __all__ = [
     "Archive",
@@ -26,5 +27,6 @@ __all__ = [
     "ObjectMemory",
     "SelectMemory",
     "TreeMemory",
+    "WaryChooser",
     "best_candidate",
 ]

@@ -1,4 +1,4 @@
-"""BANK: sure frames from near and far: for what is away for long and comes back."""
+"""BANK: sure frames from near and far: for what hides, or is away for long, and comes back."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from itertools import islice
 from ..types import Choice, MemoryFrame, Recall
 from .archive import Archive
 from .bank import Bank
-from .chooser import BestChooser, Chooser, ChooserFactory, Chosen
+from .chooser import Chooser, ChooserFactory, Chosen
 from .evidence import Evidence
 from .fifo import around
 from .ranked import ranked_recall
 from .trail import Trail
+from .wary import WaryChooser
 
 
 class HorizonMemory:
@@ -29,7 +30,7 @@ class HorizonMemory:
         recent: places.
         base: the ratio of one horizon to the next.
         min_score: effective score of a sure frame, 0..1.
-        chooser: takes the mask.
+        chooser: takes the mask and tells when the object is gone.
         span, slots, archive: see :class:`sam2track.memory.protocol.MemoryFactory`.
     """
 
@@ -41,7 +42,7 @@ class HorizonMemory:
         recent: int = 6,
         base: int = 4,
         min_score: float = 0.3,
-        chooser: ChooserFactory = BestChooser,
+        chooser: ChooserFactory = WaryChooser,
         span: int = 16,
         slots: int = 7,
         archive: Archive | None = None,

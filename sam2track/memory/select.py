@@ -43,4 +43,4 @@ class SelectMemory(RankedMemory):
 
     def admits(self, chosen: Chosen) -> bool:
         sureness = math.tanh(chosen.presence / 2)  # = 2 sigmoid(presence) - 1
-        return chosen.presence > 0 and sureness * chosen.score > self.min_score
+        return chosen.present and sureness * chosen.score > self.min_score

@@ -31,7 +31,7 @@ class FanOut(Sink):
         ValueError: if depth is less than 1.
     """
 
-    def __init__(self, sinks: Sequence[Sink], depth: int = 8) -> None:
+    def __init__(self, sinks: Sequence[Sink], depth: int = 2) -> None:
         if depth < 1:
             raise ValueError(f"depth is {depth}; give 1 or more")
         self._sinks = list(sinks)

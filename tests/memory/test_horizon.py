@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scripted import Row, anchor, follow, recalled, run
 
-from sam2track.memory import HorizonMemory
+from sam2track.memory import BestChooser, HorizonMemory
 
 SURE = Row()
 UNSURE = Row((0.25, 0.1, 0.1))
@@ -38,7 +38,7 @@ def test_frames_without_the_object_are_not_remembered():
     ("row", "sure"), [(UNSURE, False), (Row((0.35, 0.1, 0.1)), True), (Row(presence=0.5), False)]
 )
 def test_an_unsure_frame_is_remembered_for_a_frame(row, sure):
-    memory = HorizonMemory()
+    memory = HorizonMemory(chooser=BestChooser)
     after = run(memory, [SURE, SURE, row])
     assert recalled(memory, after) == [0, 1, 2, 3]
     follow(memory, after, SURE)
@@ -64,3 +64,9 @@ def test_filtering_on_write_is_walking_back_through_everything(trace, direction)
     places = list(dict.fromkeys(step for group in wanted for step in group))[:6]
     expected = [0, *(step * direction for step in sorted(places))]
     assert recalled(memory, (last + 1) * direction, direction) == expected
+
+
+def test_a_frame_whose_presence_fell_far_is_not_remembered_at_all():
+    memory = HorizonMemory()
+    after = run(memory, [SURE, SURE, Row(presence=2.0)])
+    assert recalled(memory, after) == [0, 1, 2]
