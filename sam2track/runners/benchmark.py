@@ -34,6 +34,7 @@ from ..benchmark.results import MASK_MEASURES, MEASURES, Record, objects_csv, su
 from ..benchmark.trackers import TRACKERS, Tracker
 from ..benchmark.work import Task
 from ..files import write_text
+from ..model.checkpoint import packaged_weights
 from . import RunFailed
 from .compose import flat, plain
 from .output import write_settings
@@ -160,12 +161,13 @@ def _identity(config: DictConfig) -> dict[str, Any]:
     settings = flat(plain(config))
     for key in FREE:
         settings.pop(key, None)
-    if config.checkpoint is not None:
+    weights = config.checkpoint or packaged_weights(config.model)
+    if weights is not None:
         digest = hashlib.sha256()
-        with open(config.checkpoint, "rb") as file:
+        with open(weights, "rb") as file:
             while block := file.read(1 << 20):
                 digest.update(block)
-        settings["checkpoint's SHA-256"] = digest.hexdigest()[:16]
+        settings["weights' SHA-256"] = digest.hexdigest()[:16]
     return settings
 
 
