@@ -27,8 +27,7 @@ def pick_device(device: str | torch.device = "auto") -> torch.device:
 def pick_precision(precision: str, device: torch.device) -> torch.dtype:
     """The arithmetic of that name; "auto" is bf16 where that is fast, else fp32.
 
-    Fast are CUDA devices with bf16 and CPUs with AMX (Intel's, since 2023). What bf16 does to masks
-    was measured: nothing to J&F on DAVIS.
+    Fast are CUDA devices with bf16 and CPUs with AMX (Intel's, since 2023).
 
     Raises:
         ValueError: if there is no such precision.

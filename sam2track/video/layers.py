@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -199,7 +200,7 @@ class Limb:
         limbs: what hangs from it.
     """
 
-    picture: UInt8[np.ndarray, "h w 4"]
+    picture: RGBA
     hinge: tuple[float, float]
     length: float
     angle: float = 0.0
@@ -239,8 +240,7 @@ class Layer:
 
     def repainted(self, paint: Callable[[RGBA], RGBA]) -> Layer:
         """The layer with another picture in place of each."""
-        limbs = tuple(_repainted(limb, paint) for limb in self.limbs)
-        return replace(self, picture=paint(self.picture), limbs=limbs)
+        return _repainted(self, paint)
 
     def draw(self, frame, labels, camera, t: float, *, blur=(0.0, 0.0)) -> None:
         """Put the layer over ``frame`` (H, W, 3) uint8 and its label into ``labels`` (H, W).
@@ -273,6 +273,9 @@ class Layer:
         return travel(before, after, np.array([0.0, 0.0, 1.0]))
 
 
+Part = TypeVar("Part", Layer, Limb)
+
+
 def _stack(part: Layer | Limb, place, t: float) -> Iterator[tuple[RGBA, np.ndarray]]:
     """The pictures of a part and of all that hangs from it, from back to front, with the matrices
     that map each to the screen."""
@@ -284,9 +287,9 @@ def _stack(part: Layer | Limb, place, t: float) -> Iterator[tuple[RGBA, np.ndarr
                 yield from _stack(limb, place @ limb.matrix(t), t)
 
 
-def _repainted(limb: Limb, paint: Callable[[RGBA], RGBA]) -> Limb:
-    limbs = tuple(_repainted(one, paint) for one in limb.limbs)
-    return replace(limb, picture=paint(limb.picture), limbs=limbs)
+def _repainted(part: Part, paint: Callable[[RGBA], RGBA]) -> Part:
+    limbs = tuple(_repainted(limb, paint) for limb in part.limbs)
+    return replace(part, picture=paint(part.picture), limbs=limbs)
 
 
 def _paint(region, seen, shadow, scale: float) -> None:
