@@ -20,6 +20,7 @@ class Backdrop:
         rng: decides everything.
         aspect: width of the view, world units.
         size: of the screen, pixels.
+        walls: whether it may be a nearly even wall.
 
     Attributes:
         canvas: the picture.
@@ -28,7 +29,13 @@ class Backdrop:
     """
 
     def __init__(
-        self, assets: Assets, rng: np.random.Generator, *, aspect: float, size: int
+        self,
+        assets: Assets,
+        rng: np.random.Generator,
+        *,
+        aspect: float,
+        size: int,
+        walls: bool = True,
     ) -> None:
         self.aspect, self.size = aspect, size
         wide, high = aspect + 2 * MARGIN, 1 + 2 * MARGIN
@@ -40,6 +47,8 @@ class Backdrop:
         self.canvas: UInt8[np.ndarray, "h w 3"] = _crop(source, rng, wide / high, shape)
         if kind < 0.18:
             _lay_ground(self.canvas, assets.texture(rng), rng)
+        elif kind < 0.3 and walls:
+            self.canvas = _wall(self.canvas, rng)
         self.sway: Sway | None = None
 
     def to_canvas(self) -> Float[np.ndarray, "3 3"]:
@@ -100,6 +109,16 @@ def _crop(source, rng: np.random.Generator, aspect: float, shape: tuple[int, int
     way = cv2.INTER_AREA if h > shape[1] else cv2.INTER_LINEAR
     canvas = cv2.resize(piece, shape, interpolation=way)
     return np.ascontiguousarray(canvas[:, ::-1]) if rng.random() < 0.5 else canvas
+
+
+def _wall(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A nearly even wall, lit as the picture is."""
+    light = cv2.blur(picture, (2 * (len(picture) // 4) + 1,) * 2, borderType=cv2.BORDER_REPLICATE)
+    paint = rng.uniform(20, 250) + rng.normal(0, 12, 3)
+    share = rng.uniform(0.4, 0.95)
+    grain = cv2.addWeighted(picture, 1.0, light, -1.0, 128).astype(np.float32) - 128
+    wall = light * (1 - share) + paint * share + grain * rng.uniform(0, 0.08)
+    return np.clip(wall, 0, 255).astype(np.uint8)
 
 
 def _lay_ground(canvas: np.ndarray, texture: np.ndarray, rng: np.random.Generator) -> None:

@@ -20,16 +20,19 @@ RGB = UInt8[np.ndarray, "h w 3"]
 def thing(assets: Assets, rng: np.random.Generator, side: int) -> RGBA:
     """A random object whose longer side is ``side`` pixels, or 12 if that is more."""
     kind, side = rng.random(), max(side, 12)
-    if kind < 0.38:
+    if kind < 0.42:
         picture = resized(assets.sprite(rng), side)
-    elif kind < 0.48:
+    elif kind < 0.54:
         picture = joined(thing(assets, rng, side), thing(assets, rng, round(side * 0.6)), rng)
-    elif kind < 0.62:
+    elif kind < 0.72:
         picture = dressed(assets, rng, side)
-    elif kind < 0.84:
-        picture = region(patch(assets, rng, side), outline(assets, rng, side), rng)
     else:
-        picture = figure(assets, rng, side)
+        picture = region(patch(assets, rng, side), outline(assets, rng, side), rng)
+    return finished(picture, rng)
+
+
+def finished(picture: RGBA, rng: np.random.Generator) -> RGBA:
+    """The picture lit from one side, perhaps the other way round, with the edge of a camera's."""
     picture = lit(picture, rng)
     if rng.random() < 0.5:
         picture = picture[:, ::-1]
@@ -107,44 +110,6 @@ def dressed(assets: Assets, rng: np.random.Generator, side: int) -> RGBA:
     return np.dstack([rgb, sprite[..., 3]])
 
 
-def figure(assets: Assets, rng: np.random.Generator, side: int) -> RGBA:
-    """An upright body of differently coloured parts, as people in clothes are."""
-    width = round(side * rng.uniform(0.4, 0.65))
-    alpha, rgb = np.zeros((side, width), np.uint8), np.zeros((side, width, 3), np.uint8)
-    centre, hip, neck = width / 2, side * rng.uniform(0.45, 0.58), side * 0.2
-    girth = width * rng.uniform(0.28, 0.5)
-    skin = np.array(rng.choice([[224, 172, 140], [198, 134, 98], [141, 85, 56], [90, 56, 38]]))
-    spread = rng.uniform(0.1, 0.36, 4) * width * np.array([-1, 1, -1, 1])
-    legs = [((centre + s * 0.5, hip), (centre + s, side * 0.97), girth * 0.5) for s in spread[:2]]
-    arms = [
-        (
-            (centre + s * 0.8, neck + side * 0.06),
-            (centre + s * 1.3, hip * rng.uniform(0.6, 1.05)),
-            girth * 0.32,
-        )
-        for s in spread[2:]
-    ]
-    body = [((centre, neck + side * 0.05), (centre, hip), girth)]
-    head = [((centre, neck * 0.5), (centre, neck * 0.75), side * rng.uniform(0.11, 0.16))]
-    surfaces = [patch(assets, rng, side)[:, :width] for _ in range(2)]
-    for limbs, surface in (
-        (legs, surfaces[0]), (arms[:1], surfaces[1]), (body, surfaces[1]), (arms[1:], surfaces[1]),
-        (head, np.broadcast_to(skin.astype(np.uint8), rgb.shape)),
-    ):  # fmt: skip
-        part = np.zeros_like(alpha)
-        for start, end, thick in limbs:
-            cv2.line(part, _point(start), _point(end), 255, max(2, round(thick)), cv2.LINE_AA)
-        round_ = cv2.blur(part, (max(3, round(girth * 0.6)),) * 2)
-        shaded = cv2.multiply(
-            np.ascontiguousarray(surface),
-            cv2.cvtColor(255 - (255 - round_) // 2, cv2.COLOR_GRAY2RGB),
-            scale=1 / 255,
-        )
-        np.copyto(rgb, shaded, where=(part > 96)[..., None])
-        alpha = np.maximum(alpha, part)
-    return np.dstack([rgb, alpha])
-
-
 def joined(below: RGBA, above: RGBA, rng: np.random.Generator) -> RGBA:
     """Two things that make one, as a rider and a horse do."""
     overhang = above.shape[0] // 2
@@ -158,10 +123,6 @@ def joined(below: RGBA, above: RGBA, rng: np.random.Generator) -> RGBA:
     np.copyto(region, above, where=(above[..., 3:] > 127))
     longest = max(below.shape[:2])
     return resized(out, longest)
-
-
-def _point(xy) -> tuple[int, int]:
-    return round(xy[0]), round(xy[1])
 
 
 def lit(picture: RGBA, rng: np.random.Generator) -> RGBA:

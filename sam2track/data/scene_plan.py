@@ -12,10 +12,11 @@ from sam2track.data.scene_assets import Assets
 from sam2track.data.scene_backdrop import Backdrop
 from sam2track.data.scene_camera import Camera, Moments, Spoil
 from sam2track.data.scene_puppets import puppet
+from sam2track.data.scene_wares import hand, ware
 from sam2track.video.layers import Excursion, Layer, Motion, Sway, Waves
 from sam2track.video.shapes import premultiply
 
-PUPPETS = 0.35  # share of the things that have limbs
+PUPPETS, WARES = 0.33, 0.2  # shares of the things that have limbs, and that were manufactured
 
 
 class Plan:
@@ -50,16 +51,18 @@ class Plan:
         self.aspect = float(rng.choice([16 / 9, 4 / 3, 1.0, 9 / 16], p=[0.6, 0.25, 0.08, 0.07]))
         self.moments = Moments.draw(rng, frames)
         self.spoil = Spoil.draw(rng, size, hardness=hardness)
-        self.backdrop = Backdrop(assets, rng, aspect=self.aspect, size=size)
+        regions = self._chance(still)  # of a wall, they would be invisible
+        self.backdrop = Backdrop(assets, rng, aspect=self.aspect, size=size, walls=not regions)
         for _ in range(int(rng.choice([0, 0, 0, 1, 3]) * self._chance(1.0))):
             self.backdrop.bake(self._clutter())
         if rng.random() < 0.15:
             self.backdrop.sway = self._sway(0.0, 0.004)
         count = int(rng.integers(1, 2 + round((count - 1) * hardness)))
-        tracked = self._tracked(count, self._chance(still))
+        tracked = self._tracked(count, regions)
         layers = tracked + self._distractors(tracked)
         rng.shuffle(layers)
-        self.layers = layers + self._occluders(tracked)
+        hands = [self._hand(layer) for layer in tracked if self._holdable(layer)]
+        self.layers = layers + hands + self._occluders(tracked)
         self.camera = Camera.draw(rng, self.aspect, size, self.moments.end)
         if rng.random() < 0.45:
             self.camera = self.camera.following(tracked[0].motion, rng.uniform(0.4, 1.0))
@@ -68,10 +71,10 @@ class Plan:
         """Whether something that makes a clip hard happens; at full hardness, this often."""
         return bool(self.rng.random() < share * self.hardness)
 
-    def _tracked(self, count: int, still: bool) -> list[Layer]:
+    def _tracked(self, count: int, regions: bool) -> list[Layer]:
         found: list[Layer] = []
         for label in range(1, count + 1):
-            if still:
+            if regions:
                 found.append(self._region(label))
             elif found and self._chance(0.2):
                 found.append(replace(self._twin(found[0]), label=label))
@@ -88,12 +91,17 @@ class Plan:
         rng = self.rng
         height = float(np.exp(rng.uniform(*np.log(heights))))
         side = int(np.clip(height * self.size * 1.1, 16, 1.1 * self.size))
-        limbs = ()
-        if rng.random() < PUPPETS:
+        limbs, kind, sways = (), rng.random(), rng.random() < 0.7
+        if kind < PUPPETS:
             picture, limbs = puppet(self.assets, rng, side)
             height *= 1.35 * picture.shape[0] / side
+            sways = False
         else:
-            picture = objects.thing(self.assets, rng, side)
+            if kind < PUPPETS + WARES:
+                picture = objects.finished(ware(self.assets, rng, side), rng)
+                sways = False
+            else:
+                picture = objects.thing(self.assets, rng, side)
             height *= min(1.0, picture.shape[0] / side + 0.15)  # the longer side is meant
         place = rng.uniform(0.12, 0.88, 2) * (self.aspect, 1.0)
         start = np.array([*place, np.log(height), rng.normal(0, 0.15), 0, 0])
@@ -101,8 +109,16 @@ class Plan:
         if rng.random() < 0.2:
             shadow = (*rng.uniform(-0.05, 0.05, 2), rng.uniform(0.01, 0.06), rng.uniform(0.2, 0.6))
         gain = Waves.draw(rng, [0.12], (10, 80)) if rng.random() < 0.25 else None
-        sway = self._sway(1.0, 0.05) if rng.random() < 0.7 and not limbs else None
+        sway = self._sway(1.0, 0.05) if sways else None
         return Layer(picture, self._moving(start), sway, label, gain, shadow, limbs)
+
+    def _holdable(self, layer: Layer) -> bool:
+        return layer.sway is None and not layer.limbs and self._chance(0.4)
+
+    def _hand(self, layer: Layer) -> Layer:
+        """A hand that holds something, and is no part of it."""
+        picture, limbs = hand(self.assets, self.rng, layer.picture)
+        return self._recoloured(Layer(picture, layer.motion, gain=layer.gain, limbs=limbs))
 
     def _clutter(self) -> Layer:
         layer = self._object(0, (0.08, 0.5))
@@ -213,9 +229,9 @@ class Plan:
         reach = np.array([wander, wander, 0.07, 0.12, 0.10, 0.08])
         waves = Waves.draw(rng, reach * rng.uniform(0, 1, 6), (12, 70))
         excursion = None
-        if self._chance(0.12):
+        if self._chance(0.2):  # out of the picture, often not back before the clip ends
             far = self.aspect * 0.8 + float(np.exp(start[2]))
-            width = end * rng.uniform(0.4, 0.9) + 1
+            width = end * rng.uniform(0.4, 1.5) + 1
             centre = end * rng.uniform(0.35, 0.75) + width * 0.1
             away = np.array([rng.choice([-far, far]), rng.normal(0, 0.2)])
             excursion = Excursion(away, max(centre, width / 2), width)

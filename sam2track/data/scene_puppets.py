@@ -72,11 +72,11 @@ def person(
     tall = rng.uniform(0.28, 0.36) * side  # of the torso
     broad = tall * rng.uniform(0.4, 0.75)
     thick = broad * rng.uniform(0.32, 0.5)  # of a thigh
-    shirt, trousers, skin = _cloth(assets, rng, side), _cloth(assets, rng, side), _skin(rng, side)
+    shirt, trousers, flesh = cloth(assets, rng, side), cloth(assets, rng, side), skin(rng, side)
     if rng.random() < 0.15:
         trousers = shirt
-    socks = skin if rng.random() < 0.2 else trousers
-    cuffs = shirt if rng.random() < 0.5 else skin
+    socks = flesh if rng.random() < 0.2 else trousers
+    cuffs = shirt if rng.random() < 0.5 else flesh
     facing = float(rng.choice([-1.0, 1.0]))
     crouch = rng.uniform(0, 0.6) * (rng.random() < 0.4)
     long, arm = tall * rng.uniform(0.68, 0.85), tall * rng.uniform(0.5, 0.62)
@@ -119,8 +119,8 @@ def beast(assets: Assets, rng: np.random.Generator, side: int) -> tuple[RGBA, tu
     """A trunk on four legs, with head and tail, now and then with a rider."""
     gait = Gait.draw(rng)
     long, tall = side * rng.uniform(0.45, 0.65), side * rng.uniform(0.2, 0.34)
-    fur = _cloth(assets, rng, side)
-    other = fur if rng.random() < 0.7 else _cloth(assets, rng, side)
+    fur = cloth(assets, rng, side)
+    other = fur if rng.random() < 0.7 else cloth(assets, rng, side)
     trunk = tube(fur.transpose(1, 0, 2), rng, long, tall, tall * rng.uniform(0.7, 1.0))
     body = np.ascontiguousarray(trunk.transpose(1, 0, 2))
     tall = body.shape[0]
@@ -167,14 +167,14 @@ def creature(assets: Assets, rng: np.random.Generator, side: int) -> tuple[RGBA,
     body = objects.thing(assets, rng, round(side * rng.uniform(0.4, 0.75)))
     height, width = body.shape[:2]
     limbs = []
-    cloth = _cloth(assets, rng, side)
+    hide = cloth(assets, rng, side)
     for _ in range(int(rng.integers(1, 6))):
         if rng.random() < 0.4:
-            cloth = _cloth(assets, rng, side)
+            hide = cloth(assets, rng, side)
         way = rng.uniform(0, 2 * np.pi)
         length, thick = height * rng.uniform(0.25, 0.7), height * rng.uniform(0.06, 0.25)
         limb = Limb(
-            tube(cloth, rng, length, thick, thick * 0.8),
+            tube(hide, rng, length, thick, thick * 0.8),
             (-np.sin(way) * 0.36 * width / height, np.cos(way) * 0.36),
             length / height,
             way + rng.normal(0, 0.4),
@@ -182,7 +182,7 @@ def creature(assets: Assets, rng: np.random.Generator, side: int) -> tuple[RGBA,
             behind=bool(rng.random() < 0.6),
         )
         if rng.random() < 0.7:
-            end = tube(cloth, rng, length, thick * 0.8, thick * rng.uniform(0.4, 0.9))
+            end = tube(hide, rng, length, thick * 0.8, thick * rng.uniform(0.4, 0.9))
             limb = _jointed(limb, end, rng.normal(0, 0.6), gait.swing(rng.uniform(0, 6), 0.8))
         limbs.append(limb)
     return body, tuple(limbs)
@@ -224,26 +224,27 @@ def _held(assets: Assets, rng: np.random.Generator, tall: float, arm: float) -> 
     return (Limb(thing, (0.0, 0.4), thing.shape[0] / arm, rng.uniform(-2, 2)),)
 
 
-def _cloth(assets: Assets, rng: np.random.Generator, side: int) -> RGB:
+def cloth(assets: Assets, rng: np.random.Generator, side: int) -> RGB:
     """A surface to cut limbs from: textured, or of nearly one colour."""
-    cloth = np.ascontiguousarray(objects.patch(assets, rng, side))
+    piece = np.ascontiguousarray(objects.patch(assets, rng, side))
     if rng.random() < 0.55:
-        colour = cloth.reshape(-1, 3)[int(rng.integers(len(cloth) ** 2))].astype(np.float32)
+        colour = piece.reshape(-1, 3)[int(rng.integers(len(piece) ** 2))].astype(np.float32)
         share = rng.uniform(0.6, 0.95)
-        cloth = (cloth * (1 - share) + colour * share).astype(np.uint8)
-    return cloth
+        piece = (piece * (1 - share) + colour * share).astype(np.uint8)
+    return piece
 
 
-def _skin(rng: np.random.Generator, side: int) -> RGB:
+def skin(rng: np.random.Generator, side: int) -> RGB:
+    """A surface of somebody's skin, ``side`` pixels wide."""
     grain = cv2.resize(rng.normal(0, 10, (8, 8, 3)).astype(np.float32), (side, side))
     return np.clip(rng.choice(SKIN) + grain, 0, 255).astype(np.uint8)
 
 
 def _head(assets: Assets, rng: np.random.Generator, size: float) -> RGBA:
     """A head that hangs by its neck: hair, hat or helmet is what is far from it."""
-    face = _skin(rng, max(16, round(size)))
+    face = skin(rng, max(16, round(size)))
     picture = tube(face, rng, size, size * rng.uniform(0.45, 0.6), size * rng.uniform(0.7, 0.9))
-    hair = tube(_cloth(assets, rng, max(16, round(size))), rng, *(3 * [float(len(picture))]))
+    hair = tube(cloth(assets, rng, max(16, round(size))), rng, *(3 * [float(len(picture))]))
     hair = cv2.resize(hair, picture.shape[1::-1])
     begins = round(len(picture) * rng.uniform(0.45, 0.9))
     picture[begins:, :, :3] = hair[begins:, :, :3]
