@@ -46,17 +46,20 @@ def _cpu_has_amx() -> bool:
     return bool(tell().get("amx_bf16", False))
 
 
-def use_threads(threads: int | None) -> None:
+def use_threads(threads: int | None, *, lanes: int = 1) -> None:
     """Compute on so many CPU threads, in the whole process; None = as many as PyTorch takes.
+
+    Args:
+        threads: in all.
+        lanes: how many threads of ours will call PyTorch at a time; each has its share.
 
     Raises:
         ValueError: if it is less than 1.
     """
-    if threads is None:
-        return
-    if threads < 1:
+    if threads is not None and threads < 1:
         raise ValueError(f"threads={threads}: must be a whole number from 1")
-    torch.set_num_threads(threads)
+    if threads is not None or lanes > 1:
+        torch.set_num_threads(max(1, (threads or torch.get_num_threads()) // lanes))
 
 
 def autocast(device: torch.device, dtype: torch.dtype) -> torch.autocast:

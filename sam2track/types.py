@@ -25,10 +25,12 @@ class Frame:
     Attributes:
         index: position in the video, from 0.
         image: RGB, ``uint8``, contiguous.
+        features: what :meth:`sam2track.TrackingSession.encoded` made of it ahead of time, or None.
     """
 
     index: int
     image: UInt8[np.ndarray, "H W 3"]
+    features: FrameFeatures | None = None
 
     @property
     def size(self) -> tuple[int, int]:

@@ -1,7 +1,7 @@
 """Attention over token sequences, plain and with two-dimensional rotary positions.
 
 Rotary position embedding (RoPE, 2104.09864) in its axial two-dimensional form (2403.13298),
-in real arithmetic, so that it exports and compiles.
+which exports and compiles in real arithmetic.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ class RotaryAttention(Heads):
         k = torch.cat((rotation(placed), rest), dim=2) if unplaced else rotation(placed)
         if weights is not None:
             k = k * weights[:, None, :, None]
-        if self.narrow_values and q.device.type == "cpu" and not torch.is_grad_enabled():
+        if self.narrow_values and _slow(q) and not torch.is_grad_enabled():
             x = self.v_proj(mix_by_blocks(q, k, v[:, None]))
         else:
             x = F.scaled_dot_product_attention(q, k, self.split(self.v_proj(v)))
@@ -93,6 +93,11 @@ class RotaryAttention(Heads):
         their mean; of memory tokens that are a quarter as wide as the keys, that saves a third.
         """
         return self.heads == 1 and self.v_proj.in_features < self.v_proj.out_features
+
+
+def _slow(q: Tensor) -> bool:
+    """Whether multiplying is what takes the time: in fp32 on a CPU."""
+    return q.device.type == "cpu" and q.dtype == torch.float32
 
 
 def mix_by_blocks(
@@ -126,9 +131,13 @@ class Rotation(nn.Module):
         self.register_buffer("sin", angle.sin(), persistent=False)
 
     def forward(self, x: Float[Tensor, "B heads n*h*w D"]) -> Float[Tensor, "B heads n*h*w D"]:
-        grids = x.float().unflatten(2, (-1, len(self.cos)))  # (B, heads, n, h*w, D)
-        even, odd = grids.unflatten(-1, (-1, 2)).unbind(-1)
-        turned = torch.stack(
-            (even * self.cos - odd * self.sin, even * self.sin + odd * self.cos), dim=-1
-        )
+        pairs = x.float().unflatten(2, (-1, len(self.cos))).unflatten(-1, (-1, 2))
+        if torch.compiler.is_compiling():
+            even, odd = pairs.unbind(-1)  # (B, heads, n, h*w, D / 2)
+            turned = torch.stack(
+                (even * self.cos - odd * self.sin, even * self.sin + odd * self.cos), dim=-1
+            )
+        else:  # the same as one product of complex numbers: several times faster
+            turn = torch.complex(self.cos, self.sin)
+            turned = torch.view_as_real(torch.view_as_complex(pairs) * turn)
         return turned.flatten(4).flatten(2, 3).to(x.dtype)

@@ -335,7 +335,7 @@ def load_model(
     model = SAM2(variant).eval()
     load_weights(model, path, name)
     model = model.to(target).requires_grad_(False)
-    model.precision = dtype
+    model.lower(dtype)
     if compile:
         model.compile_parts()
     return model

@@ -59,9 +59,8 @@ class MemoryTokens(nn.Module):
         self, recalls: Sequence[Recall]
     ) -> tuple[Float[Tensor, "R L D"], Float[Tensor, "R L D"]]:
         device, dtype = self.temporal.device, self.temporal.dtype
-        tokens = torch.stack(
-            [torch.cat([memory.features for memory in recall.memories]) for recall in recalls]
-        )
+        tokens = torch.cat([memory.features for recall in recalls for memory in recall.memories])
+        tokens = tokens.unflatten(0, (len(recalls), -1))
         slots = torch.tensor([recall.slots for recall in recalls]).to(device, non_blocking=True)
         position = self.temporal[slots].flatten(2, 3) + self.place  # (R, n, h*w, D)
         return tokens.to(device, dtype, non_blocking=True), position.flatten(1, 2)

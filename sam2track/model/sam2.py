@@ -47,7 +47,7 @@ class SAM2(nn.Module):
         super().__init__()
         width, grid = variant.width, variant.grid
         self.variant = variant
-        self.precision = torch.float32  # of the arithmetic, under autocast; weights stay fp32
+        self.precision = torch.float32  # of the arithmetic, under autocast
         self.trunk = variant.trunk.build()
         self.neck = Neck(variant.trunk.channels, width)
         self.memory_tokens = MemoryTokens(
@@ -79,6 +79,16 @@ class SAM2(nn.Module):
         mean, std = torch.tensor(variant.mean), torch.tensor(variant.std)
         self.register_buffer("mean", mean[:, None, None], persistent=False)
         self.register_buffer("std", std[:, None, None], persistent=False)
+
+    def lower(self, precision: torch.dtype) -> None:
+        """Compute in ``precision`` from now on, under autocast.
+
+        Weights that autocast would bring to it at every call are brought to it for good.
+        """
+        self.precision = precision
+        for module in self.modules():
+            if isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
+                module.to(precision)
 
     def compile_parts(self) -> None:
         """Compile the encoder and every part of a step; what varies in length stays dynamic."""

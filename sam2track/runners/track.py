@@ -10,21 +10,23 @@ import signal
 import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 
+import torch
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from tqdm import tqdm
 
 from ..device import use_threads
 from ..model.checkpoint import load_model
+from ..model.sam2 import SAM2
 from ..sinks import FanOut, Sink
 from ..track import TrackingSession
 from ..types import Frame, FrameResult
-from ..video import SeekableSource, VideoSource, open_video, prefetch
+from ..video import Prefetch, SeekableSource, VideoSource, open_video
 from . import RunFailed
 from .compose import plain
 from .output import claim_folder, make_sinks, prepare_folder
@@ -66,7 +68,6 @@ def run(config: DictConfig) -> None:
         KeyboardInterrupt: the user broke it off (Terminated: with SIGTERM).
     """
     _check_settings(config)
-    use_threads(config.threads)
     placed, direction = _prompts(config), config.direction
     start = (min if direction == 1 else max)(item.frame for item in placed)
     with open_video(config.video) as source:
@@ -84,7 +85,10 @@ def run(config: DictConfig) -> None:
             config.sinks, folder, name=source.name, fps=fps, direction=direction, placed=placed
         )
         session = _session(config, source.length)
-        with prefetch(_Walk(source, start, direction)) as walk:
+        ahead = _overlaps(session.model, placed, config.threads or torch.get_num_threads())
+        use_threads(config.threads, lanes=2 if ahead else 1)
+        each = session.encoded if ahead else None
+        with Prefetch(_Walk(source, start, direction), each=each) as walk:
             started = time.monotonic()
             frames = islice(walk, config.frames)
             again = partial(_read_again, config.video, start, direction)
@@ -157,6 +161,16 @@ def _session(config: DictConfig, length: int | None) -> TrackingSession:
     )
 
 
+def _overlaps(model: SAM2, placed: Sequence[PlacedPrompt], threads: int) -> bool:
+    """Whether to encode a frame while the object is followed on the one before it.
+
+    On a CPU a small model's operations are too short to be shared out between cores one by one.
+    That pays while both halves take about as long: with one object.
+    """
+    small = model.device.type == "cpu" and model.rows_at_once is None
+    return small and threads > 1 and len({item.object_id for item in placed}) == 1
+
+
 class _Walk(VideoSource):
     """A source's frames from ``start`` on, forward or backward.
 
@@ -209,7 +223,8 @@ def _track(
             session.step(frame, direction=direction)  # a correction is about what was tracked
         for item in items:
             session.prompt(item.object_id, item.prompt, frame)
-        yield frame, session.step(frame, direction=direction)
+        result = session.step(frame, direction=direction)
+        yield replace(frame, features=None), result
     if due:
         item = next(iter(due.values()))[0]
         raise ValueError(f"{item.source}: the video ended before frame {item.frame}")

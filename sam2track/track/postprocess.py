@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import cv2
+import numpy as np
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
@@ -18,21 +20,30 @@ def small_holes(background: Bool[Tensor, "N h w"], area: int) -> Bool[Tensor, "N
     regions are larger than ``area``. Plain tensor operations: every device, no synchronisation.
     """
     count, height, width = background.shape
-    first = torch.arange(1, count * height * width + 1, device=background.device)
-    # float64 counts exactly as far as 2^53, and max-pooling takes no integers
-    labels = first.view_as(background).double() * background
+    first = torch.arange(1, count * height * width + 1, device=background.device, dtype=torch.int32)
+    labels = first.view_as(background) * background
     for _ in range(area):
-        labels = F.max_pool2d(labels[:, None], 3, stride=1, padding=1)[:, 0] * background
-    wider = F.max_pool2d(labels[:, None], 3, stride=1, padding=1)[:, 0]
-    lowest = torch.where(background, labels, torch.inf)
-    lower = -F.max_pool2d(-lowest[:, None], 3, stride=1, padding=1)[:, 0]
+        labels = _highest_near(labels) * background
+    wider = _highest_near(labels)
+    lowest = torch.where(background, labels, len(first) + 1)
+    lower = -_highest_near(-lowest)
     disputed = background & ((wider != labels) | (lower != labels))
-    ids = labels.long().flatten()
+    ids = labels.flatten().long()
     zeros = torch.zeros(len(ids) + 1, device=background.device, dtype=torch.long)
     sizes = zeros.scatter_add(0, ids, torch.ones_like(ids))
     disputes = zeros.scatter_add(0, ids, disputed.flatten().long())
     hole = (sizes <= area) & (disputes == 0)
     return hole[ids].view_as(background) & background
+
+
+def _highest_near(labels: Int[Tensor, "N h w"]) -> Int[Tensor, "N h w"]:
+    """The highest of each pixel and its eight neighbours: max-pooling, which takes no integers."""
+    for dim in (1, 2):
+        before, labels, few = labels, labels.clone(), labels.shape[dim] - 1
+        for to, from_ in ((1, 0), (0, 1)):
+            side = labels.narrow(dim, to, few)
+            torch.maximum(side, before.narrow(dim, from_, few), out=side)
+    return labels
 
 
 def fill_holes(logits: Float[Tensor, "N h w"], area: int) -> Float[Tensor, "N h w"]:
@@ -45,10 +56,26 @@ def fill_holes(logits: Float[Tensor, "N h w"], area: int) -> Float[Tensor, "N h 
 def to_video(
     logits: Float[Tensor, "N h w"], size: tuple[int, int]
 ) -> tuple[Bool[Tensor, "N H W"], Int[Tensor, "H W"]]:
-    """Masks at the video's size, and which object owns a pixel (the highest logit; -1 = none)."""
+    """Masks at the video's size, and which object owns a pixel (the highest logit; -1 = none).
+
+    Bilinear. On a CPU by OpenCV, which takes a quarter of PyTorch's time for the same.
+    """
+    if logits.device.type == "cpu":
+        return _to_video_by_opencv(logits, size)
     full = F.interpolate(logits[None], size, mode="bilinear")[0]
     masks = full > 0
-    if len(full) == 1:
-        return masks, masks[0].to(torch.int16) - 1
     highest, owner = full.max(0)
     return masks, torch.where(highest > 0, owner, -1).to(torch.int16)
+
+
+def _to_video_by_opencv(
+    logits: Float[Tensor, "N h w"], size: tuple[int, int]
+) -> tuple[Bool[Tensor, "N H W"], Int[Tensor, "H W"]]:
+    masks, owner = np.empty((len(logits), *size), bool), np.full(size, -1, np.int16)
+    highest = np.zeros(size, np.float32)
+    for place, low in enumerate(logits.float().numpy()):
+        full = cv2.resize(low, size[::-1], interpolation=cv2.INTER_LINEAR)
+        np.greater(full, 0, out=masks[place])
+        np.copyto(owner, place, where=full > highest)
+        np.maximum(highest, full, out=highest)
+    return torch.from_numpy(masks), torch.from_numpy(owner)

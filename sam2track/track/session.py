@@ -8,6 +8,7 @@ to be kept, and then they go to disk.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -315,18 +316,33 @@ class TrackingSession:
             logits,
         )
 
+    @torch.inference_mode()
+    def encoded(self, frame: Frame) -> Frame:
+        """The frame with its features, for :meth:`prompt` and :meth:`step` to use.
+
+        Any thread may call this while another tracks, so that the next frame is encoded meanwhile.
+        """
+        self._check_frame(frame)
+        with autocast(self.model.device, self.model.precision):
+            return replace(frame, features=self._encode(frame))
+
     def _features(self, frame: Frame) -> FrameFeatures:
         """The frame's features; those of the last frame are at hand."""
+        if frame.features is not None:
+            return frame.features
         if self.seen is not None and self.seen[0].index == frame.index:
             earlier = self.seen[0].image
             if earlier is frame.image or np.array_equal(earlier, frame.image):
                 return self.seen[1]
+        features = self._encode(frame)
+        self.seen = frame, features
+        return features
+
+    def _encode(self, frame: Frame) -> FrameFeatures:
         image = torch.from_numpy(np.ascontiguousarray(frame.image))
         if self.model.device.type == "cuda":
             image = image.pin_memory()
-        features = self.model.encode(self.model.prepare(image))
-        self.seen = frame, features
-        return features
+        return self.model.encode(self.model.prepare(image))
 
     def _check_frame(self, frame: Frame) -> None:
         image = frame.image

@@ -5,7 +5,7 @@ from sam2track.video.file import VideoFile
 from sam2track.video.folder import ImageFolder
 from sam2track.video.live import LiveVideo
 from sam2track.video.open import open_video
-from sam2track.video.prefetch import Prefetch, prefetch
+from sam2track.video.prefetch import Prefetch
 from sam2track.video.source import SeekableSource, TruncatedVideo, VideoError, VideoSource
 
 __all__ = [
@@ -19,5 +19,4 @@ __all__ = [
     "VideoFile",
     "VideoSource",
     "open_video",
-    "prefetch",
 ]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 
 from sam2track.types import Frame
@@ -24,12 +24,18 @@ class Prefetch(VideoSource):
     Args:
         source: what to read; nothing else may iterate over it meanwhile.
         depth: frames in waiting, at least 1.
+        each: what to make of every frame in that thread, or None.
 
     Raises:
         ValueError: if depth is less than 1.
     """
 
-    def __init__(self, source: VideoSource, depth: int = 4) -> None:
+    def __init__(
+        self,
+        source: VideoSource,
+        depth: int = 4,
+        each: Callable[[Frame], Frame] | None = None,
+    ) -> None:
         if depth < 1:
             raise ValueError(f"prefetch depth is {depth}; give 1 or more")
         self.name = source.name
@@ -38,11 +44,12 @@ class Prefetch(VideoSource):
         self.length = source.length
         self._source = source
         self._depth = depth
+        self._each = each
         self._reader: _Reader | None = None
 
     def __iter__(self) -> Iterator[Frame]:
         self._stop()
-        reader = self._reader = _Reader(self._source, self._depth)
+        reader = self._reader = _Reader(self._frames(), self._depth)
         try:
             yield from reader
         finally:  # also when the consumer breaks off: the generator is closed then
@@ -52,22 +59,20 @@ class Prefetch(VideoSource):
         self._stop()
         self._source.close()
 
+    def _frames(self) -> Iterator[Frame]:
+        return iter(self._source) if self._each is None else map(self._each, self._source)
+
     def _stop(self) -> None:
         if self._reader is not None:
             self._reader.stop()
             self._reader = None
 
 
-def prefetch(source: VideoSource, depth: int = 4) -> Prefetch:
-    """Read ``source`` in a background thread, at most ``depth`` frames ahead."""
-    return Prefetch(source, depth)
-
-
 class _Reader:
     """One pass over a source: a thread that fills a bounded queue."""
 
-    def __init__(self, source: VideoSource, depth: int) -> None:
-        self._source = source
+    def __init__(self, frames: Iterator[Frame], depth: int) -> None:
+        self._frames = frames
         self._queue: queue.Queue[Frame | BaseException | None] = queue.Queue(depth)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._fill, name="sam2track-prefetch", daemon=True)
@@ -76,7 +81,7 @@ class _Reader:
     def _fill(self) -> None:
         last: BaseException | None = None
         try:
-            for frame in self._source:
+            for frame in self._frames:
                 self._queue.put(frame)
                 if self._stopping.is_set():
                     return

@@ -6,14 +6,17 @@ import json
 import pickle
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
 
 from sam2track.data.clips import SMALLEST, ClipDataset
 from sam2track.data.scene_assets import Assets
+from sam2track.data.scene_backdrop import Backdrop
 from sam2track.data.scene_objects import joined
 from sam2track.data.scene_puppets import beast, creature, person, tube
+from sam2track.data.scene_wares import hand, slab, vehicle, vessel
 from sam2track.data.scenes import SceneSampler
 from sam2track.video.shapes import blob, noise_texture
 
@@ -140,3 +143,46 @@ def test_a_tube_is_as_long_and_as_wide_as_asked():
     assert picture.shape[0] == 40
     assert 15 <= widths.max() <= 24
     assert widths[8] > widths[32] > 5
+
+
+@pytest.mark.parametrize("make", [vessel, slab, vehicle])
+@pytest.mark.parametrize("side", [12, 90])
+def test_wares_are_one_piece_of_the_size_asked(assets: Assets, make, side):
+    for seed in range(12):
+        picture = make(assets, np.random.default_rng(seed), side)
+        assert picture.dtype == np.uint8
+        assert max(picture.shape[:2]) == side
+        solid = picture[..., 3] > 127
+        assert solid.mean() > 0.25
+        if side == 90:
+            _, _, stats, _ = cv2.connectedComponentsWithStats(solid.astype(np.uint8))
+            assert stats[1:, cv2.CC_STAT_AREA].max() > 0.97 * solid.sum()
+
+
+def test_wares_are_not_of_one_colour(assets: Assets):
+    spreads = [vessel(assets, np.random.default_rng(seed), 90)[..., :3].std() for seed in range(12)]
+    assert np.median(spreads) > 25
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_hand_reaches_over_what_it_holds_and_its_arm_leads_away(assets: Assets, seed):
+    held = np.zeros((100, 60, 4), np.uint8)
+    held[5:95, 10:50] = 255
+    fingers, (wrist,) = hand(assets, np.random.default_rng(seed), held)
+    assert fingers.shape == held.shape
+    covered = (fingers[..., 3] > 127) & (held[..., 3] > 127)
+    assert 0.01 < covered.sum() / (held[..., 3] > 127).sum() < 0.6
+    end = wrist.matrix(0.0) @ wrist.limbs[0].matrix(0.0) @ (0.0, 0.5, 1.0)
+    assert abs(end[0]) > 0.4  # beyond the edge, in heights of what is held
+
+
+def test_some_backdrops_are_walls(assets: Assets):
+    def detail(seed: int, walls: bool) -> float:
+        rng = np.random.default_rng(seed)
+        picture = Backdrop(assets, rng, aspect=1.5, size=64, walls=walls).canvas.astype(float)
+        return float(np.abs(np.diff(picture, axis=1)).mean())
+
+    with_walls, without = (
+        np.array([detail(seed, walls) for seed in range(40)]) for walls in (True, False)
+    )
+    assert 1 <= (with_walls < 0.25 * without).sum() <= 14

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -46,3 +47,14 @@ def test_owner_is_the_highest(count):
     assert torch.equal(masks, logits > 0)
     highest, which = logits.max(0)
     assert torch.equal(owner.long(), torch.where(highest > 0, which, -1))
+
+
+@pytest.mark.parametrize("size", [(48, 64), (101, 75)])
+def test_enlarged_as_pytorch_does(size):
+    low = torch.randn(3, 16, 16)
+    full = F.interpolate(low[None], size, mode="bilinear")[0]
+    clear = full.abs() > 1e-4
+    masks, owner = to_video(low, size)
+    assert torch.equal(masks[clear], (full > 0)[clear])
+    highest, which = full.max(0)
+    assert (owner != torch.where(highest > 0, which, -1)).float().mean() < 1e-3

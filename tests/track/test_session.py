@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import numpy as np
@@ -45,6 +46,31 @@ def test_masks_are_not_trivial(model):
     for result in results:
         share = result.masks.float().mean((1, 2))
         assert ((share > 0.01) & (share < 0.99)).all()
+
+
+def test_a_frame_encoded_ahead_in_another_thread_is_as_one_that_is_not(model):
+    frames = noise_frames(4)
+    session = TrackingSession(model)
+    with ThreadPoolExecutor(1) as pool:
+        ahead = list(pool.map(session.encoded, frames))
+    for ours, theirs in zip(track(model, ahead), track(model, frames), strict=True):
+        assert torch.equal(ours.logits, theirs.logits)
+
+
+def test_another_size_is_refused_when_encoded_ahead(model):
+    session = TrackingSession(model)
+    session.encoded(noise_frames(1)[0])
+    with pytest.raises(ValueError, match="resize the frames"):
+        session.encoded(noise_frames(1, size=(32, 64))[0])
+
+
+def test_lowered_weights_are_what_autocast_makes_of_them():
+    frames, autocast, lowered = noise_frames(4), tiny_model(), tiny_model()
+    autocast.precision = torch.bfloat16
+    lowered.lower(torch.bfloat16)
+    assert lowered.pointer_projection.layers[0].weight.dtype == torch.bfloat16
+    for ours, theirs in zip(track(lowered, frames), track(autocast, frames), strict=True):
+        assert torch.equal(ours.logits, theirs.logits)
 
 
 def test_memory_matters(model):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from sam2track.types import Frame
-from sam2track.video import VideoError, VideoSource, prefetch
+from sam2track.video import Prefetch, VideoError, VideoSource
 
 
 class Counting(VideoSource):
@@ -37,17 +37,34 @@ def reading() -> int:
 
 
 def test_same_facts_same_frames_and_again():
-    with prefetch(Counting(50), depth=3) as video:
+    with Prefetch(Counting(50), depth=3) as video:
         assert (video.name, video.size, video.fps, video.length) == ("counting", (1, 1), 5.0, 50)
         assert [frame.index for frame in video] == list(range(50))
         assert [frame.index for frame in video] == list(range(50))
     assert reading() == 0
 
 
+def test_each_frame_is_worked_on_in_the_thread():
+    threads = set()
+
+    def number(frame: Frame) -> Frame:
+        threads.add(threading.current_thread().name)
+        if frame.index == 3:
+            raise ValueError("frame 3 is odd")
+        return Frame(frame.index, frame.image + frame.index)
+
+    seen = []
+    with pytest.raises(ValueError, match="3 is odd"), Prefetch(Counting(5), each=number) as video:  # noqa: PT012
+        for frame in video:
+            seen.append(int(frame.image[0, 0, 0]))
+    assert seen == [0, 1, 2]
+    assert threads == {"sam2track-prefetch"}
+
+
 def test_errors_come_after_the_frames_before_them():
     seen = []
     source = Counting(7, VideoError("broken here"))
-    with pytest.raises(VideoError, match="broken here"), prefetch(source) as video:  # noqa: PT012
+    with pytest.raises(VideoError, match="broken here"), Prefetch(source) as video:  # noqa: PT012
         for frame in video:
             seen.append(frame.index)
     assert seen == list(range(7))
@@ -57,7 +74,7 @@ def test_errors_come_after_the_frames_before_them():
 @pytest.mark.parametrize("depth", [1, 4])
 def test_never_further_ahead_than_depth(depth):
     source = Counting(1000)
-    with prefetch(source, depth=depth) as video:
+    with Prefetch(source, depth=depth) as video:
         for frame in video:
             if frame.index == 20:
                 time.sleep(0.05)  # long enough to run away
@@ -68,7 +85,7 @@ def test_never_further_ahead_than_depth(depth):
 
 def test_leaving_the_loop_ends_the_thread_at_once():
     source = Counting(10**9)
-    with prefetch(source) as video:
+    with Prefetch(source) as video:
         for frame in video:
             if frame.index == 3:
                 break
@@ -78,7 +95,7 @@ def test_leaving_the_loop_ends_the_thread_at_once():
 
 
 def test_closing_ends_a_pass_under_way():
-    video = prefetch(Counting(10**9))
+    video = Prefetch(Counting(10**9))
     frames = iter(video)
     assert next(frames).index == 0
     video.close()
@@ -89,4 +106,4 @@ def test_closing_ends_a_pass_under_way():
 
 def test_depth_is_at_least_one():
     with pytest.raises(ValueError, match="depth is 0"):
-        prefetch(Counting(1), depth=0)
+        Prefetch(Counting(1), depth=0)
