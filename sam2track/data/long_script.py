@@ -11,7 +11,7 @@ from typing import Literal
 
 import numpy as np
 
-from sam2track.video.layers import Keys
+from sam2track.video.motion import Keys
 
 ASPECT = 16 / 9
 WALK = 22  # frames from one place in the view to another, or out of it

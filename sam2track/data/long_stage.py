@@ -13,7 +13,8 @@ import numpy as np
 from jaxtyping import UInt8
 
 from sam2track.data.long_script import ASPECT, WALK, Passing, Script, Story, follow
-from sam2track.video.layers import Keys, Layer, Motion, Sway, Waves, sample, travel
+from sam2track.video.layers import Layer, sample, travel
+from sam2track.video.motion import Keys, Motion, Sway, Waves
 from sam2track.video.scenery import bush, place, slab
 from sam2track.video.things import Thing
 

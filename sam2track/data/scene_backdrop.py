@@ -7,7 +7,8 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from sam2track.data.scene_assets import Assets
-from sam2track.video.layers import Layer, Sway, sample
+from sam2track.video.layers import Layer, sample
+from sam2track.video.motion import Sway
 
 MARGIN = 0.15  # of the world around the first view, world units; beyond it the picture mirrors
 

@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from sam2track.video.layers import Motion, Waves, travel
+from sam2track.video.layers import travel
+from sam2track.video.motion import Motion, Waves
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -13,7 +13,8 @@ from sam2track.data.scene_backdrop import Backdrop
 from sam2track.data.scene_camera import Camera, Moments, Spoil
 from sam2track.data.scene_puppets import puppet
 from sam2track.data.scene_wares import hand, ware
-from sam2track.video.layers import Excursion, Layer, Motion, Sway, Waves
+from sam2track.video.layers import Layer
+from sam2track.video.motion import Excursion, Motion, Sway, Waves
 from sam2track.video.shapes import premultiply
 
 PUPPETS, WARES = 0.33, 0.2  # shares of the things that have limbs, and that were manufactured

@@ -16,7 +16,8 @@ import numpy as np
 from sam2track.data import scene_objects as objects
 from sam2track.data.scene_assets import Assets
 from sam2track.data.scene_objects import RGB, RGBA
-from sam2track.video.layers import Limb, Waves
+from sam2track.video.layers import Limb
+from sam2track.video.motion import Waves
 
 SKIN = np.array([[224, 172, 140], [198, 134, 98], [141, 85, 56], [90, 56, 38]])
 

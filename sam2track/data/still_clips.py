@@ -15,7 +15,8 @@ from jaxtyping import Bool, Float, UInt8
 from pycocotools import mask as coco_masks
 
 from ..types import mask_box
-from ..video.layers import Layer, Motion, Sway, Waves, sample
+from ..video.layers import Layer, sample
+from ..video.motion import Motion, Sway, Waves
 from .augment import USUAL, Augment
 from .clips import SMALLEST, Clip, keep_visible
 from .scene_camera import Camera, Moments

@@ -11,7 +11,8 @@ import numpy as np
 from jaxtyping import UInt8
 
 from sam2track.types import Frame
-from sam2track.video.layers import Excursion, Layer, Motion, Sway, Waves, sample
+from sam2track.video.layers import Layer, sample
+from sam2track.video.motion import Excursion, Motion, Sway, Waves
 from sam2track.video.shapes import blob, noise_texture, premultiply
 from sam2track.video.source import SeekableSource
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sam2track.video.layers import Excursion, Layer, Limb, Motion, Sway, Waves, sample, smear
+from sam2track.video.layers import Layer, Limb, sample, smear
+from sam2track.video.motion import Excursion, Motion, Sway, Waves
 from sam2track.video.shapes import noise_texture, premultiply
 
 RNG = np.random.default_rng

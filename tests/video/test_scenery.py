@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sam2track.video.anatomy import KINDS
-from sam2track.video.layers import Keys, Motion
+from sam2track.video.motion import Keys, Motion
 from sam2track.video.scenery import bush, place, post, rock, slab
 from sam2track.video.things import SIDE, Thing
 
