@@ -7,7 +7,7 @@ boxes, threads and precision; the three take turns frame by frame, so that what 
 does hits all alike. A frame is timed once the memory is full. Prints the median seconds a frame
 and, for each other, the median ratio ours / theirs over the frames.
 
-    python scripts/speed.py --end-to-end
+    python scripts/speed.py --end-to-end --objects 1 8
 
 Times the command ``sam2track track`` with nano and all its default sinks on a procedural 854 x 480
 video: decoding, tracking and writing together.
@@ -16,6 +16,7 @@ video: decoding, tracking and writing together.
 from __future__ import annotations
 
 import argparse
+import json
 import statistics
 import subprocess
 import sys
@@ -31,7 +32,7 @@ from sam2track import Prompt, TrackingSession
 from sam2track.model.checkpoint import huggingface_name, to_official
 from sam2track.model.sam2 import SAM2
 from sam2track.model.variants import find_variant
-from sam2track.types import Frame
+from sam2track.types import Frame, mask_box
 from sam2track.video.synthetic import SyntheticVideo
 
 MODEL = "sam2.1_hiera_tiny"
@@ -132,13 +133,13 @@ def compare(names: list[str], frames: range, objects: int, device: str) -> None:
         )
 
 
-def end_to_end(frames: int, settings: list[str]) -> None:
+def end_to_end(frames: int, objects: int, settings: list[str]) -> None:
     """Run the command on a file; its last line says how fast it was."""
     import av
 
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "clip.mp4"
-        source = SyntheticVideo((480, 854), frames, seed=0)
+        path, prompts = Path(folder) / "clip.mp4", Path(folder) / "prompts.json"
+        source = SyntheticVideo((480, 854), frames, objects=max(objects, 2), seed=0)
         with av.open(str(path), "w") as container:
             stream = container.add_stream("libx264", rate=24)
             stream.width, stream.height, stream.pix_fmt = 854, 480, "yuv420p"
@@ -147,18 +148,18 @@ def end_to_end(frames: int, settings: list[str]) -> None:
                     stream.encode(av.VideoFrame.from_ndarray(frame.image, format="rgb24"))
                 )
             container.mux(stream.encode())
-        rows, columns = np.nonzero(source.mask(0) == 1)
-        box = [int(columns.min()), int(rows.min()), int(columns.max()), int(rows.max())]
-        text = str(box).replace(" ", "")
-        command = [sys.executable, "-m", "sam2track", "track", f"video={path}", f"box={text}"]
-        subprocess.run([*command, f"out={folder}/out", *settings], check=True)
+        boxes = [mask_box(source.mask(0) == number) for number in range(1, objects + 1)]
+        placed = [{"object": number, "box": box} for number, box in enumerate(boxes, 1)]
+        prompts.write_text(json.dumps(placed), encoding="utf-8")
+        command = [sys.executable, "-m", "sam2track", "track", f"video={path}"]
+        subprocess.run([*command, f"prompts={prompts}", f"out={folder}/out", *settings], check=True)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
     parser.add_argument("--frames", type=int, default=12, help="frames that are timed")
     parser.add_argument("--warm-up", type=int, default=8, help="frames before; 8 fill the memory")
-    parser.add_argument("--objects", type=int, nargs="+", default=[1, 4], choices=range(1, 5))
+    parser.add_argument("--objects", type=int, nargs="+", default=[1, 4])
     parser.add_argument("--trackers", nargs="+", default=list(TRACKERS), choices=TRACKERS)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
@@ -167,8 +168,11 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     if options.end_to_end:
-        end_to_end(max(options.frames, 300), options.settings)
+        for objects in options.objects:
+            end_to_end(max(options.frames, 300), objects, options.settings)
         return
+    if max(options.objects) > len(BOXES):
+        parser.error(f"--objects: up to {len(BOXES)}, or more with --end-to-end")
     print(f"torch {torch.__version__}, {options.device}, {options.threads} threads, fp32")
     for objects in options.objects:
         frames = range(options.warm_up, options.warm_up + options.frames)

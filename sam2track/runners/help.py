@@ -41,6 +41,7 @@ def describe(verb: str) -> str:
     lines += [
         "",
         "General:",
+        *_row("-m", "run once for each combination of values with commas, such as a=1,2", width),
         *_row("--config FILE", "take settings from a YAML file, such as a run.yaml", width),
         *_row("--help", "this text", width),
     ]
