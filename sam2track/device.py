@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import cv2
 import torch
 
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -46,20 +50,30 @@ def _cpu_has_amx() -> bool:
     return bool(tell().get("amx_bf16", False))
 
 
-def use_threads(threads: int | None, *, lanes: int = 1) -> None:
-    """Compute on so many CPU threads, in the whole process; None = as many as PyTorch takes.
-
-    Args:
-        threads: in all.
-        lanes: how many threads of ours will call PyTorch at a time; each has its share.
+def use_threads(threads: int | None) -> None:
+    """Compute on so many CPU threads, in the whole process, PyTorch and OpenCV; None = as before.
 
     Raises:
         ValueError: if it is less than 1.
     """
-    if threads is not None and threads < 1:
+    if threads is None:
+        return
+    if threads < 1:
         raise ValueError(f"threads={threads}: must be a whole number from 1")
-    if threads is not None or lanes > 1:
-        torch.set_num_threads(max(1, (threads or torch.get_num_threads()) // lanes))
+    torch.set_num_threads(threads)
+    cv2.setNumThreads(threads)
+
+
+@contextmanager
+def cpu_threads(threads: int | None) -> Iterator[None]:
+    """:func:`use_threads` for a while."""
+    before = torch.get_num_threads(), cv2.getNumThreads()
+    use_threads(threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before[0])
+        cv2.setNumThreads(before[1])
 
 
 def autocast(device: torch.device, dtype: torch.dtype) -> torch.autocast:

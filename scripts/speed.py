@@ -139,7 +139,7 @@ def end_to_end(frames: int, objects: int, settings: list[str]) -> None:
 
     with tempfile.TemporaryDirectory() as folder:
         path, prompts = Path(folder) / "clip.mp4", Path(folder) / "prompts.json"
-        source = SyntheticVideo((480, 854), frames, objects=max(objects, 2), seed=0)
+        source = SyntheticVideo((480, 854), frames, objects=objects, seed=0)
         with av.open(str(path), "w") as container:
             stream = container.add_stream("libx264", rate=24)
             stream.width, stream.height, stream.pix_fmt = 854, 480, "yuv420p"
@@ -149,6 +149,8 @@ def end_to_end(frames: int, objects: int, settings: list[str]) -> None:
                 )
             container.mux(stream.encode())
         boxes = [mask_box(source.mask(0) == number) for number in range(1, objects + 1)]
+        if None in boxes:
+            raise SystemExit(f"--objects {objects}: some are hidden at first; give fewer")
         placed = [{"object": number, "box": box} for number, box in enumerate(boxes, 1)]
         prompts.write_text(json.dumps(placed), encoding="utf-8")
         command = [sys.executable, "-m", "sam2track", "track", f"video={path}"]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import cv2
 import pytest
 import torch
 
-from sam2track.device import autocast, pick_device, pick_precision, use_threads
+from sam2track.device import autocast, cpu_threads, pick_device, pick_precision, use_threads
 
 CPU = torch.device("cpu")
 
@@ -65,6 +66,14 @@ def test_threads():
         assert torch.get_num_threads() == before + 1
     finally:
         torch.set_num_threads(before)
+
+
+def test_threads_for_a_while():
+    before = torch.get_num_threads(), cv2.getNumThreads()
+    for _ in range(2):
+        with cpu_threads(before[0] + 2):
+            assert torch.get_num_threads() == cv2.getNumThreads() == before[0] + 2
+        assert (torch.get_num_threads(), cv2.getNumThreads()) == before
 
 
 @pytest.mark.parametrize("threads", [0, -2])

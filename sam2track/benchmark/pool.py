@@ -15,8 +15,7 @@ from dataclasses import dataclass
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection, wait
 
-import cv2
-import torch
+from ..device import use_threads
 
 Work = Callable[[str], None]
 Prepare = Callable[[str], Work]
@@ -148,8 +147,7 @@ def _serve(line: Connection, prepare: Prepare, device: str, threads: int) -> Non
     """A process's life: make ready, then one item after the other until the line ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's affair, which ends us
     threading.Thread(target=_die_with_parent, daemon=True).start()
-    torch.set_num_threads(threads)
-    cv2.setNumThreads(threads)
+    use_threads(threads)
     try:
         work = prepare(device)
     except Exception as error:

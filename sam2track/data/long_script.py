@@ -1,7 +1,7 @@
 """What happens in a clip of the long-term benchmark: scripts for its objects and its look-alikes.
 
 What enters: events and a seeded generator. What leaves: key moments for
-:class:`~sam2track.video.layers.Motion`. World units: the view is ``(0, 0)`` to ``(ASPECT, 1)``.
+:class:`~sam2track.video.motion.Motion`. World units: the view is ``(0, 0)`` to ``(ASPECT, 1)``.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What stands behind everything in a training clip: a photograph, sometimes a stage of two."""
+"""What stands behind everything in a training clip: a photograph, a stage of two, or a wall."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ def thing(assets: Assets, rng: np.random.Generator, side: int) -> RGBA:
 
 
 def finished(picture: RGBA, rng: np.random.Generator) -> RGBA:
-    """The picture lit from one side, perhaps the other way round, with the edge of a camera's."""
+    """The picture lit from one side, perhaps mirrored, its edge as a camera gives it."""
     picture = lit(picture, rng)
     if rng.random() < 0.5:
         picture = picture[:, ::-1]

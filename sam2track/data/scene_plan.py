@@ -62,8 +62,11 @@ class Plan:
         tracked = self._tracked(count, regions)
         layers = tracked + self._distractors(tracked)
         rng.shuffle(layers)
-        hands = [self._hand(layer) for layer in tracked if self._holdable(layer)]
-        self.layers = layers + hands + self._occluders(tracked)
+        held = [layer for layer in tracked if self._holdable(layer)]
+        for layer in held:
+            place = next(place for place, other in enumerate(layers) if other is layer)
+            layers.insert(place + 1, self._hand(layer))
+        self.layers = layers + self._occluders(tracked)
         self.camera = Camera.draw(rng, self.aspect, size, self.moments.end)
         if rng.random() < 0.45:
             self.camera = self.camera.following(tracked[0].motion, rng.uniform(0.4, 1.0))
@@ -92,17 +95,16 @@ class Plan:
         rng = self.rng
         height = float(np.exp(rng.uniform(*np.log(heights))))
         side = int(np.clip(height * self.size * 1.1, 16, 1.1 * self.size))
-        limbs, kind, sways = (), rng.random(), rng.random() < 0.7
+        limbs, kind = (), rng.random()
         if kind < PUPPETS:
             picture, limbs = puppet(self.assets, rng, side)
-            height *= 1.35 * picture.shape[0] / side
-            sways = False
+        elif kind < PUPPETS + WARES:
+            picture = objects.finished(ware(self.assets, rng, side), rng)
         else:
-            if kind < PUPPETS + WARES:
-                picture = objects.finished(ware(self.assets, rng, side), rng)
-                sways = False
-            else:
-                picture = objects.thing(self.assets, rng, side)
+            picture = objects.thing(self.assets, rng, side)
+        if limbs:
+            height *= 1.35 * picture.shape[0] / side
+        else:
             height *= min(1.0, picture.shape[0] / side + 0.15)  # the longer side is meant
         place = rng.uniform(0.12, 0.88, 2) * (self.aspect, 1.0)
         start = np.array([*place, np.log(height), rng.normal(0, 0.15), 0, 0])
@@ -110,15 +112,18 @@ class Plan:
         if rng.random() < 0.2:
             shadow = (*rng.uniform(-0.05, 0.05, 2), rng.uniform(0.01, 0.06), rng.uniform(0.2, 0.6))
         gain = Waves.draw(rng, [0.12], (10, 80)) if rng.random() < 0.25 else None
+        sways = kind >= PUPPETS + WARES and rng.random() < 0.7
         sway = self._sway(1.0, 0.05) if sways else None
         return Layer(picture, self._moving(start), sway, label, gain, shadow, limbs)
 
     def _holdable(self, layer: Layer) -> bool:
+        """Whether a hand may hold it: what sways would slip from under the fingers."""
         return layer.sway is None and not layer.limbs and self._chance(0.4)
 
     def _hand(self, layer: Layer) -> Layer:
         """A hand that holds something, and is no part of it."""
-        picture, limbs = hand(self.assets, self.rng, layer.picture)
+        rim = 2  # of a picture that is ready to draw; the hand gets its own
+        picture, limbs = hand(self.assets, self.rng, layer.picture[rim:-rim, rim:-rim])
         return self._recoloured(Layer(picture, layer.motion, gain=layer.gain, limbs=limbs))
 
     def _clutter(self) -> Layer:
@@ -230,10 +235,11 @@ class Plan:
         reach = np.array([wander, wander, 0.07, 0.12, 0.10, 0.08])
         waves = Waves.draw(rng, reach * rng.uniform(0, 1, 6), (12, 70))
         excursion = None
-        if self._chance(0.2):  # out of the picture, often not back before the clip ends
+        if self._chance(0.2):
             far = self.aspect * 0.8 + float(np.exp(start[2]))
-            width = end * rng.uniform(0.4, 1.5) + 1
-            centre = end * rng.uniform(0.35, 0.75) + width * 0.1
+            # Mostly back before the clip ends: else what is learnt is that the lost stay lost.
+            width = end * rng.uniform(0.4, 0.9) + 1
+            centre = end * rng.uniform(0.3, 0.6)
             away = np.array([rng.choice([-far, far]), rng.normal(0, 0.2)])
             excursion = Excursion(away, max(centre, width / 2), width)
         bounds = np.array([0.0, 0.0, self.aspect, 1.0]) if rng.random() < 0.6 else None

@@ -189,8 +189,8 @@ def creature(assets: Assets, rng: np.random.Generator, side: int) -> tuple[RGBA,
     return body, tuple(limbs)
 
 
-def tube(cloth: RGB, rng: np.random.Generator, length: float, top: float, bottom: float) -> RGBA:
-    """A rounded, tapered piece of cloth, ``length`` pixels long and so wide at its ends."""
+def tube(surface: RGB, rng: np.random.Generator, length: float, top: float, bottom: float) -> RGBA:
+    """A rounded, tapered piece of a surface, ``length`` pixels long and so wide at its ends."""
     height, widest = max(6, round(length)), max(top, bottom, 4.0)
     width = round(widest) + 2
     rows = np.arange(height)[:, None] + 0.5
@@ -204,9 +204,9 @@ def tube(cloth: RGB, rng: np.random.Generator, length: float, top: float, bottom
     shade = 1 - rng.uniform(0.1, 0.6) * np.clip(across / np.maximum(radius, 1), 0, 1) ** 2
     y, x = (
         int(rng.integers(max(1, n - m + 1)))
-        for n, m in ((cloth.shape[0], height), (cloth.shape[1], width))
+        for n, m in ((surface.shape[0], height), (surface.shape[1], width))
     )
-    piece = cloth[y : y + height, x : x + width]
+    piece = surface[y : y + height, x : x + width]
     if piece.shape[:2] != (height, width):
         piece = cv2.resize(np.ascontiguousarray(piece), (width, height))
     rgb = (piece * shade[..., None]).astype(np.uint8)
@@ -226,7 +226,7 @@ def _held(assets: Assets, rng: np.random.Generator, tall: float, arm: float) -> 
 
 
 def cloth(assets: Assets, rng: np.random.Generator, side: int) -> RGB:
-    """A surface to cut limbs from: textured, or of nearly one colour."""
+    """A surface ``side`` pixels wide to cut limbs from: textured, or of nearly one colour."""
     piece = np.ascontiguousarray(objects.patch(assets, rng, side))
     if rng.random() < 0.55:
         colour = piece.reshape(-1, 3)[int(rng.integers(len(piece) ** 2))].astype(np.float32)

@@ -22,8 +22,8 @@ Grid = Float[np.ndarray, "h w"]
 
 
 def ware(assets: Assets, rng: np.random.Generator, side: int) -> RGBA:
-    """A random manufactured thing, about ``side`` pixels in its longer dimension."""
-    kind = rng.random()
+    """A random manufactured thing whose longer side is ``side`` pixels, or 16 if that is more."""
+    kind, side = rng.random(), max(side, 16)
     if kind < 0.5:
         picture = vessel(assets, rng, side)
         return np.rot90(picture) if rng.random() < 0.2 else picture
@@ -33,7 +33,7 @@ def ware(assets: Assets, rng: np.random.Generator, side: int) -> RGBA:
 def vessel(assets: Assets, rng: np.random.Generator, side: int) -> RGBA:
     """A solid of revolution in two to five sections: a bottle, a cup, a can, a lamp."""
     width = round(side * rng.uniform(0.25, 0.9))
-    rows, x = np.arange(side) / side, np.arange(width) + 0.5 - width / 2
+    rows, x = (np.arange(side) + 0.5) / side, np.arange(width) + 0.5 - width / 2
     cuts = np.sort(rng.uniform(0.06, 0.94, int(rng.integers(1, 5))))
     section = np.searchsorted(cuts, rows)
     widths = rng.uniform(0.45, 1.0, len(cuts) + 1)
@@ -45,8 +45,9 @@ def vessel(assets: Assets, rng: np.random.Generator, side: int) -> RGBA:
     radius = np.clip(radius * np.sqrt(1 - 0.6 * (1 - cap) ** 2), 0.1, 1) * (width / 2 - 1)
     across = x[None] / radius
     rgb = np.zeros((side, width, 3), np.uint8)
+    surface = marked(assets, rng, side)[:, :width]
     for number in range(len(widths)):
-        if number == 0 or rng.random() < 0.6:
+        if number and rng.random() < 0.6:
             surface = marked(assets, rng, side)[:, :width]
         rgb[section == number] = surface[section == number]
     shade = 1 - rng.uniform(0.1, 0.8) * np.abs(across - rng.uniform(-0.3, 0.3)) ** 2
@@ -127,7 +128,7 @@ def hand(assets: Assets, rng: np.random.Generator, held: RGBA) -> tuple[RGBA, tu
     """
     height, width = held.shape[:2]
     right = float(rng.choice([-1.0, 1.0]))
-    wide = np.clip(rng.uniform(0.2, 0.5), 24 / height, None) * height  # of the palm
+    wide = rng.uniform(0.2, 0.5) * height  # of the palm
     row = int(rng.uniform(0.25, 0.8) * height)
     inside = np.flatnonzero(held[row, :, 3] > 127)
     edge = float(inside[-1 if right > 0 else 0]) if len(inside) else width / 2
@@ -172,8 +173,9 @@ def marked(assets: Assets, rng: np.random.Generator, side: int, *, dark: float =
         ink = np.clip(tone + rng.normal(0, 1) * 80, 0, 255) * np.ones(3)
     else:
         ink = objects.patch(assets, rng, side)
-    pattern = field(rng, side, side, cells=int(rng.integers(2, 9)))
-    if rng.random() < 0.4:
+    if rng.random() < 0.6:
+        pattern = field(rng, side, side, cells=int(rng.integers(2, 9)))
+    else:
         rows, columns = np.mgrid[:side, :side] / side
         turn, count = rng.uniform(0, np.pi), rng.uniform(2, 12)
         pattern = np.sin(2 * np.pi * count * (columns * np.cos(turn) + rows * np.sin(turn)))

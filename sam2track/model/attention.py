@@ -1,7 +1,7 @@
 """Attention over token sequences, plain and with two-dimensional rotary positions.
 
 Rotary position embedding (RoPE, 2104.09864) in its axial two-dimensional form (2403.13298),
-which exports and compiles in real arithmetic.
+in real arithmetic where it is exported, compiled or trained.
 """
 
 from __future__ import annotations
@@ -132,12 +132,12 @@ class Rotation(nn.Module):
 
     def forward(self, x: Float[Tensor, "B heads n*h*w D"]) -> Float[Tensor, "B heads n*h*w D"]:
         pairs = x.float().unflatten(2, (-1, len(self.cos))).unflatten(-1, (-1, 2))
-        if torch.compiler.is_compiling():
+        if torch.compiler.is_compiling() or torch.is_grad_enabled():
             even, odd = pairs.unbind(-1)  # (B, heads, n, h*w, D / 2)
             turned = torch.stack(
                 (even * self.cos - odd * self.sin, even * self.sin + odd * self.cos), dim=-1
             )
-        else:  # the same as one product of complex numbers: several times faster
-            turn = torch.complex(self.cos, self.sin)
+        else:  # the same as one product of complex numbers, which neither exports nor compiles
+            turn = torch.complex(self.cos.float(), self.sin.float())  # well; several times faster
             turned = torch.view_as_real(torch.view_as_complex(pairs) * turn)
         return turned.flatten(4).flatten(2, 3).to(x.dtype)

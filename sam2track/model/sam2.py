@@ -81,9 +81,10 @@ class SAM2(nn.Module):
         self.register_buffer("std", std[:, None, None], persistent=False)
 
     def lower(self, precision: torch.dtype) -> None:
-        """Compute in ``precision`` from now on, under autocast.
+        """Compute in ``precision`` from now on, which needs :func:`sam2track.device.autocast`.
 
-        Weights that autocast would bring to it at every call are brought to it for good.
+        Weights that autocast would bring to it at every call are brought to it for good: such a
+        model is for tracking, not for training or saving.
         """
         self.precision = precision
         for module in self.modules():

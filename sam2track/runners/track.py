@@ -20,7 +20,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from tqdm import tqdm
 
-from ..device import use_threads
+from ..device import cpu_threads
 from ..model.checkpoint import load_model
 from ..model.sam2 import SAM2
 from ..sinks import FanOut, Sink
@@ -85,10 +85,10 @@ def run(config: DictConfig) -> None:
             config.sinks, folder, name=source.name, fps=fps, direction=direction, placed=placed
         )
         session = _session(config, source.length)
-        ahead = _overlaps(session.model, placed, config.threads or torch.get_num_threads())
-        use_threads(config.threads, lanes=2 if ahead else 1)
-        each = session.encoded if ahead else None
-        with Prefetch(_Walk(source, start, direction), each=each) as walk:
+        threads, each = config.threads or torch.get_num_threads(), None
+        if _overlaps(config, session.model, placed, threads):
+            threads, each = threads // 2, session.encoded  # two threads that compute
+        with cpu_threads(threads), Prefetch(_Walk(source, start, direction), each=each) as walk:
             started = time.monotonic()
             frames = islice(walk, config.frames)
             again = partial(_read_again, config.video, start, direction)
@@ -161,14 +161,18 @@ def _session(config: DictConfig, length: int | None) -> TrackingSession:
     )
 
 
-def _overlaps(model: SAM2, placed: Sequence[PlacedPrompt], threads: int) -> bool:
+def _overlaps(
+    config: DictConfig, model: SAM2, placed: Sequence[PlacedPrompt], threads: int
+) -> bool:
     """Whether to encode a frame while the object is followed on the one before it.
 
     On a CPU a small model's operations are too short to be shared out between cores one by one.
-    That pays while both halves take about as long: with one object.
+    Overlapping pays while both halves take about as long: with one object. Compiling, which the
+    first frame does, cannot be broken off in a thread.
     """
     small = model.device.type == "cpu" and model.rows_at_once is None
-    return small and threads > 1 and len({item.object_id for item in placed}) == 1
+    alone = len({item.object_id for item in placed}) == 1
+    return small and alone and threads > 1 and not config.compile
 
 
 class _Walk(VideoSource):
@@ -224,7 +228,7 @@ def _track(
         for item in items:
             session.prompt(item.object_id, item.prompt, frame)
         result = session.step(frame, direction=direction)
-        yield replace(frame, features=None), result
+        yield replace(frame, features=None), result  # frames wait for the sinks: lighter so
     if due:
         item = next(iter(due.values()))[0]
         raise ValueError(f"{item.source}: the video ended before frame {item.frame}")

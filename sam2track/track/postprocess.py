@@ -37,7 +37,7 @@ def small_holes(background: Bool[Tensor, "N h w"], area: int) -> Bool[Tensor, "N
 
 
 def _highest_near(labels: Int[Tensor, "N h w"]) -> Int[Tensor, "N h w"]:
-    """The highest of each pixel and its eight neighbours: max-pooling, which takes no integers."""
+    """The highest of each pixel and its eight neighbours; PyTorch pools no integers."""
     for dim in (1, 2):
         before, labels, few = labels, labels.clone(), labels.shape[dim] - 1
         for to, from_ in ((1, 0), (0, 1)):

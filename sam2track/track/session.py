@@ -318,16 +318,19 @@ class TrackingSession:
 
     @torch.inference_mode()
     def encoded(self, frame: Frame) -> Frame:
-        """The frame with its features, for :meth:`prompt` and :meth:`step` to use.
+        """The frame with its features, for :meth:`prompt` and :meth:`step` of this model to use.
 
         Any thread may call this while another tracks, so that the next frame is encoded meanwhile.
+
+        Raises:
+            ValueError: if the frame has another size than the ones before.
         """
         self._check_frame(frame)
         with autocast(self.model.device, self.model.precision):
             return replace(frame, features=self._encode(frame))
 
     def _features(self, frame: Frame) -> FrameFeatures:
-        """The frame's features; those of the last frame are at hand."""
+        """The frame's features: it may bring them, and those of the last frame are at hand."""
         if frame.features is not None:
             return frame.features
         if self.seen is not None and self.seen[0].index == frame.index:

@@ -1,6 +1,7 @@
 """Reading ahead, so that decoding and tracking overlap.
 
-Room: SOURCE. A source enters, the same source with a thread behind it leaves.
+Room: SOURCE. A source enters, the same source with a thread behind it leaves; the thread may also
+do something with every frame.
 """
 
 from __future__ import annotations
@@ -17,9 +18,9 @@ from sam2track.video.source import VideoSource
 class Prefetch(VideoSource):
     """A source read in a background thread, at most ``depth`` frames ahead.
 
-    Whatever the source raises is raised here, after the frames before it. The thread ends when
-    the source does, when the consumer leaves its loop, or on :meth:`close`, which closes the
-    source as well.
+    Whatever the source or ``each`` raises is raised here, after the frames before it. The thread
+    ends when the source does, when the consumer leaves its loop, or on :meth:`close`, which closes
+    the source as well.
 
     Args:
         source: what to read; nothing else may iterate over it meanwhile.
@@ -72,16 +73,17 @@ class _Reader:
     """One pass over a source: a thread that fills a bounded queue."""
 
     def __init__(self, frames: Iterator[Frame], depth: int) -> None:
-        self._frames = frames
         self._queue: queue.Queue[Frame | BaseException | None] = queue.Queue(depth)
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._fill, name="sam2track-prefetch", daemon=True)
+        self._thread = threading.Thread(
+            target=self._fill, args=(frames,), name="sam2track-prefetch", daemon=True
+        )
         self._thread.start()
 
-    def _fill(self) -> None:
+    def _fill(self, frames: Iterator[Frame]) -> None:
         last: BaseException | None = None
         try:
-            for frame in self._frames:
+            for frame in frames:
                 self._queue.put(frame)
                 if self._stopping.is_set():
                     return

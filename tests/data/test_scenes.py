@@ -146,7 +146,7 @@ def test_a_tube_is_as_long_and_as_wide_as_asked():
 
 
 @pytest.mark.parametrize("make", [vessel, slab, vehicle])
-@pytest.mark.parametrize("side", [12, 90])
+@pytest.mark.parametrize("side", [16, 90])
 def test_wares_are_one_piece_of_the_size_asked(assets: Assets, make, side):
     for seed in range(12):
         picture = make(assets, np.random.default_rng(seed), side)

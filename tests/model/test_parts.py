@@ -63,10 +63,24 @@ def test_rotated_products_depend_on_the_distance_alone():
     )
 
 
-def test_layer_norm_2d_is_over_channels():
-    norm = LayerNorm2d(5)
-    x = torch.randn(2, 5, 3, 4)
-    y = norm(x)
+@torch.inference_mode()
+def test_rotation_is_the_same_in_real_arithmetic():
+    rotation, x = Rotation(16, 3, 4), torch.randn(2, 1, 24, 16)
+    for dtype, tolerance in ((torch.float32, 1e-6), (torch.bfloat16, 1e-2)):
+        fast = rotation(x.to(dtype))
+        with torch.enable_grad():
+            real = rotation(x.to(dtype))
+        assert fast.dtype == dtype
+        torch.testing.assert_close(fast, real, atol=tolerance, rtol=tolerance)
+
+
+@pytest.mark.parametrize("channels", [5, 20])
+@pytest.mark.parametrize("training", [False, True])
+def test_layer_norm_2d_is_over_channels(channels, training):
+    norm = LayerNorm2d(channels)
+    x = torch.randn(2, channels, 3, 4)
+    with torch.set_grad_enabled(training):
+        y = norm(x).detach()
     torch.testing.assert_close(y.mean(1), torch.zeros(2, 3, 4), atol=1e-5, rtol=0)
     torch.testing.assert_close(y.var(1, correction=0), torch.ones(2, 3, 4), atol=1e-3, rtol=0)
 

@@ -49,7 +49,7 @@ def test_owner_is_the_highest(count):
     assert torch.equal(owner.long(), torch.where(highest > 0, which, -1))
 
 
-@pytest.mark.parametrize("size", [(48, 64), (101, 75)])
+@pytest.mark.parametrize("size", [(48, 64), (101, 75), (8, 8), (10, 7)])
 def test_enlarged_as_pytorch_does(size):
     low = torch.randn(3, 16, 16)
     full = F.interpolate(low[None], size, mode="bilinear")[0]
