@@ -58,7 +58,7 @@ def test_a_device_that_is_not_there():
 
 
 def test_threads():
-    before = torch.get_num_threads()
+    before, opencv = torch.get_num_threads(), cv2.getNumThreads()
     try:
         use_threads(before + 1)
         assert torch.get_num_threads() == before + 1
@@ -66,6 +66,7 @@ def test_threads():
         assert torch.get_num_threads() == before + 1
     finally:
         torch.set_num_threads(before)
+        cv2.setNumThreads(opencv)
 
 
 def test_threads_for_a_while():

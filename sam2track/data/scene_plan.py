@@ -15,7 +15,7 @@ from sam2track.data.scene_puppets import puppet
 from sam2track.data.scene_wares import hand, ware
 from sam2track.video.layers import Layer
 from sam2track.video.motion import Excursion, Motion, Sway, Waves
-from sam2track.video.shapes import premultiply
+from sam2track.video.shapes import RIM, premultiply
 
 PUPPETS, WARES = 0.33, 0.2  # shares of the things that have limbs, and that were manufactured
 
@@ -62,10 +62,10 @@ class Plan:
         tracked = self._tracked(count, regions)
         layers = tracked + self._distractors(tracked)
         rng.shuffle(layers)
-        held = [layer for layer in tracked if self._holdable(layer)]
-        for layer in held:
-            place = next(place for place, other in enumerate(layers) if other is layer)
-            layers.insert(place + 1, self._hand(layer))
+        # What sways would slip from under the fingers.
+        stiff = [layer for layer in tracked if layer.sway is None and not layer.limbs]
+        for layer in [layer for layer in stiff if self._chance(0.4)]:
+            layers.insert(layers.index(layer) + 1, self._hand(layer))
         self.layers = layers + self._occluders(tracked)
         self.camera = Camera.draw(rng, self.aspect, size, self.moments.end)
         if rng.random() < 0.45:
@@ -116,14 +116,10 @@ class Plan:
         sway = self._sway(1.0, 0.05) if sways else None
         return Layer(picture, self._moving(start), sway, label, gain, shadow, limbs)
 
-    def _holdable(self, layer: Layer) -> bool:
-        """Whether a hand may hold it: what sways would slip from under the fingers."""
-        return layer.sway is None and not layer.limbs and self._chance(0.4)
-
     def _hand(self, layer: Layer) -> Layer:
         """A hand that holds something, and is no part of it."""
-        rim = 2  # of a picture that is ready to draw; the hand gets its own
-        picture, limbs = hand(self.assets, self.rng, layer.picture[rim:-rim, rim:-rim])
+        held = layer.picture[RIM:-RIM, RIM:-RIM]  # the hand gets a rim of its own
+        picture, limbs = hand(self.assets, self.rng, held)
         return self._recoloured(Layer(picture, layer.motion, gain=layer.gain, limbs=limbs))
 
     def _clutter(self) -> Layer:

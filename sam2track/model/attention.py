@@ -79,7 +79,8 @@ class RotaryAttention(Heads):
         k = torch.cat((rotation(placed), rest), dim=2) if unplaced else rotation(placed)
         if weights is not None:
             k = k * weights[:, None, :, None]
-        if self.narrow_values and _slow(q) and not torch.is_grad_enabled():
+        slow = q.device.type == "cpu" and q.dtype == torch.float32  # there products take the time
+        if self.narrow_values and slow and not torch.is_grad_enabled():
             x = self.v_proj(mix_by_blocks(q, k, v[:, None]))
         else:
             x = F.scaled_dot_product_attention(q, k, self.split(self.v_proj(v)))
@@ -93,11 +94,6 @@ class RotaryAttention(Heads):
         their mean; of memory tokens that are a quarter as wide as the keys, that saves a third.
         """
         return self.heads == 1 and self.v_proj.in_features < self.v_proj.out_features
-
-
-def _slow(q: Tensor) -> bool:
-    """Whether multiplying is what takes the time: in fp32 on a CPU."""
-    return q.device.type == "cpu" and q.dtype == torch.float32
 
 
 def mix_by_blocks(
@@ -137,7 +133,9 @@ class Rotation(nn.Module):
             turned = torch.stack(
                 (even * self.cos - odd * self.sin, even * self.sin + odd * self.cos), dim=-1
             )
-        else:  # the same as one product of complex numbers, which neither exports nor compiles
-            turn = torch.complex(self.cos.float(), self.sin.float())  # well; several times faster
+        else:
+            # The same as one product of complex numbers: several times as fast, but compilers and
+            # exporters know complex numbers badly.
+            turn = torch.complex(self.cos.float(), self.sin.float())
             turned = torch.view_as_real(torch.view_as_complex(pairs) * turn)
         return turned.flatten(4).flatten(2, 3).to(x.dtype)

@@ -6,10 +6,12 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 
+RIM = 2  # pixels that premultiply() puts around a picture
+
 
 def premultiply(rgba: UInt8[np.ndarray, "h w 4"]) -> UInt8[np.ndarray, "h w 4"]:
     """The picture with colours multiplied by alpha, and a clear rim so that its edge is soft."""
-    out = cv2.copyMakeBorder(rgba, 2, 2, 2, 2, cv2.BORDER_CONSTANT, value=(0, 0, 0, 0))
+    out = cv2.copyMakeBorder(rgba, RIM, RIM, RIM, RIM, cv2.BORDER_CONSTANT, value=(0, 0, 0, 0))
     alpha = cv2.cvtColor(cv2.extractChannel(out, 3), cv2.COLOR_GRAY2RGB)
     rgb = cv2.multiply(cv2.cvtColor(out, cv2.COLOR_RGBA2RGB), alpha, scale=1 / 255)
     return np.ascontiguousarray(np.dstack([rgb, out[..., 3]]))
