@@ -107,7 +107,7 @@ def estimate(name: str) -> dict[str, float]:
             rows,
             resolved,
             index=0,
-            from_prompt=torch.zeros(OBJECTS, dtype=torch.bool),
+            from_prompt=False,
         )
     parts = {
         "encode": (encode, FRAMES),

@@ -19,11 +19,12 @@ def test_auto():
     ("told", "dtype"),
     [
         ({"amx_bf16": True}, torch.bfloat16),
-        ({"amx_bf16": False}, torch.float32),
+        ({"amx_bf16": False, "avx512_bf16": True}, torch.bfloat16),
+        ({"amx_bf16": False, "avx512_bf16": False}, torch.float32),
         ({}, torch.float32),
     ],
 )
-def test_auto_on_a_cpu_asks_for_amx(monkeypatch, told, dtype):
+def test_auto_on_a_cpu_asks_whether_it_knows_bf16(monkeypatch, told, dtype):
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: told, raising=False)
     assert pick_precision("auto", CPU) == dtype
 

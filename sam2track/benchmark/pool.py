@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection, wait
 
-from ..device import use_threads
+from ..device import keep_freed_memory, use_threads
 
 Work = Callable[[str], None]
 Prepare = Callable[[str], Work]
@@ -148,6 +148,7 @@ def _serve(line: Connection, prepare: Prepare, device: str, threads: int) -> Non
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's affair, which ends us
     threading.Thread(target=_die_with_parent, daemon=True).start()
     use_threads(threads)
+    keep_freed_memory()
     try:
         work = prepare(device)
     except Exception as error:

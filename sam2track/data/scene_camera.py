@@ -29,7 +29,7 @@ class Moments:
     @classmethod
     def draw(cls, rng: np.random.Generator, count: int) -> Moments:
         """Random moments: mostly every frame or every few, sometimes with a gap."""
-        pace = float(rng.choice([1, 2, 3, 4, 6, 8], p=[0.5, 0.22, 0.12, 0.08, 0.05, 0.03]))
+        pace = float(rng.choice([1, 2, 3, 4, 6, 8], p=[0.38, 0.24, 0.15, 0.11, 0.07, 0.05]))
         steps = pace * rng.uniform(0.6, 1.4, max(count - 1, 0))
         if len(steps) and rng.random() < 0.15:
             steps[int(rng.integers(len(steps)))] *= rng.uniform(2, 4)

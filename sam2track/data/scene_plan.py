@@ -223,12 +223,13 @@ class Plan:
         speed = float(np.exp(rng.normal(np.log(0.006), 1.0))) * (0.3 + 0.7 * self.hardness)
         speed = min(speed, 0.22 / self.moments.step)
         turn = rng.uniform(0, 2 * np.pi)
-        spin = rng.normal(0, 0.012) if rng.random() < 0.3 else 0.0
+        spin = rng.normal(0, 0.7) / end if rng.random() < 0.4 else 0.0  # as in a hand, or a fall
+        spin = float(np.clip(spin, -0.35 / self.moments.step, 0.35 / self.moments.step))
         grow = rng.normal(0, 0.010) if rng.random() < 0.5 else 0.0
         grow = float(np.clip(grow, -0.6 / end, 0.6 / end))
         rate = np.array([speed * np.cos(turn), 0.6 * speed * np.sin(turn), grow, spin, 0, 0])
         wander = 4 * speed + 0.03 * rng.random()
-        reach = np.array([wander, wander, 0.07, 0.12, 0.10, 0.08])
+        reach = np.array([wander, wander, 0.07, 0.25, 0.15, 0.08])
         waves = Waves.draw(rng, reach * rng.uniform(0, 1, 6), (12, 70))
         excursion = None
         if self._chance(0.2):

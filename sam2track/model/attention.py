@@ -53,8 +53,7 @@ class Attention(Heads):
         v: Float[Tensor, "B Lk K"],
     ) -> Float[Tensor, "B Lq C"]:
         q, k, v = self.split(self.q_proj(q)), self.split(self.k_proj(k)), self.split(self.v_proj(v))
-        x = F.scaled_dot_product_attention(q, k, v)
-        return self.out_proj(x.transpose(1, 2).flatten(2))
+        return self.out_proj(mix(q, k, v).transpose(1, 2).flatten(2))
 
 
 class RotaryAttention(Heads):
@@ -79,11 +78,11 @@ class RotaryAttention(Heads):
         k = torch.cat((rotation(placed), rest), dim=2) if unplaced else rotation(placed)
         if weights is not None:
             k = k * weights[:, None, :, None]
-        slow = q.device.type == "cpu" and q.dtype == torch.float32  # there products take the time
+        slow = q.device.type == "cpu"  # there products take the time
         if self.narrow_values and slow and not torch.is_grad_enabled():
-            x = self.v_proj(mix_by_blocks(q, k, v[:, None]))
+            x = self.v_proj(mix_by_blocks(q, k, v[:, None].to(q.dtype)))
         else:
-            x = F.scaled_dot_product_attention(q, k, self.split(self.v_proj(v)))
+            x = mix(q, k, self.split(self.v_proj(v)))
         return self.out_proj(x.transpose(1, 2).flatten(2))
 
     @property
@@ -96,14 +95,26 @@ class RotaryAttention(Heads):
         return self.heads == 1 and self.v_proj.in_features < self.v_proj.out_features
 
 
+def mix(
+    q: Float[Tensor, "B heads Lq D"],
+    k: Float[Tensor, "B heads Lk D"],
+    v: Float[Tensor, "B heads Lk D"],
+) -> Float[Tensor, "B heads Lq D"]:
+    """Values mixed by how their keys match each query (1706.03762, equation 1)."""
+    halved = q.dtype == torch.bfloat16 and q.device.type == "cpu"
+    if halved and not torch.is_grad_enabled():  # PyTorch's kernel takes twice the time there
+        return mix_by_blocks(q, k, v)
+    return F.scaled_dot_product_attention(q, k, v)
+
+
 def mix_by_blocks(
-    q: Float[Tensor, "B 1 Lq I"],
-    k: Float[Tensor, "B 1 Lk I"],
-    v: Float[Tensor, "B 1 Lk K"],
+    q: Float[Tensor, "B heads Lq D"],
+    k: Float[Tensor, "B heads Lk D"],
+    v: Float[Tensor, "B heads Lk K"],
     *,
     queries: int = 256,
-) -> Float[Tensor, "B 1 Lq K"]:
-    """Attention in blocks of queries, so that the weights stay small.
+) -> Float[Tensor, "B heads Lq K"]:
+    """The same in blocks of queries, so that the weights stay small.
 
     PyTorch's own kernel for CPUs wants values as wide as keys.
     """

@@ -246,14 +246,12 @@ class SAM2(nn.Module):
         resolved: Resolved,
         *,
         index: int,
-        from_prompt: Bool[Tensor, " R"],
+        from_prompt: bool,
     ) -> list[MemoryFrame]:
-        """One memory a row. A mask that the user made is stored as they saw it: cut at zero."""
+        """One memory a row. Masks that the user made are stored as they saw them: cut at zero."""
         side = self.variant.image_size
         logits = F.interpolate(resolved.logits, (side, side), mode="bilinear")
-        mask = torch.where(
-            from_prompt[:, None, None, None], (logits > 0).to(logits.dtype), logits.sigmoid()
-        )
+        mask = (logits > 0).to(logits.dtype) if from_prompt else logits.sigmoid()
         memory = self.memory_encoder(features.stride16, MEMORY_SCALE * mask + MEMORY_BIAS)
         if self.absent_memory is not None:
             absent = (resolved.presence <= 0)[..., None, None]

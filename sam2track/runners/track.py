@@ -20,7 +20,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from tqdm import tqdm
 
-from ..device import cpu_threads
+from ..device import cpu_threads, keep_freed_memory
 from ..model.checkpoint import load_model
 from ..model.sam2 import SAM2
 from ..sinks import FanOut, Sink
@@ -68,6 +68,7 @@ def run(config: DictConfig) -> None:
         KeyboardInterrupt: the user broke it off (Terminated: with SIGTERM).
     """
     _check_settings(config)
+    keep_freed_memory()
     placed, direction = _prompts(config), config.direction
     start = (min if direction == 1 else max)(item.frame for item in placed)
     with open_video(config.video) as source:

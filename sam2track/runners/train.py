@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from ..data.clips import ClipSource, Mixture
 from ..data.sequence import MaskSequence
-from ..device import pick_precision, use_threads
+from ..device import keep_freed_memory, pick_precision, use_threads
 from ..model.checkpoint import fetch_weights, load_weights, packaged_weights
 from ..model.sam2 import SAM2
 from ..model.variants import find_variant
@@ -63,6 +63,7 @@ def run(config: DictConfig) -> None:
         return run_mae(config)
     _check_settings(config)
     use_threads(config.threads)
+    keep_freed_memory()
     out = claim_folder(config.out)
     processes = Processes(config.device)
     trainer = make_trainer(config, processes)

@@ -82,17 +82,22 @@ def _fill(
     colour: tuple[int, int, int],
     line: int,
 ) -> None:
-    """Tint a mask and draw its outline; dark beneath the bright line, to show on any ground."""
+    """Tint a mask and draw its outline; dark around the bright line, to show on any ground."""
     patch = np.ascontiguousarray(image[where])
     inside = np.ascontiguousarray(mask[where]).view(np.uint8)
     shade = np.arange(256)[:, None] * (1 - _FILL) + np.array(colour) * _FILL
     table = np.rint(shade).astype(np.uint8)[None]  # mixing with one colour is a table look-up
     cv2.copyTo(cv2.LUT(patch, table), inside, patch)
-    # Dropping points that do not shape the outline makes its smooth lines twice as fast to draw.
-    outline, _ = cv2.findContours(inside, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_TC89_L1)
-    cv2.drawContours(patch, outline, -1, (20, 20, 20), line + 1, cv2.LINE_AA)
-    cv2.drawContours(patch, outline, -1, colour, line, cv2.LINE_AA)
+    # Bands of pixels: to draw contours as smooth lines takes ten times as long.
+    core, middle = cv2.erode(inside, _disc(line // 2)), cv2.dilate(inside, _disc((line + 1) // 2))
+    outer = cv2.dilate(middle, _disc((line + 1) // 2))
+    cv2.copyTo(np.full_like(patch, colour), middle - core, patch)
+    cv2.copyTo(np.full_like(patch, 20), outer - middle, patch)
     image[where] = patch
+
+
+def _disc(radius: int) -> UInt8[np.ndarray, "D D"]:
+    return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1,) * 2)
 
 
 def _label(image: np.ndarray, object_id: int, box: tuple[int, int, int, int]) -> None:

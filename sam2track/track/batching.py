@@ -56,6 +56,5 @@ def memorise(
     memories = []
     for start in range(0, count, most):
         rows = resolved.rows(start, start + most)
-        told = torch.zeros(len(rows.scores), dtype=torch.bool, device=model.device)
-        memories += model.memorise(features, rows, index=index, from_prompt=told)
+        memories += model.memorise(features, rows, index=index, from_prompt=False)
     return memories

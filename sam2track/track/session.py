@@ -133,12 +133,7 @@ class TrackingSession:
         with autocast(self.model.device, self.model.precision):
             features = self._features(frame)
             resolved = self._resolve_prompt(tracked, prompt, frame, features)
-            memories = self.model.memorise(
-                features,
-                resolved,
-                index=frame.index,
-                from_prompt=torch.ones(1, dtype=torch.bool, device=self.model.device),
-            )
+            memories = self.model.memorise(features, resolved, index=frame.index, from_prompt=True)
         tracked.pending[frame.index] = Anchor(prompt, resolved, memories)
         self.objects[object_id] = tracked
         return self._result(frame.index, {object_id: resolved}).mask(object_id)

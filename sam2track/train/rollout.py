@@ -222,7 +222,7 @@ class Rollout:
             features,
             resolved,
             index=index,
-            from_prompt=torch.full_like(self.rows, bool(said), dtype=torch.bool),
+            from_prompt=bool(said),
         )
         for memory, frame in zip(self.memories, memories, strict=True):
             memory.remember([frame], anchor=bool(said))

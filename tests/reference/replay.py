@@ -151,9 +151,7 @@ def _memorise(model: SAM2, inputs: StageInputs, features: FrameFeatures) -> dict
                 scores=torch.ones(1),
                 presence=torch.tensor([[presence]]),
             )
-            (memory,) = model.memorise(
-                features, resolved, index=0, from_prompt=torch.tensor([from_prompt])
-            )
+            (memory,) = model.memorise(features, resolved, index=0, from_prompt=from_prompt)
             kind = ("present" if presence > 0 else "absent") + ("_prompted" if from_prompt else "")
             tokens = memory.features.T.unflatten(1, (model.variant.grid, -1))
             outputs[f"memorise/{kind}"] = tokens[None]
