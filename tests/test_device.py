@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import platform
+import subprocess
+import sys
+
 import cv2
 import pytest
 import torch
@@ -76,6 +80,30 @@ def test_threads_for_a_while():
         with cpu_threads(before[0] + 2):
             assert torch.get_num_threads() == cv2.getNumThreads() == before[0] + 2
         assert (torch.get_num_threads(), cv2.getNumThreads()) == before
+
+
+CHURN = """
+import resource, torch
+from sam2track.device import keep_freed_memory
+torch.set_num_threads(1)
+if {keep}:
+    keep_freed_memory()
+for turn in range(16):
+    if turn == 6:
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    blocks = [torch.ones(7_500_000) for _ in range(3)]  # 30 MB each
+    del blocks
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library")
+def test_freed_memory_is_kept():
+    kept, fetched = (
+        int(subprocess.check_output([sys.executable, "-c", CHURN.format(keep=keep)]))
+        for keep in (True, False)
+    )
+    assert kept < fetched / 4
 
 
 @pytest.mark.parametrize("threads", [0, -2])

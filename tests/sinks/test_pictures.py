@@ -34,6 +34,20 @@ def test_objects_are_tinted_in_their_colour_and_the_rest_is_left():
     assert (image[20:38, 20:60] == object_colour(3)).all(-1).sum() > 20  # the label above it
 
 
+@pytest.mark.parametrize(("lines", "scale"), [(1, 1), (2, 4), (4, 8)])
+def test_outlines_are_bright_and_dark_bands_of_a_width_that_fits_the_picture(lines, scale):
+    image = np.full((120 * scale, 160 * scale, 3), 128, np.uint8)
+    mask = box_mask(20 * scale, 60 * scale, 60 * scale, 100 * scale, image.shape[:2])
+    draw_objects(image, (3,), mask[None])
+    column = image[:, 40 * scale]
+    bright = np.flatnonzero((column[80 * scale :] == object_colour(3)).all(-1)) + 80 * scale
+    dark = np.flatnonzero((column[80 * scale :] == 20).all(-1)) + 80 * scale
+    assert len(bright) == lines
+    assert bright.min() == 100 * scale - lines // 2
+    assert dark.min() == bright.max() + 1
+    assert len(dark) == (lines + 1) // 2
+
+
 @pytest.mark.parametrize("box", [(0, 0, 160, 120), (0, 0, 1, 1), (159, 119, 160, 120)])
 def test_objects_at_the_edges(box):
     image = GREY.copy()
