@@ -82,28 +82,23 @@ def test_threads_for_a_while():
         assert (torch.get_num_threads(), cv2.getNumThreads()) == before
 
 
-CHURN = """
-import resource, torch
+RELEASE = """
+import psutil, torch
 from sam2track.device import keep_freed_memory
-torch.set_num_threads(1)
 if {keep}:
     keep_freed_memory()
-for turn in range(16):
-    if turn == 6:
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-    blocks = [torch.ones(7_500_000) for _ in range(3)]  # 30 MB each
-    del blocks
-print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+before = psutil.Process().memory_info().rss
+blocks = [torch.ones(7_500_000) for _ in range(3)]  # 30 MB each
+del blocks
+print(psutil.Process().memory_info().rss - before)
 """
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library")
-def test_freed_memory_is_kept():
-    kept, fetched = (
-        int(subprocess.check_output([sys.executable, "-c", CHURN.format(keep=keep)]))
-        for keep in (True, False)
-    )
-    assert kept < fetched / 4
+@pytest.mark.parametrize("keep", [False, True])
+def test_freed_memory_is_kept_if_asked(keep):
+    left = int(subprocess.check_output([sys.executable, "-c", RELEASE.format(keep=keep)]))
+    assert (left > 60e6) == keep
 
 
 @pytest.mark.parametrize("threads", [0, -2])
