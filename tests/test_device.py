@@ -83,14 +83,15 @@ def test_threads_for_a_while():
 
 
 RELEASE = """
-import psutil, torch
+import resource, torch
 from sam2track.device import keep_freed_memory
 if {keep}:
     keep_freed_memory()
-before = psutil.Process().memory_info().rss
+resident = lambda: int(open("/proc/self/statm").read().split()[1]) * resource.getpagesize()
+before = resident()
 blocks = [torch.ones(7_500_000) for _ in range(3)]  # 30 MB each
 del blocks
-print(psutil.Process().memory_info().rss - before)
+print(resident() - before)
 """
 
 
