@@ -117,10 +117,11 @@ class Plan:
         return Layer(picture, self._moving(start), sway, label, gain, shadow, limbs)
 
     def _hand(self, layer: Layer) -> Layer:
-        """A hand that holds something, and is no part of it."""
+        """A hand that holds something, and is no part of it; the thing may turn in it."""
         held = layer.picture[RIM:-RIM, RIM:-RIM]  # the hand gets a rim of its own
         picture, limbs = hand(self.assets, self.rng, held)
-        return self._recoloured(Layer(picture, layer.motion, gain=layer.gain, limbs=limbs))
+        motion = layer.motion.turning(self.rng.uniform(0, 1))
+        return self._recoloured(Layer(picture, motion, gain=layer.gain, limbs=limbs))
 
     def _clutter(self) -> Layer:
         layer = self._object(0, (0.08, 0.5))

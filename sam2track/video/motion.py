@@ -7,7 +7,7 @@ are those of :mod:`sam2track.video.layers`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from jaxtyping import Float
@@ -123,6 +123,15 @@ class Motion:
         if self.excursion is not None:
             state[:2] += self.excursion(t)
         return state if self.keys is None else state + self.keys(t)
+
+    def turning(self, share: float) -> Motion:
+        """The same, but it turns by a share of the angle only; at time 0 they are alike."""
+        angle = np.array([1, 1, 1, share, 1, 1])
+        start, waves = self.start.copy(), self.waves
+        if waves is not None:
+            start[3] += (1 - share) * waves(0.0)[3]
+            waves = replace(waves, amplitude=waves.amplitude * angle)
+        return replace(self, start=start, rate=self.rate * angle, waves=waves)
 
     def matrix(self, t: float) -> Float[np.ndarray, "3 3"]:
         """Own coordinates to world at time ``t``."""

@@ -34,3 +34,14 @@ def test_ripples_are_as_small_as_said():
     q = RNG(2).uniform(-0.5, 0.5, (9, 9, 2))
     sway = Sway(np.array([[0.02, 0.0]]), np.array([[3.0, 1.0]]), np.array([0.2]), np.array([0.4]))
     assert 0 < np.abs(sway(q, 5.0) - q).max() <= 0.02
+
+
+@pytest.mark.parametrize("share", [0.0, 0.4, 1.0])
+def test_a_motion_that_turns_by_a_share_goes_the_same_way(share: float):
+    rate = np.array([0.01, 0.02, 0.0, 0.05, 0.0, 0.0])
+    waves = Waves.draw(RNG(3), [0.3, 0.3, 0.1, 0.5, 0.1, 0.1], (10, 30))
+    motion = Motion(np.array([0.5, 0.5, 0, 0.2, 0, 0]), rate, waves)
+    less, begun, turned = motion.turning(share), motion.state(0.0), motion.state(7.0)
+    np.testing.assert_allclose(less.state(0.0), begun)
+    turned[3] = begun[3] + share * (turned[3] - begun[3])
+    np.testing.assert_allclose(less.state(7.0), turned)
