@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from PIL import Image
 from tiny import TINY, tiny_model
 
-from sam2track.model.attention import Rotation
+from sam2track.model.attention import Rotation, mix_by_blocks
 from sam2track.model.efficientnet import BATCH_NORM_EPS, SameConv2d, fold
 from sam2track.model.hiera import from_windows, into_windows
 from sam2track.model.layers import LayerNorm2d
@@ -149,3 +149,15 @@ def test_a_stable_mask_stays_and_an_unstable_one_gives_way():
 def test_an_empty_mask_is_stable():
     empty = torch.full((4, 4), -5.0)
     assert torch.equal(choose(empty).masks[0, 0], empty)
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-5), (torch.bfloat16, 3e-2)])
+@pytest.mark.parametrize("queries", [3, 16, 40])  # blocks that divide the queries, or do not
+@pytest.mark.parametrize("keys", [5, 70])
+def test_attention_in_blocks_is_attention(dtype, tolerance, queries, keys):
+    q, k, v = (torch.randn(2, 3, length, 8).to(dtype) for length in (40, keys, keys))
+    expected = F.scaled_dot_product_attention(q.float(), k.float(), v.float())
+    found = mix_by_blocks(q, k, v[..., :4], queries=queries)
+    assert found.dtype == dtype
+    torch.testing.assert_close(found.float(), expected[..., :4], atol=tolerance, rtol=tolerance)
