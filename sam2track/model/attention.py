@@ -78,8 +78,8 @@ class RotaryAttention(Heads):
         k = torch.cat((rotation(placed), rest), dim=2) if unplaced else rotation(placed)
         if weights is not None:
             k = k * weights[:, None, :, None]
-        slow = q.device.type == "cpu"  # there products take the time
-        if self.narrow_values and slow and not torch.is_grad_enabled():
+        by_products = q.device.type == "cpu" and not torch.is_grad_enabled()  # they take the time
+        if self.narrow_values and by_products:
             x = self.v_proj(mix_by_blocks(q, k, v[:, None].to(q.dtype)))
         else:
             x = mix(q, k, self.split(self.v_proj(v)))
@@ -102,7 +102,7 @@ def mix(
 ) -> Float[Tensor, "B heads Lq D"]:
     """Values mixed by how their keys match each query (1706.03762, equation 1)."""
     halved = q.dtype == torch.bfloat16 and q.device.type == "cpu"
-    if halved and not torch.is_grad_enabled():  # PyTorch's kernel takes twice the time there
+    if halved and not torch.is_grad_enabled():  # PyTorch's kernel takes up to twice the time
         return mix_by_blocks(q, k, v)
     return F.scaled_dot_product_attention(q, k, v)
 
