@@ -77,7 +77,7 @@ class RotaryAttention(Heads):
         placed, rest = k.split((k.shape[2] - unplaced, unplaced), dim=2)
         k = torch.cat((rotation(placed), rest), dim=2) if unplaced else rotation(placed)
         if weights is not None:
-            k = k * weights[:, None, :, None]
+            k = (k * weights[:, None, :, None]).to(k.dtype)
         by_products = q.device.type == "cpu" and not torch.is_grad_enabled()  # they take the time
         if self.narrow_values and by_products:
             x = self.v_proj(mix_by_blocks(q, k, v[:, None].to(q.dtype)))

@@ -59,11 +59,13 @@ class MemoryTokens(nn.Module):
         self, recalls: Sequence[Recall]
     ) -> tuple[Float[Tensor, "R L D"], Float[Tensor, "R L D"]]:
         device, dtype = self.temporal.device, self.temporal.dtype
-        tokens = torch.cat([memory.features for recall in recalls for memory in recall.memories])
+        memories = [memory for recall in recalls for memory in recall.memories]
+        # One by one, since autocast to fp16 refuses to concatenate bf16.
+        tokens = torch.cat([m.features.to(device, dtype, non_blocking=True) for m in memories])
         tokens = tokens.unflatten(0, (len(recalls), -1))
         slots = torch.tensor([recall.slots for recall in recalls]).to(device, non_blocking=True)
         position = self.temporal[slots].flatten(2, 3) + self.place  # (R, n, h*w, D)
-        return tokens.to(device, dtype, non_blocking=True), position.flatten(1, 2)
+        return tokens, position.flatten(1, 2)
 
     def pointers(
         self, recalls: Sequence[Recall]

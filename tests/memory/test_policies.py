@@ -238,3 +238,18 @@ def test_rows_of_one_object_need_not_recall_alike(model):
     for frame in FRAMES[:8]:
         ours, theirs = mixed.step(frame).logits[:2], alike.step(frame).logits[:2]
         torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-3)
+
+
+@every_policy
+@pytest.mark.parametrize("precision", [torch.bfloat16, torch.float16], ids=["bf16", "fp16"])
+def test_masks_are_about_the_same_in_half_precision(make, precision):
+    masks = []
+    for dtype in (torch.float32, precision):
+        model = tiny_model()
+        model.lower(dtype)
+        session = TrackingSession(model, memory=make)
+        frames = noise_frames(6)
+        session.prompt(1, Prompt(mask=square_mask()), frames[0])
+        masks.append(np.stack([session.step(frame).mask(1) for frame in frames]))
+    exact, rough = masks
+    assert (exact == rough).mean() > 0.9
