@@ -78,8 +78,7 @@ class RotaryAttention(Heads):
         k = torch.cat((rotation(placed), rest), dim=2) if unplaced else rotation(placed)
         if weights is not None:
             k = (k * weights[:, None, :, None]).to(k.dtype)
-        by_products = q.device.type == "cpu" and not torch.is_grad_enabled()  # they take the time
-        if self.narrow_values and by_products:
+        if self.narrow_values and takes_blocks(q):
             x = self.v_proj(mix_by_blocks(q, k, v[:, None].to(q.dtype)))
         else:
             x = mix(q, k, self.split(self.v_proj(v)))
@@ -101,10 +100,14 @@ def mix(
     v: Float[Tensor, "B heads Lk D"],
 ) -> Float[Tensor, "B heads Lq D"]:
     """Values mixed by how their keys match each query (1706.03762, equation 1)."""
-    halved = q.dtype == torch.bfloat16 and q.device.type == "cpu"
-    if halved and not torch.is_grad_enabled():  # PyTorch's kernel takes up to twice the time
+    if q.dtype == torch.bfloat16 and takes_blocks(q):  # PyTorch's kernel takes up to twice the time
         return mix_by_blocks(q, k, v)
     return F.scaled_dot_product_attention(q, k, v)
+
+
+def takes_blocks(q: Tensor) -> bool:
+    """Whether :func:`mix_by_blocks` may be used: on a CPU, without gradients."""
+    return q.device.type == "cpu" and not torch.is_grad_enabled()
 
 
 def mix_by_blocks(
