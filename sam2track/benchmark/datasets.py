@@ -119,9 +119,11 @@ def sa_v(root: str, split: str = "val", *, names: Names = None) -> Dataset:
     return Dataset(f"sav_{split}", sav(root, split, names=names), SA_V, layout="objects")
 
 
-def synthetic_long(short: bool = False, version: int = 1, *, names: Names = None) -> Dataset:
+def synthetic_long(
+    short: bool = False, version: int = 1, *, draws: int = 1, names: Names = None
+) -> Dataset:
     """The project's own long-term benchmark: procedural, nothing to download."""
-    sequences = read_synthetic_long(short, version, names=names)
+    sequences = read_synthetic_long(short, version, draws=draws, names=names)
     return Dataset("synthetic_long", sequences)
 
 

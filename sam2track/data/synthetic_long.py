@@ -11,7 +11,7 @@ empty: whoever claims to see it loses.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -116,26 +116,38 @@ class LongSequence:
 
 
 def synthetic_long(
-    short: bool = False, version: int = VERSION, *, names=None
+    short: bool = False, version: int = VERSION, *, draws: int = 1, names=None
 ) -> tuple[LongSequence, ...]:
     """The benchmark's sequences.
 
     Args:
         short: the few small clips that are meant for continuous integration.
         version: of the benchmark; there is 1.
+        draws: how often each story is told, with another seed each time: where 16 clips do not
+            tell two methods apart, more may. The second ``dash`` is called ``dash.2``.
         names: only these sequences, in this order.
 
     Raises:
-        ValueError: if there is no such version or sequence.
+        ValueError: if there is no such version or sequence, or ``draws`` is not positive.
     """
     if version != VERSION:
         raise ValueError(f"synthetic_long has version {VERSION}, not {version}")
+    if draws < 1:
+        raise ValueError(f"draws {draws}: each story is told at least once")
     size = SHORT_SIZE if short else SIZE
-    found = {story.name: LongSequence(story, size) for story in (SHORT if short else FULL)}
+    stories = [_retold(story, draw) for draw in range(draws) for story in (SHORT if short else FULL)]
+    found = {story.name: LongSequence(story, size) for story in stories}
     for name in names or ():
         if name not in found:
             raise ValueError(f"no sequence {name}; there are {', '.join(found)}")
     return tuple(found[name] for name in (names or found))
+
+
+def _retold(story: Story, draw: int) -> Story:
+    """The story with another seed; draw 0 is the story itself."""
+    if not draw:
+        return story
+    return replace(story, name=f"{story.name}.{draw + 1}", seed=story.seed + 1000 * draw)
 
 
 @lru_cache(maxsize=2)

@@ -120,11 +120,25 @@ def test_lookalikes_have_no_label_and_look_different():
     assert 5 < np.abs(one - other)[inside][:, :3].mean() < 80
 
 
+def test_a_second_draw_tells_the_same_stories_with_other_things():
+    once, twice = synthetic_long(), synthetic_long(draws=2)
+    assert twice[: len(once)] == once
+    for first, second in zip(once, twice[len(once) :], strict=True):
+        assert second.name == f"{first.name}.2"
+        assert (len(second), second.attributes) == (len(first), first.attributes)
+        assert second.story.seed not in {sequence.story.seed for sequence in once}
+    again = synthetic_long(True, draws=2, names=["short_away.2"])[0]
+    assert (again.frame(0).image != named("short_away").frame(0).image).mean() > 0.5
+    assert again.masks(0)[1].mean() > 0.005
+
+
 def test_wrong_names_and_versions_are_refused():
     with pytest.raises(ValueError, match="version 1, not 2"):
         synthetic_long(version=2)
     with pytest.raises(ValueError, match="no sequence away_3; there are hidden_10"):
         synthetic_long(names=["away_3"])
+    with pytest.raises(ValueError, match="draws 0: each story is told at least once"):
+        synthetic_long(draws=0)
     with pytest.raises(IndexError, match="frames 0 to 139, not 140"):
         named("short_away").frame(140)
 
