@@ -12,12 +12,12 @@ from sam2track.data.scene_assets import Assets
 from sam2track.data.scene_backdrop import Backdrop
 from sam2track.data.scene_camera import Camera, Moments, Spoil
 from sam2track.data.scene_puppets import puppet
-from sam2track.data.scene_wares import hand, ware
+from sam2track.data.scene_wares import gloss, hand, ware
 from sam2track.video.layers import Layer
 from sam2track.video.motion import Excursion, Motion, Sway, Waves
 from sam2track.video.shapes import RIM, premultiply
 
-PUPPETS, WARES = 0.33, 0.2  # shares of the things that have limbs, and that were manufactured
+PUPPETS, WARES = 0.3, 0.3  # shares of the things that have limbs, and that were manufactured
 
 
 class Plan:
@@ -64,7 +64,7 @@ class Plan:
         rng.shuffle(layers)
         # What sways would slip from under the fingers.
         stiff = [layer for layer in tracked if layer.sway is None and not layer.limbs]
-        for layer in [layer for layer in stiff if self._chance(0.4)]:
+        for layer in [layer for layer in stiff if self._chance(0.6)]:
             layers.insert(layers.index(layer) + 1, self._hand(layer))
         self.layers = layers + self._occluders(tracked)
         self.camera = Camera.draw(rng, self.aspect, size, self.moments.end)
@@ -114,7 +114,9 @@ class Plan:
         gain = Waves.draw(rng, [0.12], (10, 80)) if rng.random() < 0.25 else None
         sways = kind >= PUPPETS + WARES and rng.random() < 0.7
         sway = self._sway(1.0, 0.05) if sways else None
-        return Layer(picture, self._moving(start), sway, label, gain, shadow, limbs)
+        polished = rng.random() < (0.6 if PUPPETS <= kind < PUPPETS + WARES else 0.1)
+        shine = gloss(rng, picture.shape[0]) if polished else None
+        return Layer(picture, self._moving(start), sway, label, gain, shadow, limbs, shine)
 
     def _hand(self, layer: Layer) -> Layer:
         """A hand that holds something, and is no part of it; the thing may turn in it."""

@@ -16,7 +16,8 @@ from sam2track.data import scene_objects as objects
 from sam2track.data.scene_assets import Assets
 from sam2track.data.scene_objects import RGB, RGBA
 from sam2track.data.scene_puppets import cloth, skin, tube
-from sam2track.video.layers import Limb
+from sam2track.video.layers import Gloss, Limb
+from sam2track.video.motion import Waves
 
 Grid = Float[np.ndarray, "h w"]
 
@@ -154,6 +155,22 @@ def hand(assets: Assets, rng: np.random.Generator, held: RGBA) -> tuple[RGBA, tu
     fore = Limb(fore, (0.0, 0.4), len(fore) / len(wrist), rng.normal(0, 0.1), behind=True)
     behind = bool(rng.random() < 0.5)
     return out, (Limb(wrist, hinge, len(wrist) / height, way, behind=behind, limbs=(fore,)),)
+
+
+def gloss(rng: np.random.Generator, side: int) -> Gloss:
+    """What a polished thing mirrors: windows, lamps and dark corners, ``side`` pixels high."""
+    rows, columns = np.mgrid[:side, :side] / side - 0.5
+    turn, cells = rng.uniform(0, np.pi), rng.integers(3, 12)
+    across = (columns * np.cos(turn) + rows * np.sin(turn) + 0.7) * (side - 1) / 1.4
+    room = field(rng, side, side, cells=int(cells))
+    streaks = field(rng, side, 1, cells=int(cells))[np.clip(across, 0, side - 1).astype(int), 0]
+    seen = room + rng.uniform(0, 1.5) * streaks - rng.uniform(-0.2, 0.5)
+    alpha = np.clip(seen * rng.uniform(1, 12), 0, 1) * rng.uniform(0.15, 0.75)
+    tone = rng.uniform(0, 60) if rng.random() < 0.15 else rng.uniform(120, 255)
+    rgb = alpha[..., None] * (tone + rng.normal(0, 10, 3)).clip(0, 255)
+    drift = Waves.draw(rng, rng.uniform(0, 0.3, 2), (15, 80))
+    picture = np.dstack([rgb, 255 * alpha]).astype(np.uint8)
+    return Gloss(picture, rng.uniform(-0.3, 0.8), drift)
 
 
 def marked(assets: Assets, rng: np.random.Generator, side: int, *, dark: float = 0.3) -> RGB:

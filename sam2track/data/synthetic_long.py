@@ -135,7 +135,9 @@ def synthetic_long(
     if draws < 1:
         raise ValueError(f"draws {draws}: each story is told at least once")
     size = SHORT_SIZE if short else SIZE
-    stories = [_retold(story, draw) for draw in range(draws) for story in (SHORT if short else FULL)]
+    stories = [
+        _retold(story, draw) for draw in range(draws) for story in (SHORT if short else FULL)
+    ]
     found = {story.name: LongSequence(story, size) for story in stories}
     for name in names or ():
         if name not in found:

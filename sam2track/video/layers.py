@@ -55,6 +55,26 @@ class Limb:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Gloss:
+    """What a polished surface mirrors. It does not turn with the thing, but slides over it.
+
+    Attributes:
+        picture: RGBA with colours already multiplied by alpha, as high as the thing; repeated.
+        turning: by what share of the thing's angle it turns.
+        drift: two channels, where its centre is in own coordinates.
+    """
+
+    picture: RGBA
+    turning: float
+    drift: Waves
+
+    def matrix(self, motion: Motion, t: float) -> Float[np.ndarray, "3 3"]:
+        """Own coordinates to world at time ``t``, on a thing that moves so."""
+        x, y = self.drift(t)
+        return motion.turning(self.turning).matrix(t) @ np.array([[1, 0, x], [0, 1, y], [0, 0, 1]])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Layer:
     """One thing in the picture.
 
@@ -65,16 +85,18 @@ class Layer:
         label: what its pixels are called; 0 = part of the background.
         gain: one channel, how much brighter it gets (0 = unchanged), or None.
         shadow: ``(dx, dy, blur, darkness)``: offset and blur in world units, darkness 0..1.
-        limbs: parts that hang from it. They neither sway nor cast a shadow.
+        limbs: parts that hang from it. They neither sway nor mirror nor cast a shadow.
+        gloss: what it mirrors, or None.
     """
 
-    picture: UInt8[np.ndarray, "h w 4"]
+    picture: RGBA
     motion: Motion
     sway: Sway | None = None
     label: int = 0
     gain: Waves | None = None
     shadow: tuple[float, float, float, float] | None = None
     limbs: tuple[Limb, ...] = ()
+    gloss: Gloss | None = None
 
     def repainted(self, paint: Callable[[RGBA], RGBA]) -> Layer:
         """The layer with another picture in place of each."""
@@ -98,6 +120,10 @@ class Layer:
                 continue
             x0, y0, x1, y1 = box
             seen = sample(picture, place, box, sway=sway, t=t, blur=blur)
+            if body and self.gloss is not None:
+                place = camera @ self.gloss.matrix(self.motion, t)
+                light = sample(self.gloss.picture, place, box, blur=blur, repeat=True)
+                seen = _glossed(seen, light)
             if self.gain is not None:
                 g = float(1 + self.gain(t)[0])
                 seen = cv2.transform(seen, np.diag([g, g, g, 1.0]))
@@ -128,6 +154,13 @@ def _stack(part: Layer | Limb, place, t: float) -> Iterator[tuple[RGBA, np.ndarr
 def _repainted(part: Part, paint: Callable[[RGBA], RGBA]) -> Part:
     limbs = tuple(_repainted(limb, paint) for limb in part.limbs)
     return replace(part, picture=paint(part.picture), limbs=limbs)
+
+
+def _glossed(seen, light):
+    """A sampled picture with what it mirrors over it; its alpha stays what it was."""
+    covered, lit = (cv2.merge([cv2.extractChannel(image, 3)] * 4) for image in (seen, light))
+    kept = cv2.multiply(seen, cv2.bitwise_not(lit), scale=1 / 255)
+    return cv2.add(kept, cv2.multiply(light, covered, scale=1 / 255))
 
 
 def _paint(region, seen, shadow, scale: float) -> None:

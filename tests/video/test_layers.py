@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sam2track.video.layers import Layer, Limb, sample, smear
+from sam2track.video.layers import Gloss, Layer, Limb, sample, smear
 from sam2track.video.motion import Motion, Waves
 from sam2track.video.shapes import noise_texture, premultiply
 
@@ -81,6 +81,31 @@ def test_a_limb_is_behind_or_before_the_body():
     for behind, value in ((True, 100), (False, 200)):
         grey, _ = drawn(Limb(plain(20, 20, 200), (0.0, 0.0), 1.0, behind=behind))
         assert abs(int(grey[45, 40]) - value) < 8
+
+
+def glossed(turning: float) -> tuple[np.ndarray, np.ndarray]:
+    """A grey disc that has turned by a right angle; what it mirrored on its left was white."""
+    rows, columns = np.mgrid[:20, :20] - 9.5
+    body = np.full((20, 20, 4), 100, np.uint8)
+    body[..., 3] = 255 * (np.hypot(rows, columns) < 9)
+    light = np.zeros((24, 24, 4), np.uint8)
+    light[:, :12] = 255
+    still = Waves(np.zeros((1, 2)), np.zeros((1, 2)), np.zeros((1, 2)))
+    rate = np.array([0, 0, 0, np.pi / 2, 0, 0])
+    motion = Motion(np.array([0.5, 0.5, np.log(24 / 80), 0, 0, 0]), rate)
+    layer = Layer(premultiply(body), motion, label=1, gloss=Gloss(light, turning, still))
+    frame, labels = np.full((80, 80, 3), 30, np.uint8), np.zeros((80, 80), np.uint8)
+    layer.draw(frame, labels, pixels(80), 1.0)
+    return frame[..., 0], labels
+
+
+def test_gloss_stays_where_it_is_while_the_thing_turns():
+    for turning, lit in ((0.0, (40, 34)), (1.0, (34, 40))):
+        grey, labels = glossed(turning)
+        assert grey[lit] == 255
+        assert grey[45, 45] == 100
+        assert (grey[labels == 0] <= 100).mean() > 0.99  # it lies on the thing alone
+        assert (grey[:30] == 30).all()
 
 
 def test_every_picture_of_a_layer_is_repainted():
