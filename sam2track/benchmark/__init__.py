@@ -1,5 +1,5 @@
 """BENCHMARK: a tracker and a dataset enter; masks, scores and a report leave.
 
 The data flow: :mod:`.datasets` -> :mod:`.pool` -> :mod:`.work` (:mod:`.trackers`,
-:mod:`.prompting`, :mod:`.layouts`, :mod:`.scoring`) -> :mod:`.results`.
+:mod:`.protocols`, :mod:`.layouts`, :mod:`.scoring`) -> :mod:`.results`.
 """

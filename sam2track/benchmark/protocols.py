@@ -17,8 +17,8 @@ from jaxtyping import Bool
 
 from ..data.sequence import BoxSequence, MaskSequence
 from ..metrics import region
+from ..track.simulated_user import corrective_click, first_prompt
 from ..types import Frame, FrameResult
-from .prompting import corrective_click, first_prompt
 from .trackers import Session, StartSession
 
 PROTOCOLS = ("semi", "interactive_offline", "interactive_online")
@@ -59,7 +59,7 @@ def semi_supervised(
     """An object is prompted once, where it first appears; results may come late, but in order.
 
     Args:
-        prompt: with what, see :func:`sam2track.benchmark.prompting.first_prompt`.
+        prompt: with what, see :func:`sam2track.track.simulated_user.first_prompt`.
     """
     session = start(length=len(sequence))
     for frame in frames_of(sequence):

@@ -27,7 +27,6 @@ from ..benchmark.datasets import BoxDataset, Dataset, OpenDataset
 from ..benchmark.files import record_path, write_json
 from ..benchmark.layouts import pack
 from ..benchmark.pool import spread
-from ..benchmark.prompting import PROMPTS
 from ..benchmark.protocols import PROTOCOLS
 from ..benchmark.report import Subject, has_jinja, require_jinja, write_report
 from ..benchmark.results import MASK_MEASURES, MEASURES, Record, objects_csv, summarise, table
@@ -35,6 +34,7 @@ from ..benchmark.trackers import TRACKERS, Tracker
 from ..benchmark.work import Task
 from ..files import write_text
 from ..model.checkpoint import packaged_weights
+from ..track.simulated_user import PROMPTS
 from . import RunFailed
 from .compose import flat, plain
 from .output import write_settings

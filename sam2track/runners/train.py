@@ -18,6 +18,7 @@ from ..device import keep_freed_memory, pick_precision, use_threads
 from ..model.checkpoint import fetch_weights, load_weights, packaged_weights
 from ..model.sam2 import SAM2
 from ..model.variants import find_variant
+from ..track.simulated_user import PROMPTS
 from ..train.batches import Harder, step_batches
 from ..train.checkpoints import NotSaved
 from ..train.evaluation import check_sequences
@@ -88,7 +89,8 @@ def run(config: DictConfig) -> None:
     )
     often = Often(config.save_every, config.pictures_every, config.evaluate.every)
     try:
-        train(trainer, batches, out, often=often, held_out=held_out)
+        prompt = config.evaluate.prompt
+        train(trainer, batches, out, often=often, held_out=held_out, prompt=prompt)
     except FloatingPointError as fault:
         raise RunFailed(f"{fault}; {_advice(out)}") from fault
     except NotSaved as fault:
@@ -118,6 +120,10 @@ def _check_settings(config: DictConfig) -> None:
         raise ValueError("data.sources is empty: name at least one source of clips")
     if config.evaluate.every and config.evaluate.sequences is None:
         raise ValueError("evaluate.every is set, but evaluate.sequences= names no reader")
+    if config.evaluate.prompt not in PROMPTS:
+        raise ValueError(
+            f"evaluate.prompt={config.evaluate.prompt}: choose one of {', '.join(PROMPTS)}"
+        )
 
 
 def make_trainer(config: DictConfig, processes: Processes) -> Trainer:

@@ -1,7 +1,7 @@
 """How well a model follows objects through held-out video, while it is trained.
 
-Room: TRAIN. A model and annotated sequences enter, mean J and F leave. Objects are given by their
-masks where they first appear, and tracked as a user's would be.
+Room: TRAIN. A model and annotated sequences enter, mean J and F leave. Objects are given by a mask,
+a box or a click where they first appear, and tracked as a user's would be.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from ..data.sequence import MaskSequence
 from ..metrics import VOS_BENCHMARK, collect, score_frame
 from ..model.sam2 import SAM2
 from ..track.session import TrackingSession
-from ..types import Prompt
+from ..track.simulated_user import first_prompt
 from .processes import Processes
 
 
@@ -49,25 +49,35 @@ def check_sequences(sequences: Sequence[MaskSequence]) -> None:
 
 
 def score_sequences(
-    model: SAM2, sequences: Sequence[MaskSequence], processes: Processes | None = None
+    model: SAM2,
+    sequences: Sequence[MaskSequence],
+    processes: Processes | None = None,
+    *,
+    prompt: str = "mask",
 ) -> Score:
     """Track and score; several processes share the sequences and all get the score.
 
     The model is in evaluation mode afterwards.
 
+    Args:
+        model: what is scored.
+        sequences: what on.
+        processes: among which they are shared out, or None.
+        prompt: what begins an object, see :func:`sam2track.track.simulated_user.first_prompt`.
+
     Raises:
-        ValueError: if a file cannot be read; the message names it.
+        ValueError: if a file cannot be read, the message names it; or there is no such prompt.
     """
     own = sequences if processes is None else sequences[processes.index :: processes.count]
     model.eval()
-    scores = [pair for sequence in own for pair in _track(model, sequence)]
+    scores = [pair for sequence in own for pair in _track(model, sequence, prompt)]
     if processes is not None:
         scores = [pair for each in processes.gather(scores) for pair in each]
     j, f = np.array(scores, np.float64).reshape(-1, 2).mean(0).tolist()
     return Score(j, f)
 
 
-def _track(model: SAM2, sequence: MaskSequence) -> list[tuple[float, float]]:
+def _track(model: SAM2, sequence: MaskSequence, prompt: str) -> list[tuple[float, float]]:
     """J and F of each object of a sequence."""
     session = TrackingSession(model, length=len(sequence))
     starts, annotated = sequence.starts(), set(sequence.annotated)
@@ -75,7 +85,7 @@ def _track(model: SAM2, sequence: MaskSequence) -> list[tuple[float, float]]:
     for index in range(sequence.annotated[-1] + 1):
         frame = sequence.frame(index)
         for object_id, mask in starts.get(index, {}).items():
-            session.prompt(object_id, Prompt.from_mask(mask), frame)
+            session.prompt(object_id, first_prompt(prompt, mask), frame)
         result = session.step(frame)
         if index in annotated:
             scores.append(score_frame(result.label_map(), sequence.labels(index), VOS_BENCHMARK))

@@ -42,6 +42,7 @@ def train(
     *,
     often: Often,
     held_out: Sequence[MaskSequence] = (),
+    prompt: str = "mask",
 ) -> None:
     """Train to the last step.
 
@@ -51,6 +52,7 @@ def train(
         out: the run's folder, which exists.
         often: when to save, draw and score.
         held_out: video to score on.
+        prompt: what its objects begin with.
 
     Raises:
         FloatingPointError: if the loss is not finite; it says where.
@@ -72,7 +74,7 @@ def train(
                 if _due(often.picture, trainer.step, done):
                     log.picture(rollout, trainer.step)
             if held_out and _due(often.evaluate, trainer.step, done):
-                score = trainer.evaluate(held_out)
+                score = trainer.evaluate(held_out, prompt=prompt)
                 trainer.keep_best(score, out)
                 if log is not None:
                     log.write({"step": trainer.step, **asdict(score)}, group="held_out")

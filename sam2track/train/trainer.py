@@ -161,9 +161,9 @@ class Trainer:
         for mean, value in zip(self.averaged.parameters(), self.model.parameters(), strict=True):
             mean.lerp_(value, 1 - decay)
 
-    def evaluate(self, sequences: Sequence[MaskSequence]) -> Score:
-        """The score of the averaged weights."""
-        return score_sequences(self.averaged, sequences, self.processes)
+    def evaluate(self, sequences: Sequence[MaskSequence], *, prompt: str = "mask") -> Score:
+        """The score of the averaged weights, if objects begin with this kind of prompt."""
+        return score_sequences(self.averaged, sequences, self.processes, prompt=prompt)
 
     def save(self, out: Path) -> None:
         """Write the checkpoint and the averaged weights, each whole or not at all.

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 import torch
 
 from sam2track import Frame
-from sam2track.benchmark.prompting import corrective_click, first_prompt
 from sam2track.benchmark.protocols import (
     interactive_offline,
     interactive_online,
@@ -126,34 +124,6 @@ def test_online_steps_in_where_an_object_is_lost():
         # The frame that was clicked is right at once.
         final = {t.result.index: t.result for t in found if t.round == rounds - 1}
         assert final[3].mask(1).any() == (rounds > 1)
-
-
-def test_first_prompts():
-    mask = square(20)
-    assert first_prompt("mask", mask).mask is not None
-    assert first_prompt("box", mask).box.tolist() == [20, 10, 32, 22]
-    (click,) = first_prompt("click", mask).points.tolist()
-    assert abs(click[0] - 25.5) <= 0.5
-    assert abs(click[1] - 15.5) <= 0.5
-    with pytest.raises(ValueError, match="empty"):
-        first_prompt("box", np.zeros(SIZE, bool))
-    with pytest.raises(ValueError, match="voice"):
-        first_prompt("voice", mask)
-
-
-def test_corrections_are_in_the_middle_of_the_larger_error():
-    truth, mask = square(20), square(20)
-    mask[10:22, 20:24] = False  # 4 wide is missed
-    mask[30:38, 40:48] = True  # 8 wide is too much
-    click = corrective_click(mask, truth)
-    assert click.labels.tolist() == [0]
-    assert mask[tuple(click.points[0].astype(int)[::-1])]
-    mask[30:38, 40:48] = False
-    click = corrective_click(mask, truth)
-    assert click.labels.tolist() == [1]
-    assert (truth & ~mask)[tuple(click.points[0].astype(int)[::-1])]
-    with pytest.raises(ValueError, match="nothing to correct"):
-        corrective_click(truth, truth)
 
 
 def test_flow_follows_what_moves_and_copy_does_not():

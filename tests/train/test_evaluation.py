@@ -11,6 +11,7 @@ from moving import MovingSquares, batches, tiny_trainer
 from tiny import tiny_model
 
 from sam2track.model.checkpoint import read_state
+from sam2track.track.simulated_user import first_prompt
 from sam2track.train.evaluation import Score, check_sequences, score_sequences
 from sam2track.train.log import read_log
 from sam2track.train.loop import Often, train
@@ -56,18 +57,18 @@ class Squares:
         return starts
 
 
-@pytest.mark.parametrize("late", [False, True])
-def test_scores_are_those_of_a_session(late):
+@pytest.mark.parametrize(("late", "prompt"), [(False, "mask"), (True, "mask"), (True, "click")])
+def test_scores_are_those_of_a_session(late, prompt):
     """As the benchmark's toolkit counts: from the frame after the first to the last but one."""
-    from sam2track import Prompt, TrackingSession
+    from sam2track import TrackingSession
     from sam2track.metrics import VOS_BENCHMARK, score_sequence
 
     model, sequence = tiny_model(), Squares(late=late)
-    found = score_sequences(model, [sequence])
+    found = score_sequences(model, [sequence], prompt=prompt)
     session, pairs = TrackingSession(model, length=5), []
     for index in range(5):
         for object_id, mask in sequence.starts().get(index, {}).items():
-            session.prompt(object_id, Prompt.from_mask(mask), sequence.frame(index))
+            session.prompt(object_id, first_prompt(prompt, mask), sequence.frame(index))
         pairs.append((session.step(sequence.frame(index)).label_map(), sequence.labels(index)))
     objects = score_sequence(pairs, VOS_BENCHMARK).values()
     assert found.j == pytest.approx(np.mean([scored.region.mean for scored in objects]))

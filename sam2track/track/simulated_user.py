@@ -1,6 +1,6 @@
 """A user, simulated: what is said about an object whose true mask is known.
 
-Room: BENCHMARK. Masks enter, prompts leave.
+Room: TRACK. Masks enter, prompts leave.
 """
 
 from __future__ import annotations
