@@ -21,7 +21,7 @@ class Backdrop:
         rng: decides everything.
         aspect: width of the view, world units.
         size: of the screen, pixels.
-        walls: whether it may be a nearly even wall.
+        walls: how often it is a nearly even wall, 0..1.
 
     Attributes:
         canvas: the picture.
@@ -36,7 +36,7 @@ class Backdrop:
         *,
         aspect: float,
         size: int,
-        walls: bool = True,
+        walls: float = 0.12,
     ) -> None:
         self.aspect, self.size = aspect, size
         wide, high = aspect + 2 * MARGIN, 1 + 2 * MARGIN
@@ -48,7 +48,7 @@ class Backdrop:
         self.canvas: UInt8[np.ndarray, "h w 3"] = _crop(source, rng, wide / high, shape)
         if kind < 0.18:
             _lay_ground(self.canvas, assets.texture(rng), rng)
-        elif kind < 0.3 and walls:
+        elif kind < 0.18 + walls:
             self.canvas = _wall(self.canvas, rng)
         self.sway: Sway | None = None
 

@@ -14,10 +14,11 @@ from sam2track.data.scene_camera import Camera, Moments, Spoil
 from sam2track.data.scene_puppets import puppet
 from sam2track.data.scene_wares import gloss, hand, ware
 from sam2track.video.layers import Layer
-from sam2track.video.motion import Excursion, Motion, Sway, Waves
+from sam2track.video.motion import Excursion, Keys, Motion, Sway, Waves
 from sam2track.video.shapes import RIM, premultiply
 
-PUPPETS, WARES = 0.3, 0.3  # shares of the things that have limbs, and that were manufactured
+PUPPETS, WARES = 0.33, 0.25  # shares of the things that have limbs, and that were manufactured
+PRESENTED = 0.3  # share of the clips in which somebody holds a thing up to the camera
 
 
 class Plan:
@@ -52,19 +53,21 @@ class Plan:
         self.aspect = float(rng.choice([16 / 9, 4 / 3, 1.0, 9 / 16], p=[0.6, 0.25, 0.08, 0.07]))
         self.moments = Moments.draw(rng, frames)
         self.spoil = Spoil.draw(rng, size, hardness=hardness)
-        regions = self._chance(still)  # of a wall, they would be invisible
-        self.backdrop = Backdrop(assets, rng, aspect=self.aspect, size=size, walls=not regions)
+        presented = self._chance(PRESENTED)
+        regions = not presented and self._chance(still)  # of a wall, they would be invisible
+        walls = 0.4 if presented else 0.12 * (not regions)
+        self.backdrop = Backdrop(assets, rng, aspect=self.aspect, size=size, walls=walls)
         for _ in range(int(rng.choice([0, 0, 0, 1, 3]) * self._chance(1.0))):
             self.backdrop.bake(self._clutter())
         if rng.random() < 0.15:
             self.backdrop.sway = self._sway(0.0, 0.004)
         count = int(rng.integers(1, 2 + round((count - 1) * hardness)))
-        tracked = self._tracked(count, regions)
+        tracked = [self._presented()] if presented else self._tracked(count, regions)
         layers = tracked + self._distractors(tracked)
         rng.shuffle(layers)
         # What sways would slip from under the fingers.
         stiff = [layer for layer in tracked if layer.sway is None and not layer.limbs]
-        for layer in [layer for layer in stiff if self._chance(0.6)]:
+        for layer in [layer for layer in stiff if presented or self._chance(0.4)]:
             layers.insert(layers.index(layer) + 1, self._hand(layer))
         self.layers = layers + self._occluders(tracked)
         self.camera = Camera.draw(rng, self.aspect, size, self.moments.end)
@@ -117,6 +120,22 @@ class Plan:
         polished = rng.random() < (0.6 if PUPPETS <= kind < PUPPETS + WARES else 0.1)
         shine = gloss(rng, picture.shape[0]) if polished else None
         return Layer(picture, self._moving(start), sway, label, gain, shadow, limbs, shine)
+
+    def _presented(self) -> Layer:
+        """A polished thing, turned and moved to and fro in the middle of the picture."""
+        rng = self.rng
+        height = float(np.exp(rng.uniform(*np.log((0.3, 0.85)))))
+        side = int(height * self.size * 1.1)
+        picture = objects.finished(ware(self.assets, rng, side), rng)
+        height *= min(1.0, picture.shape[0] / side + 0.15)
+        place = rng.uniform(0.3, 0.7, 2) * (self.aspect, 1.0)
+        start = np.array([*place, np.log(height), rng.normal(0, 0.2), 0, 0])
+        gaps = rng.uniform(4, 14, 16) * max(1.0, self.moments.step / 3)
+        times = np.cumsum(gaps) - rng.uniform(0, gaps[0])
+        poses = rng.normal(0, (0.25, 0.14, 0.12, 0.5, 0.06, 0.03), (len(times), 6))
+        motion = Motion(start - poses[0], keys=Keys(times, poses))
+        shine = gloss(rng, picture.shape[0]) if rng.random() < 0.8 else None
+        return self._recoloured(Layer(picture, motion, label=1, gloss=shine))
 
     def _hand(self, layer: Layer) -> Layer:
         """A hand that holds something, and is no part of it; the thing may turn in it."""

@@ -127,11 +127,14 @@ class Motion:
     def turning(self, share: float) -> Motion:
         """The same, but it turns by a share of the angle only; at time 0 they are alike."""
         angle = np.array([1, 1, 1, share, 1, 1])
-        start, waves = self.start.copy(), self.waves
+        start, waves, keys = self.start.copy(), self.waves, self.keys
         if waves is not None:
             start[3] += (1 - share) * waves(0.0)[3]
             waves = replace(waves, amplitude=waves.amplitude * angle)
-        return replace(self, start=start, rate=self.rate * angle, waves=waves)
+        if keys is not None:
+            start[3] += (1 - share) * keys(0.0)[3]
+            keys = replace(keys, values=keys.values * angle)
+        return replace(self, start=start, rate=self.rate * angle, waves=waves, keys=keys)
 
     def matrix(self, t: float) -> Float[np.ndarray, "3 3"]:
         """Own coordinates to world at time ``t``."""

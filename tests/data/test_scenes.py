@@ -11,10 +11,12 @@ import numpy as np
 import pytest
 import torch
 
+from sam2track.data import scene_plan
 from sam2track.data.clips import SMALLEST, ClipDataset
 from sam2track.data.scene_assets import Assets
 from sam2track.data.scene_backdrop import Backdrop
 from sam2track.data.scene_objects import joined
+from sam2track.data.scene_plan import Plan
 from sam2track.data.scene_puppets import beast, creature, person, tube
 from sam2track.data.scene_wares import hand, slab, vehicle, vessel
 from sam2track.data.scenes import SceneSampler
@@ -176,13 +178,28 @@ def test_a_hand_reaches_over_what_it_holds_and_its_arm_leads_away(assets: Assets
     assert abs(end[0]) > 0.4  # beyond the edge, in heights of what is held
 
 
+def test_a_thing_that_is_presented_lies_in_a_hand_and_turns(assets: Assets, monkeypatch):
+    monkeypatch.setattr(scene_plan, "PRESENTED", 1.0)
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        plan = Plan(assets, rng, size=64, frames=4, count=3, still=1.0, hardness=1.0)
+        (thing,) = (layer for layer in plan.layers if layer.label)
+        hand = plan.layers[plan.layers.index(thing) + 1]
+        assert hand.limbs
+        angles = [thing.motion.state(t)[3] for t in range(0, 100, 5)]
+        assert max(angles) - min(angles) > 0.3
+        for t in (0.0, 20.0):
+            np.testing.assert_allclose(hand.motion.state(t)[:3], thing.motion.state(t)[:3])
+
+
 def test_some_backdrops_are_walls(assets: Assets):
-    def detail(seed: int, walls: bool) -> float:
+    def detail(seed: int, walls: float) -> float:
         rng = np.random.default_rng(seed)
         picture = Backdrop(assets, rng, aspect=1.5, size=64, walls=walls).canvas.astype(float)
         return float(np.abs(np.diff(picture, axis=1)).mean())
 
-    with_walls, without = (
-        np.array([detail(seed, walls) for seed in range(40)]) for walls in (True, False)
+    some, many, none = (
+        np.array([detail(seed, walls) for seed in range(40)]) for walls in (0.12, 0.4, 0.0)
     )
-    assert 1 <= (with_walls < 0.25 * without).sum() <= 14
+    assert 1 <= (some < 0.25 * none).sum() <= 14
+    assert (some < 0.25 * none).sum() < (many < 0.25 * none).sum() <= 30

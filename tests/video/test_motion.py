@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sam2track.video.motion import Excursion, Motion, Sway, Waves
+from sam2track.video.motion import Excursion, Keys, Motion, Sway, Waves
 
 RNG = np.random.default_rng
 
@@ -40,7 +40,8 @@ def test_ripples_are_as_small_as_said():
 def test_a_motion_that_turns_by_a_share_goes_the_same_way(share: float):
     rate = np.array([0.01, 0.02, 0.0, 0.05, 0.0, 0.0])
     waves = Waves.draw(RNG(3), [0.3, 0.3, 0.1, 0.5, 0.1, 0.1], (10, 30))
-    motion = Motion(np.array([0.5, 0.5, 0, 0.2, 0, 0]), rate, waves)
+    keys = Keys(np.array([-2.0, 4.0, 9.0]), RNG(4).normal(0, 0.2, (3, 6)))
+    motion = Motion(np.array([0.5, 0.5, 0, 0.2, 0, 0]), rate, waves, keys=keys)
     less, begun, turned = motion.turning(share), motion.state(0.0), motion.state(7.0)
     np.testing.assert_allclose(less.state(0.0), begun)
     turned[3] = begun[3] + share * (turned[3] - begun[3])
