@@ -18,7 +18,7 @@ from sam2track.video.motion import Excursion, Keys, Motion, Sway, Waves
 from sam2track.video.shapes import RIM, premultiply
 
 PUPPETS, WARES = 0.33, 0.25  # shares of the things that have limbs, and that were manufactured
-PRESENTED = 0.3  # share of the clips in which somebody holds a thing up to the camera
+PRESENTED = 0.45  # share of the clips in which somebody holds a thing up to the camera
 
 
 class Plan:

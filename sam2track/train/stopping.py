@@ -11,7 +11,9 @@ from types import FrameType, TracebackType
 
 
 class Stopping:
-    """While it lasts, the first SIGINT or SIGTERM is only noted; a second one is as it always was.
+    """While it lasts, SIGTERM and the first SIGINT are only noted; a second SIGINT interrupts.
+
+    A second SIGTERM must not kill: ``torchrun`` sends one after the other to its processes.
 
     Attributes:
         asked: whether there was one.
@@ -32,16 +34,12 @@ class Stopping:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._restore()
+        for number, handler in self._before.items():
+            signal.signal(number, handler)  # type: ignore[arg-type]
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         self.asked = True
-        self._restore()
-
-    def _restore(self) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)  # type: ignore[arg-type]
-        self._before.clear()
+        signal.signal(signal.SIGINT, self._before[signal.SIGINT])  # type: ignore[arg-type]
 
 
 def stopped(step: int, steps: int, out: Path) -> KeyboardInterrupt:
