@@ -1,9 +1,9 @@
 """Average the weights of several trainings of one model (model soups, 2203.05482).
 
 Runs that set out from the same weights and went on with other clips often average to a model that
-is better than each: so was nano made (docs/nano.md)::
+is better than each: so was the start of nano's last phase made (docs/nano.md)::
 
-    python scripts/average_weights.py nano.safetensors a/weights.safetensors b/weights.safetensors
+    python scripts/average_weights.py mean.safetensors a/weights.safetensors b/weights.safetensors
     python scripts/average_weights.py out.safetensors a.safetensors b.safetensors --shares 2 1
 
 What enters: files that ``checkpoint=`` takes. What leaves: one more, fp16 safetensors under our

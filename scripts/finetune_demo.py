@@ -4,7 +4,7 @@
 
 Makes a folder of videos with masks, as a user would bring them, in two parts: cells under a
 microscope, of which the nucleus is masked. Where nano is shown a nucleus with a click it takes the
-whole cell. Runs ``sam2track train recipe=finetune`` on one part; and prints J and F on the other,
+whole cell. Runs ``sam2track train recipe=finetune`` on one part, and prints J and F on the other,
 before and after, with one click on each nucleus in the first frame.
 """
 
@@ -76,7 +76,7 @@ def main() -> None:
     arguments = ["train", "recipe=finetune", f"data.root={root}", "data.split=train", f"out={run}"]
     small = ["model=nano", "frames=4", "clips=3", "accumulate=1", "workers=1", "rate=2e-4"]
     quick = ["prompts.anchors=1", "prompts.correct=0", "loss_stride=2", "checkpointing=false"]
-    clicks = ["prompts.mask=0.2", "prompts.box=0", "prompts.click=0.8", "evaluate.prompt=click"]
+    clicks = ["prompts.mask=0.2", "prompts.box=0", "prompts.click=0.8"]
     short = ["warmup=10", "average=0.95", "clip=1", f"steps={options.steps}"]
     status = cli.main([*arguments, *small, *quick, *clicks, *short, *options.more])
     if status:

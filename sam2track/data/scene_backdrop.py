@@ -21,7 +21,7 @@ class Backdrop:
         rng: decides everything.
         aspect: width of the view, world units.
         size: of the screen, pixels.
-        walls: how often it is a nearly even wall, 0..1.
+        walls: how often it is a nearly even wall, 0 to 0.82.
 
     Attributes:
         canvas: the picture.
@@ -36,7 +36,7 @@ class Backdrop:
         *,
         aspect: float,
         size: int,
-        walls: float = 0.12,
+        walls: float,
     ) -> None:
         self.aspect, self.size = aspect, size
         wide, high = aspect + 2 * MARGIN, 1 + 2 * MARGIN

@@ -18,7 +18,7 @@ from sam2track.video.motion import Excursion, Keys, Motion, Sway, Waves
 from sam2track.video.shapes import RIM, premultiply
 
 PUPPETS, WARES = 0.33, 0.25  # shares of the things that have limbs, and that were manufactured
-PRESENTED = 0.45  # share of the clips in which somebody holds a thing up to the camera
+PRESENTED = 0.45  # share of the hardest clips in which somebody holds a thing up to the camera
 
 
 class Plan:
@@ -30,7 +30,7 @@ class Plan:
         size: of the screen, pixels.
         frames: to be taken.
         count: most tracked objects.
-        still: chance that the objects are regions of the backdrop.
+        still: chance that the objects are regions of the backdrop, if none is held up.
         hardness: 0 (one large thing that moves a little and is well seen) to 1 (everything).
 
     Attributes:
@@ -122,7 +122,7 @@ class Plan:
         return Layer(picture, self._moving(start), sway, label, gain, shadow, limbs, shine)
 
     def _presented(self) -> Layer:
-        """A polished thing, turned and moved to and fro in the middle of the picture."""
+        """A thing, mostly polished, turned and moved to and fro in the middle of the picture."""
         rng = self.rng
         height = float(np.exp(rng.uniform(*np.log((0.3, 0.85)))))
         side = int(height * self.size * 1.1)

@@ -26,7 +26,8 @@ class SceneSampler:
         size: height and width of the frames, pixels.
         frames: frames a clip, at least 1.
         objects: most tracked objects in a clip.
-        still: share of the clips made by moving regions of one photograph.
+        still: share made by moving regions of one photograph, of the clips in which nothing is held
+            up to the camera.
     """
 
     def __init__(

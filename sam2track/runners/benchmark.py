@@ -49,6 +49,7 @@ FREE = (
     "workers",
     "device",
     "dataset.names",
+    "dataset.draws",
     "dataset.root",
     "checkpoint",
 )

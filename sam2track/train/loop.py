@@ -75,7 +75,7 @@ def train(
                     log.picture(rollout, trainer.step)
             if held_out and _due(often.evaluate, trainer.step, done):
                 score = trainer.evaluate(held_out, prompt=prompt)
-                trainer.keep_best(score, out)
+                trainer.keep_best(score, out, prompt=prompt)
                 if log is not None:
                     log.write({"step": trainer.step, **asdict(score)}, group="held_out")
             if stop or _due(often.save, trainer.step, done):

@@ -1,4 +1,4 @@
-"""A user, simulated: masks, boxes and clicks to begin with, clicks where a mask is wrong.
+"""A user, simulated while training: masks, boxes and clicks to begin with, and corrections.
 
 Room: TRAIN. True and predicted masks enter, prompts leave; SAM 2 (2408.00714, appendix D.2.2).
 Which frames are prompted and corrected is drawn once for all rows of a step, so that they run as
@@ -19,9 +19,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from ..track.prompts import BOX_CORNERS, LARGEST_LOGIT
+from ..track.simulated_user import PROMPTS
 from ..types import PromptTokens, mask_box
-
-KINDS = ("mask", "box", "click")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +59,7 @@ class PromptMix:
     jitter: float = 0.1
 
     def __post_init__(self) -> None:
-        kinds = [getattr(self, kind) for kind in KINDS]
+        kinds = [getattr(self, kind) for kind in PROMPTS]
         if min(kinds) < 0 or abs(sum(kinds) - 1) > 1e-6:
             raise ValueError(
                 f"prompts: mask={kinds[0]:g}, box={kinds[1]:g} and click={kinds[2]:g} must be "

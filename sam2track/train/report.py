@@ -28,7 +28,7 @@ def write_report(
     settings: Mapping[str, Any],
     hours: float,
     core_hours: float,
-    best: Mapping[str, float] | None,
+    best: Mapping[str, Any] | None,
 ) -> None:
     """Draw the curve and write the card, from what the log says so far.
 
@@ -40,7 +40,7 @@ def write_report(
         settings: of the run, by name.
         hours: by the clock, spent on steps.
         core_hours: of CPU time, over all processes and workers.
-        best: ``step``, ``j`` and ``f`` of ``best.safetensors``, if anything was scored.
+        best: ``step``, ``prompt``, ``j`` and ``f`` of ``best.safetensors``, if anything was scored.
 
     Raises:
         OSError: if they cannot be written.
@@ -116,12 +116,12 @@ def _smooth(where: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarr
     return where[width - 1 :], means
 
 
-def _score_lines(scores: list[dict[str, Any]], best: Mapping[str, float] | None) -> list[str]:
+def _score_lines(scores: list[dict[str, Any]], best: Mapping[str, Any] | None) -> list[str]:
     if not scores or best is None:
         return ["Nothing was held out (`evaluate.every=0`)."]
     return [
-        "The objects' masks are given where they first appear. The best is at step "
-        f"{best['step']:.0f}.",
+        f"Each object is given by a {best.get('prompt', 'mask')} where it first appears. "
+        f"The best is at step {best['step']:.0f}.",
         "",
         "| step | J&F | J | F |",
         "|---|---|---|---|",

@@ -20,9 +20,10 @@ from torch.utils.checkpoint import checkpoint
 
 from ..memory import FifoMemory, best_candidate
 from ..model.sam2 import SAM2
+from ..track.simulated_user import PROMPTS
 from ..types import FrameFeatures, PromptTokens, Recall, Resolved
 from .losses import Losses, mask_iou, prediction_losses
-from .prompting import KINDS, PromptMix, PromptPlan, box_tokens, click_tokens, corrected
+from .prompting import PromptMix, PromptPlan, box_tokens, click_tokens, corrected
 
 NOTHING = Recall((), (), (), ())
 T = TypeVar("T")
@@ -107,8 +108,8 @@ class Rollout:
             np.random.default_rng((*seed, 1 + first + clip, thing))
             for clip, thing in zip(self.clip.tolist(), self.object.tolist(), strict=True)
         ]
-        chances = [getattr(mix, kind) for kind in KINDS]
-        kinds = [int(random.choice(len(KINDS), p=chances)) for random in self.randoms]
+        chances = [getattr(mix, kind) for kind in PROMPTS]
+        kinds = [int(random.choice(len(PROMPTS), p=chances)) for random in self.randoms]
         self.kinds = torch.tensor(kinds, dtype=torch.long, device=self.clip.device)
         self.encoded: dict[int, FrameFeatures] = {}
         self.memories = [FifoMemory(slots=model.variant.slots) for _ in self.randoms]
@@ -134,7 +135,7 @@ class Rollout:
         # An object that is not there can neither be boxed nor clicked: an empty mask says so.
         kinds = torch.where(truth.flatten(1).any(1), self.kinds, 0)
         resolved, order, said = [], [], []
-        for kind, name in enumerate(KINDS):
+        for kind, name in enumerate(PROMPTS):
             rows = (kinds == kind).nonzero()[:, 0]
             if not len(rows):
                 continue

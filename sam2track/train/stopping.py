@@ -11,7 +11,7 @@ from types import FrameType, TracebackType
 
 
 class Stopping:
-    """While it lasts, SIGTERM and the first SIGINT are only noted; a second SIGINT interrupts.
+    """While it lasts, the first signal and any SIGTERM are only noted; a later SIGINT interrupts.
 
     A second SIGTERM must not kill: ``torchrun`` sends one after the other to its processes.
 

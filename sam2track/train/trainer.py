@@ -94,7 +94,7 @@ class Trainer:
         self.averaged.precision = precision
         self.step = 0
         self.seconds = self.core_seconds = 0.0
-        self.best: dict[str, float] | None = None
+        self.best: dict[str, Any] | None = None
         torch.manual_seed(seed + 1 + processes.index)  # dropout, in each process its own
 
     def update(self, batch: StepBatches) -> tuple[dict[str, Any], Rollout]:
@@ -205,10 +205,13 @@ class Trainer:
         facts = {"steps": str(self.step), "hours": f"{self.seconds / 3600:.2f}"}
         save_weights(self.averaged, path, self.variant, facts)
 
-    def keep_best(self, score: Score, out: Path) -> None:
-        """Keep the averaged weights if none scored better."""
-        if self.best is None or score.j_and_f > (self.best["j"] + self.best["f"]) / 2:
-            self.best = {"step": self.step, **asdict(score)}
+    def keep_best(self, score: Score, out: Path, *, prompt: str = "mask") -> None:
+        """Keep the averaged weights if none scored better from this kind of prompt."""
+        best = self.best
+        if best is not None and best.get("prompt", "mask") != prompt:
+            best = None  # not to be compared
+        if best is None or score.j_and_f > (best["j"] + best["f"]) / 2:
+            self.best = {"step": self.step, "prompt": prompt, **asdict(score)}
             if self.processes.main:
                 with saving(self.step, out):
                     self._save_weights(out / BEST)

@@ -56,10 +56,11 @@ class Limb:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Gloss:
-    """What a polished surface mirrors. It does not turn with the thing, but slides over it.
+    """What a polished surface mirrors: it turns with the thing only in part, and slides over it.
 
     Attributes:
-        picture: RGBA with colours already multiplied by alpha, as high as the thing; repeated.
+        picture: RGBA with colours already multiplied by alpha, as high as the thing.
+            Beyond its edge it is reflected.
         turning: by what share of the thing's angle it turns.
         drift: two channels, where its centre is in own coordinates.
     """

@@ -97,12 +97,14 @@ def test_scoring_does_not_disturb_training(tmp_path):
         made = tiny_trainer(steps=2, variant={"dropout": 0.3})
         out = tmp_path / str(every)
         out.mkdir()
-        train(made, batches(made), out, often=Often(2, 0, every), held_out=[Squares()])
+        often = Often(2, 0, every)
+        train(made, batches(made), out, often=often, held_out=[Squares()], prompt="click")
         ends.append(made)
     for mine, theirs in zip(ends[0].model.parameters(), ends[1].model.parameters(), strict=True):
         assert torch.equal(mine, theirs)
     scored = [entry for entry in read_log(tmp_path / "1") if "j" in entry]
     assert [entry["step"] for entry in scored] == [1, 2]
+    assert "Each object is given by a click where" in (tmp_path / "1" / "card.md").read_text()
 
 
 def test_the_best_weights_are_kept(tmp_path):
@@ -110,10 +112,12 @@ def test_the_best_weights_are_kept(tmp_path):
     for step, score in ((1, 0.5), (2, 0.7), (3, 0.6)):
         made.step = step
         made.keep_best(Score(score, score), tmp_path)
-    assert made.best == {"step": 2, "j": 0.7, "f": 0.7}
+    assert made.best == {"step": 2, "prompt": "mask", "j": 0.7, "f": 0.7}
     assert read_state(tmp_path / "best.safetensors")[1]["steps"] == "2"
     made.save(tmp_path)
     again = tiny_trainer()
     again.resume(tmp_path)
     again.keep_best(Score(0.65, 0.65), tmp_path)
     assert read_state(tmp_path / "best.safetensors")[1]["steps"] == "2"
+    again.keep_best(Score(0.6, 0.6), tmp_path, prompt="click")  # another scale: begins anew
+    assert again.best == {"step": 3, "prompt": "click", "j": 0.6, "f": 0.6}

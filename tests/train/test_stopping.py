@@ -24,9 +24,10 @@ def test_the_first_signal_is_only_noted(number):
     assert signal.getsignal(number) is before
 
 
-def test_a_second_ctrl_c_interrupts_and_a_second_sigterm_does_not():
+@pytest.mark.parametrize("first", [[signal.SIGINT], 3 * [signal.SIGTERM]])
+def test_ctrl_c_after_a_signal_interrupts_and_sigterm_does_not(first):
     with Stopping():
-        for _ in range(3):
-            os.kill(os.getpid(), signal.SIGTERM)
+        for number in first:
+            os.kill(os.getpid(), number)
         with pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), signal.SIGINT)
