@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 from collections.abc import Iterator
 
@@ -14,7 +13,7 @@ from torch.utils.data import DataLoader
 from ..data.pictures import Found, Pictures, find_pictures
 from ..device import pick_precision
 from ..model.variants import find_variant
-from ..train.batches import ENDLESS
+from ..train.batches import ENDLESS, prepare_worker
 from ..train.checkpoints import NotSaved
 from ..train.mae import HEAD, UNIT, MaskedAutoencoder
 from ..train.mae_loop import WEIGHTS, Pretrainer, pretrain
@@ -135,14 +134,8 @@ def _batches(
         pictures,
         batch_sampler=[list(range(start, start + batch)) for start in starts],
         num_workers=config.workers,
-        worker_init_fn=_prepare_worker,
+        worker_init_fn=prepare_worker,
         pin_memory=processes.device.type == "cuda",
     )
     for crops in loader:
         yield crops.to(processes.device, non_blocking=True)
-
-
-def _prepare_worker(_: int) -> None:
-    """Ctrl-C is for the trainer, which finishes its step; it ends the workers."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    torch.set_num_threads(1)

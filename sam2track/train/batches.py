@@ -129,7 +129,7 @@ def step_batches(
         batch_sampler=share,
         num_workers=workers,
         collate_fn=_collate,
-        worker_init_fn=_prepare_worker,
+        worker_init_fn=prepare_worker,
         pin_memory=processes.device.type == "cuda",
         generator=torch.Generator(),  # of its own: PyTorch's is part of the checkpoint
     )
@@ -160,7 +160,11 @@ def _collate(items: list[Any]) -> Any:
     return batch
 
 
-def _prepare_worker(_: int) -> None:
-    """Ctrl-C is for the trainer, which finishes its step; it ends the workers."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def prepare_worker(_: int) -> None:
+    """A data worker leaves signals to the trainer, which finishes its step and then ends it.
+
+    A terminal's Ctrl-C and ``torchrun``'s SIGTERM reach the whole group of processes.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
     torch.set_num_threads(1)

@@ -11,9 +11,7 @@ from types import FrameType, TracebackType
 
 
 class Stopping:
-    """While it lasts, the first signal and any SIGTERM are only noted; a later SIGINT interrupts.
-
-    A second SIGTERM must not kill: ``torchrun`` sends one after the other to its processes.
+    """While it lasts, the first SIGINT or SIGTERM is only noted; a second one is as it always was.
 
     Attributes:
         asked: whether there was one.
@@ -34,12 +32,16 @@ class Stopping:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)  # type: ignore[arg-type]
+        self._restore()
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         self.asked = True
-        signal.signal(signal.SIGINT, self._before[signal.SIGINT])  # type: ignore[arg-type]
+        self._restore()
+
+    def _restore(self) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)  # type: ignore[arg-type]
+        self._before.clear()
 
 
 def stopped(step: int, steps: int, out: Path) -> KeyboardInterrupt:

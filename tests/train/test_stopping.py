@@ -6,7 +6,9 @@ import os
 import signal
 
 import pytest
+from torch.utils.data import DataLoader
 
+from sam2track.train.batches import prepare_worker
 from sam2track.train.stopping import Stopping
 
 
@@ -24,10 +26,29 @@ def test_the_first_signal_is_only_noted(number):
     assert signal.getsignal(number) is before
 
 
-@pytest.mark.parametrize("first", [[signal.SIGINT], 3 * [signal.SIGTERM]])
-def test_ctrl_c_after_a_signal_interrupts_and_sigterm_does_not(first):
+def test_a_second_ctrl_c_interrupts():
     with Stopping():
-        for number in first:
-            os.kill(os.getpid(), number)
+        os.kill(os.getpid(), signal.SIGINT)
         with pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), signal.SIGINT)
+
+
+class Pids:
+    """What each item is drawn by."""
+
+    def __len__(self):
+        return 8
+
+    def __getitem__(self, index):
+        return os.getpid()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_data_workers_leave_signals_to_the_trainer(number):
+    """A terminal's Ctrl-C and torchrun's SIGTERM reach them too."""
+    found = set()
+    for pid in DataLoader(Pids(), batch_size=None, num_workers=1, worker_init_fn=prepare_worker):
+        os.kill(pid, number)
+        found.add(pid)
+    assert len(found) == 1
+    assert os.getpid() not in found
