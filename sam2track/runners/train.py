@@ -88,8 +88,8 @@ def run(config: DictConfig) -> None:
         workers=config.workers,
     )
     often = Often(config.save_every, config.pictures_every, config.evaluate.every)
+    prompt = config.evaluate.prompt
     try:
-        prompt = config.evaluate.prompt
         train(trainer, batches, out, often=often, held_out=held_out, prompt=prompt)
     except FloatingPointError as fault:
         raise RunFailed(f"{fault}; {_advice(out)}") from fault

@@ -120,7 +120,7 @@ def _score_lines(scores: list[dict[str, Any]], best: Mapping[str, Any] | None) -
     if not scores or best is None:
         return ["Nothing was held out (`evaluate.every=0`)."]
     return [
-        f"Each object is given by a {best.get('prompt', 'mask')} where it first appears. "
+        f"Each object is given by a {best['prompt']} where it first appears. "
         f"The best is at step {best['step']:.0f}.",
         "",
         "| step | J&F | J | F |",

@@ -208,7 +208,7 @@ class Trainer:
     def keep_best(self, score: Score, out: Path, *, prompt: str = "mask") -> None:
         """Keep the averaged weights if none scored better from this kind of prompt."""
         best = self.best
-        if best is not None and best.get("prompt", "mask") != prompt:
+        if best is not None and best["prompt"] != prompt:
             best = None  # not to be compared
         if best is None or score.j_and_f > (best["j"] + best["f"]) / 2:
             self.best = {"step": self.step, "prompt": prompt, **asdict(score)}
@@ -231,7 +231,8 @@ class Trainer:
         self.averaged.load_state_dict(stored["averaged"])
         self.optimiser.load_state_dict(stored["optimiser"])
         self.step, self.seconds = stored["step"], stored["seconds"]
-        self.core_seconds, self.best = stored["core_seconds"], stored["best"]
+        self.core_seconds, best = stored["core_seconds"], stored["best"]
+        self.best = best and {"prompt": "mask", **best}  # older runs knew no other
         cpu, cuda = stored["random"][self.processes.index]
         torch.set_rng_state(cpu)
         if cuda is not None and self.model.device.type == "cuda":
