@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+import cv2
 import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
@@ -323,8 +324,9 @@ class FrameResult:
 
     def label_map(self) -> UInt8[np.ndarray, "H W"]:
         """Object ids by pixel, 0 = background: the picture that a palette PNG holds."""
-        table = np.array([*self.object_ids, 0], np.uint8)  # owner -1 reads the last entry
-        return table[self.owner.cpu().numpy()]
+        table = np.zeros(256, np.uint8)  # its last entry is what owner -1 reads
+        table[: len(self.object_ids)] = self.object_ids
+        return np.asarray(cv2.LUT(self.owner.cpu().numpy().astype(np.uint8), table))
 
 
 def known_ids(object_ids: Iterable[int]) -> str:
@@ -335,8 +337,9 @@ def known_ids(object_ids: Iterable[int]) -> str:
 
 def mask_box(mask: Bool[np.ndarray, "H W"]) -> tuple[int, int, int, int] | None:
     """The tight box ``(x0, y0, x1, y1)`` of a mask, far edges exclusive; None if it is empty."""
-    columns = np.flatnonzero(mask.any(axis=0))
-    if not len(columns):
-        return None
     rows = np.flatnonzero(mask.any(axis=1))
-    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
+    if not len(rows):
+        return None
+    y0, y1 = int(rows[0]), int(rows[-1]) + 1
+    columns = np.flatnonzero(mask[y0:y1].any(axis=0))
+    return int(columns[0]), y0, int(columns[-1]) + 1, y1

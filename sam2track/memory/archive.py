@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import os
 import tempfile
+import threading
 from collections import defaultdict
 from dataclasses import dataclass
 
@@ -36,12 +37,15 @@ class Record:
 class Archive:
     """Saves groups of tensors and loads them again; the room of freed records is used again.
 
+    Several threads may do so at once.
+
     Args:
         folder: where the file is made; default: the system's folder for temporary files.
     """
 
     def __init__(self, folder: str | None = None) -> None:
         self.file = tempfile.TemporaryFile(dir=folder, prefix="sam2track-")  # noqa: SIM115
+        self.lock = threading.Lock()  # of what is used and free
         self.end = 0
         self.free: dict[int, list[int]] = defaultdict(list)  # bytes -> offsets
 
@@ -52,12 +56,13 @@ class Archive:
             OSError: if the disk is full.
         """
         data = b"".join(_bytes(tensor) for tensor in tensors)
-        room = self.free[len(data)]
-        offset = room.pop() if room else self.end
+        with self.lock:
+            room = self.free[len(data)]
+            offset = room.pop() if room else self.end
+            self.end = max(self.end, offset + len(data))
         written = os.pwrite(self.file.fileno(), data, offset)
         if written != len(data):
             raise OSError(f"only {written} of {len(data)} bytes fit into {tempfile.gettempdir()}")
-        self.end = max(self.end, offset + len(data))
         return Record(offset, tuple(t.shape for t in tensors), tuple(t.dtype for t in tensors))
 
     def load(self, record: Record) -> tuple[Tensor, ...]:
@@ -72,7 +77,8 @@ class Archive:
 
     def drop(self, record: Record) -> None:
         """Give a record's room back."""
-        self.free[sum(record.sizes)].append(record.offset)
+        with self.lock:
+            self.free[sum(record.sizes)].append(record.offset)
 
 
 def _bytes(tensor: Tensor) -> bytes:

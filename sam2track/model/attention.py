@@ -11,6 +11,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+FEW = 32  # keys
+
 
 class Heads(nn.Module):
     """What every multi-head attention has: its projections, optionally to a narrower inner width.
@@ -101,13 +103,23 @@ def mix(
 ) -> Float[Tensor, "B heads Lq D"]:
     """Values mixed by how their keys match each query (1706.03762, equation 1)."""
     if q.dtype == torch.bfloat16 and takes_blocks(q):  # PyTorch's kernel takes up to twice the time
-        return mix_by_blocks(q, k, v)
+        return mix_few(q, k, v) if k.shape[2] < FEW else mix_by_blocks(q, k, v)
     return F.scaled_dot_product_attention(q, k, v)
 
 
 def takes_blocks(q: Tensor) -> bool:
     """Whether :func:`mix_by_blocks` may be used: on a CPU, without gradients."""
     return q.device.type == "cpu" and not torch.is_grad_enabled()
+
+
+def mix_few(
+    q: Float[Tensor, "B heads Lq D"],
+    k: Float[Tensor, "B heads Lk D"],
+    v: Float[Tensor, "B heads Lk D"],
+) -> Float[Tensor, "B heads Lq D"]:
+    """The same for few keys: a row of weights is too short for a softmax along it to be fast."""
+    weights = torch.softmax(k @ (q * q.shape[3] ** -0.5).transpose(2, 3), dim=2)
+    return weights.transpose(2, 3) @ v
 
 
 def mix_by_blocks(

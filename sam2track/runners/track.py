@@ -6,6 +6,7 @@ is found before a file is written; what is finished when a run breaks off stays 
 
 from __future__ import annotations
 
+import math
 import signal
 import time
 from collections import defaultdict, deque
@@ -34,6 +35,7 @@ from .prompts import PlacedPrompt, check, read_prompts
 
 Tracked = tuple[Frame, FrameResult]
 INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
+OBJECTS_EACH = 4  # at most, that one worker follows
 
 # tqdm's own, but always frames a second: slow runs would read seconds a frame
 BAR = "{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{remaining} left, {rate_noinv_fmt}{postfix}]"
@@ -85,10 +87,13 @@ def run(config: DictConfig) -> None:
         sinks = make_sinks(
             config.sinks, folder, name=source.name, fps=fps, direction=direction, placed=placed
         )
-        session = _session(config, source.length)
-        threads, each = config.threads or torch.get_num_threads(), None
-        if _overlaps(config, session.model, placed, threads):
-            threads, each = threads // 2, session.encoded  # two threads that compute
+        model = _model(config)
+        threads, workers = config.threads or torch.get_num_threads(), 1
+        overlaps = threads > 1 and _overlaps(config, model)
+        if overlaps:
+            threads, workers = share_out(threads, len({item.object_id for item in placed}))
+        session = _session(config, model, source.length, workers)
+        each = session.encoded if overlaps else None
         with cpu_threads(threads), Prefetch(_Walk(source, start, direction), each=each) as walk:
             started = time.monotonic()
             frames = islice(walk, config.frames)
@@ -144,14 +149,35 @@ def _count(source: VideoSource, start: int, direction: int, frames: int | None) 
     return count if frames is None else min(count, frames)
 
 
-def _session(config: DictConfig, length: int | None) -> TrackingSession:
-    model = load_model(
+def _model(config: DictConfig) -> SAM2:
+    return load_model(
         config.model,
         config.checkpoint,
         device=config.device,
         precision=config.precision,
         compile=config.compile,
     )
+
+
+def _overlaps(config: DictConfig, model: SAM2) -> bool:
+    """Whether to encode a frame while workers follow the objects on the one before it.
+
+    On a CPU a small model's operations are too short to be shared out between cores one by one.
+    Compiling, which the first frame does, cannot be broken off in a thread.
+    """
+    return model.device.type == "cpu" and model.rows_at_once is None and not config.compile
+
+
+def share_out(threads: int, objects: int) -> tuple[int, int]:
+    """How many threads each worker and the encoder take, and how many workers there are.
+
+    Few objects are followed faster by one worker than by several (measured on two cores).
+    """
+    workers = min(threads, math.ceil(objects / OBJECTS_EACH))
+    return max(1, threads // (workers + 1)), workers
+
+
+def _session(config: DictConfig, model: SAM2, length: int | None, workers: int) -> TrackingSession:
     return TrackingSession(
         model,
         length=length,
@@ -159,21 +185,8 @@ def _session(config: DictConfig, length: int | None) -> TrackingSession:
         fill_hole_area=config.fill_hole_area,
         stability_delta=config.stability_delta,
         stability_threshold=config.stability_threshold,
+        workers=workers,
     )
-
-
-def _overlaps(
-    config: DictConfig, model: SAM2, placed: Sequence[PlacedPrompt], threads: int
-) -> bool:
-    """Whether to encode a frame while the object is followed on the one before it.
-
-    On a CPU a small model's operations are too short to be shared out between cores one by one.
-    Overlapping pays while both halves take about as long: with one object. Compiling, which the
-    first frame does, cannot be broken off in a thread.
-    """
-    small = model.device.type == "cpu" and model.rows_at_once is None
-    alone = len({item.object_id for item in placed}) == 1
-    return small and alone and threads > 1 and not config.compile
 
 
 class _Walk(VideoSource):

@@ -91,7 +91,7 @@ class PreviewSink(Sink):
         size = self._width, max(1, round(height * scale))
         image = cv2.resize(frame.image, size, interpolation=cv2.INTER_AREA)
         masks = [
-            cv2.resize(mask.view(np.uint8), size, interpolation=cv2.INTER_AREA) > 0  # rounded
+            cv2.resize(mask.view(np.uint8), size, interpolation=cv2.INTER_LINEAR) > 0  # rounded
             for mask in result.masks.numpy()
         ]
         draw_objects(image, result.object_ids, np.array(masks, bool).reshape(-1, *image.shape[:2]))

@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Bool
 
 from ..device import autocast
-from ..memory import Archive, Evidence, FifoMemory, MemoryFactory, best_candidate
+from ..memory import Archive, FifoMemory, MemoryFactory, best_candidate
 from ..model.sam2 import SAM2
 from ..types import (
     Frame,
@@ -26,7 +26,7 @@ from ..types import (
     Resolved,
     known_ids,
 )
-from .batching import decode, joined, memorise
+from .follow import Follower
 from .late import Branches, LateResults
 from .objects import Anchor, TrackedObject
 from .postprocess import fill_holes, to_video
@@ -71,6 +71,9 @@ class TrackingSession:
         stability_delta, stability_threshold: when a mask from several clicks is so unstable that
             the best candidate replaces it (see :func:`sam2track.model.mask_decoder.clear_or_best`);
             threshold 0 = never.
+        workers: how many threads the objects are shared out among, the caller's included. Meant
+            for a small model on a CPU, whose operations are too short to be shared out between
+            cores one by one; give PyTorch fewer threads then (:func:`torch.set_num_threads`).
     """
 
     def __init__(
@@ -83,8 +86,10 @@ class TrackingSession:
         fill_hole_area: int = 8,
         stability_delta: float = 0.05,
         stability_threshold: float = 0.98,
+        workers: int = 1,
     ) -> None:
         self.model = model
+        self.follower = Follower(model, workers)
         self.span = POINTERS if length is None else min(max(length, 2), POINTERS)
         self.memory = memory
         self.archive = Archive() if archive else None
@@ -197,9 +202,10 @@ class TrackingSession:
             if frame.index not in tracked.anchors
         }
         branches: dict[int, Branches] = {}
-        with autocast(self.model.device, self.model.precision):
-            if followed:
-                branches = self._follow(followed, frame, direction)
+        if followed:
+            with autocast(self.model.device, self.model.precision):
+                features = self._features(frame)
+            branches = self.follower.follow(followed, features, frame.index, direction)
         for object_id, tracked in reached.items():
             if object_id not in followed:
                 branches[object_id] = Branches(tracked.anchors[frame.index].resolved, None)
@@ -225,37 +231,6 @@ class TrackingSession:
         """All results that are still held back, decided as things look now: at the video's end."""
         self.late.settle(len(self.late.held))
         yield from self.settled()
-
-    def _follow(
-        self, followed: dict[int, TrackedObject], frame: Frame, direction: int
-    ) -> dict[int, Branches]:
-        """One pass of the network: attend, decode, choose, memorise. Rows are in the order of the
-        objects, those of one object next to each other."""
-        features = self._features(frame)
-        recalls = {
-            object_id: tracked.memory.recall(frame.index, direction)
-            for object_id, tracked in followed.items()
-        }
-        candidates = decode(self.model, features, [row for own in recalls.values() for row in own])
-        evidence = Evidence(candidates)
-        choices, firsts, first = {}, [], 0
-        for object_id, own in recalls.items():
-            rows = evidence.rows(first, first + len(own))
-            choices[object_id] = followed[object_id].memory.choose(rows, frame.index, direction)
-            firsts.append(first)
-            first += len(own)
-        choice = joined(list(choices.values()), firsts, self.model.device)
-        resolved = self.model.resolve(candidates, choice)
-        memories = memorise(self.model, features, resolved, frame.index)
-        branches, start = {}, 0
-        for object_id, choice in choices.items():
-            memory, stop = followed[object_id].memory, start + len(choice.parents)
-            memory.remember(memories[start:stop], anchor=False)
-            # Without a lag nobody looks back, and the parents may stay on the device.
-            parents = (0,) * len(choice.parents) if memory.lag == 0 else choice.parents.tolist()
-            branches[object_id] = Branches(resolved.rows(start, stop), tuple(parents))
-            start = stop
-        return branches
 
     def _resolve_prompt(
         self, tracked: TrackedObject, prompt: Prompt, frame: Frame, features: FrameFeatures

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 import torch
 from hypothesis import given
@@ -106,6 +108,16 @@ def test_archive_round_trip(dtype):
     back, one = archive.load(record)
     assert torch.equal(back, tensor)
     assert torch.equal(one, scalar)
+
+
+def test_archive_takes_from_several_threads():
+    archive = Archive()
+    groups = [torch.full((100,), float(number)) for number in range(200)]
+    with ThreadPoolExecutor(8) as pool:
+        records = list(pool.map(archive.save, groups))
+    assert len({record.offset for record in records}) == len(groups)
+    for record, group in zip(records, groups, strict=True):
+        assert torch.equal(archive.load(record)[0], group)
 
 
 def test_archive_uses_freed_room_again():

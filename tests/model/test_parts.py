@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from PIL import Image
 from tiny import TINY, tiny_model
 
-from sam2track.model.attention import Rotation, mix_by_blocks
+from sam2track.model.attention import Rotation, mix, mix_by_blocks
 from sam2track.model.efficientnet import BATCH_NORM_EPS, SameConv2d, fold
 from sam2track.model.hiera import from_windows, into_windows
 from sam2track.model.layers import LayerNorm2d
@@ -161,3 +161,11 @@ def test_attention_in_blocks_is_attention(dtype, tolerance, queries, keys):
     found = mix_by_blocks(q, k, v[..., :4], queries=queries)
     assert found.dtype == dtype
     torch.testing.assert_close(found.float(), expected[..., :4], atol=tolerance, rtol=tolerance)
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("keys", [5, 70])  # few, and many
+def test_attention_in_low_precision_is_attention(keys):
+    q, k, v = (torch.randn(2, 3, length, 8).bfloat16() for length in (40, keys, keys))
+    expected = F.scaled_dot_product_attention(q.float(), k.float(), v.float())
+    torch.testing.assert_close(mix(q, k, v).float(), expected, atol=3e-2, rtol=3e-2)

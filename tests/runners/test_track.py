@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from sam2track.runners.prompts import PlacedPrompt
-from sam2track.runners.track import _track, _Walk
+from sam2track.runners.track import _track, _Walk, share_out
 from sam2track.types import Frame, Prompt
 from sam2track.video import ArrayVideo, VideoSource
 
@@ -70,6 +70,14 @@ def test_a_video_that_ends_before_a_prompt():
 def test_the_order_of_frames(start, direction, expected):
     source = ArrayVideo([frame.image for frame in frames(4)])
     assert [frame.index for frame in _Walk(source, start, direction)] == expected
+
+
+@pytest.mark.parametrize(
+    ("threads", "objects", "expected"),
+    [(2, 1, (1, 1)), (2, 4, (1, 1)), (2, 8, (1, 2)), (2, 99, (1, 2)), (8, 1, (4, 1))],
+)
+def test_how_threads_are_shared_out(threads, objects, expected):
+    assert share_out(threads, objects) == expected
 
 
 def test_what_is_live_runs_forward_only():

@@ -89,6 +89,20 @@ def test_objects_together_are_as_alone(model):
             assert_same(row(a, object_id), row(b, object_id))
 
 
+@pytest.mark.parametrize("workers", [2, 8])
+def test_objects_shared_out_among_threads_are_as_in_one(model, workers):
+    frames = noise_frames(6)
+    shared = track(model, frames, workers=workers, archive=True)
+    for ours, theirs in zip(shared, track(model, frames), strict=True):
+        assert ours.object_ids == theirs.object_ids
+        assert_same(ours.logits, theirs.logits)
+
+
+def test_less_than_one_worker_is_refused(model):
+    with pytest.raises(ValueError, match="workers=0"):
+        TrackingSession(model, workers=0)
+
+
 def test_a_new_object_leaves_the_others_alone(model):
     frames = noise_frames(8)
     before = track(model, frames, {1: PROMPTS[1]})
