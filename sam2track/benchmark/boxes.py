@@ -53,7 +53,7 @@ def run_boxes(dataset: BoxDataset, sequence: BoxSequence, start: StartSession, o
                 session.prompt(1, Prompt.from_box(_corners(first, size)), frame)
             session.step(frame)
             results += [_outcome(result.cpu()) for result in session.settled()]
-        results += [_outcome(result.cpu()) for result in session.flush()]
+        results += [_outcome(result.cpu()) for result in session.flush(frames_of(sequence))]
     seconds = time.perf_counter() - began
     found, sure = np.array([box for box, _ in results]), np.array([sure for _, sure in results])
     found[0] = first  # it was given

@@ -68,7 +68,7 @@ def semi_supervised(
         session.step(frame)
         for result in session.settled():
             yield Tracked(0, result.cpu())
-    for result in session.flush():
+    for result in session.flush(frames_of(sequence)):
         yield Tracked(0, result.cpu())
 
 

@@ -6,7 +6,7 @@ out, as with :class:`sam2track.TrackingSession`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -39,8 +39,8 @@ class Session(Protocol):
         """The results that the last step has made final."""
         ...
 
-    def flush(self) -> Iterator[FrameResult]:
-        """At the end, the results that are still to come."""
+    def flush(self, frames: Iterable[Frame] = ()) -> Iterator[FrameResult]:
+        """At the end, the results that are still to come; ``frames``: all of them once more."""
         ...
 
 
@@ -60,7 +60,7 @@ class Tracker:
         kind: ``session`` (the model), ``copy`` (the first mask on every frame) or ``flow`` (the
             first mask, carried along by optical flow).
         model, checkpoint, precision, compile: see :func:`sam2track.load_model`.
-        memory, fill_hole_area, stability_delta, stability_threshold: see
+        memory, fill_hole_area, sharpen, stability_delta, stability_threshold: see
             :class:`sam2track.TrackingSession`.
     """
 
@@ -71,6 +71,7 @@ class Tracker:
     compile: bool = False
     memory: MemoryFactory = FifoMemory
     fill_hole_area: int = 8
+    sharpen: bool | None = None
     stability_delta: float = 0.05
     stability_threshold: float = 0.98
 
@@ -98,6 +99,7 @@ class Tracker:
             memory=self.memory,
             archive=archive,
             fill_hole_area=self.fill_hole_area,
+            sharpen=self.sharpen,
             stability_delta=self.stability_delta,
             stability_threshold=self.stability_threshold,
         )
@@ -137,7 +139,7 @@ class CopySession:
         assert self.last is not None
         yield self.last
 
-    def flush(self) -> Iterator[FrameResult]:
+    def flush(self, frames: Iterable[Frame] = ()) -> Iterator[FrameResult]:
         """Nothing."""
         return iter(())
 

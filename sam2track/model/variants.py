@@ -49,6 +49,11 @@ class Variant:
         """Side of the stride-16 grid."""
         return self.image_size // 16
 
+    @property
+    def coarse(self) -> bool:
+        """Whether a cell of a mask is many pixels wide in a video of usual size."""
+        return self.image_size < 512
+
 
 _HIERA = {
     "tiny": HieraSpec(96, 1, (1, 2, 7, 2), (5, 7, 9)),

@@ -114,6 +114,10 @@ def _check_settings(config: DictConfig) -> None:
         raise ValueError(f"rounds={config.rounds}: must be a whole number from 1")
     if config.workers < 0:
         raise ValueError(f"workers={config.workers}: must be a whole number from 0")
+    if config.sharpen not in (None, True, False):
+        raise ValueError(
+            f"sharpen={config.sharpen}: must be true, false or null (what suits the model)"
+        )
 
 
 def _tracker(config: DictConfig) -> Tracker:
@@ -125,6 +129,7 @@ def _tracker(config: DictConfig) -> Tracker:
         compile=config.compile,
         memory=instantiate(config.memory, _convert_="all"),
         fill_hole_area=config.fill_hole_area,
+        sharpen=config.sharpen,
         stability_delta=config.stability_delta,
         stability_threshold=config.stability_threshold,
     )

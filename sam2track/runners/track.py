@@ -13,7 +13,7 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import chain, islice
+from itertools import chain, islice, tee
 from pathlib import Path
 
 import torch
@@ -124,6 +124,10 @@ def _check_settings(config: DictConfig) -> None:
             raise ValueError(f"{key}={value}: must be a whole number from 1")
     if config.fps is not None and not (type(config.fps) in (int, float) and 0 < config.fps <= 1000):
         raise ValueError(f"fps={config.fps}: must be a number above 0, up to 1000")
+    if config.sharpen not in (None, True, False):
+        raise ValueError(
+            f"sharpen={config.sharpen}: must be true, false or null (what suits the model)"
+        )
 
 
 def _check_reach(
@@ -183,6 +187,7 @@ def _session(config: DictConfig, model: SAM2, length: int | None, workers: int) 
         length=length,
         memory=instantiate(config.memory),
         fill_hole_area=config.fill_hole_area,
+        sharpen=config.sharpen,
         stability_delta=config.stability_delta,
         stability_threshold=config.stability_threshold,
         workers=workers,
@@ -267,8 +272,8 @@ def _settled(
                 yield waiting.popleft(), result
     except ValueError as reason:  # what was tracked until then is good
         broken_off = reason
-    rest = again() if session.lag is None else iter(waiting)
-    for result in session.flush():
+    rest, frames = tee(again() if session.lag is None else waiting)
+    for result in session.flush(frames):
         yield next(rest), result
     if broken_off is not None:
         raise broken_off

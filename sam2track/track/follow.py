@@ -7,9 +7,10 @@ object next to each other.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from typing import TypeVar
 
 import torch
 
@@ -19,6 +20,9 @@ from ..model.sam2 import SAM2
 from ..types import Candidates, Choice, FrameFeatures, MemoryFrame, Recall, Resolved
 from .late import Branches
 from .objects import TrackedObject
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 
 class Follower:
@@ -50,12 +54,13 @@ class Follower:
         one_pass = partial(self._pass, features=features, index=index, direction=direction)
         ids = list(objects)
         shares = [ids[first :: self.workers] for first in range(min(self.workers, len(ids)))]
-        own, *rest = [{object_id: objects[object_id] for object_id in ids} for ids in shares]
-        theirs = [self.others.submit(one_pass, share) for share in rest]
-        branches = one_pass(own)
-        for future in theirs:
-            branches |= future.result()
-        return branches
+        passes = self.share_out(one_pass, [{own: objects[own] for own in ids} for ids in shares])
+        return {object_id: own for branches in passes for object_id, own in branches.items()}
+
+    def share_out(self, work: Callable[[T], R], shares: Sequence[T]) -> list[R]:
+        """Do some work, a share a worker; at most as many shares as workers."""
+        theirs = [self.others.submit(work, share) for share in shares[1:]]
+        return [work(shares[0]), *(share.result() for share in theirs)]
 
     @torch.inference_mode()  # both this and autocast are a thread's own
     def _pass(

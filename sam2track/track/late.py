@@ -11,11 +11,13 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from jaxtyping import UInt8
 
 from ..memory import Archive
 from ..memory.archive import Record
-from ..types import Resolved
+from ..types import Frame, Resolved
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,6 +39,7 @@ class _Held:
     """A frame that waits: by object, its rows (here or on disk) and where they come from."""
 
     index: int
+    picture: UInt8[np.ndarray, "H W 3"] | None
     rows: dict[int, Resolved | Record]
     parents: dict[int, tuple[int, ...] | None]
 
@@ -51,13 +54,14 @@ class LateResults:
         self.archive: Archive | None = None
 
     def add(
-        self, index: int, direction: int, branches: dict[int, Branches], *, lag: int | None
+        self, frame: Frame, direction: int, branches: dict[int, Branches], *, lag: int | None
     ) -> None:
         """Hold a frame, and settle those that are ``lag`` behind it (None = none).
 
         What an earlier frame has settled and nobody took is dropped. Without a lag the rows go to
-        disk, the logits as ``float16``.
+        disk, the logits as ``float16``, and the picture is not kept.
         """
+        index = frame.index
         again = self.last == (index, direction)  # a prompt has changed the frame since
         if again and self.held:
             self._free(self.held.pop())
@@ -77,7 +81,8 @@ class LateResults:
             object_id: self._save(own.resolved) if lag is None else own.resolved
             for object_id, own in branches.items()
         }
-        self.held.append(_Held(index, rows, parents))
+        picture = None if lag is None else frame.image
+        self.held.append(_Held(index, picture, rows, parents))
         if lag is not None:
             self.settle(len(self.held) - lag)
 
@@ -97,8 +102,11 @@ class LateResults:
         for _ in range(count):
             self.ready.append((self.held.popleft(), picks.pop()))
 
-    def take(self, device: torch.device) -> Iterator[tuple[int, dict[int, Resolved]]]:
-        """Frames that are settled, with each object's row, in the order of tracking."""
+    def take(
+        self, device: torch.device
+    ) -> Iterator[tuple[int, UInt8[np.ndarray, "H W 3"] | None, dict[int, Resolved]]]:
+        """Frames that are settled: the index, the picture if it was kept, each object's row; in the
+        order of tracking."""
         while self.ready:
             held, pick = self.ready.popleft()
             outcomes = {}
@@ -107,7 +115,7 @@ class LateResults:
                 row = pick[object_id]
                 outcomes[object_id] = resolved.rows(row, row + 1)
             self._free(held)
-            yield held.index, outcomes
+            yield held.index, held.picture, outcomes
 
     def _save(self, resolved: Resolved) -> Record:
         self.archive = self.archive or Archive()

@@ -7,12 +7,14 @@ to be kept, and then they go to disk.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import torch
-from jaxtyping import Bool
+from jaxtyping import Bool, Float, UInt8
+from torch import Tensor
 
 from ..device import autocast
 from ..memory import Archive, FifoMemory, MemoryFactory, best_candidate
@@ -29,8 +31,9 @@ from ..types import (
 from .follow import Follower
 from .late import Branches, LateResults
 from .objects import Anchor, TrackedObject
-from .postprocess import fill_holes, to_video
+from .postprocess import Drawn, fill_holes, joined, to_video
 from .prompts import check_prompt, mask_prompt, merge_prompts, prompt_tokens
+from .sharpen import sharpen
 
 POINTERS = 16  # as many frames as the released weights measure pointer positions against
 
@@ -68,6 +71,9 @@ class TrackingSession:
         archive: keep every frame's memory (on disk), so that any earlier frame can be corrected
             and tracked on from.
         fill_hole_area: fill holes of up to that many low-resolution pixels in the output; 0 = off.
+        sharpen: whether the output's edges are fitted to the picture's (see
+            :func:`sam2track.track.sharpen.sharpen`); None = as suits the model: nano's masks are
+            coarse and gain by it.
         stability_delta, stability_threshold: when a mask from several clicks is so unstable that
             the best candidate replaces it (see :func:`sam2track.model.mask_decoder.clear_or_best`);
             threshold 0 = never.
@@ -84,6 +90,7 @@ class TrackingSession:
         memory: MemoryFactory = FifoMemory,
         archive: bool = False,
         fill_hole_area: int = 8,
+        sharpen: bool | None = None,
         stability_delta: float = 0.05,
         stability_threshold: float = 0.98,
         workers: int = 1,
@@ -94,6 +101,7 @@ class TrackingSession:
         self.memory = memory
         self.archive = Archive() if archive else None
         self.fill_hole_area = fill_hole_area
+        self.sharpen = model.variant.coarse if sharpen is None else sharpen
         self.stability_delta = stability_delta
         self.stability_threshold = stability_threshold
         self.objects: dict[int, TrackedObject] = {}
@@ -141,7 +149,8 @@ class TrackingSession:
             memories = self.model.memorise(features, resolved, index=frame.index, from_prompt=True)
         tracked.pending[frame.index] = Anchor(prompt, resolved, memories)
         self.objects[object_id] = tracked
-        return self._result(frame.index, {object_id: resolved}).mask(object_id)
+        result = self._result(frame.index, {object_id: resolved}, frame.image)
+        return result.mask(object_id)
 
     def unprompt(self, object_id: int, index: int) -> None:
         """Take all prompts of an object on a frame back; without any anchor left it is removed.
@@ -213,24 +222,40 @@ class TrackingSession:
         shown = {object_id: own.resolved.rows(0, 1) for object_id, own in branches.items()}
         for object_id, tracked in reached.items():
             tracked.keep(frame.index, shown[object_id], direction)
-        self.late.add(frame.index, direction, branches, lag=self.lag)
-        self.shown = self._result(frame.index, shown)
+        self.late.add(frame, direction, branches, lag=self.lag)
+        self.shown = self._result(frame.index, shown, frame.image)
         return self.shown
 
-    @torch.inference_mode()
     def settled(self) -> Iterator[FrameResult]:
         """The results that the last step has made final: with a lag of 0 its own, else those of
         earlier frames. What is not taken before the next step is dropped."""
-        for index, outcomes in self.late.take(self.model.device):
+        return self._settled(iter(()))
+
+    def flush(self, frames: Iterable[Frame] = ()) -> Iterator[FrameResult]:
+        """All results that are still held back, decided as things look now: at the video's end.
+
+        Args:
+            frames: those that were tracked, once more and in that order. Only for a memory that
+                settles everything at the end, whose frames are not kept, and only for masks to be
+                sharpened.
+
+        Raises:
+            ValueError: if they come in another order.
+        """
+        self.late.settle(len(self.late.held))
+        yield from self._settled(iter(frames))
+
+    @torch.inference_mode()
+    def _settled(self, again: Iterator[Frame]) -> Iterator[FrameResult]:
+        for index, picture, outcomes in self.late.take(self.model.device):
             if self.lag == 0 and self.shown is not None and index == self.shown.index:
                 yield self.shown  # it is not made twice
-            else:
-                yield self._result(index, outcomes)
-
-    def flush(self) -> Iterator[FrameResult]:
-        """All results that are still held back, decided as things look now: at the video's end."""
-        self.late.settle(len(self.late.held))
-        yield from self.settled()
+                continue
+            if picture is None and (frame := next(again, None)) is not None:
+                if frame.index != index:
+                    raise ValueError(f"flush: frame {frame.index} came where {index} was tracked")
+                picture = frame.image
+            yield self._result(index, outcomes, picture)
 
     def _resolve_prompt(
         self, tracked: TrackedObject, prompt: Prompt, frame: Frame, features: FrameFeatures
@@ -263,7 +288,12 @@ class TrackingSession:
         )
         return self.model.resolve(candidates, best_candidate(candidates))
 
-    def _result(self, index: int, outcomes: dict[int, Resolved]) -> FrameResult:
+    def _result(
+        self,
+        index: int,
+        outcomes: dict[int, Resolved],
+        picture: UInt8[np.ndarray, "H W 3"] | None,
+    ) -> FrameResult:
         """Logits as masks of the video's size."""
         side, device = self.model.variant.grid * 4, self.model.device
         assert self.size is not None  # a frame was seen
@@ -275,16 +305,27 @@ class TrackingSession:
             return FrameResult(index, (), masks, owner, nothing, nothing, logits)
         rows = list(outcomes.values())
         logits = torch.cat([row.logits for row in rows])[:, 0]
-        masks, owner = to_video(fill_holes(logits, self.fill_hole_area), self.size)
+        shares = logits.chunk(self.follower.workers)
+        drawn = joined(self.follower.share_out(partial(self._draw, picture=picture), shares))
         return FrameResult(
             index,
             tuple(outcomes),
-            masks,
-            owner,
+            drawn.masks,
+            drawn.owner,
             torch.cat([row.scores for row in rows]),
             torch.cat([row.presence for row in rows])[:, 0],
             logits,
         )
+
+    @torch.inference_mode()
+    def _draw(
+        self, logits: Float[Tensor, "N h w"], *, picture: UInt8[np.ndarray, "H W 3"] | None
+    ) -> Drawn:
+        assert self.size is not None  # a frame was seen
+        filled = fill_holes(logits, self.fill_hole_area)
+        if self.sharpen and picture is not None:
+            return sharpen(filled, picture)
+        return to_video(filled, self.size)
 
     @torch.inference_mode()
     def encoded(self, frame: Frame) -> Frame:

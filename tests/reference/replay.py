@@ -40,7 +40,7 @@ def build(variant: Variant, *, seed: int, presence_bias: float) -> SAM2:
 def play(model: SAM2, clip: Clip, steps: Sequence[Step]) -> list[Outcome]:
     """Play a scenario; one outcome for each object on each frame of each track."""
     session = TrackingSession(
-        model, length=len(clip.images), archive=_goes_back(steps), fill_hole_area=0
+        model, length=len(clip.images), archive=_goes_back(steps), fill_hole_area=0, sharpen=False
     )
     outcomes: list[Outcome] = []
     for step in steps:
