@@ -30,10 +30,8 @@ SOFTNESS = 2.0  # logits are squashed to tanh(logits / SOFTNESS), so that sure c
 def sharpen(logits: Float[Tensor, "N h w"], picture: UInt8[np.ndarray, "H W 3"]) -> Drawn:
     """Masks at the picture's size, RGB; sureness is in -1..1. Made on the host, which has it."""
     cells, (height, width) = logits.shape[1:], picture.shape[:2]
-    masks, owner = (
-        np.zeros((len(logits), height, width), bool),
-        np.full((height, width), -1, np.int16),
-    )
+    masks = np.zeros((len(logits), height, width), bool)
+    owner = np.full((height, width), -1, np.int16)
     highest = np.zeros((height, width), np.float32)
     picture = _smoothed(picture, cells)
     small = _shrunk(picture, cells)
@@ -102,6 +100,7 @@ def _shrunk(picture: UInt8[np.ndarray, "H W 3"], cells: tuple[int, ...]) -> Floa
 
 
 def _around(first: int, stop: int, cells: int, pixels: int) -> tuple[slice, slice]:
-    """Some cells with the windows around them, and their pixels, to the nearest."""
+    """Some cells with the windows around them, and their pixels: to the nearest, one at least."""
     first, stop = max(0, first - MARGIN), min(cells, stop + MARGIN)
-    return slice(first, stop), slice(round(first * pixels / cells), round(stop * pixels / cells))
+    begin = min(round(first * pixels / cells), pixels - 1)
+    return slice(first, stop), slice(begin, max(round(stop * pixels / cells), begin + 1))

@@ -80,13 +80,13 @@ def test_where_colour_tells_nothing_the_mask_stays():
         assert region(ours, theirs) > 0.9  # squashed first, so not quite the same
 
 
-@pytest.mark.parametrize("size", [(120, 160), (97, 131), (16, 16), (300, 20)])
+@pytest.mark.parametrize("size", [(120, 160), (97, 131), (16, 16), (300, 20), (7, 3)])
 def test_any_size(size):
     image = np.random.default_rng(1).integers(0, 256, (*size, 3), np.uint8)
     drawn = sharpen(coarse(), image)
     assert drawn.masks.shape == (2, *size)
     assert drawn.owner.shape == size
-    assert drawn.masks.any()
+    assert drawn.masks.any() or min(size) < 16  # where cells outnumber pixels, all may be missed
 
 
 def test_slopes_are_the_least_squares_of_windows():
