@@ -36,7 +36,7 @@ from ..files import write_text
 from ..model.checkpoint import packaged_weights
 from ..track.simulated_user import PROMPTS
 from . import RunFailed
-from .compose import flat, plain
+from .compose import check_sharpen, flat, plain
 from .output import write_settings
 
 IDENTITY = "identity.json"
@@ -114,10 +114,7 @@ def _check_settings(config: DictConfig) -> None:
         raise ValueError(f"rounds={config.rounds}: must be a whole number from 1")
     if config.workers < 0:
         raise ValueError(f"workers={config.workers}: must be a whole number from 0")
-    if config.sharpen not in (None, True, False):
-        raise ValueError(
-            f"sharpen={config.sharpen}: must be true, false or null (what suits the model)"
-        )
+    check_sharpen(config.sharpen)
 
 
 def _tracker(config: DictConfig) -> Tracker:

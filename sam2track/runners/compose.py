@@ -67,6 +67,16 @@ def compose_config(
     return config
 
 
+def check_sharpen(value: Any) -> None:
+    """Refuse a ``sharpen=`` that is no switch; its default, null, does not tell that it is one.
+
+    Raises:
+        ValueError: the message has the value and what there is.
+    """
+    if value not in (None, True, False):
+        raise ValueError(f"sharpen={value}: must be true, false or null (what suits the model)")
+
+
 def plain(config: DictConfig) -> dict[str, Any]:
     """The same as dictionaries and lists, with what ``${...}`` names put in."""
     return cast(dict[str, Any], OmegaConf.to_container(config, resolve=True))

@@ -29,7 +29,7 @@ from ..track import TrackingSession
 from ..types import Frame, FrameResult
 from ..video import Prefetch, SeekableSource, VideoSource, open_video
 from . import RunFailed
-from .compose import plain
+from .compose import check_sharpen, plain
 from .output import claim_folder, make_sinks, prepare_folder
 from .prompts import PlacedPrompt, check, read_prompts
 
@@ -124,10 +124,7 @@ def _check_settings(config: DictConfig) -> None:
             raise ValueError(f"{key}={value}: must be a whole number from 1")
     if config.fps is not None and not (type(config.fps) in (int, float) and 0 < config.fps <= 1000):
         raise ValueError(f"fps={config.fps}: must be a number above 0, up to 1000")
-    if config.sharpen not in (None, True, False):
-        raise ValueError(
-            f"sharpen={config.sharpen}: must be true, false or null (what suits the model)"
-        )
+    check_sharpen(config.sharpen)
 
 
 def _check_reach(

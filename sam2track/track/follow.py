@@ -21,6 +21,7 @@ from ..types import Candidates, Choice, FrameFeatures, MemoryFrame, Recall, Reso
 from .late import Branches
 from .objects import TrackedObject
 
+Objects = Mapping[int, TrackedObject]  # by their ids
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -44,14 +45,10 @@ class Follower:
         self.others = ThreadPoolExecutor(max(1, workers - 1), "sam2track-follow")
 
     def follow(
-        self,
-        objects: Mapping[int, TrackedObject],
-        features: FrameFeatures,
-        index: int,
-        direction: int,
+        self, objects: Objects, features: FrameFeatures, index: int, direction: int
     ) -> dict[int, Branches]:
         """What becomes of each object on a frame; its memory has it too."""
-        one_pass = partial(self._pass, features=features, index=index, direction=direction)
+        one_pass = partial(self._pass, features, index, direction)
         ids = list(objects)
         shares = [ids[first :: self.workers] for first in range(min(self.workers, len(ids)))]
         passes = self.share_out(one_pass, [{own: objects[own] for own in ids} for ids in shares])
@@ -64,13 +61,9 @@ class Follower:
 
     @torch.inference_mode()  # both this and autocast are a thread's own
     def _pass(
-        self,
-        objects: Mapping[int, TrackedObject],
-        *,
-        features: FrameFeatures,
-        index: int,
-        direction: int,
+        self, features: FrameFeatures, index: int, direction: int, objects: Objects
     ) -> dict[int, Branches]:
+        """All of a share at once."""
         with autocast(self.model.device, self.model.precision):
             recalls = {
                 object_id: tracked.memory.recall(index, direction)

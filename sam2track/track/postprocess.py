@@ -63,12 +63,47 @@ class Drawn:
     Attributes:
         masks: True on the object.
         owner: the object that is surest of a pixel, a position in ``masks``; -1 = none.
-        highest: how sure: above 0 where there is an owner.
+        highest: how sure, as a logit or squashed to -1..1; above 0 where there is an owner, else 0.
     """
 
     masks: Bool[Tensor, "N H W"]
     owner: Int[Tensor, "H W"]
     highest: Float[Tensor, "H W"]
+
+    def to(self, device: torch.device) -> Drawn:
+        """The same on a device."""
+        return Drawn(self.masks.to(device), self.owner.to(device), self.highest.to(device))
+
+
+class Canvas:
+    """Where objects are drawn one after another, on the host.
+
+    Args:
+        count: how many.
+        size: height and width of the video, in pixels.
+    """
+
+    def __init__(self, count: int, size: tuple[int, ...]) -> None:
+        self.masks = np.zeros((count, *size), bool)
+        self.owner = np.full(size, -1, np.int16)
+        self.highest = np.zeros(size, np.float32)
+
+    def draw(
+        self,
+        place: int,
+        value: Float[np.ndarray, "h w"],
+        rows: slice = slice(None),
+        columns: slice = slice(None),
+    ) -> None:
+        """One object's sureness in some rows and columns; elsewhere it is not."""
+        where = rows, columns
+        np.greater(value, 0, out=self.masks[place][where])
+        np.copyto(self.owner[where], place, where=value > self.highest[where])
+        np.maximum(self.highest[where], value, out=self.highest[where])
+
+    def drawn(self) -> Drawn:
+        """All of them."""
+        return Drawn(*map(torch.from_numpy, (self.masks, self.owner, self.highest)))
 
 
 def joined(parts: Sequence[Drawn]) -> Drawn:
@@ -99,11 +134,7 @@ def to_video(logits: Float[Tensor, "N h w"], size: tuple[int, int]) -> Drawn:
 
 
 def _to_video_by_opencv(logits: Float[Tensor, "N h w"], size: tuple[int, int]) -> Drawn:
-    masks, owner = np.empty((len(logits), *size), bool), np.full(size, -1, np.int16)
-    highest = np.zeros(size, np.float32)
+    canvas = Canvas(len(logits), size)
     for place, low in enumerate(logits.float().numpy()):
-        full = cv2.resize(low, size[::-1], interpolation=cv2.INTER_LINEAR)
-        np.greater(full, 0, out=masks[place])
-        np.copyto(owner, place, where=full > highest)
-        np.maximum(highest, full, out=highest)
-    return Drawn(torch.from_numpy(masks), torch.from_numpy(owner), torch.from_numpy(highest))
+        canvas.draw(place, cv2.resize(low, size[::-1], interpolation=cv2.INTER_LINEAR))
+    return canvas.drawn()

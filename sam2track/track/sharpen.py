@@ -17,7 +17,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from ..types import mask_box
-from .postprocess import Drawn
+from .postprocess import Canvas, Drawn
 
 RADIUS = 2  # of a window, in cells
 MARGIN = RADIUS + 1  # around an object, in cells
@@ -28,11 +28,17 @@ SOFTNESS = 2.0  # logits are squashed to tanh(logits / SOFTNESS), so that sure c
 
 
 def sharpen(logits: Float[Tensor, "N h w"], picture: UInt8[np.ndarray, "H W 3"]) -> Drawn:
-    """Masks at the picture's size, RGB; sureness is in -1..1. Made on the host, which has it."""
+    """Masks at the picture's size, on the device of the logits, but made on the host.
+
+    Args:
+        logits: of masks at stride 4, above 0 on the object.
+        picture: RGB, 0..255, at the video's size.
+
+    Returns:
+        The masks; sureness is in -1..1.
+    """
     cells, (height, width) = logits.shape[1:], picture.shape[:2]
-    masks = np.zeros((len(logits), height, width), bool)
-    owner = np.full((height, width), -1, np.int16)
-    highest = np.zeros((height, width), np.float32)
+    canvas = Canvas(len(logits), (height, width))
     picture = _smoothed(picture, cells)
     small = _shrunk(picture, cells)
     for place, own in enumerate(logits.float().cpu()):
@@ -47,11 +53,8 @@ def sharpen(logits: Float[Tensor, "N h w"], picture: UInt8[np.ndarray, "H W 3"])
         *slopes, value = (cv2.resize(plane, size) for plane in planes.numpy())
         for slope, colour in zip(slopes, colours, strict=True):
             cv2.accumulateProduct(slope, colour, value)
-        np.greater(value, 0, out=masks[place, ys, xs])
-        np.copyto(owner[ys, xs], place, where=value > highest[ys, xs])
-        np.maximum(highest[ys, xs], value, out=highest[ys, xs])
-    device = logits.device
-    return Drawn(*(torch.from_numpy(part).to(device) for part in (masks, owner, highest)))
+        canvas.draw(place, value, ys, xs)
+    return canvas.drawn().to(logits.device)
 
 
 def _linear_function(
