@@ -18,6 +18,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 
+from .masks.boxes import mask_box
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Frame:
@@ -333,13 +335,3 @@ def known_ids(object_ids: Iterable[int]) -> str:
     """The end of a message about an unknown object: which ones there are."""
     ids = ", ".join(str(object_id) for object_id in object_ids)
     return f"there are: {ids}" if ids else "there is none"
-
-
-def mask_box(mask: Bool[np.ndarray, "H W"]) -> tuple[int, int, int, int] | None:
-    """The tight box ``(x0, y0, x1, y1)`` of a mask, far edges exclusive; None if it is empty."""
-    rows = np.flatnonzero(mask.any(axis=1))
-    if not len(rows):
-        return None
-    y0, y1 = int(rows[0]), int(rows[-1]) + 1
-    columns = np.flatnonzero(mask[y0:y1].any(axis=0))
-    return int(columns[0]), y0, int(columns[-1]) + 1, y1

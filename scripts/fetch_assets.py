@@ -4,7 +4,7 @@ What enters: packages of Debian and npm, by name (the table ``SOURCES``). What l
 folder (default ``assets/``): ``sprites.bin``, ``photos.bin`` and ``textures.bin`` (raw uint8
 pixels, RGBA for sprites and RGB for the others, one picture after another), ``index.npz`` (offset,
 height, width and source of each picture) and ``manifest.json`` (package, version, licence, counts).
-:class:`sam2track.data.scene_assets.Assets` maps them into memory, shared by all workers.
+:class:`sam2track.synthetic.assets.Assets` maps them into memory, shared by all workers.
 
 The same packages give the same bytes. Run it once before training::
 

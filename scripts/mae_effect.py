@@ -24,10 +24,10 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from sam2track.data.davis import davis
-from sam2track.data.scene_assets import Assets
-from sam2track.data.sequence import MaskSequence
+from sam2track.data.readers.davis import davis
+from sam2track.data.readers.sequence import MaskSequence
 from sam2track.model.variants import find_variant
+from sam2track.synthetic.assets import Assets
 from sam2track.train.mae import MaskedAutoencoder
 from sam2track.train.trunk import start_trunk
 

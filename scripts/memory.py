@@ -19,8 +19,8 @@ from pathlib import Path
 
 import av
 
-from sam2track.types import mask_box
-from sam2track.video.synthetic import SyntheticVideo
+from sam2track.masks.boxes import mask_box
+from sam2track.synthetic.video import SyntheticVideo
 
 SETTLED = 500  # frames after which buffers have been filled
 LIMIT = 0.02

@@ -29,11 +29,12 @@ import numpy as np
 import torch
 
 from sam2track import Prompt, TrackingSession
+from sam2track.masks.boxes import mask_box
 from sam2track.model.checkpoint import huggingface_name, to_official
 from sam2track.model.sam2 import SAM2
 from sam2track.model.variants import find_variant
-from sam2track.types import Frame, mask_box
-from sam2track.video.synthetic import SyntheticVideo
+from sam2track.synthetic.video import SyntheticVideo
+from sam2track.types import Frame
 
 MODEL = "sam2.1_hiera_tiny"
 CONFIG = "configs/sam2.1/sam2.1_hiera_t.yaml"

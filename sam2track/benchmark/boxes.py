@@ -14,15 +14,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from ..data.sequence import BoxSequence
+from ..data.readers.sequence import BoxSequence
 from ..files import write_text
-from ..metrics import (
-    complete_boxes,
-    got10k_overlaps,
-    overlap,
-    score_boxes,
-    score_overlaps,
-)
+from ..metrics import complete_boxes, got10k_overlaps, overlap, score_boxes, score_overlaps
 from ..metrics.vot import box_track, score_long_term
 from ..types import FrameResult, Prompt
 from .datasets import BoxDataset

@@ -15,10 +15,10 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, UInt8
 
-from ..data.label_maps import read_labels
-from ..data.sequence import BoxSequence, MaskSequence
-from ..sinks.draw import draw_caption, draw_objects
-from ..sinks.palette import object_colour
+from ..data.readers.sequence import BoxSequence, MaskSequence
+from ..masks.drawing import draw_caption, draw_objects
+from ..masks.label_maps import read_labels
+from ..masks.palette import object_colour
 from .datasets import BoxDataset, Dataset, frame_name
 from .results import Record, measures_of
 

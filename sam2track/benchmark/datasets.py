@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ..data import box_datasets
-from ..data.davis import davis
-from ..data.lvos import lvos as read_lvos
-from ..data.mose import mose as read_mose
-from ..data.sav import sav
-from ..data.sequence import BoxSequence, MaskSequence
-from ..data.synthetic_long import synthetic_long as read_synthetic_long
-from ..data.youtube_vos import youtube_vos
+from ..data.readers import box_datasets
+from ..data.readers.davis import davis
+from ..data.readers.lvos import lvos as read_lvos
+from ..data.readers.mose import mose as read_mose
+from ..data.readers.sav import sav
+from ..data.readers.sequence import BoxSequence, MaskSequence
+from ..data.readers.synthetic_long import synthetic_long as read_synthetic_long
+from ..data.readers.youtube_vos import youtube_vos
 from ..metrics import DAVIS_2016, DAVIS_2017, SA_V, VOS_BENCHMARK, Toolkit
 
 Names = Sequence[str] | None

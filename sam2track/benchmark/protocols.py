@@ -15,9 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool
 
-from ..data.sequence import BoxSequence, MaskSequence
+from ..data.readers.sequence import BoxSequence, MaskSequence
 from ..metrics import region
-from ..track.simulated_user import corrective_click, first_prompt
+from ..prompts.simulated_user import corrective_click, first_prompt
 from ..types import Frame, FrameResult
 from .trackers import Session, StartSession
 
@@ -59,7 +59,7 @@ def semi_supervised(
     """An object is prompted once, where it first appears; results may come late, but in order.
 
     Args:
-        prompt: with what, see :func:`sam2track.track.simulated_user.first_prompt`.
+        prompt: with what, see :func:`sam2track.prompts.simulated_user.first_prompt`.
     """
     session = start(length=len(sequence))
     for frame in frames_of(sequence):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, UInt8
 
-from ..data.sequence import MaskSequence
+from ..data.readers.sequence import MaskSequence
 from ..metrics import SA_V, ObjectScores, Toolkit, collect, collect_spans, score_frame
 from ..metrics.sequences import FrameScores
 from ..types import FrameResult

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from ..data.sequence import MaskSequence
+from ..data.readers.sequence import MaskSequence
 from .boxes import run_boxes
 from .datasets import BoxDataset, Dataset, OpenDataset, frame_name
 from .files import measure_memory, record_path, write_json

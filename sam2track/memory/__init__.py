@@ -1,5 +1,6 @@
 """BANK: which past frames the tracker remembers. One file a policy, behind one protocol."""
 
+from .adaptive_presence import WaryChooser
 from .archive import Archive
 from .bank import Bank
 from .chooser import BestChooser
@@ -11,7 +12,6 @@ from .motion import MotionChooser, MotionMemory
 from .protocol import MemoryFactory, ObjectMemory, best_candidate
 from .select import SelectMemory
 from .tree import TreeMemory
-from .wary import WaryChooser
 
 __all__ = [
     "Archive",

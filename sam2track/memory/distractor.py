@@ -10,7 +10,8 @@ import numpy as np
 from jaxtyping import Float
 from torch import Tensor
 
-from ..types import ANCHOR_SLOT, Choice, MemoryFrame, Recall, mask_box
+from ..masks.boxes import mask_box
+from ..types import ANCHOR_SLOT, Choice, MemoryFrame, Recall
 from .archive import Archive
 from .bank import Bank
 from .chooser import BestChooser, Chooser, ChooserFactory, Chosen

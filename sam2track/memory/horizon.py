@@ -6,6 +6,7 @@ import math
 from itertools import islice
 
 from ..types import Choice, MemoryFrame, Recall
+from .adaptive_presence import WaryChooser
 from .archive import Archive
 from .bank import Bank
 from .chooser import Chooser, ChooserFactory, Chosen
@@ -13,7 +14,6 @@ from .evidence import Evidence
 from .fifo import around
 from .ranked import ranked_recall
 from .trail import Trail
-from .wary import WaryChooser
 
 
 class HorizonMemory:

@@ -7,7 +7,7 @@ from copy import copy
 import numpy as np
 from jaxtyping import Bool
 
-from ..types import mask_box
+from ..masks.boxes import mask_box
 from .archive import Archive
 from .chooser import Chosen
 from .evidence import Evidence, Sighting

@@ -10,7 +10,6 @@ from .boxes import (
     score_boxes,
     score_overlaps,
 )
-from .folders import score_folders
 from .masks import boundary, boundary_map, region
 from .sequences import (
     DAVIS_2016,
@@ -51,7 +50,6 @@ __all__ = [
     "overlap",
     "region",
     "score_boxes",
-    "score_folders",
     "score_frame",
     "score_long_term",
     "score_overlaps",

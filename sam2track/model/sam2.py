@@ -15,15 +15,7 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, UInt8
 from torch import Tensor, nn
 
-from ..types import (
-    Candidates,
-    Choice,
-    FrameFeatures,
-    MemoryFrame,
-    PromptTokens,
-    Recall,
-    Resolved,
-)
+from ..types import Candidates, Choice, FrameFeatures, MemoryFrame, PromptTokens, Recall, Resolved
 from .layers import MLP
 from .mask_decoder import MaskDecoder, clear_or_best
 from .memory_attention import MemoryAttention, MemoryTokens

@@ -34,7 +34,7 @@ from ..benchmark.trackers import TRACKERS, Tracker
 from ..benchmark.work import Task
 from ..files import write_text
 from ..model.checkpoint import packaged_weights
-from ..track.simulated_user import PROMPTS
+from ..prompts.simulated_user import PROMPTS
 from . import RunFailed
 from .compose import check_sharpen, flat, plain
 from .output import write_settings

@@ -17,7 +17,9 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-CONFIGS = Path(__file__).parent.parent / "configs"
+PACKAGE = Path(__file__).parents[1]
+# In an installed wheel they lie in the package, in a checkout beside it.
+CONFIGS = next(p for p in (PACKAGE / "configs", PACKAGE.parent / "configs") if p.is_dir())
 
 # Their values are taken as they are: a file may be named `it's 50% (1) = done.mp4`.
 PATHS = ("video", "mask", "prompts", "out", "checkpoint", "trunk", "dataset.root", "data.root")

@@ -11,10 +11,10 @@ from hydra.utils import get_object
 from omegaconf import DictConfig, OmegaConf
 
 from ..files import write_text
+from ..prompts.prompt_files import PlacedPrompt
 from ..sinks import Sink
 from ..types import Prompt
 from .compose import literal, plain
-from .prompts import PlacedPrompt
 
 RUN_FILE = "run.yaml"
 # What the sinks of configs/sinks/ write.

@@ -24,6 +24,7 @@ from tqdm import tqdm
 from ..device import cpu_threads, keep_freed_memory
 from ..model.checkpoint import load_model
 from ..model.sam2 import SAM2
+from ..prompts.prompt_files import PlacedPrompt, check, read_prompts
 from ..sinks import FanOut, Sink
 from ..track import TrackingSession
 from ..types import Frame, FrameResult
@@ -31,7 +32,6 @@ from ..video import Prefetch, SeekableSource, VideoSource, open_video
 from . import RunFailed
 from .compose import check_sharpen, plain
 from .output import claim_folder, make_sinks, prepare_folder
-from .prompts import PlacedPrompt, check, read_prompts
 
 Tracked = tuple[Frame, FrameResult]
 INTERRUPTS = (signal.SIGINT, signal.SIGTERM)

@@ -12,13 +12,13 @@ from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
-from ..data.clips import ClipSource, Mixture
-from ..data.sequence import MaskSequence
+from ..data.clips.clip import ClipSource, Mixture
+from ..data.readers.sequence import MaskSequence
 from ..device import keep_freed_memory, pick_precision, use_threads
 from ..model.checkpoint import fetch_weights, load_weights, packaged_weights
 from ..model.sam2 import SAM2
 from ..model.variants import find_variant
-from ..track.simulated_user import PROMPTS
+from ..prompts.simulated_user import PROMPTS
 from ..train.batches import Harder, step_batches
 from ..train.checkpoints import NotSaved
 from ..train.evaluation import check_sequences

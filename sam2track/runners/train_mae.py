@@ -10,7 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from ..data.pictures import Found, Pictures, find_pictures
+from ..data.clips.unlabelled_images import Found, Pictures, find_pictures
 from ..device import pick_precision
 from ..model.variants import find_variant
 from ..train.batches import ENDLESS, prepare_worker

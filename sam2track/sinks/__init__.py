@@ -1,14 +1,14 @@
 """SINKS: where results go."""
 
-from sam2track.sinks.boxes import BoxSink
-from sam2track.sinks.coco import CocoSink
-from sam2track.sinks.draw import draw_objects, draw_prompt
-from sam2track.sinks.fanout import FanOut
-from sam2track.sinks.overlay import OverlaySink
-from sam2track.sinks.palette import davis_palette, object_colour
-from sam2track.sinks.png import PaletteSink, check_palette_id
-from sam2track.sinks.preview import PreviewSink
-from sam2track.sinks.sink import Sink, SinkError
+from ..masks.drawing import draw_objects, draw_prompt
+from ..masks.palette import davis_palette, object_colour
+from .boxes import BoxSink
+from .coco import CocoSink
+from .fanout import FanOut
+from .overlay import OverlaySink
+from .png import PaletteSink, check_palette_id
+from .preview import PreviewSink
+from .sink import Sink, SinkError
 
 __all__ = [
     "BoxSink",

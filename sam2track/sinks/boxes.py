@@ -8,8 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import IO
 
-from sam2track.sinks.sink import PartFile, Sink
-from sam2track.types import Frame, FrameResult
+from ..types import Frame, FrameResult
+from .sink import PartFile, Sink
 
 
 class BoxSink(Sink):

@@ -16,8 +16,8 @@ import cv2
 import numpy as np
 from pycocotools import mask as rle
 
-from sam2track.sinks.sink import PartFile, Sink
-from sam2track.types import Frame, FrameResult
+from ..types import Frame, FrameResult
+from .sink import PartFile, Sink
 
 _ABSENT = -1
 _FIELDS = ("segmentations", "bboxes", "areas", "scores")

@@ -12,8 +12,8 @@ from contextlib import ExitStack
 
 from typing_extensions import Self
 
-from sam2track.sinks.sink import Sink, SinkError
-from sam2track.types import Frame, FrameResult
+from ..types import Frame, FrameResult
+from .sink import Sink, SinkError
 
 
 class FanOut(Sink):

@@ -17,10 +17,10 @@ import numpy as np
 from av.container import OutputContainer
 from av.error import FFmpegError
 
-from sam2track.sinks.draw import draw_objects
-from sam2track.sinks.sink import PartFile, Sink
-from sam2track.sinks.turned import Turned
-from sam2track.types import Frame, FrameResult
+from ..masks.drawing import draw_objects
+from ..types import Frame, FrameResult
+from .reversed_video import Turned
+from .sink import PartFile, Sink
 
 # BT.601, limited range, as OpenCV converts; said in the file, so that players need not guess.
 _BT601, _LIMITED = 6, 1

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from PIL import Image
 
-from sam2track.sinks.palette import davis_palette
-from sam2track.sinks.sink import PartFile, Sink
-from sam2track.types import Frame, FrameResult
+from ..masks.palette import davis_palette
+from ..types import Frame, FrameResult
+from .sink import PartFile, Sink
 
 
 class PaletteSink(Sink):

@@ -13,9 +13,9 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
-from sam2track.sinks.draw import draw_caption, draw_objects, draw_prompt
-from sam2track.sinks.sink import PartFile, Sink
-from sam2track.types import Frame, FrameResult, Prompt
+from ..masks.drawing import draw_caption, draw_objects, draw_prompt
+from ..types import Frame, FrameResult, Prompt
+from .sink import PartFile, Sink
 
 _COLUMNS = 4
 _GAP = 4
@@ -96,7 +96,8 @@ class PreviewSink(Sink):
         ]
         draw_objects(image, result.object_ids, np.array(masks, bool).reshape(-1, *image.shape[:2]))
         for object_id, prompt in self._prompts.get(frame.index, ()):
-            draw_prompt(image, object_id, _scaled(prompt, scale))
+            box = None if prompt.box is None else prompt.box * scale
+            draw_prompt(image, object_id, prompt.points * scale, prompt.labels, box)
         draw_caption(image, f"frame {frame.index}")
         return image
 
@@ -117,13 +118,6 @@ def _evenly(indices: list[int], fixed: set[int], count: int) -> list[int]:
             break
         del kept[min(gaps)[1]]
     return kept
-
-
-def _scaled(prompt: Prompt, scale: float) -> Prompt:
-    if prompt.mask is not None:
-        return prompt  # it shows in the result
-    box = None if prompt.box is None else prompt.box * np.float32(scale)
-    return Prompt(prompt.points * np.float32(scale), prompt.labels, box)
 
 
 def _arrange(tiles: list[UInt8[np.ndarray, "h w 3"]]) -> UInt8[np.ndarray, "H W 3"]:

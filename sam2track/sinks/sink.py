@@ -15,7 +15,7 @@ from typing import Protocol, runtime_checkable
 from av.error import FFmpegError
 from typing_extensions import Self
 
-from sam2track.types import Frame, FrameResult
+from ..types import Frame, FrameResult
 
 
 class SinkError(OSError):

@@ -17,23 +17,16 @@ from jaxtyping import Bool, Float, UInt8
 from torch import Tensor
 
 from ..device import autocast
+from ..masks.guided_filter import sharpen
+from ..masks.holes import fill_holes
+from ..masks.upscaling import Drawn, joined, to_video
 from ..memory import Archive, FifoMemory, MemoryFactory, best_candidate
 from ..model.sam2 import SAM2
-from ..types import (
-    Frame,
-    FrameFeatures,
-    FrameResult,
-    Prompt,
-    Recall,
-    Resolved,
-    known_ids,
-)
-from .follow import Follower
-from .late import Branches, LateResults
+from ..prompts.tokens import check_prompt, mask_prompt, merge_prompts, prompt_tokens
+from ..types import Frame, FrameFeatures, FrameResult, Prompt, Recall, Resolved, known_ids
+from .delayed_results import Branches, LateResults
 from .objects import Anchor, TrackedObject
-from .postprocess import Drawn, fill_holes, joined, to_video
-from .prompts import check_prompt, mask_prompt, merge_prompts, prompt_tokens
-from .sharpen import sharpen
+from .propagation import Follower
 
 POINTERS = 16  # as many frames as the released weights measure pointer positions against
 
@@ -72,7 +65,7 @@ class TrackingSession:
             and tracked on from.
         fill_hole_area: fill holes of up to that many low-resolution pixels in the output; 0 = off.
         sharpen: whether the output's edges are fitted to the picture's (see
-            :func:`sam2track.track.sharpen.sharpen`); None = as suits the model: nano's masks are
+            :func:`sam2track.masks.guided_filter.sharpen`); None = as suits the model: nano's masks are
             coarse and gain by it.
         stability_delta, stability_threshold: when a mask from several clicks is so unstable that
             the best candidate replaces it (see :func:`sam2track.model.mask_decoder.clear_or_best`);

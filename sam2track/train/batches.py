@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset, Sampler, default_collate, get_worker_info
 
-from ..data.clips import Clip, ClipDataset, ClipSource
+from ..data.clips.clip import Clip, ClipDataset, ClipSource
 from .processes import Processes
 from .rollout import Clips
 

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..data.sequence import MaskSequence
+from ..data.readers.sequence import MaskSequence
 from ..metrics import VOS_BENCHMARK, collect, score_frame
 from ..model.sam2 import SAM2
+from ..prompts.simulated_user import first_prompt
 from ..track.session import TrackingSession
-from ..track.simulated_user import first_prompt
 from .processes import Processes
 
 
@@ -63,7 +63,7 @@ def score_sequences(
         model: what is scored.
         sequences: what on.
         processes: among which they are shared out, or None.
-        prompt: what begins an object, see :func:`sam2track.track.simulated_user.first_prompt`.
+        prompt: what begins an object, see :func:`sam2track.prompts.simulated_user.first_prompt`.
 
     Raises:
         ValueError: if a file cannot be read, the message names it; or there is no such prompt.

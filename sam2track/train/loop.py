@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from ..data.sequence import MaskSequence
+from ..data.readers.sequence import MaskSequence
 from .batches import StepBatches
 from .log import RunLog
 from .stopping import Stopping, stopped

@@ -18,9 +18,10 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from ..track.prompts import BOX_CORNERS, LARGEST_LOGIT
-from ..track.simulated_user import PROMPTS
-from ..types import PromptTokens, mask_box
+from ..masks.boxes import mask_box
+from ..prompts.simulated_user import PROMPTS
+from ..prompts.tokens import BOX_CORNERS, LARGEST_LOGIT
+from ..types import PromptTokens
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from torch.utils.checkpoint import checkpoint
 
 from ..memory import FifoMemory, best_candidate
 from ..model.sam2 import SAM2
-from ..track.simulated_user import PROMPTS
+from ..prompts.simulated_user import PROMPTS
 from ..types import FrameFeatures, PromptTokens, Recall, Resolved
 from .losses import Losses, mask_iou, prediction_losses
 from .prompting import PromptMix, PromptPlan, box_tokens, click_tokens, corrected

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..data.sequence import MaskSequence
+from ..data.readers.sequence import MaskSequence
 from ..device import autocast
 from ..model.checkpoint import save_weights
 from ..model.sam2 import SAM2
@@ -28,7 +28,7 @@ from .processes import Processes
 from .prompting import PromptMix
 from .report import write_report
 from .rollout import Rollout
-from .tally import log_entry, tally
+from .step_statistics import log_entry, tally
 
 LAST, WEIGHTS, BEST = "last.pt", "weights.safetensors", "best.safetensors"
 

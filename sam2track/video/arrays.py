@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from sam2track.types import Frame
-from sam2track.video.source import SeekableSource, VideoError
+from ..types import Frame
+from .source import SeekableSource, VideoError
 
 
 class ArrayVideo(SeekableSource):

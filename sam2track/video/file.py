@@ -22,9 +22,9 @@ import av
 import numpy as np
 from av.error import FFmpegError
 
-from sam2track.types import Frame
-from sam2track.video.source import SeekableSource, TruncatedVideo, VideoError
-from sam2track.video.survey import Facts, survey, upright, video_stream
+from ..types import Frame
+from .scan import Facts, survey, upright, video_stream
+from .source import SeekableSource, TruncatedVideo, VideoError
 
 _HELD_BYTES = 64 << 20
 _NEAR = 16  # frames that are sooner decoded than jumped over

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
-from sam2track.types import Frame
-from sam2track.video.source import SeekableSource, VideoError
+from ..types import Frame
+from .source import SeekableSource, VideoError
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 

@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 import cv2
 import numpy as np
 
-from sam2track.types import Frame
-from sam2track.video.source import VideoError, VideoSource
+from ..types import Frame
+from .source import VideoError, VideoSource
 
 _TIMEOUT_MS = 10_000
 

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sam2track.video.file import VideoFile
-from sam2track.video.folder import ImageFolder
-from sam2track.video.live import LiveVideo
-from sam2track.video.source import VideoSource
+from .file import VideoFile
+from .folder import ImageFolder
+from .live import LiveVideo
+from .source import VideoSource
 
 
 def open_video(spec: int | str | Path) -> VideoSource:

@@ -11,8 +11,8 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 
-from sam2track.types import Frame
-from sam2track.video.source import VideoSource
+from ..types import Frame
+from .source import VideoSource
 
 
 class Prefetch(VideoSource):

@@ -10,7 +10,7 @@ from typing import Protocol, runtime_checkable
 
 from typing_extensions import Self
 
-from sam2track.types import Frame
+from ..types import Frame
 
 
 class VideoError(ValueError):

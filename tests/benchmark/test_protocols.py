@@ -6,11 +6,7 @@ import numpy as np
 import torch
 
 from sam2track import Frame
-from sam2track.benchmark.protocols import (
-    interactive_offline,
-    interactive_online,
-    semi_supervised,
-)
+from sam2track.benchmark.protocols import interactive_offline, interactive_online, semi_supervised
 from sam2track.benchmark.trackers import CopySession, FlowSession
 from sam2track.types import FrameResult
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from folder_scores import score_folders
 from PIL import Image
 
 from sam2track.metrics import (
@@ -12,7 +13,6 @@ from sam2track.metrics import (
     SA_V,
     VOS_BENCHMARK,
     collect_spans,
-    score_folders,
     score_frame,
     score_sequence,
     statistics,

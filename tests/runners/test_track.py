@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from sam2track.runners.prompts import PlacedPrompt
+from sam2track.prompts.prompt_files import PlacedPrompt
 from sam2track.runners.track import _track, _Walk, share_out
 from sam2track.types import Frame, Prompt
 from sam2track.video import ArrayVideo, VideoSource

@@ -177,7 +177,7 @@ def test_the_official_recipe_is_the_papers():
         (
             [
                 "evaluate.every=5",
-                "evaluate.sequences={_target_:sam2track.data.davis.davis,root:no}",
+                "evaluate.sequences={_target_:sam2track.data.readers.davis.davis,root:no}",
             ],
             "no list no/ImageSets/2017/val.txt",
         ),
@@ -266,7 +266,7 @@ def test_ctrl_c_saves_and_says_how_to_go_on(tiny, squares, tmp_path, capsys, mon
 def documented() -> list[list[str]]:
     """The arguments of every command in docs/training.md and in the help."""
     root = Path(__file__).parents[2]
-    texts = [root / "docs" / "training.md", root / "sam2track" / "configs" / "train.yaml"]
+    texts = [root / "docs" / "training.md", root / "configs" / "train.yaml"]
     text = "\n".join(path.read_text() for path in texts).replace("\\\n", " ")
     lines = re.findall(r"^(?:    |#   )(?:.* -m )?sam2track train (.*?)(?:  +\(.*)?$", text, re.M)
     return [shlex.split(line) for line in lines if "--help" not in line]

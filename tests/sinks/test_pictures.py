@@ -64,7 +64,7 @@ def test_nothing_to_draw():
 
 def test_clicks_show_whether_they_are_on_the_object():
     image = GREY.copy()
-    draw_prompt(image, 1, Prompt.clicks([[30, 30], [90, 60]], [1, 0]))
+    draw_prompt(image, 1, np.array([[30, 30], [90, 60]], np.float32), np.array([1, 0]), None)
     on, off = image[30, 30].astype(int), image[60, 90].astype(int)
     assert on[1] > on[0] + 50
     assert off[0] > off[1] + 50

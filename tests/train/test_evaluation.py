@@ -11,7 +11,7 @@ from moving import MovingSquares, batches, tiny_trainer
 from tiny import tiny_model
 
 from sam2track.model.checkpoint import read_state
-from sam2track.track.simulated_user import first_prompt
+from sam2track.prompts.simulated_user import first_prompt
 from sam2track.train.evaluation import Score, check_sequences, score_sequences
 from sam2track.train.log import read_log
 from sam2track.train.loop import Often, train

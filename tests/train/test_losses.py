@@ -7,13 +7,7 @@ import math
 import pytest
 import torch
 
-from sam2track.train.losses import (
-    Losses,
-    dice_loss,
-    focal_loss,
-    mask_iou,
-    prediction_losses,
-)
+from sam2track.train.losses import Losses, dice_loss, focal_loss, mask_iou, prediction_losses
 from sam2track.types import Candidates
 
 

@@ -1,0 +1,141 @@
+"""Random changes to a training clip, the same for its frames and its masks.
+
+Room: DATA. Clips enter and leave. What is drawn holds for the whole clip, but for a little colour
+that flickers from frame to frame. The defaults are those of SAM 2 (2408.00714, appendix D.2.2, and
+its released training configuration), with zoom added.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from jaxtyping import Float
+
+from .clip import Clip, keep_visible
+
+OUTSIDE = (124, 116, 104)  # colour beyond the picture: the mean of ImageNet
+LUMA = np.array([0.299, 0.587, 0.114])
+
+
+@dataclass(frozen=True, slots=True)
+class Jitter:
+    """How far colours may go from 1, either way."""
+
+    brightness: float = 0.1
+    contrast: float = 0.03
+    saturation: float = 0.03
+
+
+@dataclass(frozen=True, slots=True)
+class Augment:
+    """Draws the changes and makes them.
+
+    Attributes:
+        flip: how often left and right change places.
+        rotation: degrees, most, either way.
+        shear: degrees, most, either way, across.
+        zoom: of the logarithm of the scale, most, either way.
+        grey: how often colour is taken out.
+        mosaic: how often the clip becomes one quarter of a picture whose other quarters show the
+            same clip, untracked: only by place and motion can the object be told from its doubles.
+        clip: colour of the whole clip.
+        frame: colour of each frame, on top.
+    """
+
+    flip: float = 0.5
+    rotation: float = 25.0
+    shear: float = 20.0
+    zoom: float = 0.25
+    grey: float = 0.05
+    mosaic: float = 0.1
+    clip: Jitter = Jitter()
+    frame: Jitter = Jitter(0.1, 0.05, 0.05)
+
+    def __call__(
+        self, clip: Clip, rng: np.random.Generator, *, aspect: float = 1.0, hardness: float = 1.0
+    ) -> Clip | None:
+        """A changed clip, its objects renumbered.
+
+        Args:
+            clip: is left as it is.
+            rng: decides everything.
+            aspect: width over height of the video that was squashed to the clip's square, so that
+                what turns keeps its shape.
+            hardness: 0..1, the share of the rotation, shear, zoom and mosaics.
+
+        Returns:
+            None if no object is well visible in the first frame any more.
+        """
+        matrix = self._matrix(rng, clip.masks.shape[-1], aspect, hardness)
+        mosaic = rng.random() < self.mosaic * hardness
+        place = rng.integers(2, size=2).tolist()  # of the quarter: row and column
+        frames, masks = np.empty_like(clip.frames), np.empty_like(clip.masks)
+        for index, colour in enumerate(self._colours(rng, clip)):
+            frame = _warped(clip.frames[index], matrix, cv2.INTER_LINEAR, OUTSIDE)
+            frames[index] = cv2.transform(frame, colour)
+            masks[index] = _warped(clip.masks[index], matrix, cv2.INTER_NEAREST, 0)
+        changed = keep_visible(Clip(frames, masks))
+        if changed is None or not mosaic:
+            return changed
+        return keep_visible(_mosaic(changed, *place)) or changed
+
+    def _matrix(
+        self, rng: np.random.Generator, size: int, aspect: float, hardness: float
+    ) -> Float[np.ndarray, "2 3"]:
+        """Where each pixel of the clip goes."""
+        turn = np.deg2rad(self.rotation * hardness) * rng.uniform(-1, 1)
+        slant = np.tan(np.deg2rad(self.shear * hardness) * rng.uniform(-1, 1))
+        scale = np.exp(self.zoom * hardness * rng.uniform(-1, 1))
+        mirror = -1.0 if rng.random() < self.flip else 1.0
+        cos, sin = scale * np.cos(turn), scale * np.sin(turn)
+        linear = np.array([[cos, -sin], [sin, cos]])
+        linear = linear @ np.array([[1, slant], [0, 1]]) @ np.diag([mirror, 1.0])
+        squash = np.diag([1 / aspect, 1.0])
+        linear = squash @ linear @ np.linalg.inv(squash)
+        centre = np.full(2, (size - 1) / 2)
+        return np.column_stack([linear, centre - linear @ centre])
+
+    def _colours(self, rng: np.random.Generator, clip: Clip) -> list[Float[np.ndarray, "3 4"]]:
+        """For each frame, what its RGB is multiplied by, and what is added."""
+        whole = _draw(self.clip, rng)
+        if rng.random() < self.grey:
+            whole[2] = 0.0
+        found = []
+        for frame in clip.frames:
+            brightness, contrast, saturation = whole * _draw(self.frame, rng)
+            middle = float(LUMA @ cv2.mean(frame)[:3])
+            mix = saturation * np.eye(3) + (1 - saturation) * np.outer(np.ones(3), LUMA)
+            offset = np.full(3, brightness * (1 - contrast) * middle)
+            found.append(np.column_stack([brightness * contrast * mix, offset]))
+        return found
+
+
+USUAL = Augment()
+
+
+def _draw(jitter: Jitter, rng: np.random.Generator) -> Float[np.ndarray, "3"]:
+    reach = np.array([jitter.brightness, jitter.contrast, jitter.saturation])
+    return 1 + reach * rng.uniform(-1, 1, 3)
+
+
+def _warped(image, matrix, how: int, outside):
+    return cv2.warpAffine(image, matrix, image.shape[1::-1], flags=how, borderValue=outside)
+
+
+def _mosaic(clip: Clip, row: int, column: int) -> Clip:
+    """The clip four times, tracked in one quarter."""
+    half = clip.masks.shape[-1] // 2
+    frames, masks = np.empty_like(clip.frames), np.zeros_like(clip.masks)
+    size = (clip.masks.shape[-1] - half, clip.masks.shape[-1] - half)  # of each; they may overlap
+    inside = np.s_[row * half : row * half + size[0], column * half : column * half + size[1]]
+    for index, frame in enumerate(clip.frames):
+        small = cv2.resize(frame, size, interpolation=cv2.INTER_AREA)
+        for top in (0, half):
+            for left in (0, half):
+                frames[index, top : top + size[0], left : left + size[1]] = small
+        masks[index][inside] = cv2.resize(
+            clip.masks[index], size, interpolation=cv2.INTER_NEAREST_EXACT
+        )
+    return Clip(frames, masks)

@@ -1,0 +1,231 @@
+"""Training clips made of still images with masks, set in motion.
+
+Room: DATA. Images enter, clips leave. A camera moves over the image, which ripples a little; things
+cut out of another image may move in front of it, so that some motion is not the camera's. That
+still images teach tracking was shown by STM (1904.00607, section 4.1) and its successors.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from jaxtyping import Bool, Float, UInt8
+from pycocotools import mask as coco_masks
+
+from ...masks.boxes import mask_box
+from ...synthetic.camera import Camera, Moments
+from ...synthetic.compositing import Layer, sample
+from ...synthetic.motion import Motion, Sway, Waves
+from ..readers.still_images import Still, Stills
+from .augment import USUAL, Augment
+from .clip import SMALLEST, Clip, keep_visible
+from .video_clips import OVERLAP, TRIES, paint, squash, squash_mask
+
+LARGEST = 0.8  # share of the image above which a mask is its background
+HURRY = 4.0  # times as fast as a film at full hardness, since nothing moves by itself
+CANVAS = 1.6  # height of the image, as a share of the clip's, before the camera moves over it
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Canvas:
+    """An image as the camera films it.
+
+    Attributes:
+        image: RGB.
+        masks: its objects, 255 on them, one a channel.
+        to_world: its own coordinates to the camera's world.
+        sway: how it ripples.
+    """
+
+    image: UInt8[np.ndarray, "h w 3"]
+    masks: list[UInt8[np.ndarray, "h w"]]
+    to_world: Float[np.ndarray, "3 3"]
+    sway: Sway
+
+
+class StillClips:
+    """Draws clips of still images.
+
+    Args:
+        stills: the images: ``CocoStills``, ``SA1BStills`` or ``FolderStills``.
+        size: height and width of the frames, pixels; images are squashed to it.
+        frames: frames a clip, at least 1.
+        objects: most tracked objects in a clip.
+        moving: share of the clips that move; the others repeat one frame.
+        paste: share of the moving clips in which things of another image pass.
+        augment: what happens to the clips; None = nothing.
+
+    Raises:
+        ValueError: if there is no image, or a number is below 1.
+    """
+
+    def __init__(
+        self,
+        stills: Stills,
+        size: int = 224,
+        *,
+        frames: int = 8,
+        objects: int = 3,
+        moving: float = 0.9,
+        paste: float = 0.5,
+        augment: Augment | None = USUAL,
+    ) -> None:
+        if not len(stills):
+            raise ValueError("no still images: check the folder")
+        for name, value in (("frames", frames), ("objects", objects)):
+            if value < 1:
+                raise ValueError(f"{name}={value}: at least 1")
+        self.stills, self.size, self.frames, self.objects = stills, size, frames, objects
+        self.moving, self.paste, self.augment = moving, paste, augment
+
+    def clip(self, rng: np.random.Generator, *, hardness: float = 1.0) -> Clip:
+        """One clip with at least one object that is well visible in its first frame.
+
+        At ``hardness`` 0 all is slow and little is changed.
+
+        Raises:
+            ValueError, FileNotFoundError: if a file is damaged or missing, or no image has an
+                object of a useful size.
+        """
+        path = None
+        for _ in range(TRIES):
+            still = self.stills[int(rng.integers(len(self.stills)))]
+            path, (height, width) = still.path, still.image.shape[:2]
+            chosen = choose(still, rng, self.objects)
+            if not chosen:
+                continue
+            moves = rng.random() < self.moving
+            make = self._film if moves else self._repeat
+            clip = keep_visible(make(still, chosen, rng, hardness))
+            if clip is not None and self.augment is not None:
+                clip = self.augment(clip, rng, aspect=width / height, hardness=hardness)
+            if clip is not None:
+                return clip
+        raise ValueError(
+            f"none of {TRIES} images shows an object on {SMALLEST:.1%} to {LARGEST:.0%} of it; the "
+            f"last was {path}: check the masks"
+        )
+
+    def _repeat(
+        self, still: Still, chosen: list[int], rng: np.random.Generator, hardness: float
+    ) -> Clip:
+        """One frame, over and over."""
+        masks = {k: squash_mask(still.mask(k), self.size) for k in chosen}
+        frame, labels = squash(still.image, self.size), paint(masks, chosen, self.size)
+        return Clip(np.stack([frame] * self.frames), np.stack([labels] * self.frames))
+
+    def _film(
+        self, still: Still, chosen: list[int], rng: np.random.Generator, hardness: float
+    ) -> Clip:
+        """The image under a moving camera, and things that pass."""
+        moments = Moments.draw(rng, self.frames)
+        pace = 1 + (HURRY - 1) * hardness
+        aspect = still.image.shape[1] / still.image.shape[0]
+        camera = Camera.draw(rng, aspect, self.size, pace * moments.end)
+        canvas = self._canvas(still, chosen, rng, aspect)
+        layers: list[Layer] = []
+        if rng.random() < self.paste:
+            layers = self._things(rng, aspect, pace * moments.end, first=len(chosen) + 1)
+        frames = np.empty((self.frames, self.size, self.size, 3), np.uint8)
+        labels = np.zeros((self.frames, self.size, self.size), np.uint8)
+        for index, t in enumerate(pace * moments.times):
+            matrix = camera.matrix(t)
+            frames[index] = self._seen(canvas, canvas.image, matrix, t)
+            for label, mask in enumerate(canvas.masks, start=1):
+                labels[index][self._seen(canvas, mask, matrix, t) > 127] = label
+            for layer in layers:
+                layer.draw(frames[index], labels[index], matrix, t)
+        return Clip(frames, labels)
+
+    def _seen(self, canvas: _Canvas, picture, camera, t: float):
+        """What the camera sees of an image or a mask; beyond the edge it mirrors, mask and all."""
+        box = (0, 0, self.size, self.size)
+        place = camera @ canvas.to_world
+        return sample(picture, place, box, sway=canvas.sway, t=t, repeat=True)
+
+    def _canvas(
+        self, still: Still, chosen: list[int], rng: np.random.Generator, aspect: float
+    ) -> _Canvas:
+        """The image, a little larger than the view, which lies anywhere on it."""
+        height = min(still.image.shape[0], round(CANVAS * self.size))
+        size = (max(2, round(height * aspect)), max(2, height))
+        spare = rng.uniform(0, 0.6)  # of the image beyond the view, view heights
+        x, y = rng.uniform(-0.5, 0.5, 2) * spare
+        scale = 1 + spare
+        to_world = np.array(
+            [[scale, 0, aspect * (0.5 + x)], [0, scale, 0.5 + y], [0, 0, 1.0]], np.float64
+        )
+        masks = [still.mask(k).view(np.uint8) * np.uint8(255) for k in chosen]
+        image, *masks = (
+            cv2.resize(p, size, interpolation=cv2.INTER_AREA) for p in (still.image, *masks)
+        )
+        return _Canvas(image, masks, to_world, _ripples(rng, rng.uniform(0, 0.02)))
+
+    def _things(
+        self, rng: np.random.Generator, aspect: float, end: float, *, first: int
+    ) -> list[Layer]:
+        """Things cut out of another image, tracked while there is room among the objects."""
+        still = self.stills[int(rng.integers(len(self.stills)))]
+        layers = []
+        for number, k in enumerate(choose(still, rng, int(rng.integers(1, 3)))):
+            label = first + number if first + number <= self.objects else 0
+            cut = cut_out(still.image, still.mask(k), self.size)
+            height = min(rng.uniform(0.15, 0.6), 2 * cut.shape[0] / self.size)
+            layers.append(Layer(cut, _way(rng, height, aspect, end), _ripples(rng, 0.02), label))
+        return layers
+
+
+def choose(still: Still, rng: np.random.Generator, most: int) -> list[int]:
+    """Some of an image's objects, at random: of a useful size, and apart from one another."""
+    useful = [k for k, share in enumerate(still.shares()) if 2 * SMALLEST <= share <= LARGEST]
+    chosen: list[int] = []
+    for k in rng.permutation(useful).astype(int).tolist():
+        if len(chosen) == most:
+            break
+        if all(_apart(still.runs[k], still.runs[other]) for other in chosen):
+            chosen.append(k)
+    return chosen
+
+
+def cut_out(
+    image: UInt8[np.ndarray, "H W 3"], mask: Bool[np.ndarray, "H W"], most: int
+) -> UInt8[np.ndarray, "h w 4"]:
+    """What a mask shows, RGBA with colours multiplied by alpha, no larger than ``most`` pixels."""
+    x0, y0, x1, y1 = mask_box(mask) or (0, 0, 1, 1)
+    alpha = np.pad(mask[y0:y1, x0:x1].astype(np.float32), 2)
+    colour = np.pad(image[y0:y1, x0:x1], ((2, 2), (2, 2), (0, 0)), mode="edge")
+    alpha = cv2.GaussianBlur(alpha, (3, 3), 0)[..., None]
+    cut = np.concatenate([colour * alpha, 255 * alpha], 2)
+    share = min(1.0, most / max(cut.shape[:2]))
+    size = [max(2, round(side * share)) for side in cut.shape[1::-1]]
+    return cv2.resize(cut, size, interpolation=cv2.INTER_AREA).round().astype(np.uint8)
+
+
+def _apart(one, other) -> bool:
+    """Whether two masks hardly overlap."""
+    both = coco_masks.area(coco_masks.merge([one, other], intersect=True))
+    return bool(both <= OVERLAP * min(coco_masks.area(one), coco_masks.area(other)))
+
+
+def _way(rng: np.random.Generator, height: float, aspect: float, end: float) -> Motion:
+    """How a thing of a height passes: through the view, turning and swelling a little."""
+    start = np.array([aspect * rng.random(), rng.random(), np.log(height), 0, 0, 0])
+    rate = np.zeros(6)
+    rate[:2] = rng.normal(0, 0.35, 2) * (aspect, 1.0) / end
+    rate[2:4] = rng.normal(0, 0.15, 2) / end
+    reach = np.array([0.03, 0.03, 0.05, 0.1, 0.05, 0.05]) * rng.random(6)
+    return Motion(start, rate, Waves.draw(rng, reach, (12, 70)))
+
+
+def _ripples(rng: np.random.Generator, reach: float, count: int = 3) -> Sway:
+    """A smooth deformation by about ``reach`` heights."""
+    angle = rng.uniform(0, 2 * np.pi, count)
+    wave = np.stack([np.cos(angle), np.sin(angle)], 1) * rng.uniform(2, 7, (count, 1))
+    return Sway(
+        rng.normal(0, reach, (count, 2)),
+        wave,
+        2 * np.pi / rng.uniform(10, 50, count),
+        rng.uniform(0, 2 * np.pi, count),
+    )

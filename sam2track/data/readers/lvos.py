@@ -1,0 +1,76 @@
+"""LVOS on disk, version 1 and 2.
+
+Room: DATA. The folder that holds ``train``, ``valid``, ... enters, the sequences of one leave. A
+split is ``JPEGImages/<video>/00000001.jpg``, ``Annotations/<video>/00000001.png`` (palette ids;
+255 is void) and a list (``valid_meta.json``, or ``meta.json`` in older archives). Objects may
+appear late, and leave for long.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from .vos import VOSSequence, read_sequence
+from .youtube_vos import pick, read_meta
+
+
+def lvos(
+    root: str | Path,
+    split: str = "valid",
+    *,
+    names: Sequence[str] | None = None,
+    unseen: str | Path | None = None,
+) -> tuple[VOSSequence, ...]:
+    """The sequences of a split, in the order of the list.
+
+    An object counts only in a span of frames, which the list gives; see
+    :attr:`VOSSequence.spans <sam2track.data.readers.vos.VOSSequence>`.
+
+    Args:
+        root: the folder that holds the splits.
+        split: ``train``, ``valid`` or ``test``.
+        names: only these videos, in this order.
+        unseen: a text file of the videos whose objects are ``unseen``, one a line, the others being
+            ``seen``: ``unseen_videos.txt`` of lvos-evaluation. Without it objects have no group.
+
+    Raises:
+        FileNotFoundError: if something is missing; when a sequence is used, if that is incomplete.
+        ValueError: if the list is damaged, or knows no such video.
+    """
+    folder = Path(root) / split
+    path = folder / f"{split}_meta.json"
+    beside = folder.parent / path.name
+    path = next((p for p in (path, beside) if p.is_file()), folder / "meta.json")
+    videos = read_meta(path)
+    fresh = None if unseen is None else set(Path(unseen).read_text().split())
+    return tuple(
+        VOSSequence(
+            name,
+            partial(
+                read_sequence,
+                folder / "JPEGImages" / name,
+                folder / "Annotations" / name,
+                void=255,
+            ),
+            groups=_groups(videos[name]["objects"], name, fresh),
+            spans=_spans(videos[name]["objects"], path),
+        )
+        for name in pick(videos, names, path)
+    )
+
+
+def _groups(objects: dict[str, Any], name: str, unseen: set[str] | None) -> dict[int, str]:
+    if unseen is None:
+        return {}
+    return dict.fromkeys(map(int, objects), "unseen" if name in unseen else "seen")
+
+
+def _spans(objects: dict[str, Any], path: Path) -> dict[int, tuple[int, int]]:
+    try:
+        ranges = {int(k): one["frame_range"] for k, one in objects.items() if "frame_range" in one}
+        return {k: (int(r["start"]), int(r["end"])) for k, r in ranges.items()}
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{path} has a frame_range without start or end ({error!r})") from error

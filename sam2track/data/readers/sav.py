@@ -1,0 +1,93 @@
+"""SA-V on disk: ``val`` and ``test`` as pictures and PNGs, ``train`` as videos and run lengths.
+
+Room: DATA. Folders enter, sequences leave. Objects may overlap, so that ``masks()`` is the truth
+and ``labels()`` a view of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from .annotations import Masklets, ObjectMaps, match_files
+from .frames import PictureFiles, VideoPictures, list_folders
+from .vos import VOSSequence
+from .youtube_vos import pick
+
+
+def sav(
+    root: str | Path, split: str = "val", *, names: Sequence[str] | None = None
+) -> tuple[VOSSequence, ...]:
+    """The sequences of ``val`` or ``test``.
+
+    The layout is ``JPEGImages_24fps/<video>/00000.jpg``,
+    ``Annotations_6fps/<video>/<object>/00000.png`` and ``sav_<split>.txt``. Every fourth frame is
+    annotated. The dataset counts its objects from 000; ids count from 1, since 0 is nobody, and
+    ``object_names`` leads back to the folders.
+
+    Args:
+        root: the folder that holds ``sav_val`` and ``sav_test``, or one of them itself.
+        split: ``val`` or ``test``.
+        names: only these videos, in this order; they need not be in the list.
+
+    Raises:
+        FileNotFoundError: if something is missing; when a sequence is used, if that is incomplete.
+        ValueError: if the list is empty.
+    """
+    root = Path(root)
+    folder = root / f"sav_{split}" if (root / f"sav_{split}").is_dir() else root
+    listed = folder / f"sav_{split}.txt"
+    if names is None:
+        if not listed.is_file():
+            raise FileNotFoundError(f"no list {listed}: check root= and split=")
+        names = listed.read_text().split()
+        if not names:
+            raise ValueError(f"{listed} lists no video")
+    return tuple(
+        VOSSequence(
+            name,
+            partial(_read, folder / "JPEGImages_24fps" / name, folder / "Annotations_6fps" / name),
+        )
+        for name in names
+    )
+
+
+def sav_train(
+    root: str | Path, kind: str = "manual", *, names: Sequence[str] | None = None
+) -> tuple[VOSSequence, ...]:
+    """The videos of ``train``: ``<video>.mp4`` and ``<video>_manual.json`` or ``_auto.json``.
+
+    They may lie in folders (``sav_000/``, ...). Masks are on every fourth frame.
+
+    Args:
+        root: the folder that holds them.
+        kind: ``manual`` or ``auto``: which masklets.
+        names: only these videos, in this order.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if ``kind`` is neither, or there is no such video.
+    """
+    if kind not in ("manual", "auto"):
+        raise ValueError(f"kind {kind!r} is neither 'manual' nor 'auto'")
+    ending = f"_{kind}.json"
+    found = sorted(Path(root).rglob(f"*{ending}"))
+    paths = {path.name.removesuffix(ending): path for path in found}
+    if not paths:
+        raise FileNotFoundError(f"{root} has no *{ending}, in no folder; check root=")
+    return tuple(
+        VOSSequence(name, partial(_read_train, paths[name].with_name(f"{name}.mp4"), paths[name]))
+        for name in pick(paths, names, Path(root))
+    )
+
+
+def _read(images: Path, annotations: Path) -> tuple[PictureFiles, ObjectMaps]:
+    pictures = PictureFiles(images, gapless=True)
+    names = dict(enumerate(list_folders(annotations), start=1))
+    files = {k: match_files(annotations / name, pictures) for k, name in names.items()}
+    return pictures, ObjectMaps(files, names)
+
+
+def _read_train(video: Path, masklets: Path) -> tuple[VideoPictures, Masklets]:
+    return VideoPictures(video), Masklets(masklets)

@@ -1,0 +1,111 @@
+"""What a benchmark's sequence is, whichever disk layout or generator it comes from.
+
+Room: DATA. Readers (``davis``, ``sav``, ``lasot``, ...) and generators make these; the benchmark,
+the sampling of training clips and the scores take them. Nothing is decoded before it is asked for.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from jaxtyping import Bool, Float, UInt8
+
+from ...types import Frame
+
+
+@runtime_checkable
+class MaskSequence(Protocol):
+    """A video with the masks of its objects, whose ids count from 1 and need not be without gaps.
+
+    Attributes:
+        name: unique within its dataset, fit for a folder's name.
+        attributes: what is hard about it, for break-downs ("occlusion"); may be empty.
+        annotated: indices of the frames whose truth is known, ascending.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def attributes(self) -> tuple[str, ...]: ...
+
+    @property
+    def annotated(self) -> tuple[int, ...]: ...
+
+    def __len__(self) -> int:
+        """Number of frames."""
+        ...
+
+    def frame(self, index: int) -> Frame:
+        """The picture at ``index``, from 0.
+
+        Raises:
+            ValueError: if it cannot be read; the message names the file.
+        """
+        ...
+
+    def labels(self, index: int) -> UInt8[np.ndarray, "H W"]:
+        """Object ids by pixel, 0 = background or void.
+
+        Where objects overlap, the smallest shows.
+
+        Raises:
+            KeyError: if the frame is not annotated.
+            ValueError: if the annotation cannot be read; the message names the file.
+        """
+        ...
+
+    def masks(self, index: int) -> dict[int, Bool[np.ndarray, "H W"]]:
+        """Each object's own mask on an annotated frame; objects that do not show are left out.
+
+        Raises:
+            KeyError, ValueError: as :meth:`labels`.
+        """
+        ...
+
+    def starts(self) -> dict[int, dict[int, Bool[np.ndarray, "H W"]]]:
+        """What a semi-supervised tracker is given: by frame, the masks of objects new in it.
+
+        Raises:
+            ValueError: as :meth:`labels`.
+        """
+        ...
+
+
+@runtime_checkable
+class BoxSequence(Protocol):
+    """A video with the box of its one object.
+
+    Attributes:
+        name: unique within its dataset, fit for a folder's name.
+        attributes: what is hard about it, for break-downs; may be empty.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def attributes(self) -> tuple[str, ...]: ...
+
+    def __len__(self) -> int:
+        """Number of frames."""
+        ...
+
+    def frame(self, index: int) -> Frame:
+        """The picture at ``index``, from 0.
+
+        Raises:
+            ValueError: if it cannot be read; the message names the file.
+        """
+        ...
+
+    @property
+    def boxes(self) -> Float[np.ndarray, "T 4"]:
+        """``(x, y, width, height)`` in pixels; NaN where the object is absent or unannotated."""
+        ...
+
+    @property
+    def visible(self) -> Bool[np.ndarray, " T"]:
+        """Whether the object is in the frame."""
+        ...

@@ -1,0 +1,171 @@
+"""Videos with masks as datasets store them: footage, and what is known of the objects in it.
+
+Room: DATA. Paths enter; sequences leave (:class:`~sam2track.data.readers.sequence.MaskSequence`) whose
+frames and masks are read when asked for. One module for each dataset (:mod:`sam2track.data.readers.davis`)
+says where its folders are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+from jaxtyping import Bool, UInt8
+
+from ...masks.label_maps import flatten
+from ...types import Frame
+from .annotations import LabelMaps, Truth, match_files
+from .frames import PictureFiles, Pictures
+
+
+class VOSSequence:
+    """One video and its annotations. Its folders are listed at the first use, not before.
+
+    So a dataset opens at once, and a broken sequence stops no other.
+
+    Args:
+        name: the folder's name.
+        load: lists the folders; raises FileNotFoundError or ValueError if they are incomplete.
+        attributes: what is hard about it.
+        late: objects may first appear after the first annotated frame.
+        groups: a name for each object's kind, such as ``seen``, by which the server averages.
+        spans: for each object, the frames that count: from one number to before another, as numbers
+            in the frames' names.
+        submitted: names of the frames that the server wants; none = all.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        load: Callable[[], tuple[Pictures, Truth]],
+        *,
+        attributes: tuple[str, ...] = (),
+        late: bool = True,
+        groups: Mapping[int, str] = MappingProxyType({}),
+        spans: Mapping[int, tuple[int, int]] = MappingProxyType({}),
+        submitted: tuple[str, ...] = (),
+    ) -> None:
+        self.name, self.attributes, self.late = name, attributes, late
+        self.groups, self.spans, self.submitted = dict(groups), dict(spans), submitted
+        self._load = load
+
+    def __repr__(self) -> str:
+        return f"VOSSequence({self.name!r})"
+
+    @cached_property
+    def _parts(self) -> tuple[Pictures, Truth]:
+        return self._load()
+
+    def check(self) -> None:
+        """List its folders now.
+
+        Raises:
+            FileNotFoundError, ValueError: if they are incomplete; the message says what to do.
+        """
+        _ = self._parts
+
+    @property
+    def annotated(self) -> tuple[int, ...]:
+        """Indices of the frames whose truth is known, ascending."""
+        return self._parts[1].annotated
+
+    @property
+    def object_names(self) -> dict[int, str]:
+        """Folders of the objects, by id, where each object has its own (SA-V); else empty."""
+        return dict(self._parts[1].object_names)
+
+    def __len__(self) -> int:
+        return len(self._parts[0])
+
+    def frame_name(self, index: int) -> str:
+        """What the frame is called in its dataset, such as ``00005``; predictions are named so."""
+        return self._parts[0].name(index)
+
+    def frame(self, index: int) -> Frame:
+        """The picture at ``index``, which counts from 0.
+
+        Raises:
+            ValueError: if the file is no picture; the message names it.
+        """
+        return Frame(index, self._parts[0].image(index))
+
+    def labels(self, index: int) -> UInt8[np.ndarray, "H W"]:
+        """Object ids by pixel, 0 = background or void; where objects overlap, the smallest shows.
+
+        Raises:
+            KeyError: if the frame has no annotation.
+            ValueError: if it holds no label map, or one of another size than its picture; the
+                message names the file.
+        """
+        return flatten(self.masks(index), self._parts[0].size(index))
+
+    def masks(self, index: int) -> dict[int, Bool[np.ndarray, "H W"]]:
+        """Each object's own mask on an annotated frame; objects that do not show are left out.
+
+        Raises:
+            KeyError, ValueError: as :meth:`labels`.
+        """
+        pictures, truth = self._parts
+        masks, expected = truth.masks(index), pictures.size(index)
+        for k, mask in masks.items():
+            if mask.shape != expected:
+                raise ValueError(
+                    f"{truth.place(index, k)} is {mask.shape[1]}x{mask.shape[0]} but its picture "
+                    f"is {expected[1]}x{expected[0]}; resize it by nearest neighbour, or copy both "
+                    "again"
+                )
+        return masks
+
+    def starts(self) -> dict[int, dict[int, Bool[np.ndarray, "H W"]]]:
+        """By frame, the masks of the objects that appear first there.
+
+        Every annotation is read, unless all objects appear at the start (``late=False``).
+
+        Raises:
+            ValueError: as :meth:`labels`.
+        """
+        starts: dict[int, dict[int, np.ndarray]] = {}
+        known: set[int] = set()
+        for index in self.annotated if self.late else self.annotated[:1]:
+            new = {k: mask for k, mask in self.masks(index).items() if k not in known}
+            if new:
+                starts[index] = new
+                known |= new.keys()
+        return starts
+
+
+def read_sequence(
+    images: Path,
+    annotations: Path,
+    *,
+    binary: bool = False,
+    void: int | None = None,
+    gapless: bool = False,
+    whole: bool = False,
+) -> tuple[PictureFiles, LabelMaps]:
+    """The parts of a sequence from its two folders; a picture and its map share the file's stem.
+
+    Args:
+        images: folder of the pictures, in the order of their names.
+        annotations: folder of the label maps (PNG); not every frame needs one.
+        binary: every label above zero is object 1.
+        void: a label that is nobody's object.
+        gapless: the pictures' names are numbers without a gap.
+        whole: either the first frame alone has a map, or every frame has.
+
+    Raises:
+        FileNotFoundError: if a folder is missing or empty, or files in it are missing.
+        ValueError: if a label map belongs to no picture.
+    """
+    pictures = PictureFiles(images, gapless=gapless)
+    files = match_files(annotations, pictures)
+    if whole and len(files) not in (1, len(pictures)):
+        lacking = next(index for index in range(len(pictures)) if index not in files)
+        raise FileNotFoundError(
+            f"{annotations} has no {pictures.name(lacking)}.png, though others: {len(files)} of "
+            f"{len(pictures)} pictures have a mask; copy the folder again"
+        )
+    return pictures, LabelMaps(files, binary=binary, void=void)

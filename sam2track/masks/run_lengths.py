@@ -1,0 +1,73 @@
+"""Masks as COCO run lengths."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Int
+from pycocotools import mask as coco
+
+
+def decode_runs(runs: Mapping[str, Any], where: str) -> Bool[np.ndarray, "H W"]:
+    """A mask from COCO run lengths ``{"size": [height, width], "counts": ...}``.
+
+    Args:
+        runs: ``counts`` is a compressed string or a list of lengths.
+        where: what to name in a message.
+
+    Raises:
+        ValueError: if they hold no mask.
+    """
+    return coco.decode(pack_runs(runs, where)).astype(bool)
+
+
+def pack_runs(runs: Mapping[str, Any], where: str) -> Any:
+    """Run lengths in the form that pycocotools computes with.
+
+    Raises:
+        ValueError: if they hold no mask.
+    """
+    try:
+        height, width = (int(side) for side in runs["size"])
+        counts = runs["counts"]
+        if isinstance(counts, list):
+            packed: Any = {"size": [height, width], "counts": counts}
+            packed = coco.frPyObjects(packed, height, width)
+        else:
+            counts = counts.encode() if isinstance(counts, str) else counts
+            packed = {"size": [height, width], "counts": counts}
+        # pycocotools leaves what is not covered as it was in memory.
+        covered = int(_lengths(packed["counts"]).sum())
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        raise ValueError(f"{where} holds no run-length mask: {error!r}") from error
+    if covered != height * width:
+        raise ValueError(
+            f"{where}: its runs cover {covered} pixels, but {width}x{height} has {height * width}; "
+            "it is damaged, copy it again"
+        )
+    return packed
+
+
+def _lengths(counts: bytes) -> Int[np.ndarray, " N"]:
+    """The run lengths in COCO's string: base-32 digits, low ones first, 48 added to each.
+
+    From the fourth on, what is stored is how much longer a run is than the one two before.
+    """
+    digits = np.frombuffer(counts, np.uint8).astype(np.int64) - 48
+    last = np.flatnonzero(digits & 32 == 0)  # of each number
+    if not len(last) or last[-1] != len(digits) - 1:
+        raise ValueError("the string is empty or stops in the middle of a number")
+    first = np.r_[0, last[:-1] + 1]
+    sizes = last - first + 1
+    if sizes.max() > 8:
+        raise ValueError("a number is too long")
+    place = np.arange(len(digits)) - np.repeat(first, sizes)
+    numbers = np.add.reduceat((digits & 31) << 5 * place, first)
+    numbers -= (digits[last] >> 4 & 1) << 5 * sizes  # negative ones
+    numbers[1::2] = np.cumsum(numbers[1::2])
+    numbers[2::2] = np.cumsum(numbers[2::2])
+    if (numbers < 0).any():
+        raise ValueError("a run of negative length")
+    return numbers

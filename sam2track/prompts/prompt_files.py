@@ -1,0 +1,238 @@
+"""What the user says about the video, read before a frame is decoded.
+
+In come the command's ``click``, ``labels``, ``box``, ``mask`` or ``prompts`` settings; out go
+prompts with their object and frame. Everything that can be wrong is found here or in
+:func:`check`, so that bad input costs no time and leaves no files.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import UInt8
+from PIL import Image
+
+from ..types import Prompt
+from .tokens import check_prompt
+
+MAX_OBJECT = 255  # what a palette PNG can hold; 0 is the background
+ENTRY_KEYS = ("object", "frame", "points", "labels", "box", "mask")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PlacedPrompt:
+    """A prompt, whose it is and where.
+
+    Attributes:
+        object_id: 1 to 255.
+        frame: index in the video.
+        prompt: what is said.
+        source: where it was said, for messages: ``click=[320,240]``, ``prompts.json, entry 2``.
+    """
+
+    object_id: int
+    frame: int
+    prompt: Prompt
+    source: str
+
+
+def read_prompts(
+    *,
+    click: Any = None,
+    labels: Any = None,
+    box: Any = None,
+    mask: str | None = None,
+    prompts: str | None = None,
+    object_id: int = 1,
+    frame: int = 0,
+) -> list[PlacedPrompt]:
+    """The prompts of a command line, in the order in which they are to be given.
+
+    Raises:
+        ValueError: if there are none, or they make no sense; the message names the setting.
+    """
+    here = {"click": click, "labels": labels, "box": box, "mask": mask}
+    given = [f"{key}=" for key, value in here.items() if value is not None]
+    if prompts is not None:
+        if given:
+            raise ValueError(f"prompts= comes without {' and '.join(given)}; put it into the file")
+        return read_prompts_file(prompts)
+    if not given:
+        raise ValueError("nothing to track: give click=[x,y], box=[x0,y0,x1,y1], mask= or prompts=")
+    _check_place(object_id, frame, "object=", "frame=")
+    if mask is not None:
+        if len(given) > 1:
+            raise ValueError(f"a mask comes alone: remove {' and '.join(given[:-1])}")
+        return [
+            PlacedPrompt(found, frame, Prompt.from_mask(picture), f"mask={mask}")
+            for found, picture in read_masks(mask, object_id).items()
+        ]
+    source = " ".join(f"{key}={_short(value)}" for key, value in here.items() if value is not None)
+    return [PlacedPrompt(object_id, frame, _prompt(click, labels, box, source), source)]
+
+
+def read_prompts_file(path: str | Path) -> list[PlacedPrompt]:
+    """The prompts in a JSON file; ``docs/prompts.md`` describes it.
+
+    Raises:
+        ValueError: if it cannot be read or an entry is wrong; the message names the entry.
+    """
+    path = Path(path)
+    try:
+        entries = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ValueError(f"no such prompts file: {path}") from None
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read: {error.strerror}") from None
+    except ValueError as error:
+        raise ValueError(f"{path} is not JSON: {error}") from None
+    if not isinstance(entries, list) or not entries:
+        raise ValueError(f'{path} must hold a list: [{{"object": 1, "points": [[x, y]]}}, ...]')
+    return [
+        _entry(entry, f"{path.name}, entry {number}", path.parent)
+        for number, entry in enumerate(entries, 1)
+    ]
+
+
+def _entry(entry: Any, source: str, folder: Path) -> PlacedPrompt:
+    """One entry of a prompts file."""
+    if not isinstance(entry, dict):
+        raise ValueError(f"{source}: must be an object in braces, got {_short(entry)}")
+    for key in entry:
+        if key not in ENTRY_KEYS:
+            close = difflib.get_close_matches(key, ENTRY_KEYS, n=1)
+            hint = f"did you mean {close[0]!r}?" if close else f"keys are {', '.join(ENTRY_KEYS)}"
+            raise ValueError(f"{source}: unknown key {key!r}; {hint}")
+    if "object" not in entry:
+        raise ValueError(f'{source}: "object" is missing')
+    object_id, frame = entry["object"], entry.get("frame", 0)
+    _check_place(object_id, frame, f'{source}: "object": ', f'{source}: "frame": ')
+    points, labels, box, mask = (entry.get(key) for key in ENTRY_KEYS[2:])
+    if mask is None:
+        return PlacedPrompt(object_id, frame, _prompt(points, labels, box, source), source)
+    if points is not None or labels is not None or box is not None:
+        raise ValueError(f"{source}: a mask comes alone: remove its points, labels and box")
+    if not isinstance(mask, str):
+        raise ValueError(f'{source}: "mask" must be the name of a picture, got {_short(mask)}')
+    masks = read_masks(folder / mask, object_id)
+    if object_id not in masks:
+        if len(masks) > 1:
+            ids = ", ".join(str(found) for found in masks)
+            raise ValueError(f"{source}: {mask} holds objects {ids}, but not {object_id}")
+        masks = {object_id: next(iter(masks.values()))}
+    return PlacedPrompt(object_id, frame, Prompt.from_mask(masks[object_id]), source)
+
+
+def read_masks(path: str | Path, object_id: int = 1) -> dict[int, UInt8[np.ndarray, "H W"]]:
+    """The objects in a picture of masks: each one's id and mask, nonzero on it.
+
+    A palette picture holds one object an index. Any other is black with one more colour, and that
+    is ``object_id``.
+
+    Raises:
+        ValueError: if it cannot be read, is empty, or has shades that say nothing.
+    """
+    try:
+        with Image.open(path) as picture:
+            pixels = np.asarray(picture if picture.mode == "P" else picture.convert("L"))
+            palette = picture.mode == "P"
+    except FileNotFoundError:
+        raise ValueError(f"no such mask: {path}") from None
+    except (OSError, SyntaxError, Image.DecompressionBombError):
+        raise ValueError(f"{path} is not a picture that can be read") from None
+    ids = [int(value) for value in np.unique(pixels) if value]
+    if not ids:
+        raise ValueError(f"the mask {path} is empty: it has no pixel on an object")
+    if palette:
+        return {found: (pixels == found).astype(np.uint8) for found in ids}
+    if len(ids) > 1:
+        raise ValueError(
+            f"the mask {path} has {len(ids) + 1} shades of grey; "
+            "save it in black and white, or as a palette PNG with one index an object"
+        )
+    return {object_id: (pixels > 0).astype(np.uint8)}
+
+
+def check(placed: Sequence[PlacedPrompt], size: tuple[int, int], length: int | None) -> None:
+    """Hold prompts against the video that they are about.
+
+    Args:
+        size: height and width of its frames.
+        length: its number of frames; None = unknown.
+
+    Raises:
+        ValueError: if one lies outside; the message names it.
+    """
+    for item in placed:
+        if length is not None and item.frame >= length:
+            raise ValueError(
+                f"{item.source}: frame {item.frame} is beyond the end; "
+                f"the video has frames 0 to {length - 1}"
+            )
+        try:
+            check_prompt(item.prompt, size)
+        except ValueError as error:
+            raise ValueError(f"{item.source}: {error}") from None
+
+
+def _prompt(points: Any, labels: Any, box: Any, source: str) -> Prompt:
+    """Clicks and a box as a prompt; whatever is wrong is said with its source."""
+    if labels is not None and points is None:
+        raise ValueError(f"{source}: labels without points")
+    points = [] if points is None else points
+    if _is_numbers(points, 2):  # a single [x, y]
+        points = [points]
+    if not isinstance(points, Sequence) or not all(_is_numbers(point, 2) for point in points):
+        raise ValueError(f"{source}: clicks are [x, y] or [[x, y], ...], got {_short(points)}")
+    labels = [1] * len(points) if labels is None else labels
+    labels = labels if isinstance(labels, Sequence) else [labels]
+    if not _is_numbers(labels, len(labels)):
+        raise ValueError(f"{source}: labels are 1 or 0, got {_short(labels)}")
+    if len(labels) != len(points):
+        counts = f"{_counted(labels, 'label')} for {_counted(points, 'click')}"
+        raise ValueError(f"{source}: {counts}; give one label for each click")
+    if box is not None and not _is_numbers(box, 4):
+        raise ValueError(f"{source}: a box is [x0, y0, x1, y1], got {_short(box)}")
+    try:
+        if box is not None:
+            return Prompt.from_box(box, points, labels)
+        return Prompt.clicks(points, labels)
+    except ValueError as error:
+        raise ValueError(f"{source}: {error}") from None
+
+
+def _is_numbers(value: Any, count: int) -> bool:
+    return (
+        isinstance(value, Sequence)
+        and not isinstance(value, str)
+        and len(value) == count
+        and all(isinstance(n, (int, float)) and not isinstance(n, bool) for n in value)
+    )
+
+
+def _check_place(object_id: Any, frame: Any, object_name: str, frame_name: str) -> None:
+    if type(object_id) is not int or not 1 <= object_id <= MAX_OBJECT:
+        raise ValueError(
+            f"{object_name}{_short(object_id)}: an object's id is a whole number from 1 to "
+            f"{MAX_OBJECT}, as much as a palette PNG can hold"
+        )
+    if type(frame) is not int or frame < 0:
+        raise ValueError(
+            f"{frame_name}{_short(frame)}: frames are counted from 0, in whole numbers"
+        )
+
+
+def _counted(things: Sequence[Any], name: str) -> str:
+    return f"{len(things)} {name}{'s' * (len(things) != 1)}"
+
+
+def _short(value: Any) -> str:
+    """A value as the user wrote it, as far as it fits."""
+    text = json.dumps(value, default=str, separators=(",", ":"))
+    return text if len(text) <= 60 else text[:57] + "..."

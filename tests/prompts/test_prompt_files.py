@@ -1,0 +1,208 @@
+import json
+import re
+from pathlib import Path
+
+import jsonschema
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from sam2track import Prompt
+from sam2track.prompts.prompt_files import (
+    PlacedPrompt,
+    check,
+    read_masks,
+    read_prompts,
+    read_prompts_file,
+)
+
+SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "prompts.schema.json").read_text())
+
+
+def save_mask(path, pixels, *, palette):
+    image = Image.fromarray(np.asarray(pixels, np.uint8), "P" if palette else "L")
+    if palette:
+        image.putpalette([0, 0, 0, 255, 0, 0, 0, 255, 0])
+    image.save(path)
+    return path
+
+
+def test_one_click_and_several():
+    single = read_prompts(click=[320, 240])[0]
+    assert (single.object_id, single.frame) == (1, 0)
+    assert single.prompt.points.tolist() == [[320, 240]]
+    assert single.prompt.labels.tolist() == [1]
+    several = read_prompts(click=[[1, 2], [3, 4]], labels=[1, 0], frame=7, object_id=3)[0]
+    assert (several.object_id, several.frame) == (3, 7)
+    assert several.prompt.labels.tolist() == [1, 0]
+
+
+def test_box_with_a_click():
+    prompt = read_prompts(box=[10, 20, 30, 40], click=[15, 25], labels=[0])[0].prompt
+    assert prompt.box.tolist() == [10, 20, 30, 40]
+    assert prompt.labels.tolist() == [0]
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({}, "nothing to track"),
+        ({"labels": [1]}, "labels without points"),
+        ({"click": [1, 2, 3]}, "clicks are [x, y]"),
+        ({"click": "here"}, 'clicks are [x, y] or [[x, y], ...], got "here"'),
+        ({"click": [True, 2]}, "clicks are"),
+        ({"click": [1, 2], "labels": [2]}, "label 2 is neither 1"),
+        ({"click": [1, 2], "labels": [0.5]}, "neither 1"),
+        ({"click": [1, 2], "labels": ["in"]}, "labels are 1 or 0"),
+        ({"click": [1, 2], "labels": [1, 1]}, "2 labels for 1 click; give"),
+        ({"click": [float("nan"), 2]}, "finite"),
+        ({"box": [1, 2, 3]}, "a box is [x0, y0, x1, y1]"),
+        ({"box": [30, 20, 10, 40]}, "is empty"),
+        ({"click": [1, 2], "object_id": -1}, "object=-1: an object's id is"),
+        ({"click": [1, 2], "object_id": 256}, "object=256: an object's id is"),
+        ({"click": [1, 2], "frame": -1}, "frame=-1: frames are counted from 0"),
+        ({"click": [1, 2], "mask": "m.png"}, "a mask comes alone: remove click="),
+        ({"click": [1, 2], "prompts": "p.json"}, "prompts= comes without click="),
+        ({"mask": "missing.png"}, "no such mask: missing.png"),
+        ({"prompts": "missing.json"}, "no such prompts file: missing.json"),
+    ],
+)
+def test_what_makes_no_sense_is_said(settings, message):
+    with pytest.raises(ValueError, match=re.escape(message)) as error:
+        read_prompts(**settings)
+    assert "\n" not in str(error.value)
+
+
+def test_palette_mask_holds_one_object_an_index(tmp_path):
+    path = save_mask(tmp_path / "m.png", [[0, 1], [2, 2]], palette=True)
+    placed = read_prompts(mask=str(path), frame=3)
+    assert [(item.object_id, item.frame) for item in placed] == [(1, 3), (2, 3)]
+    assert placed[1].prompt.mask.tolist() == [[False, False], [True, True]]
+
+
+def test_black_and_white_mask_is_the_named_object(tmp_path):
+    path = save_mask(tmp_path / "m.png", [[0, 255], [0, 0]], palette=False)
+    placed = read_prompts(mask=str(path), object_id=9)
+    assert [item.object_id for item in placed] == [9]
+    assert placed[0].prompt.mask.tolist() == [[False, True], [False, False]]
+
+
+def test_masks_that_say_nothing(tmp_path):
+    empty = save_mask(tmp_path / "empty.png", [[0, 0]], palette=True)
+    with pytest.raises(ValueError, match=r"empty\.png is empty"):
+        read_masks(empty)
+    grey = save_mask(tmp_path / "grey.png", [[0, 10, 20]], palette=False)
+    with pytest.raises(ValueError, match="3 shades of grey"):
+        read_masks(grey)
+    text = tmp_path / "text.png"
+    text.write_text("not a picture")
+    with pytest.raises(ValueError, match="not a picture"):
+        read_masks(text)
+
+
+GOOD_ENTRIES = [
+    {"object": 1, "points": [[3, 4]]},
+    {"object": 2, "frame": 5, "points": [[3, 4], [5, 6]], "labels": [1, 0]},
+    {"object": 255, "box": [1, 2, 3, 4]},
+    {"object": 1, "box": [1, 2, 3, 4], "points": [[2, 3]]},
+    {"object": 1, "mask": "m.png"},
+]
+BAD_ENTRIES = [
+    ({"points": [[3, 4]]}, '"object" is missing'),
+    ({"object": 1}, "an empty prompt"),
+    ({"object": 0, "points": [[3, 4]]}, "an object's id"),
+    ({"object": 256, "points": [[3, 4]]}, "an object's id"),
+    ({"object": 1.5, "points": [[3, 4]]}, "an object's id"),
+    ({"object": 1, "frame": -1, "points": [[3, 4]]}, "frames are counted"),
+    ({"object": 1, "points": [[3]]}, "clicks are"),
+    ({"object": 1, "points": [[3, 4]], "labels": [2]}, "label 2"),
+    ({"object": 1, "labels": [1], "box": [1, 2, 3, 4]}, "labels without points"),
+    ({"object": 1, "box": [1, 2, 3]}, "a box is"),
+    ({"object": 1, "point": [[3, 4]]}, "did you mean 'points'?"),
+    ({"object": 1, "mask": "m.png", "box": [1, 2, 3, 4]}, "a mask comes alone"),
+    ({"object": 1, "mask": 7}, "name of a picture"),
+    ("click", "must be an object in braces"),
+]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    save_mask(tmp_path / "m.png", [[0, 1], [1, 1]], palette=True)
+    return tmp_path
+
+
+def read_entries(folder, entries):
+    path = folder / "prompts.json"
+    path.write_text(json.dumps(entries))
+    return read_prompts_file(path)
+
+
+def test_the_schema_and_the_reader_take_the_same_entries(folder):
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+    jsonschema.validate(GOOD_ENTRIES, SCHEMA)
+    placed = read_entries(folder, GOOD_ENTRIES)
+    assert [item.object_id for item in placed] == [1, 2, 255, 1, 1]
+    assert [item.frame for item in placed] == [0, 5, 0, 0, 0]
+    assert placed[4].prompt.mask.sum() == 3
+
+
+@pytest.mark.parametrize(("entry", "message"), BAD_ENTRIES)
+def test_the_schema_and_the_reader_refuse_the_same_entries(folder, entry, message):
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate([entry], SCHEMA)
+    with pytest.raises(ValueError, match="entry 2") as error:
+        read_entries(folder, [GOOD_ENTRIES[0], entry])
+    assert message in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("{", "is not JSON"), ("[]", "must hold a list"), ('{"object": 1}', "must hold a list")],
+)
+def test_files_that_hold_no_prompts(tmp_path, text, message):
+    path = tmp_path / "p.json"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=message):
+        read_prompts_file(path)
+
+
+def test_a_mask_of_other_objects_is_refused(folder):
+    save_mask(folder / "two.png", [[1, 2]], palette=True)
+    with pytest.raises(ValueError, match="holds objects 1, 2, but not 3"):
+        read_entries(folder, [{"object": 3, "mask": "two.png"}])
+
+
+@given(
+    x=st.floats(-50, 150),
+    y=st.floats(-50, 150),
+    width=st.integers(1, 100),
+    height=st.integers(1, 90),
+)
+def test_a_click_is_accepted_exactly_inside_the_frame(x, y, width, height):
+    placed = read_prompts(click=[x, y])
+    px, py = placed[0].prompt.points[0].tolist()
+    if 0 <= px < width and 0 <= py < height:
+        check(placed, (height, width), 1)
+    else:
+        with pytest.raises(ValueError, match=r"click=.*outside the frame"):
+            check(placed, (height, width), 1)
+
+
+@given(frame=st.integers(0, 30), length=st.integers(1, 30))
+def test_a_prompt_is_accepted_exactly_within_the_video(frame, length):
+    placed = read_prompts(click=[1, 1], frame=frame)
+    if frame < length:
+        check(placed, (5, 5), length)
+    else:
+        with pytest.raises(ValueError, match="beyond the end"):
+            check(placed, (5, 5), length)
+    check(placed, (5, 5), None)
+
+
+def test_a_mask_of_another_size_is_refused():
+    placed = [PlacedPrompt(1, 0, Prompt.from_mask(np.ones((4, 6))), "mask=m.png")]
+    check(placed, (4, 6), 1)
+    with pytest.raises(ValueError, match=r"mask=m\.png: the mask is 6 x 4"):
+        check(placed, (6, 4), 1)
