@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 import torch
-from sam2track.data.clips.clip.clip import Clip
 from tiny import TINY
 
+from sam2track.data.clips.clip import Clip
 from sam2track.model.sam2 import SAM2
 from sam2track.train.batches import StepBatches, step_batches
 from sam2track.train.loop import Often

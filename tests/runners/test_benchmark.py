@@ -16,10 +16,11 @@ import numpy as np
 import pytest
 from data import box_layouts, layouts
 from data.layouts import LENGTH
+from folder_scores import score_folders
 from PIL import Image
 
 from sam2track.cli import main
-from sam2track.metrics import DAVIS_2016, DAVIS_2017, SA_V, VOS_BENCHMARK, score_folders
+from sam2track.metrics import DAVIS_2016, DAVIS_2017, SA_V, VOS_BENCHMARK
 
 
 def benchmark(*arguments):

@@ -17,11 +17,11 @@ import yaml
 from data import layouts
 from data.layouts import COLOURS, HEIGHT, WIDTH
 from hydra.utils import instantiate
-from sam2track.data.clips.clip.augment import Augment, Jitter
-from sam2track.data.clips.clip.clip import SMALLEST, Clip, ClipDataset, ClipSource, Mixture
-from sam2track.data.clips.clip.still_clips import StillClips
-from sam2track.data.clips.clip.video_clips import VideoClips, choose_apart
 
+from sam2track.data.clips.augment import Augment, Jitter
+from sam2track.data.clips.clip import SMALLEST, Clip, ClipDataset, ClipSource, Mixture
+from sam2track.data.clips.still_clips import StillClips
+from sam2track.data.clips.video_clips import VideoClips, choose_apart
 from sam2track.data.readers.davis import davis
 from sam2track.data.readers.folder import folder
 from sam2track.data.readers.sav import sav, sav_train
@@ -327,7 +327,7 @@ def test_a_recipe_names_sources(tmp_path):
 
 @pytest.mark.parametrize("name", ["mose", "sav", "coco"])
 def test_the_recipe_in_the_docs_works(tmp_path, monkeypatch, name):
-    text = (Path(__file__).parents[2] / "docs" / "datasets.md").read_text()
+    text = (Path(__file__).parents[3] / "docs" / "datasets.md").read_text()
     entry = yaml.safe_load(re.search(r"```yaml\n(.*?)```", text, re.S)[1])["data"]["sources"][name]
     layouts.mose(tmp_path / "MOSE", split="train")
     layouts.sav_train(tmp_path / "sav_train")

@@ -10,9 +10,9 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from sam2track.data.clips.clip.clip import SMALLEST, ClipDataset
-from sam2track.data.clips.clip.procedural_clips import SceneSampler
 
+from sam2track.data.clips.clip import SMALLEST, ClipDataset
+from sam2track.data.clips.procedural_clips import SceneSampler
 from sam2track.synthetic import scene_plan
 from sam2track.synthetic.articulated_objects import beast, creature, person, tube
 from sam2track.synthetic.assets import Assets

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from sam2track.data.clips.clip.unlabelled_images import (
+
+from sam2track.data.clips.unlabelled_images import (
     Found,
     Pictures,
     find_pictures,
