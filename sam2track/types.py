@@ -29,11 +29,13 @@ class Frame:
         index: position in the video, from 0.
         image: RGB, ``uint8``, contiguous.
         features: what :meth:`sam2track.TrackingSession.encoded` made of it ahead of time, or None.
+        name: the file name of its picture, such as ``00005.jpg``; None if it never was a file.
     """
 
     index: int
     image: UInt8[np.ndarray, "H W 3"]
     features: FrameFeatures | None = None
+    name: str | None = None
 
     @property
     def size(self) -> tuple[int, int]:
