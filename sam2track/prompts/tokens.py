@@ -11,7 +11,8 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from ..types import Prompt, PromptTokens
+from ..types import PromptTokens
+from .prompt import Prompt
 
 BOX_CORNERS = (2, 3)  # labels of a box's first and second corner
 LARGEST_LOGIT = 32.0  # of a mask that is fed back

@@ -57,6 +57,10 @@ class FanOut(Sink):
             self._thread.start()
         self._queue.put((frame, result))
 
+    def note(self, object_id: int, text: str) -> None:
+        for sink in self._sinks:
+            sink.note(object_id, text)
+
     def close(self) -> None:
         """Write what waits, finish every sink, and raise the first error not raised yet."""
         try:

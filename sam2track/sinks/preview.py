@@ -14,7 +14,8 @@ from jaxtyping import UInt8
 from PIL import Image
 
 from ..masks.drawing import draw_caption, draw_objects, draw_prompt
-from ..types import Frame, FrameResult, Prompt
+from ..prompts import Prompt
+from ..types import Frame, FrameResult
 from .sink import PartFile, Sink
 
 _COLUMNS = 4

@@ -42,6 +42,9 @@ class Sink(Protocol):
         """
         ...
 
+    def note(self, object_id: int, text: str) -> None:
+        """Take what a person should look at of an object, before :meth:`close`."""
+
     def close(self) -> None:
         """Finish the files; nothing happens if nothing was written or a write failed.
 
