@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
 
 from sam2track import Frame
 from sam2track.benchmark.protocols import interactive_offline, interactive_online, semi_supervised
 from sam2track.benchmark.trackers import CopySession, FlowSession
-from sam2track.types import FrameResult
 
 SIZE, LENGTH = (40, 60), 9
 
@@ -41,10 +39,11 @@ class Clip:
         return {0: {1: self.masks(0)[1]}, 3: {2: self.masks(3)[2]}}
 
 
-class Guesser:
+class Guesser(CopySession):
     """Right on frames that were clicked, and on those after them until it has walked too far."""
 
     def __init__(self, log, good_for):
+        super().__init__()
         self.log, self.good_for = log, good_for
         self.clicks = {}
 
@@ -60,19 +59,14 @@ class Guesser:
         half[: np.flatnonzero(truth.any(1))[6]] = False
         return half
 
-    def step(self, frame):
-        ids = sorted({object_id for object_id, _ in self.clicks})
-        masks = np.zeros((len(ids), *SIZE), bool)
-        for place, object_id in enumerate(ids):
+    def advance(self, frame, *, direction=1):
+        self.soft = {}
+        for object_id in sorted({object_id for object_id, _ in self.clicks}):
             behind = [i for k, i in self.clicks if k == object_id and i <= frame.index]
-            if behind and frame.index - max(behind) < self.good_for:
-                masks[place] = Clip().masks(frame.index).get(object_id, masks[place])
-        ones = torch.ones(len(ids))
-        owner = torch.full(SIZE, -1)
-        logits = torch.zeros(len(ids), 4, 4)
-        return FrameResult(
-            frame.index, tuple(ids), torch.from_numpy(masks), owner, ones, ones, logits
-        )
+            right = bool(behind) and frame.index - max(behind) < self.good_for
+            truth = Clip().masks(frame.index).get(object_id, np.zeros(SIZE))
+            self.soft[object_id] = (truth * right).astype(np.float32)
+        return super().advance(frame)
 
 
 def test_semi_supervised_prompts_each_object_once_where_it_appears():

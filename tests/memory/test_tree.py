@@ -148,7 +148,7 @@ def test_weights_of_one_change_nothing_and_others_scale_keys(model):
         session.step(frame)
     plain = session.objects[1].memory.recall(3, 1)[0]
     with torch.inference_mode():
-        features = session._features(frames[3])
+        features = session.encoder.features(frames[3])
 
         def attend(*weights: float) -> torch.Tensor:
             fields = (plain.memories, plain.slots, plain.pointers, plain.offsets, plain.span)

@@ -11,7 +11,7 @@ from sam2track.model.checkpoint import from_layout, to_official
 from sam2track.model.sam2 import SAM2
 from sam2track.model.variants import Variant
 from sam2track.prompts import Prompt
-from sam2track.track import TrackingSession
+from sam2track.track import Rendering, TrackingSession
 from sam2track.types import Frame, FrameFeatures, MemoryFrame, PromptTokens, Recall, Resolved
 
 from .scenarios import Ask, Clip, Outcome, Step, Track
@@ -33,7 +33,10 @@ def build(variant: Variant, *, seed: int, presence_bias: float) -> SAM2:
 def play(model: SAM2, clip: Clip, steps: Sequence[Step]) -> list[Outcome]:
     """Play a scenario; one outcome for each object on each frame of each track."""
     session = TrackingSession(
-        model, length=len(clip.images), archive=_goes_back(steps), fill_hole_area=0, sharpen=False
+        model,
+        length=len(clip.images),
+        archive=_goes_back(steps),
+        rendering=Rendering(fill_hole_area=0, sharpen=False),
     )
     outcomes: list[Outcome] = []
     for step in steps:

@@ -12,6 +12,7 @@ from tiny import SIZE, noise_frames, square_mask, tiny_model
 
 from sam2track import Frame, Prompt, TrackingSession
 from sam2track.memory import Evidence, FifoMemory
+from sam2track.track.workers import Workers
 from sam2track.types import Choice, FrameResult, MemoryFrame, Recall
 
 PROMPTS = {
@@ -52,16 +53,84 @@ def test_a_frame_encoded_ahead_in_another_thread_is_as_one_that_is_not(model):
     frames = noise_frames(4)
     session = TrackingSession(model)
     with ThreadPoolExecutor(1) as pool:
-        ahead = list(pool.map(session.encoded, frames))
-    for ours, theirs in zip(track(model, ahead), track(model, frames), strict=True):
+        pool.submit(list, session.encode_ahead(frames)).result()
+    known = [features for _, features in session.encoder.known]
+    assert len(known) == 4
+    session.prompt(1, PROMPTS[1], frames[0])
+    ahead = [session.step(frame) for frame in frames]
+    assert session.encoder.known[0][1] is known[-1]  # used, and the earlier ones dropped
+    for ours, theirs in zip(ahead, track(model, frames, {1: PROMPTS[1]}), strict=True):
         assert torch.equal(ours.logits, theirs.logits)
 
 
 def test_another_size_is_refused_when_encoded_ahead(model):
     session = TrackingSession(model)
-    session.encoded(noise_frames(1)[0])
+    frames = [noise_frames(1)[0], noise_frames(1, size=(32, 64))[0]]
     with pytest.raises(ValueError, match="resize the frames"):
-        session.encoded(noise_frames(1, size=(32, 64))[0])
+        list(session.encode_ahead(frames))
+
+
+def test_frames_encoded_ahead_do_not_pile_up_before_the_first_object(model):
+    session = TrackingSession(model)
+    for frame in session.encode_ahead(noise_frames(6)):
+        session.step(frame)
+        assert len(session.encoder.known) == 1
+
+
+def test_a_frame_is_tracked_once_until_something_changes(model):
+    frames = noise_frames(3)
+    session = TrackingSession(model)
+    session.prompt(1, PROMPTS[1], frames[0])
+    session.step(frames[0])
+    outcome = session.advance(frames[1])
+    assert session.advance(Frame(1, frames[1].image.copy())) is outcome
+    assert session.advance(frames[1], direction=-1) is not outcome
+    session.prompt(2, PROMPTS[2], frames[1])
+    assert session.advance(frames[1]).object_ids == (1, 2)
+    session.remove(2)
+    assert session.advance(frames[1]).object_ids == (1,)
+
+
+def test_results_can_be_changed(model):
+    result = track(model, noise_frames(2))[1]
+    for tensor in (result.masks, result.logits, result.scores, result.presence):
+        tensor[0] = 0
+    assert not result.masks[0].any()
+
+
+def test_numpy_integers_are_as_pythons(model):
+    frames = noise_frames(2)
+    session = TrackingSession(model, length=np.int64(2))
+    session.prompt(np.int32(1), PROMPTS[1], Frame(np.int64(0), frames[0].image))
+    result = session.step(Frame(np.uint8(1), frames[1].image))
+    assert torch.equal(result.logits, track(model, frames, {1: PROMPTS[1]}, length=2)[1].logits)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((0, PROMPTS[1]), "an object's id is a whole number from 1, but 0 was given"),
+        ((1, Prompt.click(20, 20, label=0)), "object 1 is new, and the prompt says only where"),
+    ],
+)
+def test_prompts_that_cannot_be_taken(model, arguments, message):
+    session = TrackingSession(model)
+    with pytest.raises(ValueError, match=message):
+        session.prompt(*arguments, noise_frames(1)[0])
+    assert session.object_ids == ()
+
+
+def test_a_prompt_behind_what_is_remembered_is_warned_of(model):
+    frames = noise_frames(5)
+    session, kept = TrackingSession(model), TrackingSession(model, archive=True)
+    for own in (session, kept):
+        own.prompt(1, PROMPTS[1], frames[0])
+        for frame in frames:
+            own.step(frame)
+        own.prompt(1, Prompt.click(30, 30), frames[4])  # it was just tracked
+    kept.prompt(1, Prompt.click(30, 30), frames[2])
+    with pytest.warns(UserWarning, match="use TrackingSession\\(archive=True\\)"):
+        session.prompt(1, Prompt.click(30, 30), frames[2])
 
 
 def test_lowered_weights_are_what_autocast_makes_of_them():
@@ -92,15 +161,15 @@ def test_objects_together_are_as_alone(model):
 @pytest.mark.parametrize("workers", [2, 8])
 def test_objects_shared_out_among_threads_are_as_in_one(model, workers):
     frames = noise_frames(6)
-    shared = track(model, frames, workers=workers, archive=True)
+    session = TrackingSession(model, archive=True)
+    session.workers = Workers(workers)
+    session.workers.count = lambda objects: min(workers, objects)
+    for object_id, prompt in PROMPTS.items():
+        session.prompt(object_id, prompt, frames[0])
+    shared = [session.step(frame) for frame in frames]
     for ours, theirs in zip(shared, track(model, frames), strict=True):
         assert ours.object_ids == theirs.object_ids
         assert_same(ours.logits, theirs.logits)
-
-
-def test_less_than_one_worker_is_refused(model):
-    with pytest.raises(ValueError, match="workers=0"):
-        TrackingSession(model, workers=0)
 
 
 def test_a_new_object_leaves_the_others_alone(model):
@@ -214,8 +283,8 @@ def test_what_a_session_keeps_does_not_grow(model):
         (1, Prompt.click(64, 20), "outside the frame"),
         (1, Prompt.from_box([70, 0, 80, 10]), "outside the frame"),
         (1, Prompt.from_mask(np.ones((10, 10))), "10 x 10"),
-        (0, Prompt.click(1, 1), "object id 0"),
-        (-3, Prompt.click(1, 1), "object id -3"),
+        (0, Prompt.click(1, 1), "but 0 was given"),
+        (-3, Prompt.click(1, 1), "but -3 was given"),
     ],
 )
 def test_a_bad_prompt_changes_nothing(model, object_id, prompt, message):
@@ -335,8 +404,8 @@ def test_what_nobody_takes_does_not_pile_up(model):
     session.prompt(1, PROMPTS[1], frames[0])
     for index in range(20):
         session.step(Frame(index, frames[index % 4].image))
-        assert len(session.late.held) <= 3
-        assert len(session.late.ready) <= 1
+        assert len(session.delayed.held) <= 3
+        assert len(session.delayed.ready) <= 1
 
 
 def test_overlaps_belong_to_the_highest_logit(model):

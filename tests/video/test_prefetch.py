@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from sam2track.types import Frame
-from sam2track.video import Prefetch, VideoError, VideoSource
+from sam2track.video import VideoError, VideoSource, read_ahead
 
 
 class Counting(VideoSource):
@@ -36,35 +36,24 @@ def reading() -> int:
     return sum(thread.name == "sam2track-prefetch" for thread in threading.enumerate())
 
 
-def test_same_facts_same_frames_and_again():
-    with Prefetch(Counting(50), depth=3) as video:
-        assert (video.name, video.size, video.fps, video.length) == ("counting", (1, 1), 5.0, 50)
-        assert [frame.index for frame in video] == list(range(50))
-        assert [frame.index for frame in video] == list(range(50))
-    assert reading() == 0
-
-
-def test_each_frame_is_worked_on_in_the_thread():
+def test_the_same_frames_read_in_a_thread():
     threads = set()
 
-    def number(frame: Frame) -> Frame:
-        threads.add(threading.current_thread().name)
-        if frame.index == 3:
-            raise ValueError("frame 3 is odd")
-        return Frame(frame.index, frame.image + frame.index)
+    def noting(frames):
+        for frame in frames:
+            threads.add(threading.current_thread().name)
+            yield frame
 
-    seen = []
-    with pytest.raises(ValueError, match="3 is odd"), Prefetch(Counting(5), each=number) as video:  # noqa: PT012
-        for frame in video:
-            seen.append(int(frame.image[0, 0, 0]))
-    assert seen == [0, 1, 2]
+    with read_ahead(noting(Counting(50)), depth=3) as frames:
+        assert [frame.index for frame in frames] == list(range(50))
     assert threads == {"sam2track-prefetch"}
+    assert reading() == 0
 
 
 def test_errors_come_after_the_frames_before_them():
     seen = []
     source = Counting(7, VideoError("broken here"))
-    with pytest.raises(VideoError, match="broken here"), Prefetch(source) as video:  # noqa: PT012
+    with pytest.raises(VideoError, match="broken here"), read_ahead(source) as video:  # noqa: PT012
         for frame in video:
             seen.append(frame.index)
     assert seen == list(range(7))
@@ -74,7 +63,7 @@ def test_errors_come_after_the_frames_before_them():
 @pytest.mark.parametrize("depth", [1, 4])
 def test_never_further_ahead_than_depth(depth):
     source = Counting(1000)
-    with Prefetch(source, depth=depth) as video:
+    with read_ahead(source, depth=depth) as video:
         for frame in video:
             if frame.index == 20:
                 time.sleep(0.05)  # long enough to run away
@@ -83,27 +72,15 @@ def test_never_further_ahead_than_depth(depth):
                 break
 
 
-def test_leaving_the_loop_ends_the_thread_at_once():
-    source = Counting(10**9)
-    with Prefetch(source) as video:
-        for frame in video:
+def test_leaving_the_block_ends_the_thread_at_once():
+    with read_ahead(Counting(10**9)) as frames:
+        for frame in frames:
             if frame.index == 3:
                 break
-        assert reading() == 0
-        assert not source.closed
-    assert source.closed
-
-
-def test_closing_ends_a_pass_under_way():
-    video = Prefetch(Counting(10**9))
-    frames = iter(video)
-    assert next(frames).index == 0
-    video.close()
-    video.close()
     assert reading() == 0
     assert list(frames) == []
 
 
 def test_depth_is_at_least_one():
-    with pytest.raises(ValueError, match="depth is 0"):
-        Prefetch(Counting(1), depth=0)
+    with pytest.raises(ValueError, match="depth is 0"), read_ahead(Counting(1), depth=0):
+        pass
