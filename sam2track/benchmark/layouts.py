@@ -11,8 +11,7 @@ from jaxtyping import UInt8
 from PIL import Image
 
 from ..files import whole_file
-from ..sinks import davis_palette
-from ..sinks.png import check_palette_id
+from ..masks import check_palette_id, davis_palette
 from ..types import FrameResult
 
 LAYOUTS = ("palette", "binary", "objects")

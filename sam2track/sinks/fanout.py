@@ -1,7 +1,4 @@
-"""Several sinks as one, writing while the model works.
-
-Room: SINKS. Frames and results enter once and go to every sink.
-"""
+"""Several sinks as one, writing in a background thread while the model works."""
 
 from __future__ import annotations
 
@@ -9,8 +6,6 @@ import queue
 import threading
 from collections.abc import Sequence
 from contextlib import ExitStack
-
-from typing_extensions import Self
 
 from ..types import Frame, FrameResult
 from .sink import Sink, SinkError
@@ -41,7 +36,7 @@ class FanOut(Sink):
         self._thread: threading.Thread | None = None
         self._stack = ExitStack()
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> FanOut:
         with ExitStack() as opening:
             for sink in self._sinks:
                 opening.enter_context(sink)
@@ -57,13 +52,17 @@ class FanOut(Sink):
             self._thread.start()
         self._queue.put((frame, result))
 
+    def note(self, object_id: int, text: str) -> None:
+        for sink in self._sinks:
+            sink.note(object_id, text)
+
     def close(self) -> None:
         """Write what waits, finish every sink, and raise the first error not raised yet."""
         try:
             if self._thread is not None:
                 self._queue.put(None)
                 self._thread.join()
-        finally:  # also when a second Ctrl-C breaks off the waiting: drop what is left
+        finally:  # a second Ctrl-C ends the waiting too: then drop what is left
             self._dead = True
             self._end_thread()
             try:
@@ -81,7 +80,7 @@ class FanOut(Sink):
     def _drain(self) -> None:
         while (item := self._queue.get()) is not None:
             if self._dead:
-                continue  # keep taking, so that no one waits for room
+                continue  # empty the queue, so that write() does not wait for ever
             try:
                 for sink in self._sinks:
                     sink.write(*item)

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from PIL import Image
 from pycocotools import mask as rle
 
-from sam2track.sinks import BoxSink, CocoSink, PaletteSink, davis_palette, object_colour
+from sam2track.masks import davis_palette, object_colour
+from sam2track.sinks import BoxSink, CocoSink, PaletteSink
 
 
 def rectangle(x0, y0, x1, y1, size=(60, 96)):

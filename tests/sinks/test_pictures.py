@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from sam2track.sinks import OverlaySink, PreviewSink, draw_objects, draw_prompt, object_colour
+from sam2track.masks import draw_objects, draw_prompt, object_colour
+from sam2track.sinks import OverlaySink, PreviewSink
 from sam2track.sinks.preview import _evenly
 from sam2track.types import Prompt
 
@@ -129,7 +130,7 @@ def test_overlay_of_a_run_back_in_time_holds_little(tmp_path, tracked):
     with OverlaySink(tmp_path / "overlay.mp4", 25, direction=-1) as sink:
         for index in reversed(range(200)):
             sink.write(*tracked(index))
-            assert len(sink._turned._held) < 32
+            assert len(sink._reversed._held) < 32
 
 
 @pytest.mark.parametrize("fps", [0, -1, float("nan"), float("inf")])
