@@ -6,25 +6,27 @@ from .guided_filter import sharpen
 from .holes import fill_holes
 from .label_maps import flatten, read_labels
 from .palette import check_palette_id, davis_palette, object_colour
-from .run_lengths import decode_runs, pack_runs
-from .upscaling import Drawn, joined, to_video
+from .run_lengths import decode_runs, encode_runs, pack_runs
+from .upscaling import VideoMasks, concatenate, remove_specks, upscale
 
 __all__ = [
-    "Drawn",
+    "VideoMasks",
     "check_palette_id",
+    "concatenate",
     "davis_palette",
     "decode_runs",
     "draw_caption",
     "draw_lines",
     "draw_objects",
     "draw_prompt",
+    "encode_runs",
     "fill_holes",
     "flatten",
-    "joined",
     "mask_box",
     "object_colour",
     "pack_runs",
     "read_labels",
+    "remove_specks",
     "sharpen",
-    "to_video",
+    "upscale",
 ]

@@ -1,7 +1,4 @@
-"""Masks on disk and in memory: PNGs of object ids, run lengths, and what they have in common.
-
-Room: DATA. Files and run lengths enter, label maps and masks leave.
-"""
+"""Label maps: pictures whose pixels are object ids, 0 = background."""
 
 from __future__ import annotations
 
@@ -19,7 +16,7 @@ def flatten(
 ) -> UInt8[np.ndarray, "H W"]:
     """Masks as one label map: at each pixel the id of the smallest object there, 0 = none.
 
-    So a part shows on its whole; of two that are equally large the lower id shows.
+    A part is thus seen on its whole. Of two equally large objects the lower id is seen.
 
     Args:
         masks: with ids 1 to 255.

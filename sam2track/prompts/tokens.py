@@ -1,6 +1,6 @@
-"""TRACK: prompts on their way into the model.
+"""Turns prompts in video pixels into what the model takes.
 
-The only place where video pixels become model pixels.
+No other module converts video pixels to pixels of the model's square input.
 """
 
 from __future__ import annotations
@@ -37,6 +37,10 @@ def check_prompt(prompt: Prompt, size: tuple[int, int]) -> None:
                 f"the box [{x0:g}, {y0:g}, {x1:g}, {y1:g}] lies outside the frame, which is "
                 f"{width} wide and {height} high"
             )
+    if prompt.mask is not None and prompt.mask.ndim != 2:
+        raise ValueError(
+            f"the mask has {prompt.mask.ndim} dimensions, {prompt.mask.shape}; give one of (H, W)"
+        )
     if prompt.mask is not None and prompt.mask.shape != (height, width):
         raise ValueError(
             f"the mask is {prompt.mask.shape[1]} x {prompt.mask.shape[0]} pixels, but the frame is "
@@ -88,7 +92,7 @@ def prompt_tokens(
 def mask_prompt(
     mask: Bool[np.ndarray, "H W"], *, image_size: int, device: torch.device
 ) -> Bool[Tensor, "1 1 S S"]:
-    """A mask at the model's size, where it must not vanish: a thin one keeps its strongest part."""
+    """A mask at the model's size; one that is too thin for it keeps its strongest part."""
     soft = torch.from_numpy(mask).to(device, torch.float32, non_blocking=True)[None, None]
     side = (image_size, image_size)
     if soft.shape[-2:] != side:

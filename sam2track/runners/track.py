@@ -74,7 +74,7 @@ def run(config: DictConfig) -> None:
     placed, direction = _prompts(config), config.direction
     start = (min if direction == 1 else max)(item.frame for item in placed)
     with open_video(config.video) as source:
-        check(placed, source.size, source.length)
+        check(placed, source.size, source.length, direction)
         _check_reach(placed, start, direction, config.frames)
         if config.memory.get("lag", 0) is None and not isinstance(source, SeekableSource):
             raise ValueError(

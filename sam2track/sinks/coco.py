@@ -8,12 +8,11 @@ from array import array
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import IO, cast
+from typing import IO
 
-import cv2
 import numpy as np
-from pycocotools import mask as rle
 
+from ..masks import encode_runs
 from ..types import Frame, FrameResult
 from .sink import OutputFile, Sink
 
@@ -104,7 +103,7 @@ class CocoSink(Sink):
         yield f'"length": {self._length}, "file_names": ['
         yield from _listed(self._file_names())
         if self._fps is not None:
-            yield f'], "fps": {self._fps:g}, "times": ['
+            yield f'], "fps": {float(self._fps)}, "times": ['
             yield from _listed(f"{index / self._fps:.4f}" for index in range(self._length))
         yield ']}],\n"categories": [{"id": 1, "name": "object"}],\n"annotations": ['
         for place, object_id in enumerate(sorted(({*self._places, *self._notes}) - {_NAMES})):
@@ -142,14 +141,11 @@ class CocoSink(Sink):
 
 def _encode(mask: np.ndarray, box: tuple[int, int, int, int], score: float) -> str:
     """One line of the spool: the fields as JSON with tabs between."""
-    # pycocotools wants column-major masks; OpenCV transposes faster than NumPy copies.
-    runs = rle.encode(cv2.transpose(mask.view(np.uint8)).T)
-    segmentation = {"size": runs["size"], "counts": str(cast(bytes, runs["counts"]), "ascii")}
     x0, y0, x1, y1 = box
     fields = (
-        json.dumps(segmentation),
+        json.dumps(encode_runs(mask)),
         json.dumps([x0, y0, x1 - x0, y1 - y0]),
-        str(int(rle.area(runs))),
+        str(np.count_nonzero(mask)),
         f"{score:.4f}",
     )
     return "\t".join(fields)

@@ -14,7 +14,7 @@ import numpy as np
 from av.container import OutputContainer
 from av.error import FFmpegError
 
-from ..masks.drawing import draw_objects
+from ..masks import draw_objects
 from ..types import Frame, FrameResult
 from .reversed_video import ReversedVideo
 from .sink import OutputFile, Sink

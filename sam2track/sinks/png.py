@@ -6,7 +6,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from ..masks.palette import check_palette_id, davis_palette
+from ..masks import check_palette_id, davis_palette
 from ..types import Frame, FrameResult
 from .sink import OutputFile, Sink
 

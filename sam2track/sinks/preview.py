@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
-from ..masks.drawing import draw_caption, draw_lines, draw_objects, draw_prompt
+from ..masks import draw_caption, draw_lines, draw_objects, draw_prompt
 from ..types import Frame, FrameResult, Prompt
 from .sink import OutputFile, Sink
 

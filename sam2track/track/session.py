@@ -17,9 +17,7 @@ from jaxtyping import Bool, Float, UInt8
 from torch import Tensor
 
 from ..device import autocast
-from ..masks.guided_filter import sharpen
-from ..masks.holes import fill_holes
-from ..masks.upscaling import Drawn, joined, to_video
+from ..masks import VideoMasks, concatenate, fill_holes, sharpen, upscale
 from ..memory import Archive, FifoMemory, MemoryFactory, best_candidate
 from ..model.sam2 import SAM2
 from ..prompts.tokens import check_prompt, mask_prompt, merge_prompts, prompt_tokens
@@ -65,7 +63,7 @@ class TrackingSession:
             and tracked on from.
         fill_hole_area: fill holes of up to that many low-resolution pixels in the output; 0 = off.
         sharpen: whether the output's edges are fitted to the picture's (see
-            :func:`sam2track.masks.guided_filter.sharpen`); None = as suits the model: nano's masks are
+            :func:`sam2track.masks.sharpen`); None = as suits the model: nano's masks are
             coarse and gain by it.
         stability_delta, stability_threshold: when a mask from several clicks is so unstable that
             the best candidate replaces it (see :func:`sam2track.model.mask_decoder.clear_or_best`);
@@ -299,7 +297,7 @@ class TrackingSession:
         rows = list(outcomes.values())
         logits = torch.cat([row.logits for row in rows])[:, 0]
         shares = logits.chunk(self.follower.workers)
-        drawn = joined(self.follower.share_out(partial(self._draw, picture=picture), shares))
+        drawn = concatenate(self.follower.share_out(partial(self._draw, picture=picture), shares))
         return FrameResult(
             index,
             tuple(outcomes),
@@ -313,12 +311,12 @@ class TrackingSession:
     @torch.inference_mode()
     def _draw(
         self, logits: Float[Tensor, "N h w"], *, picture: UInt8[np.ndarray, "H W 3"] | None
-    ) -> Drawn:
+    ) -> VideoMasks:
         assert self.size is not None  # a frame was seen
         filled = fill_holes(logits, self.fill_hole_area)
         if self.sharpen and picture is not None:
             return sharpen(filled, picture)
-        return to_video(filled, self.size)
+        return upscale(filled, self.size)
 
     @torch.inference_mode()
     def encoded(self, frame: Frame) -> Frame:

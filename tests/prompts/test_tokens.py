@@ -78,6 +78,12 @@ def test_a_mask_replaces_everything_and_is_replaced():
     assert merge_prompts(mask, click) is click
 
 
+def test_a_mask_with_channels_is_refused():
+    prompt = Prompt.from_mask(np.ones((4, 6, 1)))
+    with pytest.raises(ValueError, match=r"the mask has 3 dimensions, \(4, 6, 1\); give one of"):
+        check_prompt(prompt, (4, 6))
+
+
 def test_a_box_goes_first_as_two_corners():
     made = tokens(Prompt.from_box([10, 20, 30, 40], [[5, 5]], [0]), (100, 100))
     assert made.labels.tolist() == [[2, 3, 0]]
