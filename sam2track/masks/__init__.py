@@ -1,7 +1,7 @@
 """Functions on masks that need no network."""
 
 from .boxes import mask_box
-from .drawing import draw_caption, draw_lines, draw_objects, draw_prompt
+from .drawing import draw_caption, draw_objects, draw_prompt
 from .guided_filter import sharpen
 from .holes import fill_holes
 from .label_maps import flatten, read_labels
@@ -16,7 +16,6 @@ __all__ = [
     "davis_palette",
     "decode_runs",
     "draw_caption",
-    "draw_lines",
     "draw_objects",
     "draw_prompt",
     "encode_runs",

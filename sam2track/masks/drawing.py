@@ -57,34 +57,15 @@ def draw_prompt(
 
 
 def draw_caption(image: UInt8[np.ndarray, "H W 3"], text: str) -> None:
-    """Write small text on a dark ground in the lower left corner, in place."""
+    """Write small text on a dark ground in the lower left corner, in place; long text is smaller."""
     scale = 0.2 + 0.2 * _line(image)
+    (width, _), _ = cv2.getTextSize(text, _FONT, scale, 1)
+    scale *= min(1, (image.shape[1] - 10) / max(width, 1))
     (width, height), base = cv2.getTextSize(text, _FONT, scale, 1)
     top, right = max(0, image.shape[0] - height - base - 6), min(width + 10, image.shape[1])
     image[top:, :right] = image[top:, :right] // 4
     place = (5, image.shape[0] - base - 2)
     cv2.putText(image, text, place, _FONT, scale, (255, 255, 255), 1, cv2.LINE_AA)
-
-
-def draw_lines(
-    lines: Sequence[tuple[int, str]], width: int, height: int = 22
-) -> UInt8[np.ndarray, "H W 3"]:
-    """A picture of lines of text on white, each about an object, with a square of its colour.
-
-    Args:
-        lines: object ids and texts; a text that is too long is written smaller.
-        width: of the picture, in pixels.
-        height: of a line, in pixels.
-    """
-    image = np.full((len(lines) * height + height // 3, width, 3), 255, np.uint8)
-    for row, (object_id, text) in enumerate(lines):
-        text, y0, side = f"{object_id}: {text}", row * height + height // 4, height // 2
-        place = (height, y0 + side)
-        image[y0 : y0 + side, height // 4 : height // 4 + side] = object_colour(object_id)
-        (needed, _), _ = cv2.getTextSize(text, _FONT, height / 48, 1)
-        scale = height / 48 * min(1, (width - 1.5 * height) / needed)
-        cv2.putText(image, text, place, _FONT, scale, (0, 0, 0), 1, cv2.LINE_AA)
-    return image
 
 
 def _line(image: np.ndarray) -> int:

@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from .upscaling import MaskCanvas, VideoMasks, object_windows, video_area
+from .upscaling import MaskCanvas, VideoMasks, object_windows
 
 RADIUS = 2  # of a window, in cells
 MARGIN = RADIUS + 1  # around an object, in cells
@@ -45,19 +45,19 @@ def sharpen(
     Returns:
         The masks; confidence is in -1..1.
     """
-    cells, (height, width) = logits.shape[1:], picture.shape[:2]
-    canvas = MaskCanvas(len(logits), (height, width), video_area(speck_area, cells, picture.shape))
+    cells, size = logits.shape[1:], (picture.shape[0], picture.shape[1])
+    canvas = MaskCanvas(logits.shape, size, speck_area)
     picture = _smoothed(picture, cells)
     small = _shrunk(picture, cells)
     for place, own in enumerate(logits.float().cpu()):
-        windows = object_windows(own.numpy(), (height, width), MARGIN)
+        windows = object_windows(own.numpy(), size, MARGIN)
         if windows is None:
             continue
         coarse, fine = windows
         planes = _linear_function(own[coarse], small[(..., *coarse)])
         colours = cv2.split(picture[fine].astype(np.float32))
-        size = colours[0].shape[::-1]
-        *slopes, value = (cv2.resize(plane, size) for plane in planes.numpy())
+        shape = colours[0].shape[::-1]
+        *slopes, value = (cv2.resize(plane, shape) for plane in planes.numpy())
         for slope, colour in zip(slopes, colours, strict=True):
             cv2.accumulateProduct(slope, colour, value)
         canvas.add(place, value, fine)

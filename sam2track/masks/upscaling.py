@@ -45,16 +45,16 @@ class MaskCanvas:
     """Collects the masks of objects one after another, on the host.
 
     Args:
-        count: number of objects.
+        grid: number of objects, height and width of their logits.
         size: height and width of the video, in pixels.
-        speck_area: parts of up to that many pixels are removed; see :func:`remove_specks`.
+        speck_area: see :func:`remove_specks`, in pixels of the logits; 0 = leave them.
     """
 
-    def __init__(self, count: int, size: tuple[int, ...], speck_area: float = 0) -> None:
-        self.masks = np.zeros((count, *size), bool)
+    def __init__(self, grid: Sequence[int], size: tuple[int, int], speck_area: float) -> None:
+        self.masks = np.zeros((grid[0], *size), bool)
         self.owner = np.full(size, -1, np.int16)
         self.confidence = np.zeros(size, np.float32)
-        self.speck_area = speck_area
+        self.speck_area = speck_area * size[0] * size[1] / (grid[1] * grid[2])
 
     def add(self, place: int, value: Float[np.ndarray, "h w"], where: Window) -> None:
         """Add one object, whose confidence is ``value`` in a window; it is nowhere else.
@@ -100,7 +100,7 @@ def upscale(
         speck_area: see :func:`remove_specks`, in pixels of ``logits``.
     """
     if logits.device.type == "cpu" or speck_area:
-        canvas = MaskCanvas(len(logits), size, video_area(speck_area, logits.shape[1:], size))
+        canvas = MaskCanvas(logits.shape, size, speck_area)
         for place, low in enumerate(logits.float().cpu().numpy()):
             if (windows := object_windows(low, size, margin=1)) is not None:
                 full = cv2.resize(low, size[::-1], interpolation=cv2.INTER_LINEAR)
@@ -135,11 +135,6 @@ def _around(first: int, stop: int, margin: int, cells: int, pixels: int) -> tupl
     first, stop = max(0, first - margin), min(cells, stop + margin)
     begin = min(round(first * pixels / cells), pixels - 1)
     return slice(first, stop), slice(begin, max(round(stop * pixels / cells), begin + 1))
-
-
-def video_area(area: float, grid: Sequence[int], size: Sequence[int]) -> float:
-    """An area in pixels of the grid ``(h, w)`` in pixels of the video ``(H, W)``."""
-    return area * size[0] * size[1] / (grid[0] * grid[1])
 
 
 def remove_specks(value: Float[np.ndarray, "h w"], area: float) -> None:

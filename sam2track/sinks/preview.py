@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
-from ..masks import draw_caption, draw_lines, draw_objects, draw_prompt
+from ..masks import draw_caption, draw_objects, draw_prompt, object_colour
 from ..types import Frame, FrameResult, Prompt
 from .sink import OutputFile, Sink
 
@@ -77,8 +77,10 @@ class PreviewSink(Sink):
         tiles = self._spaced | fixed
         shown = _evenly(sorted(tiles), set(fixed), self._tiles)
         sheet = _arrange([tiles[index] for index in shown])
-        if self._notes:
-            sheet = np.concatenate((sheet, draw_lines(self._notes, sheet.shape[1])))
+        for object_id, text in self._notes:
+            strip = np.full((24, sheet.shape[1], 3), object_colour(object_id), np.uint8)
+            draw_caption(strip, f"{object_id}: {text}")
+            sheet = np.concatenate((sheet, strip))
         with self._output.guarded():
             Image.fromarray(sheet).save(self._output.start(), format="PNG", compress_level=6)
             self._output.commit()

@@ -259,7 +259,8 @@ def test_preview_shows_notes_below(tmp_path, tracked):
         sheet = np.asarray(Image.open(tmp_path / "preview.png"))
         heights.append(len(sheet))
         assert sheet.shape[1] == 56
-    assert heights[1] == heights[0] + 51
+    assert heights[1] == heights[0] + 2 * 24
     for row, object_id in enumerate((1, 7)):
-        assert sheet[heights[0] + 22 * row + 8, 8].tolist() == list(object_colour(object_id))
-    assert (sheet[heights[0] :, -4:] > 200).all()  # the text fits
+        strip = sheet[heights[0] + 24 * row :][:24]
+        assert strip[0, 0].tolist() == list(object_colour(object_id))
+        assert (strip[-1, :40] == strip[0, 0] // 4).all()  # the dark ground of the text
