@@ -57,7 +57,7 @@ def draw_prompt(
 
 
 def draw_caption(image: UInt8[np.ndarray, "H W 3"], text: str) -> None:
-    """Write small text on a dark ground in the lower left corner, in place; long text is smaller."""
+    """Write small text on a dark ground in the lower left corner, in place; shrunk to fit."""
     scale = 0.2 + 0.2 * _line(image)
     (width, _), _ = cv2.getTextSize(text, _FONT, scale, 1)
     scale *= min(1, (image.shape[1] - 10) / max(width, 1))
