@@ -10,8 +10,10 @@ logit above zero is foreground.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import SupportsIndex
 
 import cv2
 import numpy as np
@@ -27,106 +29,40 @@ class Frame:
 
     Attributes:
         index: position in the video, from 0.
-        image: RGB, ``uint8``, contiguous.
-        features: what :meth:`sam2track.TrackingSession.encoded` made of it ahead of time, or None.
+        image: RGB, ``uint8``.
         name: the file name of its picture, such as ``00005.jpg``; None if it never was a file.
+
+    Raises:
+        ValueError: if the picture is not RGB as ``uint8``, or the index not a whole number from 0.
     """
 
     index: int
     image: UInt8[np.ndarray, "H W 3"]
-    features: FrameFeatures | None = None
     name: str | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "index", whole_number(self.index, "a frame's index", least=0))
+        image = self.image
+        if not isinstance(image, np.ndarray):
+            raise ValueError(
+                f"frame {self.index} is a {type(image).__name__}, not a NumPy array; for a PIL "
+                'picture give np.asarray(picture.convert("RGB"))'
+            )
+        if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
+            raise ValueError(
+                f"frame {self.index} is {image.dtype} of shape {image.shape}; "
+                "give RGB as uint8 of shape (height, width, 3)"
+            )
+
+    @classmethod
+    def from_bgr(cls, index: int, image: UInt8[np.ndarray, "H W 3"]) -> Frame:
+        """A frame from a BGR picture, as OpenCV reads and captures them."""
+        return cls(index, cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
 
     @property
     def size(self) -> tuple[int, int]:
         """Height and width in pixels."""
         return self.image.shape[0], self.image.shape[1]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Prompt:
-    """What a user says about one object on one frame: clicks, a box, or a mask.
-
-    Clicks and a box may come together; a mask comes alone.
-
-    Attributes:
-        points: clicks ``(x, y)`` in video pixels.
-        labels: one per click, 1 = on the object, 0 = not on the object.
-        box: ``(x0, y0, x1, y1)`` in video pixels, ``x0 < x1`` and ``y0 < y1``.
-        mask: ``(H, W)``, True on the object.
-
-    Raises:
-        ValueError: if the parts do not fit together; the message names the value.
-    """
-
-    points: Float[np.ndarray, "P 2"] = field(default_factory=lambda: np.zeros((0, 2), np.float32))
-    labels: Int[np.ndarray, " P"] = field(default_factory=lambda: np.zeros(0, np.int32))
-    box: Float[np.ndarray, "4"] | None = None
-    mask: Bool[np.ndarray, "H W"] | None = None
-
-    def __post_init__(self) -> None:
-        if self.points.ndim != 2 or self.points.shape[1] != 2:
-            raise ValueError(
-                f"points must be pairs [[x, y], ...], got an array of shape {self.points.shape}"
-            )
-        if len(self.points) != len(self.labels):
-            raise ValueError(
-                f"there are {len(self.points)} points and {len(self.labels)} labels; "
-                "give one label a point"
-            )
-        for label in self.labels.tolist():
-            if label not in (0, 1):
-                raise ValueError(
-                    f"label {label} is neither 1 (on the object) nor 0 (not on the object)"
-                )
-        if not np.isfinite(self.points).all():
-            raise ValueError(f"points must be finite, got {self.points.tolist()}")
-        if self.box is not None:
-            if self.box.shape != (4,) or not np.isfinite(self.box).all():
-                raise ValueError(f"box must be [x0, y0, x1, y1], got {self.box.tolist()}")
-            x0, y0, x1, y1 = self.box.tolist()
-            if x1 <= x0 or y1 <= y0:
-                raise ValueError(
-                    f"box [{x0:g}, {y0:g}, {x1:g}, {y1:g}] is empty; "
-                    "give [x0, y0, x1, y1] with x0 < x1 and y0 < y1"
-                )
-        if self.mask is not None:
-            if len(self.points) or self.box is not None:
-                raise ValueError("a mask prompt comes alone: remove its points and box")
-            if not self.mask.any():
-                raise ValueError("the mask is empty: it has no pixel on the object")
-        elif not len(self.points) and self.box is None:
-            raise ValueError("an empty prompt: give points, a box, or a mask")
-
-    @classmethod
-    def click(cls, x: float, y: float, label: int = 1) -> Prompt:
-        """One click, on the object (1) or off it (0)."""
-        return cls(points=np.array([[x, y]], np.float32), labels=np.array([label], np.int32))
-
-    @classmethod
-    def clicks(cls, points, labels=None) -> Prompt:
-        """Several clicks; without labels all are on the object."""
-        points = np.asarray(points, np.float32).reshape(-1, 2)
-        labels = np.ones(len(points)) if labels is None else np.asarray(labels)
-        return cls(points=points, labels=_whole(labels))
-
-    @classmethod
-    def from_box(cls, box, points=(), labels=()) -> Prompt:
-        """A box ``(x0, y0, x1, y1)``, with clicks if there are any."""
-        points = np.asarray(points, np.float32).reshape(-1, 2)
-        labels = _whole(np.asarray(labels))
-        return cls(points=points, labels=labels, box=np.asarray(box, np.float32))
-
-    @classmethod
-    def from_mask(cls, mask) -> Prompt:
-        """A mask ``(H, W)``, nonzero on the object."""
-        return cls(mask=np.asarray(mask).astype(bool))
-
-
-def _whole(labels: np.ndarray) -> np.ndarray:
-    """Labels as integers; a label such as 0.5 is kept out of 0 and 1, so that it is refused."""
-    whole = labels.astype(np.int32)
-    return np.where(whole == labels, whole, -1).astype(np.int32)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -276,8 +212,28 @@ class Resolved:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class FrameOutcome:
+    """Every object on one frame as the model sees it, before masks of the video's size are made.
+
+    Attributes:
+        index: the frame.
+        object_ids: the objects, in the order of the other fields.
+        logits: mask logits at stride 4 of the model's square.
+        scores: predicted IoU, 0..1.
+        presence: logit that the object is in the frame.
+    """
+
+    index: int
+    object_ids: tuple[int, ...]
+    logits: Float[Tensor, "N 4*h 4*w"]
+    scores: Float[Tensor, " N"]
+    presence: Float[Tensor, " N"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class FrameResult:
-    """Every object on one frame. Tensors stay on the model's device until :meth:`cpu`.
+    """Every object on one frame, at the video's size. Tensors stay on the model's device until
+    :meth:`cpu`.
 
     Attributes:
         index: the frame.
@@ -327,7 +283,16 @@ class FrameResult:
         return [mask_box(mask) for mask in self.masks.cpu().numpy()]
 
     def label_map(self) -> UInt8[np.ndarray, "H W"]:
-        """Object ids by pixel, 0 = background: the picture that a palette PNG holds."""
+        """Object ids by pixel, 0 = background: the picture that a palette PNG holds.
+
+        Raises:
+            ValueError: if an id is above 255, which is all that a palette holds.
+        """
+        if max(self.object_ids, default=0) > 255:
+            raise ValueError(
+                f"a label map holds ids up to 255, but there is object {max(self.object_ids)}; "
+                "use mask(object_id), or smaller ids"
+            )
         table = np.zeros(256, np.uint8)  # its last entry is what owner -1 reads
         table[: len(self.object_ids)] = self.object_ids
         return np.asarray(cv2.LUT(self.owner.cpu().numpy().astype(np.uint8), table))
@@ -337,3 +302,18 @@ def known_ids(object_ids: Iterable[int]) -> str:
     """The end of a message about an unknown object: which ones there are."""
     ids = ", ".join(str(object_id) for object_id in object_ids)
     return f"there are: {ids}" if ids else "there is none"
+
+
+def whole_number(value: SupportsIndex, name: str, *, least: int) -> int:
+    """A whole number of any kind (also NumPy's) as a Python integer.
+
+    Raises:
+        ValueError: if it is none, or below ``least``; the message begins with ``name``.
+    """
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = least - 1
+    if number < least or isinstance(value, bool):
+        raise ValueError(f"{name} is a whole number from {least}, but {value!r} was given")
+    return number

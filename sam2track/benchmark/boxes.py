@@ -1,6 +1,6 @@
 """One sequence of a box dataset: the first box is given, and the box around each mask is handed in.
 
-Room: BENCHMARK. A sequence enters; text files as its server wants them, and a record, leave.
+A sequence goes in; text files as its server wants them, and a record, come out.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,9 @@ from ..data.readers.sequence import BoxSequence
 from ..files import write_text
 from ..metrics import complete_boxes, got10k_overlaps, overlap, score_boxes, score_overlaps
 from ..metrics.vot import box_track, score_long_term
-from ..types import FrameResult, Prompt
+from ..prompts import PlacedPrompt, Prompt
+from ..track import track
+from ..types import FrameResult
 from .datasets import BoxDataset
 from .files import measure_memory, record_path, write_json
 from .protocols import frames_of
@@ -37,17 +40,12 @@ def run_boxes(dataset: BoxDataset, sequence: BoxSequence, start: StartSession, o
     first = sequence.boxes[0]
     if not np.isfinite(first).all():
         raise ValueError(f"{sequence.name} has no box on its first frame: nothing to begin with")
-    size, results = (0, 0), []
+    size = sequence.frame(0).size
+    placed = [PlacedPrompt(1, 0, Prompt.from_box(_corners(first, size)))]
     began = time.perf_counter()
     with measure_memory() as memory:
-        session = start(length=len(sequence))
-        for frame in frames_of(sequence):
-            size = frame.size
-            if frame.index == 0:
-                session.prompt(1, Prompt.from_box(_corners(first, size)), frame)
-            session.step(frame)
-            results += [_outcome(result.cpu()) for result in session.settled()]
-        results += [_outcome(result.cpu()) for result in session.flush(frames_of(sequence))]
+        tracked = track(start(length=len(sequence)), partial(frames_of, sequence), placed)
+        results = [_outcome(result.cpu()) for _, result in tracked]
     seconds = time.perf_counter() - began
     found, sure = np.array([box for box, _ in results]), np.array([sure for _, sure in results])
     found[0] = first  # it was given

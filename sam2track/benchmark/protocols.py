@@ -1,7 +1,7 @@
 """What a tracker is told about a sequence, and when: protocols of evaluation.
 
-Room: BENCHMARK. A sequence and a way to start a session enter; frames with their results leave, in
-one round or several. SAM 2 (2408.00714), section 6.1 and the appendix on evaluation, has the
+A sequence and a way to start a session go in; frames with their results come out, in one round or
+several. SAM 2 (2408.00714), section 6.1 and the appendix on evaluation, has the
 interactive ones: a user annotates up to eight frames with three clicks each. What that user sees is
 each frame's result at once.
 """
@@ -9,17 +9,18 @@ each frame's result at once.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from jaxtyping import Bool
 
 from ..data.readers.sequence import BoxSequence, MaskSequence
 from ..metrics import region
-from ..prompts.simulated_user import corrective_click, first_prompt
+from ..prompts.simulated_user import corrective_click, first_prompts
+from ..track import Session, track
 from ..types import Frame, FrameResult
-from .trackers import Session, StartSession
+from .trackers import StartSession
 
 PROTOCOLS = ("semi", "interactive_offline", "interactive_online")
 CLICKS = 3  # on a frame that is annotated
@@ -42,15 +43,8 @@ class Tracked:
 
 
 def frames_of(sequence: MaskSequence | BoxSequence) -> Iterator[Frame]:
-    """The frames in order, each read while the one before is being tracked."""
-    count = len(sequence)
-    with ThreadPoolExecutor(1) as reader:
-        coming = reader.submit(sequence.frame, 0)
-        for index in range(count):
-            frame = coming.result()
-            if index + 1 < count:
-                coming = reader.submit(sequence.frame, index + 1)
-            yield frame
+    """The frames in order."""
+    return (sequence.frame(index) for index in range(len(sequence)))
 
 
 def semi_supervised(
@@ -61,14 +55,8 @@ def semi_supervised(
     Args:
         prompt: with what, see :func:`sam2track.prompts.simulated_user.first_prompt`.
     """
-    session = start(length=len(sequence))
-    for frame in frames_of(sequence):
-        for object_id, mask in starts.get(frame.index, {}).items():
-            session.prompt(object_id, first_prompt(prompt, mask), frame)
-        session.step(frame)
-        for result in session.settled():
-            yield Tracked(0, result.cpu())
-    for result in session.flush(frames_of(sequence)):
+    session, placed = start(length=len(sequence)), first_prompts(prompt, starts)
+    for _, result in track(session, partial(frames_of, sequence), placed):
         yield Tracked(0, result.cpu())
 
 
@@ -89,8 +77,8 @@ def interactive_offline(
     known = frozenset(sequence.annotated)
     for turn in range(rounds):
         worst: dict[int, tuple[float, Frame, np.ndarray, np.ndarray]] = {}
-        for frame in frames_of(sequence):
-            result = session.step(frame).cpu()
+        for frame, shown in track(session, partial(frames_of, sequence), ()):
+            result = shown.cpu()
             yield Tracked(turn, result)
             truths = sequence.masks(frame.index) if frame.index in known else {}
             for object_id, truth in truths.items():
@@ -114,25 +102,42 @@ def interactive_online(
     Round ``n`` is the whole video for a user who clicks each object on up to ``n + 1`` frames, its
     first one included.
     """
-    known = frozenset(sequence.annotated)
     for turn in range(rounds):
-        session = start(length=len(sequence))
-        left: dict[int, int] = {}
-        for frame in frames_of(sequence):
-            truths = sequence.masks(frame.index) if frame.index in known else {}
-            result = session.step(frame).cpu()
-            clicked = False
-            for object_id, truth in truths.items():
-                if object_id in starts.get(frame.index, {}):
-                    mask, left[object_id] = np.zeros_like(truth), turn
-                elif left.get(object_id, 0) and region(result.mask(object_id), truth) < PAUSE:
-                    mask = result.mask(object_id)
-                    left[object_id] -= 1
-                else:
-                    continue
-                _annotate(session, object_id, frame, mask, truth)
-                clicked = True
-            yield Tracked(turn, session.step(frame).cpu() if clicked else result)
+        session, user = start(length=len(sequence)), _Watcher(sequence, starts, turn)
+        for _, result in track(session, partial(frames_of, sequence), user):
+            yield Tracked(turn, result.cpu())
+
+
+class _Watcher:
+    """The user who watches.
+
+    Args:
+        sequence: has the true masks.
+        starts: where each object is clicked first.
+        most: frames on which each object may be clicked again.
+    """
+
+    def __init__(self, sequence: MaskSequence, starts: Starts, most: int) -> None:
+        self.sequence, self.starts, self.most = sequence, starts, most
+        self.annotated = frozenset(sequence.annotated)
+        self.left: dict[int, int] = {}
+
+    def prompt(self, session: Session, frame: Frame, direction: int) -> None:
+        truths = self.sequence.masks(frame.index) if frame.index in self.annotated else {}
+        outcome = session.advance(frame, direction=direction)
+        result = session.render(outcome, frame).cpu() if any(map(self.left.get, truths)) else None
+        for object_id, truth in truths.items():
+            if object_id in self.starts.get(frame.index, {}):
+                self.left[object_id] = self.most
+                _annotate(session, object_id, frame, np.zeros_like(truth), truth)
+            elif result is not None and self.left.get(object_id, 0):
+                mask = result.mask(object_id)
+                if region(mask, truth) < PAUSE:
+                    self.left[object_id] -= 1
+                    _annotate(session, object_id, frame, mask, truth)
+
+    def finish(self) -> None:
+        """Nothing is left to say."""
 
 
 INTERACTIVE: dict[str, Callable[..., Iterator[Tracked]]] = {

@@ -1,13 +1,9 @@
-"""Who tracks: our session, or a baseline that learns nothing and takes its place.
-
-Room: BENCHMARK. A tracker's settings enter, sessions leave: prompts and frames go in, results come
-out, as with :class:`sam2track.TrackingSession`.
-"""
+"""Who tracks: our session, or a baseline that learns nothing and takes its place."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import cv2
@@ -18,30 +14,11 @@ from jaxtyping import Bool, Float
 from ..memory import FifoMemory
 from ..memory.protocol import MemoryFactory
 from ..model.checkpoint import load_model
-from ..track import TrackingSession
-from ..types import Frame, FrameResult, Prompt
+from ..prompts import Prompt
+from ..track import Rendering, Session, TrackingSession
+from ..types import Frame, FrameOutcome, FrameResult
 
 TRACKERS = ("session", "copy", "flow")
-
-
-class Session(Protocol):
-    """What follows the objects of one video."""
-
-    def prompt(self, object_id: int, prompt: Prompt, frame: Frame) -> Bool[np.ndarray, "H W"]:
-        """Say where an object is on a frame; its mask there comes back."""
-        ...
-
-    def step(self, frame: Frame) -> FrameResult:
-        """Follow every object onto a frame; the result is as things look now."""
-        ...
-
-    def settled(self) -> Iterator[FrameResult]:
-        """The results that the last step has made final."""
-        ...
-
-    def flush(self, frames: Iterable[Frame] = ()) -> Iterator[FrameResult]:
-        """At the end, the results that are still to come; ``frames``: all of them once more."""
-        ...
 
 
 class StartSession(Protocol):
@@ -60,7 +37,7 @@ class Tracker:
         kind: ``session`` (the model), ``copy`` (the first mask on every frame) or ``flow`` (the
             first mask, carried along by optical flow).
         model, checkpoint, precision, compile: see :func:`sam2track.load_model`.
-        memory, fill_hole_area, sharpen, stability_delta, stability_threshold: see
+        memory, rendering, stability_delta, stability_threshold: see
             :class:`sam2track.TrackingSession`.
     """
 
@@ -70,8 +47,7 @@ class Tracker:
     precision: str = "auto"
     compile: bool = False
     memory: MemoryFactory = FifoMemory
-    fill_hole_area: int = 8
-    sharpen: bool | None = None
+    rendering: Rendering = field(default_factory=Rendering)
     stability_delta: float = 0.05
     stability_threshold: float = 0.98
 
@@ -98,8 +74,7 @@ class Tracker:
             length=length,
             memory=self.memory,
             archive=archive,
-            fill_hole_area=self.fill_hole_area,
-            sharpen=self.sharpen,
+            rendering=self.rendering,
             stability_delta=self.stability_delta,
             stability_threshold=self.stability_threshold,
         )
@@ -108,9 +83,16 @@ class Tracker:
 class CopySession:
     """The first mask, on every frame."""
 
+    lag = 0
+
     def __init__(self) -> None:
-        self.soft: dict[int, Float[np.ndarray, "H W"]] = {}
-        self.last: FrameResult | None = None
+        self.soft: dict[int, Float[np.ndarray, "H W"]] = {}  # 0..1
+        self.last: FrameOutcome | None = None
+
+    @property
+    def object_ids(self) -> tuple[int, ...]:
+        """The objects, in the order in which they were first prompted."""
+        return tuple(self.soft)
 
     def prompt(self, object_id: int, prompt: Prompt, frame: Frame) -> Bool[np.ndarray, "H W"]:
         """Take an object's mask, or its box as if that were one.
@@ -129,17 +111,33 @@ class CopySession:
         self.soft[object_id] = mask.astype(np.float32)
         return mask
 
-    def step(self, frame: Frame) -> FrameResult:
-        """The masks as they are."""
-        self.last = _result(frame, self.soft)
+    def advance(self, frame: Frame, *, direction: int = 1) -> FrameOutcome:
+        """The masks as they are; above one half is the object."""
+        masks = np.stack([*self.soft.values()]) if self.soft else np.zeros((0, *frame.size))
+        logits, sure = torch.from_numpy(masks - 0.5), torch.ones(len(self.soft))
+        self.last = FrameOutcome(frame.index, self.object_ids, logits, sure, sure)
         return self.last
 
-    def settled(self) -> Iterator[FrameResult]:
-        """The last result: nothing is decided late."""
+    def render(self, outcome: FrameOutcome, frame: Frame) -> FrameResult:
+        """The masks, which are of the video's size already; a pixel is the surest object's."""
+        background = torch.zeros(1, *frame.size)
+        owner = torch.cat((background, outcome.logits)).argmax(0) - 1
+        return FrameResult(
+            outcome.index,
+            outcome.object_ids,
+            outcome.logits > 0,
+            owner,
+            outcome.scores,
+            outcome.presence,
+            outcome.logits,
+        )
+
+    def settled(self) -> Iterator[FrameOutcome]:
+        """The last outcome: nothing is decided later."""
         assert self.last is not None
         yield self.last
 
-    def flush(self, frames: Iterable[Frame] = ()) -> Iterator[FrameResult]:
+    def flush(self) -> Iterator[FrameOutcome]:
         """Nothing."""
         return iter(())
 
@@ -163,7 +161,7 @@ class FlowSession(CopySession):
         self.fresh.add(object_id)
         return mask
 
-    def step(self, frame: Frame) -> FrameResult:
+    def advance(self, frame: Frame, *, direction: int = 1) -> FrameOutcome:
         """The masks, moved as the picture did."""
         now = cv2.cvtColor(frame.image, cv2.COLOR_RGB2GRAY)
         if self.before is not None and self.soft.keys() - self.fresh:
@@ -176,19 +174,4 @@ class FlowSession(CopySession):
                 )
         self.before = now
         self.fresh.clear()
-        return super().step(frame)
-
-
-def _result(frame: Frame, soft: dict[int, Float[np.ndarray, "H W"]]) -> FrameResult:
-    """A result as our session's; a pixel is the object's whose soft mask is highest there."""
-    layers = np.stack([np.full(frame.size, 0.5, np.float32), *soft.values()])
-    ones = torch.ones(len(soft))
-    return FrameResult(
-        frame.index,
-        tuple(soft),
-        masks=torch.from_numpy(layers[1:] > 0.5),
-        owner=torch.from_numpy(layers.argmax(0) - 1),
-        scores=ones,
-        presence=ones,
-        logits=torch.zeros(len(soft), 4, 4),
-    )
+        return super().advance(frame, direction=direction)

@@ -40,6 +40,7 @@ class SAM2(nn.Module):
         width, grid = variant.width, variant.grid
         self.variant = variant
         self.precision = torch.float32  # of the arithmetic, under autocast
+        self.compiled = False
         self.trunk = variant.trunk.build()
         self.neck = Neck(variant.trunk.channels, width)
         self.memory_tokens = MemoryTokens(
@@ -89,6 +90,7 @@ class SAM2(nn.Module):
             part.compile(dynamic=False)
         for part in (self.memory_attention, self.mask_decoder, self.memory_encoder):
             part.compile(dynamic=True)
+        self.compiled = True
 
     @property
     def device(self) -> torch.device:
@@ -102,6 +104,15 @@ class SAM2(nn.Module):
         (four objects, sam2.1_hiera_tiny: a twentieth slower).
         """
         return 1 if self.device.type == "cpu" and self.variant.image_size >= 512 else None
+
+    @property
+    def small_on_cpu(self) -> bool:
+        """Whether its operations are too short to be split between CPU cores one by one.
+
+        Then frames are encoded ahead in a thread, and objects are shared out among threads.
+        (Compiling, which the first frame does, cannot be broken off in a thread.)
+        """
+        return self.device.type == "cpu" and self.rows_at_once is None and not self.compiled
 
     def prepare(self, image: UInt8[Tensor, "H W 3"]) -> Float[Tensor, "1 3 S S"]:
         """An RGB picture as the encoder takes it: squashed to a square and normalised.

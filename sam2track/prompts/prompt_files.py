@@ -10,7 +10,6 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,28 +17,11 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
-from ..types import Prompt
+from .prompt import PlacedPrompt, Prompt
 from .tokens import check_prompt
 
 MAX_OBJECT = 255  # what a palette PNG can hold; 0 is the background
 ENTRY_KEYS = ("object", "frame", "points", "labels", "box", "mask")
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class PlacedPrompt:
-    """A prompt, whose it is and where.
-
-    Attributes:
-        object_id: 1 to 255.
-        frame: index in the video.
-        prompt: what is said.
-        source: where it was said, for messages: ``click=[320,240]``, ``prompts.json, entry 2``.
-    """
-
-    object_id: int
-    frame: int
-    prompt: Prompt
-    source: str
 
 
 def read_prompts(
@@ -216,16 +198,11 @@ def check(
         if not begun or begun[0].frame == item.frame:
             begun.append(item)
     for object_id, begun in first.items():
-        if all(_is_negative(item.prompt) for item in begun):
+        if all(item.prompt.only_negative for item in begun):
             raise ValueError(
                 f"{begun[0].source}: object {object_id} begins with clicks that are not on it "
                 "(label 0); give a click on it, a box or a mask first"
             )
-
-
-def _is_negative(prompt: Prompt) -> bool:
-    """Whether a prompt only says where the object is not."""
-    return prompt.mask is None and prompt.box is None and not prompt.labels.any()
 
 
 def _prompt(points: Any, labels: Any, box: Any, source: str) -> Prompt:

@@ -5,12 +5,14 @@ Room: TRACK. Masks enter, prompts leave.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import cv2
 import numpy as np
 from jaxtyping import Bool
 
 from ..masks.boxes import mask_box
-from ..types import Prompt
+from .prompt import PlacedPrompt, Prompt
 
 PROMPTS = ("mask", "box", "click")
 
@@ -58,3 +60,18 @@ def _inmost(mask: Bool[np.ndarray, "H W"]) -> tuple[float, tuple[float, float]]:
     distance = cv2.distanceTransform(padded, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1]
     y, x = np.unravel_index(distance.argmax(), distance.shape)
     return float(distance[y, x]), (float(x), float(y))
+
+
+def first_prompts(
+    kind: str, starts: Mapping[int, Mapping[int, Bool[np.ndarray, "H W"]]]
+) -> list[PlacedPrompt]:
+    """:func:`first_prompt` for each object, where it first appears.
+
+    Args:
+        starts: by frame, the masks of the objects that are new in it.
+    """
+    return [
+        PlacedPrompt(object_id, index, first_prompt(kind, mask))
+        for index, masks in starts.items()
+        for object_id, mask in masks.items()
+    ]

@@ -11,7 +11,8 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from ..types import Prompt, PromptTokens
+from ..types import PromptTokens
+from .prompt import Prompt
 
 BOX_CORNERS = (2, 3)  # labels of a box's first and second corner
 LARGEST_LOGIT = 32.0  # of a mask that is fed back
@@ -37,10 +38,6 @@ def check_prompt(prompt: Prompt, size: tuple[int, int]) -> None:
                 f"the box [{x0:g}, {y0:g}, {x1:g}, {y1:g}] lies outside the frame, which is "
                 f"{width} wide and {height} high"
             )
-    if prompt.mask is not None and prompt.mask.ndim != 2:
-        raise ValueError(
-            f"the mask has {prompt.mask.ndim} dimensions, {prompt.mask.shape}; give one of (H, W)"
-        )
     if prompt.mask is not None and prompt.mask.shape != (height, width):
         raise ValueError(
             f"the mask is {prompt.mask.shape[1]} x {prompt.mask.shape[0]} pixels, but the frame is "

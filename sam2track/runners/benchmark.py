@@ -35,6 +35,7 @@ from ..benchmark.work import Task
 from ..files import write_text
 from ..model.checkpoint import packaged_weights
 from ..prompts.simulated_user import PROMPTS
+from ..track import Rendering
 from . import RunFailed
 from .compose import check_sharpen, flat, plain
 from .output import write_settings
@@ -125,8 +126,11 @@ def _tracker(config: DictConfig) -> Tracker:
         precision=config.precision,
         compile=config.compile,
         memory=instantiate(config.memory, _convert_="all"),
-        fill_hole_area=config.fill_hole_area,
-        sharpen=config.sharpen,
+        rendering=Rendering(
+            fill_hole_area=config.fill_hole_area,
+            remove_specks=config.remove_specks,
+            sharpen=config.sharpen,
+        ),
         stability_delta=config.stability_delta,
         stability_threshold=config.stability_threshold,
     )

@@ -12,9 +12,9 @@ from hydra.utils import get_object
 from omegaconf import DictConfig, OmegaConf
 
 from ..files import write_text
+from ..prompts import Prompt
 from ..prompts.prompt_files import PlacedPrompt
 from ..sinks import Sink
-from ..types import Prompt
 from .compose import literal, plain
 
 RUN_FILE = "run.yaml"

@@ -11,7 +11,8 @@ from jaxtyping import UInt8
 from PIL import Image
 
 from ..masks import draw_caption, draw_objects, draw_prompt, object_colour
-from ..types import Frame, FrameResult, Prompt
+from ..prompts import Prompt
+from ..types import Frame, FrameResult
 from .sink import OutputFile, Sink
 
 _COLUMNS = 4

@@ -1,5 +1,16 @@
-"""TRACK: sessions follow objects through a video."""
+"""Sessions follow objects through a video; the pipeline takes a video through a session."""
 
+from .pipeline import PlannedPrompts, Session, User, follow, track, walk
+from .rendering import Rendering
 from .session import TrackingSession
 
-__all__ = ["TrackingSession"]
+__all__ = [
+    "PlannedPrompts",
+    "Rendering",
+    "Session",
+    "TrackingSession",
+    "User",
+    "follow",
+    "track",
+    "walk",
+]

@@ -1,8 +1,9 @@
-"""TRACK: results that are decided late.
+"""Results that are decided some frames later.
 
-A memory may follow several hypotheses of an object, and settle only some frames later which was
-right. Until then a frame's outcomes are held, a row a hypothesis. Each row points to the row of the
-frame before that it comes from, so that the best in the end has one way back through all frames.
+A memory may follow several hypotheses of an object, and decide only some frames later which was
+right (SAM2Long, 2410.16268). Until then the outcomes of a frame are held, one row per hypothesis.
+Each row names the row of the frame before that it comes from, so that the best hypothesis in the
+end leads back through all frames.
 """
 
 from __future__ import annotations
@@ -11,27 +12,12 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import numpy as np
 import torch
-from jaxtyping import UInt8
 
 from ..memory import Archive
 from ..memory.archive import Record
-from ..types import Frame, Resolved
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Branches:
-    """What became of one object on one frame.
-
-    Attributes:
-        resolved: a row a hypothesis, the best first.
-        parents: for each row, which row of the frame before it comes from; None on a prompted
-            frame, whose one row all hypotheses share.
-    """
-
-    resolved: Resolved
-    parents: tuple[int, ...] | None
+from ..types import Resolved
+from .propagation import Hypotheses
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,12 +25,11 @@ class _Held:
     """A frame that waits: by object, its rows (here or on disk) and where they come from."""
 
     index: int
-    picture: UInt8[np.ndarray, "H W 3"] | None
     rows: dict[int, Resolved | Record]
     parents: dict[int, tuple[int, ...] | None]
 
 
-class LateResults:
+class DelayedResults:
     """A queue of frames, each held until it is settled, then until it is taken."""
 
     def __init__(self) -> None:
@@ -54,14 +39,13 @@ class LateResults:
         self.archive: Archive | None = None
 
     def add(
-        self, frame: Frame, direction: int, branches: dict[int, Branches], *, lag: int | None
+        self, index: int, direction: int, hypotheses: dict[int, Hypotheses], *, lag: int | None
     ) -> None:
         """Hold a frame, and settle those that are ``lag`` behind it (None = none).
 
         What an earlier frame has settled and nobody took is dropped. Without a lag the rows go to
-        disk, the logits as ``float16``, and the picture is not kept.
+        disk, the logits as ``float16``.
         """
-        index = frame.index
         again = self.last == (index, direction)  # a prompt has changed the frame since
         if again and self.held:
             self._free(self.held.pop())
@@ -76,13 +60,12 @@ class LateResults:
             if direction != way or (index - earlier) * direction <= 0:
                 self.settle(len(self.held))  # rows do not point back across a jump
         self.last = index, direction
-        parents = {object_id: own.parents for object_id, own in branches.items()}
+        parents = {object_id: own.parents for object_id, own in hypotheses.items()}
         rows = {
             object_id: self._save(own.resolved) if lag is None else own.resolved
-            for object_id, own in branches.items()
+            for object_id, own in hypotheses.items()
         }
-        picture = None if lag is None else frame.image
-        self.held.append(_Held(index, picture, rows, parents))
+        self.held.append(_Held(index, rows, parents))
         if lag is not None:
             self.settle(len(self.held) - lag)
 
@@ -102,11 +85,8 @@ class LateResults:
         for _ in range(count):
             self.ready.append((self.held.popleft(), picks.pop()))
 
-    def take(
-        self, device: torch.device
-    ) -> Iterator[tuple[int, UInt8[np.ndarray, "H W 3"] | None, dict[int, Resolved]]]:
-        """Frames that are settled: the index, the picture if it was kept, each object's row; in the
-        order of tracking."""
+    def take(self, device: torch.device) -> Iterator[tuple[int, dict[int, Resolved]]]:
+        """Frames that are settled, in the order of tracking: the index, and each object's row."""
         while self.ready:
             held, pick = self.ready.popleft()
             outcomes = {}
@@ -115,7 +95,7 @@ class LateResults:
                 row = pick[object_id]
                 outcomes[object_id] = resolved.rows(row, row + 1)
             self._free(held)
-            yield held.index, held.picture, outcomes
+            yield held.index, outcomes
 
     def _save(self, resolved: Resolved) -> Record:
         self.archive = self.archive or Archive()

@@ -1,4 +1,4 @@
-"""TRACK: what the session knows of one object."""
+"""What the session knows of one object."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import torch
 
 from ..memory import Archive, ObjectMemory
 from ..memory.archive import Record
-from ..types import MemoryFrame, Prompt, Resolved
+from ..prompts import Prompt
+from ..types import MemoryFrame, Resolved
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,6 +48,20 @@ class TrackedObject:
             self.anchors[index] = anchor
             self.memory.remember(anchor.memories, anchor=True)
         self.pending.clear()
+
+    def forget(self, index: int) -> None:
+        """Take the anchor on a frame back."""
+        self.pending.pop(index, None)
+        if self.anchors.pop(index, None):
+            self.memory.forget(index)
+        self.tracked.pop(index, None)
+
+    def passed(self, index: int) -> bool:
+        """Whether tracking, in its last direction, has gone beyond a frame."""
+        if self.last is None or index in self.tracked:
+            return False
+        last = self.last[0]
+        return (last - index) * self.tracked.get(last, 1) > 0
 
     def reached(self, index: int, direction: int) -> bool:
         """Whether an anchor lies on the frame or behind it."""

@@ -1,95 +1,87 @@
-"""TRACK: objects are followed onto a frame: attend, decode, choose, memorise.
+"""Objects are propagated onto a frame: recall, attend, decode, choose, resolve, memorise.
 
-Objects run as batches of the network, and their rows are in the order of the objects, those of one
-object next to each other.
+All objects run as one batch of the network. Their rows are in the order of the objects, the rows of
+one object next to each other (SAM 2, 2408.00714, section 4).
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
-from typing import TypeVar
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import torch
 
 from ..device import autocast
 from ..memory import Evidence
 from ..model.sam2 import SAM2
-from ..types import Candidates, Choice, FrameFeatures, MemoryFrame, Recall, Resolved
-from .delayed_results import Branches
+from ..types import (
+    Candidates,
+    Choice,
+    FrameFeatures,
+    FrameOutcome,
+    MemoryFrame,
+    Recall,
+    Resolved,
+)
 from .objects import TrackedObject
 
-Objects = Mapping[int, TrackedObject]  # by their ids
-T = TypeVar("T")
-R = TypeVar("R")
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Hypotheses:
+    """What became of one object on one frame.
 
-class Follower:
-    """Follows objects onto frames, all in one pass of the network, or shared out among threads.
-
-    Args:
-        model: the network.
-        workers: how many threads, the caller's among them.
-
-    Raises:
-        ValueError: if that is less than 1.
+    Attributes:
+        resolved: one row per hypothesis, the best first.
+        parents: for each row, which row of the frame before it comes from; None on a prompted
+            frame, whose one row all hypotheses share.
     """
 
-    def __init__(self, model: SAM2, workers: int = 1) -> None:
-        if workers < 1:
-            raise ValueError(f"workers={workers}: must be a whole number from 1")
-        self.model = model
-        self.workers = workers
-        self.others = ThreadPoolExecutor(max(1, workers - 1), "sam2track-follow")
+    resolved: Resolved
+    parents: tuple[int, ...] | None
 
-    def follow(
-        self, objects: Objects, features: FrameFeatures, index: int, direction: int
-    ) -> dict[int, Branches]:
-        """What becomes of each object on a frame; its memory has it too."""
-        one_pass = partial(self._pass, features, index, direction)
-        ids = list(objects)
-        shares = [ids[first :: self.workers] for first in range(min(self.workers, len(ids)))]
-        passes = self.share_out(one_pass, [{own: objects[own] for own in ids} for ids in shares])
-        return {object_id: own for branches in passes for object_id, own in branches.items()}
 
-    def share_out(self, work: Callable[[T], R], shares: Sequence[T]) -> list[R]:
-        """Do some work, a share a worker; at most as many shares as workers."""
-        theirs = [self.others.submit(work, share) for share in shares[1:]]
-        return [work(shares[0]), *(share.result() for share in theirs)]
+@torch.inference_mode()  # both this and autocast are a thread's own
+def propagate(
+    model: SAM2,
+    features: FrameFeatures,
+    index: int,
+    direction: int,
+    objects: Mapping[int, TrackedObject],
+) -> dict[int, Hypotheses]:
+    """What becomes of each object, by its id, on a frame; its memory has it too."""
+    with autocast(model.device, model.precision):
+        recalls = {
+            object_id: tracked.memory.recall(index, direction)
+            for object_id, tracked in objects.items()
+        }
+        candidates = _decode(model, features, [row for own in recalls.values() for row in own])
+        choices = _choose(objects, recalls, candidates, index, direction)
+        resolved = model.resolve(candidates, _join(choices, recalls, model.device))
+        memories = _memorise(model, features, resolved, index)
+    hypotheses, start = {}, 0
+    for object_id, choice in choices.items():
+        memory, stop = objects[object_id].memory, start + len(choice.parents)
+        memory.remember(memories[start:stop], anchor=False)
+        # Without a lag nobody looks back, and the parents may stay on the device.
+        parents = (0,) * len(choice.parents) if memory.lag == 0 else choice.parents.tolist()
+        hypotheses[object_id] = Hypotheses(resolved.rows(start, stop), tuple(parents))
+        start = stop
+    return hypotheses
 
-    @torch.inference_mode()  # both this and autocast are a thread's own
-    def _pass(
-        self, features: FrameFeatures, index: int, direction: int, objects: Objects
-    ) -> dict[int, Branches]:
-        """All of a share at once."""
-        with autocast(self.model.device, self.model.precision):
-            recalls = {
-                object_id: tracked.memory.recall(index, direction)
-                for object_id, tracked in objects.items()
-            }
-            rows = [row for own in recalls.values() for row in own]
-            candidates = _decode(self.model, features, rows)
-            evidence = Evidence(candidates)
-            choices, firsts, first = {}, [], 0
-            for object_id, own in recalls.items():
-                seen = evidence.rows(first, first + len(own))
-                choices[object_id] = objects[object_id].memory.choose(seen, index, direction)
-                firsts.append(first)
-                first += len(own)
-            choice = _joined(list(choices.values()), firsts, self.model.device)
-            resolved = self.model.resolve(candidates, choice)
-            memories = _memorise(self.model, features, resolved, index)
-        branches, start = {}, 0
-        for object_id, choice in choices.items():
-            memory, stop = objects[object_id].memory, start + len(choice.parents)
-            memory.remember(memories[start:stop], anchor=False)
-            # Without a lag nobody looks back, and the parents may stay on the device.
-            parents = (0,) * len(choice.parents) if memory.lag == 0 else choice.parents.tolist()
-            branches[object_id] = Branches(resolved.rows(start, stop), tuple(parents))
-            start = stop
-        return branches
+
+def gather(model: SAM2, index: int, rows: Mapping[int, Resolved]) -> FrameOutcome:
+    """One row of each object, by its id, as the outcome of a frame."""
+    if not rows:
+        logits = torch.zeros(0, 4 * model.variant.grid, 4 * model.variant.grid, device=model.device)
+        return FrameOutcome(index, (), logits, logits[:, 0, 0], logits[:, 0, 0])
+    return FrameOutcome(
+        index,
+        tuple(rows),
+        torch.cat([row.logits for row in rows.values()])[:, 0],
+        torch.cat([row.scores for row in rows.values()]),
+        torch.cat([row.presence for row in rows.values()])[:, 0],
+    )
 
 
 def _decode(model: SAM2, features: FrameFeatures, recalls: Sequence[Recall]) -> Candidates:
@@ -114,21 +106,41 @@ def _decode(model: SAM2, features: FrameFeatures, recalls: Sequence[Recall]) -> 
     )
 
 
-def _joined(choices: Sequence[Choice], firsts: Sequence[int], device: torch.device) -> Choice:
-    """The choices of several objects, whose rows begin at ``firsts``, as one."""
+def _choose(
+    objects: Mapping[int, TrackedObject],
+    recalls: Mapping[int, Sequence[Recall]],
+    candidates: Candidates,
+    index: int,
+    direction: int,
+) -> dict[int, Choice]:
+    """Each object's memory chooses among the candidates of its rows."""
+    evidence, choices, first = Evidence(candidates), {}, 0
+    for object_id, own in recalls.items():
+        seen = evidence.rows(first, first + len(own))
+        choices[object_id] = objects[object_id].memory.choose(seen, index, direction)
+        first += len(own)
+    return choices
+
+
+def _join(
+    choices: Mapping[int, Choice], recalls: Mapping[int, Sequence[Recall]], device: torch.device
+) -> Choice:
+    """The choices of several objects as one over all rows."""
+    parents, first = [], 0
+    for object_id, own in choices.items():
+        parents.append(own.parents.to(device) + first)
+        first += len(recalls[object_id])
     return Choice(
-        torch.cat(
-            [own.parents.to(device) + first for own, first in zip(choices, firsts, strict=True)]
-        ),
-        torch.cat([own.picks.to(device) for own in choices]),
-        torch.cat([own.present.to(device) for own in choices]),
+        torch.cat(parents),
+        torch.cat([own.picks.to(device) for own in choices.values()]),
+        torch.cat([own.present.to(device) for own in choices.values()]),
     )
 
 
 def _memorise(
     model: SAM2, features: FrameFeatures, resolved: Resolved, index: int
 ) -> list[MemoryFrame]:
-    """What is remembered of rows that were followed."""
+    """What is remembered of the rows, as many at a time as the model takes."""
     count = len(resolved.scores)
     most = model.rows_at_once or count
     memories = []

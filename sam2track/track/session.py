@@ -1,30 +1,37 @@
-"""TRACK: the session owns time.
+"""The session owns time: frames and prompts go in, one outcome per frame comes out.
 
-Frames and prompts enter, one result a frame leaves. RAM and device memory do not grow with the
-number of frames, unless ``archive``, or a memory that settles only at the end, asks for every frame
-to be kept, and then they go to disk.
+RAM and device memory do not grow with the number of frames, unless ``archive``, or a memory that
+settles only at the end, asks for every frame to be kept; then they go to disk.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from contextlib import AbstractContextManager
 from functools import partial
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, UInt8
-from torch import Tensor
+from jaxtyping import Bool
 
-from ..device import autocast
-from ..masks import VideoMasks, concatenate, fill_holes, sharpen, upscale
-from ..memory import Archive, FifoMemory, MemoryFactory, best_candidate
+from ..device import cpu_threads
+from ..memory import Archive, FifoMemory, MemoryFactory
 from ..model.sam2 import SAM2
-from ..prompts.tokens import check_prompt, mask_prompt, merge_prompts, prompt_tokens
-from ..types import Frame, FrameFeatures, FrameResult, Prompt, Recall, Resolved, known_ids
-from .delayed_results import Branches, LateResults
-from .objects import Anchor, TrackedObject
-from .propagation import Follower
+from ..prompts import Prompt
+from ..types import (
+    Frame,
+    FrameOutcome,
+    FrameResult,
+    known_ids,
+    whole_number,
+)
+from .delayed_results import DelayedResults
+from .frame_encoder import FrameEncoder, same_picture
+from .objects import TrackedObject
+from .prompt_response import check_prompt, respond
+from .propagation import Hypotheses, gather, propagate
+from .rendering import Renderer, Rendering
+from .workers import Workers
 
 POINTERS = 16  # as many frames as the released weights measure pointer positions against
 
@@ -43,16 +50,10 @@ class TrackingSession:
     Objects may be added, corrected and removed at any time. A prompt makes its frame an anchor of
     the object; on a frame that was tracked before, it corrects that outcome.
 
-    :meth:`step` shows a frame as things look now. A memory with a lag (see :attr:`lag`) may think
-    better of it some frames later; what it settles for is had, in the order of tracking, from
-    :meth:`settled` after every step and from :meth:`flush` at the end. That works with any memory::
-
-        for frame in video:
-            session.step(frame)
-            for result in session.settled():
-                ...
-        for result in session.flush():
-            ...
+    :meth:`step` is :meth:`advance`, which follows the objects, and :meth:`render`, which makes
+    masks of the video's size. A memory with a lag (see :attr:`lag`) may decide otherwise some
+    frames later: its final outcomes come, in the order of tracking, from :meth:`settled` after
+    every frame and from :meth:`flush` at the end. :func:`sam2track.track.track` does all this.
 
     Args:
         model: see :func:`sam2track.load_model`.
@@ -61,16 +62,10 @@ class TrackingSession:
         memory: makes each object's memory policy.
         archive: keep every frame's memory (on disk), so that any earlier frame can be corrected
             and tracked on from.
-        fill_hole_area: fill holes of up to that many low-resolution pixels in the output; 0 = off.
-        sharpen: whether the output's edges are fitted to the picture's (see
-            :func:`sam2track.masks.sharpen`); None = as suits the model: nano's masks are
-            coarse and gain by it.
+        rendering: how masks of the video's size are made.
         stability_delta, stability_threshold: when a mask from several clicks is so unstable that
             the best candidate replaces it (see :func:`sam2track.model.mask_decoder.clear_or_best`);
             threshold 0 = never.
-        workers: how many threads the objects are shared out among, the caller's included. Meant
-            for a small model on a CPU, whose operations are too short to be shared out between
-            cores one by one; give PyTorch fewer threads then (:func:`torch.set_num_threads`).
     """
 
     def __init__(
@@ -80,26 +75,27 @@ class TrackingSession:
         length: int | None = None,
         memory: MemoryFactory = FifoMemory,
         archive: bool = False,
-        fill_hole_area: int = 8,
-        sharpen: bool | None = None,
+        rendering: Rendering | None = None,
         stability_delta: float = 0.05,
         stability_threshold: float = 0.98,
-        workers: int = 1,
     ) -> None:
         self.model = model
-        self.follower = Follower(model, workers)
-        self.span = POINTERS if length is None else min(max(length, 2), POINTERS)
+        length = POINTERS if length is None else whole_number(length, "length", least=1)
+        self.span = min(max(length, 2), POINTERS)
         self.memory = memory
         self.archive = Archive() if archive else None
-        self.fill_hole_area = fill_hole_area
-        self.sharpen = model.variant.coarse if sharpen is None else sharpen
+        self.workers = Workers(torch.get_num_threads() if model.small_on_cpu else 1)
+        self.renderer = Renderer(
+            rendering or Rendering(), coarse=model.variant.coarse, workers=self.workers
+        )
         self.stability_delta = stability_delta
         self.stability_threshold = stability_threshold
         self.objects: dict[int, TrackedObject] = {}
         self.size: tuple[int, int] | None = None
-        self.seen: tuple[Frame, FrameFeatures] | None = None
-        self.late = LateResults()
-        self.shown: FrameResult | None = None  # what the last step returned
+        self.encoder = FrameEncoder(model)
+        self.delayed = DelayedResults()
+        # The last frame, direction and outcome; None if something has changed since.
+        self.last: tuple[Frame, int, FrameOutcome] | None = None
 
     @property
     def object_ids(self) -> tuple[int, ...]:
@@ -107,8 +103,18 @@ class TrackingSession:
         return tuple(self.objects)
 
     @property
+    def overlaps(self) -> bool:
+        """Whether frames are better encoded ahead, in another thread: see :meth:`encode_ahead`."""
+        return self.workers.most > 1
+
+    def shared_threads(self) -> AbstractContextManager[None]:
+        """While it lasts, the workers and one thread that encodes ahead share the CPU's threads."""
+        workers = self.workers.count(len(self.objects))
+        return cpu_threads(max(1, self.workers.most // (workers + 1)))
+
+    @property
     def lag(self) -> int | None:
-        """How many frames late results are settled; None = when :meth:`flush` is called."""
+        """How many frames late outcomes are settled; None = when :meth:`flush` is called."""
         lags = [tracked.memory.lag for tracked in self.objects.values()]
         return None if None in lags else max((lag for lag in lags if lag is not None), default=0)
 
@@ -125,23 +131,27 @@ class TrackingSession:
             ValueError: if the prompt does not fit the frame; nothing has changed then.
         """
         self._check_frame(frame)
-        if object_id < 1:
-            raise ValueError(f"object id {object_id} is not allowed; ids are whole numbers from 1")
-        check_prompt(prompt, frame.size)
-        tracked = self.objects.get(object_id) or TrackedObject(
+        object_id = whole_number(object_id, "an object's id", least=1)
+        tracked = self.objects.get(object_id)
+        check_prompt(object_id, tracked, prompt, frame)
+        tracked = tracked or TrackedObject(
             self.memory(span=self.span, slots=self.model.variant.slots, archive=self.archive),
             self.archive,
         )
-        earlier = tracked.anchor(frame.index)
-        prompt = merge_prompts(earlier.prompt if earlier else None, prompt)
-        with autocast(self.model.device, self.model.precision):
-            features = self._features(frame)
-            resolved = self._resolve_prompt(tracked, prompt, frame, features)
-            memories = self.model.memorise(features, resolved, index=frame.index, from_prompt=True)
-        tracked.pending[frame.index] = Anchor(prompt, resolved, memories)
+        anchor = respond(
+            self.model,
+            tracked,
+            prompt,
+            frame,
+            self.encoder.features(frame),
+            stability_delta=self.stability_delta,
+            stability_threshold=self.stability_threshold,
+        )
+        tracked.pending[frame.index] = anchor
         self.objects[object_id] = tracked
-        result = self._result(frame.index, {object_id: resolved}, frame.image)
-        return result.mask(object_id)
+        self.last = None
+        outcome = gather(self.model, frame.index, {object_id: anchor.resolved})
+        return self.render(outcome, frame).mask(object_id)
 
     def unprompt(self, object_id: int, index: int) -> None:
         """Take all prompts of an object on a frame back; without any anchor left it is removed.
@@ -155,10 +165,8 @@ class TrackingSession:
             raise KeyError(
                 f"object {object_id} has no prompt on frame {index}; it has on: {frames}"
             )
-        tracked.pending.pop(index, None)
-        if tracked.anchors.pop(index, None):
-            tracked.memory.forget(index)
-        tracked.tracked.pop(index, None)
+        tracked.forget(index)
+        self.last = None
         if not tracked.anchors and not tracked.pending:
             self.remove(object_id)
 
@@ -170,191 +178,85 @@ class TrackingSession:
         """
         self._object(object_id)
         del self.objects[object_id]
+        self.last = None
 
-    def _object(self, object_id: int) -> TrackedObject:
-        if object_id not in self.objects:
-            raise KeyError(f"no object {object_id}; {known_ids(self.objects)}")
-        return self.objects[object_id]
+    def step(self, frame: Frame, *, direction: int = 1) -> FrameResult:
+        """:meth:`advance` onto a frame and :meth:`render` it, as things look now."""
+        return self.render(self.advance(frame, direction=direction), frame)
 
     @torch.inference_mode()
-    def step(self, frame: Frame, *, direction: int = 1) -> FrameResult:
+    def advance(self, frame: Frame, *, direction: int = 1) -> FrameOutcome:
         """Follow every object onto a frame, forward (1) or back in time (-1).
 
-        An object appears in the results from its first anchor on, in the direction of tracking.
+        An object appears from its first anchor on, in the direction of tracking. A frame that was
+        just tracked, without a change since, is not tracked again.
 
         Raises:
             ValueError: if the frame has another size than the ones before, or if ``direction`` is
                 neither 1 nor -1.
         """
         if direction not in (1, -1):
-            raise ValueError(f"direction {direction}: give 1 (forward) or -1 (back in time)")
+            raise ValueError(f"direction {direction!r}: give 1 (forward) or -1 (back in time)")
         self._check_frame(frame)
+        if self.last and self.last[1] == direction and same_picture(self.last[0], frame):
+            return self.last[2]
+        self.encoder.drop_before(frame)
         for tracked in self.objects.values():
             tracked.commit()
-        reached = {
-            object_id: tracked
-            for object_id, tracked in self.objects.items()
-            if tracked.reached(frame.index, direction)
+        reached = {k: own for k, own in self.objects.items() if own.reached(frame.index, direction)}
+        followed = {k: own for k, own in reached.items() if frame.index not in own.anchors}
+        found = {
+            k: Hypotheses(own.anchors[frame.index].resolved, None)
+            for k, own in reached.items()
+            if k not in followed
         }
-        followed = {
-            object_id: tracked
-            for object_id, tracked in reached.items()
-            if frame.index not in tracked.anchors
-        }
-        branches: dict[int, Branches] = {}
         if followed:
-            with autocast(self.model.device, self.model.precision):
-                features = self._features(frame)
-            branches = self.follower.follow(followed, features, frame.index, direction)
-        for object_id, tracked in reached.items():
-            if object_id not in followed:
-                branches[object_id] = Branches(tracked.anchors[frame.index].resolved, None)
-        branches = {object_id: branches[object_id] for object_id in reached}
-        shown = {object_id: own.resolved.rows(0, 1) for object_id, own in branches.items()}
+            found |= self._propagate(followed, frame, direction)
+        found = {k: found[k] for k in reached}
+        shown = {k: own.resolved.rows(0, 1) for k, own in found.items()}
         for object_id, tracked in reached.items():
             tracked.keep(frame.index, shown[object_id], direction)
-        self.late.add(frame, direction, branches, lag=self.lag)
-        self.shown = self._result(frame.index, shown, frame.image)
-        return self.shown
+        self.delayed.add(frame.index, direction, found, lag=self.lag)
+        outcome = gather(self.model, frame.index, shown)
+        self.last = frame, direction, outcome
+        return outcome
 
-    def settled(self) -> Iterator[FrameResult]:
-        """The results that the last step has made final: with a lag of 0 its own, else those of
-        earlier frames. What is not taken before the next step is dropped."""
-        return self._settled(iter(()))
+    def render(self, outcome: FrameOutcome, frame: Frame) -> FrameResult:
+        """Masks of the video's size for an outcome of this frame."""
+        return self.renderer.render(outcome, frame)
 
-    def flush(self, frames: Iterable[Frame] = ()) -> Iterator[FrameResult]:
-        """All results that are still held back, decided as things look now: at the video's end.
+    def settled(self) -> Iterator[FrameOutcome]:
+        """The outcomes that the last frame has made final: with a lag of 0 its own, else those of
+        earlier frames. What is not taken before the next frame is dropped."""
+        for index, shown in self.delayed.take(self.model.device):
+            known = self.last[2] if self.last and self.lag == 0 else None
+            yield known if known and known.index == index else gather(self.model, index, shown)
 
-        Args:
-            frames: those that were tracked, once more and in that order. Only for a memory that
-                settles everything at the end, whose frames are not kept, and only for masks to be
-                sharpened.
+    def flush(self) -> Iterator[FrameOutcome]:
+        """All outcomes that are still held back, decided as things look now: at the video's end."""
+        self.delayed.settle(len(self.delayed.held))
+        yield from self.settled()
 
-        Raises:
-            ValueError: if they come in another order.
+    def encode_ahead(self, frames: Iterable[Frame]) -> Iterator[Frame]:
+        """The frames, each encoded for :meth:`prompt` and :meth:`advance` to find.
+
+        Another thread may go through them while this one tracks, in the same order.
         """
-        self.late.settle(len(self.late.held))
-        yield from self._settled(iter(frames))
+        for frame in frames:
+            self._check_frame(frame)
+            self.encoder.encode_ahead(frame)
+            yield frame
 
-    @torch.inference_mode()
-    def _settled(self, again: Iterator[Frame]) -> Iterator[FrameResult]:
-        for index, picture, outcomes in self.late.take(self.model.device):
-            if self.lag == 0 and self.shown is not None and index == self.shown.index:
-                yield self.shown  # it is not made twice
-                continue
-            if picture is None and (frame := next(again, None)) is not None:
-                if frame.index != index:
-                    raise ValueError(f"flush: frame {frame.index} came where {index} was tracked")
-                picture = frame.image
-            yield self._result(index, outcomes, picture)
-
-    def _resolve_prompt(
-        self, tracked: TrackedObject, prompt: Prompt, frame: Frame, features: FrameFeatures
-    ) -> Resolved:
-        """The outcome of a prompt. Memory is attended to only where the frame was tracked before:
-        then the prompt corrects, else it stands for itself."""
-        image_size, device = self.model.variant.image_size, self.model.device
-        if prompt.mask is not None:
-            mask = mask_prompt(prompt.mask, image_size=image_size, device=device)
-            return self.model.adopt(features, mask)
-        direction = tracked.tracked.get(frame.index)
-        if direction is None:
-            recalls = [Recall((), (), (), ())]
-        else:
-            recalls = tracked.memory.recall(frame.index, direction)[:1]
-        tokens = prompt_tokens(
-            prompt,
-            frame.size,
-            image_size=image_size,
-            device=device,
-            previous=tracked.outcome(frame.index, device),
-        )
-        conditioned = self.model.attend(features, recalls)
-        candidates = self.model.decode(
-            conditioned,
-            features,
-            tokens,
-            stability_delta=self.stability_delta,
-            stability_threshold=self.stability_threshold,
-        )
-        return self.model.resolve(candidates, best_candidate(candidates))
-
-    def _result(
-        self,
-        index: int,
-        outcomes: dict[int, Resolved],
-        picture: UInt8[np.ndarray, "H W 3"] | None,
-    ) -> FrameResult:
-        """Logits as masks of the video's size."""
-        side, device = self.model.variant.grid * 4, self.model.device
-        assert self.size is not None  # a frame was seen
-        if not outcomes:
-            nothing = torch.zeros(0, device=device)
-            masks = torch.zeros(0, *self.size, dtype=torch.bool, device=device)
-            owner = torch.full(self.size, -1, dtype=torch.int16, device=device)
-            logits = torch.zeros(0, side, side, device=device)
-            return FrameResult(index, (), masks, owner, nothing, nothing, logits)
-        rows = list(outcomes.values())
-        logits = torch.cat([row.logits for row in rows])[:, 0]
-        shares = logits.chunk(self.follower.workers)
-        drawn = concatenate(self.follower.share_out(partial(self._draw, picture=picture), shares))
-        return FrameResult(
-            index,
-            tuple(outcomes),
-            drawn.masks,
-            drawn.owner,
-            torch.cat([row.scores for row in rows]),
-            torch.cat([row.presence for row in rows])[:, 0],
-            logits,
-        )
-
-    @torch.inference_mode()
-    def _draw(
-        self, logits: Float[Tensor, "N h w"], *, picture: UInt8[np.ndarray, "H W 3"] | None
-    ) -> VideoMasks:
-        assert self.size is not None  # a frame was seen
-        filled = fill_holes(logits, self.fill_hole_area)
-        if self.sharpen and picture is not None:
-            return sharpen(filled, picture)
-        return upscale(filled, self.size)
-
-    @torch.inference_mode()
-    def encoded(self, frame: Frame) -> Frame:
-        """The frame with its features, for :meth:`prompt` and :meth:`step` of this model to use.
-
-        Any thread may call this while another tracks, so that the next frame is encoded meanwhile.
-
-        Raises:
-            ValueError: if the frame has another size than the ones before.
-        """
-        self._check_frame(frame)
-        with autocast(self.model.device, self.model.precision):
-            return replace(frame, features=self._encode(frame))
-
-    def _features(self, frame: Frame) -> FrameFeatures:
-        """The frame's features: it may bring them, and those of the last frame are at hand."""
-        if frame.features is not None:
-            return frame.features
-        if self.seen is not None and self.seen[0].index == frame.index:
-            earlier = self.seen[0].image
-            if earlier is frame.image or np.array_equal(earlier, frame.image):
-                return self.seen[1]
-        features = self._encode(frame)
-        self.seen = frame, features
-        return features
-
-    def _encode(self, frame: Frame) -> FrameFeatures:
-        image = torch.from_numpy(np.ascontiguousarray(frame.image))
-        if self.model.device.type == "cuda":
-            image = image.pin_memory()
-        return self.model.encode(self.model.prepare(image))
+    def _object(self, object_id: int) -> TrackedObject:
+        if object_id not in self.objects:
+            raise KeyError(f"no object {object_id}; {known_ids(self.objects)}")
+        return self.objects[object_id]
 
     def _check_frame(self, frame: Frame) -> None:
-        image = frame.image
-        if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
+        if not isinstance(frame, Frame):
             raise ValueError(
-                f"frame {frame.index} is {image.dtype} of shape {image.shape}; "
-                "give RGB as uint8 of shape (height, width, 3)"
+                f"the frame is a {type(frame).__name__}; give Frame(index, picture), or "
+                "Frame.from_bgr(index, picture) for a picture from OpenCV"
             )
         self.size = self.size or frame.size
         if frame.size != self.size:
@@ -362,3 +264,13 @@ class TrackingSession:
                 f"frame {frame.index} is {frame.size[1]} x {frame.size[0]} pixels, but the video "
                 f"began with {self.size[1]} x {self.size[0]}; resize the frames to one size"
             )
+
+    def _propagate(
+        self, objects: dict[int, TrackedObject], frame: Frame, direction: int
+    ) -> dict[int, Hypotheses]:
+        """:func:`propagate`, the objects shared out among threads."""
+        features, count = self.encoder.features(frame), self.workers.count(len(objects))
+        shares = [dict(list(objects.items())[first::count]) for first in range(count)]
+        onto_frame = partial(propagate, self.model, features, frame.index, direction)
+        found = self.workers.map(onto_frame, shares)
+        return {object_id: own for part in found for object_id, own in part.items()}

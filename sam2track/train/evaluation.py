@@ -14,8 +14,8 @@ import numpy as np
 from ..data.readers.sequence import MaskSequence
 from ..metrics import VOS_BENCHMARK, collect, score_frame
 from ..model.sam2 import SAM2
-from ..prompts.simulated_user import first_prompt
-from ..track.session import TrackingSession
+from ..prompts.simulated_user import first_prompts
+from ..track import TrackingSession, track
 from .processes import Processes
 
 
@@ -79,15 +79,14 @@ def score_sequences(
 
 def _track(model: SAM2, sequence: MaskSequence, prompt: str) -> list[tuple[float, float]]:
     """J and F of each object of a sequence."""
+    annotated = sequence.annotated
+    placed = first_prompts(prompt, sequence.starts())
     session = TrackingSession(model, length=len(sequence))
-    starts, annotated = sequence.starts(), set(sequence.annotated)
-    scores = []
-    for index in range(sequence.annotated[-1] + 1):
-        frame = sequence.frame(index)
-        for object_id, mask in starts.get(index, {}).items():
-            session.prompt(object_id, first_prompt(prompt, mask), frame)
-        result = session.step(frame)
-        if index in annotated:
-            scores.append(score_frame(result.label_map(), sequence.labels(index), VOS_BENCHMARK))
+    frames = lambda: map(sequence.frame, range(annotated[-1] + 1))  # noqa: E731
+    scores = [
+        score_frame(result.label_map(), sequence.labels(frame.index), VOS_BENCHMARK)
+        for frame, result in track(session, frames, placed)
+        if frame.index in annotated
+    ]
     objects = collect(scores, VOS_BENCHMARK).values()
     return [(scored.region.mean, scored.boundary.mean) for scored in objects]

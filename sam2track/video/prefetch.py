@@ -1,78 +1,42 @@
-"""Reading ahead, so that decoding and tracking overlap.
-
-Room: SOURCE. A source enters, the same source with a thread behind it leaves; the thread may also
-do something with every frame.
-"""
+"""Reading ahead in a background thread, so that decoding and tracking overlap."""
 
 from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 
 from ..types import Frame
-from .source import VideoSource
 
 
-class Prefetch(VideoSource):
-    """A source read in a background thread, at most ``depth`` frames ahead.
+@contextmanager
+def read_ahead(frames: Iterable[Frame], depth: int = 4) -> Iterator[Iterator[Frame]]:
+    """While it lasts, frames are read in a background thread, at most ``depth`` ahead.
 
-    Whatever the source or ``each`` raises is raised here, after the frames before it. The thread
-    ends when the source does, when the consumer leaves its loop, or on :meth:`close`, which closes
-    the source as well.
+    Whatever reading raises is raised by the iterator, after the frames before it. The thread ends
+    with the frames, or with the block.
 
     Args:
-        source: what to read; nothing else may iterate over it meanwhile.
+        frames: what to read; nothing else may iterate over it meanwhile.
         depth: frames in waiting, at least 1.
-        each: what to make of every frame in that thread, or None.
 
     Raises:
         ValueError: if depth is less than 1.
     """
-
-    def __init__(
-        self,
-        source: VideoSource,
-        depth: int = 4,
-        each: Callable[[Frame], Frame] | None = None,
-    ) -> None:
-        if depth < 1:
-            raise ValueError(f"prefetch depth is {depth}; give 1 or more")
-        self.name = source.name
-        self.size = source.size
-        self.fps = source.fps
-        self.length = source.length
-        self._source = source
-        self._depth = depth
-        self._each = each
-        self._reader: _Reader | None = None
-
-    def __iter__(self) -> Iterator[Frame]:
-        self._stop()
-        reader = self._reader = _Reader(self._frames(), self._depth)
-        try:
-            yield from reader
-        finally:  # also when the consumer breaks off: the generator is closed then
-            reader.stop()
-
-    def close(self) -> None:
-        self._stop()
-        self._source.close()
-
-    def _frames(self) -> Iterator[Frame]:
-        return iter(self._source) if self._each is None else map(self._each, self._source)
-
-    def _stop(self) -> None:
-        if self._reader is not None:
-            self._reader.stop()
-            self._reader = None
+    if depth < 1:
+        raise ValueError(f"depth is {depth}; give 1 or more")
+    reader = _Reader(frames, depth)
+    try:
+        yield iter(reader)
+    finally:
+        reader.stop()
 
 
 class _Reader:
-    """One pass over a source: a thread that fills a bounded queue."""
+    """A thread that fills a bounded queue."""
 
-    def __init__(self, frames: Iterator[Frame], depth: int) -> None:
+    def __init__(self, frames: Iterable[Frame], depth: int) -> None:
         self._queue: queue.Queue[Frame | BaseException | None] = queue.Queue(depth)
         self._stopping = threading.Event()
         self._thread = threading.Thread(
@@ -80,7 +44,7 @@ class _Reader:
         )
         self._thread.start()
 
-    def _fill(self, frames: Iterator[Frame]) -> None:
+    def _fill(self, frames: Iterable[Frame]) -> None:
         last: BaseException | None = None
         try:
             for frame in frames:

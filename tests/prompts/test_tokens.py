@@ -78,12 +78,6 @@ def test_a_mask_replaces_everything_and_is_replaced():
     assert merge_prompts(mask, click) is click
 
 
-def test_a_mask_with_channels_is_refused():
-    prompt = Prompt.from_mask(np.ones((4, 6, 1)))
-    with pytest.raises(ValueError, match=r"the mask has 3 dimensions, \(4, 6, 1\); give one of"):
-        check_prompt(prompt, (4, 6))
-
-
 def test_a_box_goes_first_as_two_corners():
     made = tokens(Prompt.from_box([10, 20, 30, 40], [[5, 5]], [0]), (100, 100))
     assert made.labels.tolist() == [[2, 3, 0]]
@@ -107,6 +101,7 @@ def test_a_thin_mask_does_not_vanish(x, y):
         (lambda: Prompt.from_box([5, 5, 5, 9]), "x0 < x1"),
         (lambda: Prompt.from_box([1, 2, 3]), "x0, y0, x1, y1"),
         (lambda: Prompt.from_mask(np.zeros((3, 3))), "empty"),
+        (lambda: Prompt.from_mask(np.ones((4, 6, 1))), r"the mask has 3 dimensions"),
         (lambda: Prompt(), "empty prompt"),
         (
             lambda: Prompt(

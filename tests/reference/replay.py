@@ -10,16 +10,9 @@ from torch import Tensor
 from sam2track.model.checkpoint import from_layout, to_official
 from sam2track.model.sam2 import SAM2
 from sam2track.model.variants import Variant
+from sam2track.prompts import Prompt
 from sam2track.track import TrackingSession
-from sam2track.types import (
-    Frame,
-    FrameFeatures,
-    MemoryFrame,
-    Prompt,
-    PromptTokens,
-    Recall,
-    Resolved,
-)
+from sam2track.types import Frame, FrameFeatures, MemoryFrame, PromptTokens, Recall, Resolved
 
 from .scenarios import Ask, Clip, Outcome, Step, Track
 from .seeded import seeded_state

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from sam2track.prompts.prompt_files import PlacedPrompt
+from sam2track.prompts import PlacedPrompt, Prompt
 from sam2track.runners.track import _track, _Walk, share_out
-from sam2track.types import Frame, Prompt
+from sam2track.types import Frame
 from sam2track.video import ArrayVideo, VideoSource
 
 

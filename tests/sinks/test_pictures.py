@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from sam2track.masks import draw_objects, draw_prompt, object_colour
+from sam2track.prompts import Prompt
 from sam2track.sinks import OverlaySink, PreviewSink
 from sam2track.sinks.preview import _evenly
-from sam2track.types import Prompt
 
 GREY = np.full((120, 160, 3), 128, np.uint8)
 
