@@ -16,6 +16,7 @@ class PaletteSink(Sink):
 
     It is named after the frame's picture (``cat.jpg`` gives ``cat.png``), so that the two can be
     put together again; a frame that was no file of its own is named by its index (``00000.png``).
+    Beside ``cat.jpg``, ``cat.bmp`` gives ``cat.bmp.png``.
     Where objects overlap, a pixel goes to the one that is surest of it (``FrameResult.owner``).
 
     Args:
@@ -25,6 +26,7 @@ class PaletteSink(Sink):
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
         self._palette = davis_palette().tobytes()
+        self._pictures: dict[str, str] = {}  # by the stems of their names
 
     def write(self, frame: Frame, result: FrameResult) -> None:
         """Write one PNG; in addition to SinkError, ValueError if an id is not in 1..255."""
@@ -32,12 +34,17 @@ class PaletteSink(Sink):
             check_palette_id(object_id)
         picture = Image.fromarray(result.label_map())
         picture.putpalette(self._palette)
-        stem = f"{result.index:05d}" if frame.name is None else Path(frame.name).stem
-        output = OutputFile(self.folder / f"{stem}.png")
+        output = OutputFile(self.folder / f"{self._stem(frame)}.png")
         with output.guarded():
             # Level 1 of 9: three times as fast as the default, and masks are small at any level.
             picture.save(output.start(), format="PNG", compress_level=1)
             output.commit()
+
+    def _stem(self, frame: Frame) -> str:
+        if frame.name is None:
+            return f"{frame.index:05d}"
+        stem = Path(frame.name).stem
+        return stem if self._pictures.setdefault(stem, frame.name) == frame.name else frame.name
 
     def close(self) -> None:
         """Nothing to finish: each file is whole when it is written."""

@@ -130,14 +130,19 @@ def test_a_long_video_does_not_wait_in_memory(tmp_path, tracked):
 
 def test_masks_are_named_after_pictures(tmp_path, tracked):
     with PaletteSink(tmp_path / "masks") as png, CocoSink(tmp_path / "t.json") as coco:
-        for index, name in ((0, "00005.jpg"), (2, "cat.1.tiff"), (3, "caf\u00e9.png")):
+        for index, name in (
+            (0, "00005.jpg"),
+            (2, "cat.1.tiff"),
+            (3, "caf\u00e9.png"),
+            (4, "00005.bmp"),
+        ):
             for sink in (png, coco):
                 sink.write(*tracked(index, name=name))
     assert sorted(path.name for path in (tmp_path / "masks").iterdir()) == [
-        "00005.png", "caf\u00e9.png", "cat.1.png",
+        "00005.bmp.png", "00005.png", "caf\u00e9.png", "cat.1.png",
     ]  # fmt: skip
     video = json.loads((tmp_path / "t.json").read_text())["videos"][0]
-    assert video["file_names"] == ["00005.jpg", None, "cat.1.tiff", "caf\u00e9.png"]
+    assert video["file_names"] == ["00005.jpg", None, "cat.1.tiff", "caf\u00e9.png", "00005.bmp"]
 
 
 def test_tracks_hold_times_and_notes(tmp_path, tracked):
