@@ -67,8 +67,9 @@ def read_prompts_file(path: str | Path) -> list[PlacedPrompt]:
     """
     path = Path(path)
     try:
-        # Editors on Windows put a byte order mark in front.
-        entries = json.loads(path.read_text(encoding="utf-8-sig"))
+        entries = json.loads(
+            path.read_bytes()
+        )  # bytes: also UTF-16 and byte order marks, by Windows
     except FileNotFoundError:
         raise ValueError(f"no such prompts file: {path}") from None
     except OSError as error:

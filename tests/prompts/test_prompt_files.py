@@ -203,9 +203,10 @@ def test_files_that_hold_no_prompts(tmp_path, text, message):
         read_prompts_file(path)
 
 
-def test_a_byte_order_mark_is_passed_over(tmp_path):
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_encodings_of_windows_are_read(tmp_path, encoding):
     path = tmp_path / "p.json"
-    path.write_text('[{"object": 2, "points": [[3, 4]]}]', encoding="utf-8-sig")
+    path.write_text('[{"object": 2, "points": [[3, 4]]}]', encoding=encoding)
     assert read_prompts_file(path)[0].object_id == 2
 
 
