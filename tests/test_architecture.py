@@ -18,7 +18,7 @@ ALLOWED = {
     "model": set(),
     "memory": {"masks"},
     "track": {"video", "prompts", "masks", "model", "memory"},
-    "sinks": {"masks", "video", "prompts"},
+    "sinks": {"masks", "prompts"},
     "synthetic": {"masks", "video"},
     "data": {"masks", "video", "synthetic"},
     "metrics": {"masks"},

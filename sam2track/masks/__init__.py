@@ -1,0 +1,31 @@
+"""Functions on masks that need no network."""
+
+from .boxes import mask_box
+from .drawing import draw_caption, draw_objects, draw_prompt
+from .guided_filter import sharpen
+from .holes import fill_holes
+from .label_maps import flatten, read_labels
+from .palette import check_palette_id, davis_palette, object_colour
+from .run_lengths import decode_runs, encode_runs, pack_runs
+from .upscaling import VideoMasks, concatenate, remove_specks, upscale
+
+__all__ = [
+    "VideoMasks",
+    "check_palette_id",
+    "concatenate",
+    "davis_palette",
+    "decode_runs",
+    "draw_caption",
+    "draw_objects",
+    "draw_prompt",
+    "encode_runs",
+    "fill_holes",
+    "flatten",
+    "mask_box",
+    "object_colour",
+    "pack_runs",
+    "read_labels",
+    "remove_specks",
+    "sharpen",
+    "upscale",
+]

@@ -1,7 +1,4 @@
-"""Objects drawn over a picture.
-
-Room: SINKS. An image, masks and prompts enter, an image leaves.
-"""
+"""Draws masks, ids, prompts and captions into a picture."""
 
 from __future__ import annotations
 
@@ -60,8 +57,10 @@ def draw_prompt(
 
 
 def draw_caption(image: UInt8[np.ndarray, "H W 3"], text: str) -> None:
-    """Write small text on a dark ground in the lower left corner, in place."""
+    """Write small text on a dark ground in the lower left corner, in place; shrunk to fit."""
     scale = 0.2 + 0.2 * _line(image)
+    (width, _), _ = cv2.getTextSize(text, _FONT, scale, 1)
+    scale *= min(1, (image.shape[1] - 10) / max(width, 1))
     (width, height), base = cv2.getTextSize(text, _FONT, scale, 1)
     top, right = max(0, image.shape[0] - height - base - 6), min(width + 10, image.shape[1])
     image[top:, :right] = image[top:, :right] // 4

@@ -1,10 +1,12 @@
-"""TRACK: masks at the video's size whose edges are those of the picture.
+"""Brings mask logits to the video's size with the edges of the picture.
 
-A small model's mask is coarse: a cell of nano's is as wide as 13 pixels of a 480p video. Within a
-few cells, though, colours tell an object from what surrounds it. The guided filter (He, Sun, Tang:
-Guided Image Filtering, TPAMI 2013; at low resolution as in Fast Guided Filter, 1505.00996) explains
-the mask in every small window as a linear function of colour, and that function is then asked at
-every pixel of the picture.
+The masks of a small model are coarse: a cell of nano's grid is 13 pixels of a 480p video wide.
+Within a few cells, however, colours tell an object from its surroundings. The guided filter
+describes the mask in every small window as a linear function of colour, and evaluates that function
+at every pixel of the picture.
+
+He, Sun, Tang: Guided Image Filtering, TPAMI 2013, section 3.5 (colour); computed at low resolution
+as in He, Sun: Fast Guided Filter, arXiv 1505.00996.
 """
 
 from __future__ import annotations
@@ -16,72 +18,80 @@ import torch.nn.functional as F
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from .boxes import mask_box
-from .upscaling import Canvas, Drawn
+from .upscaling import MaskCanvas, VideoMasks, object_windows
 
 RADIUS = 2  # of a window, in cells
 MARGIN = RADIUS + 1  # around an object, in cells
-VARIANCE = 1e-5  # of colour (0..1) that is taken for noise; the filter's epsilon
-ENOUGH = 2 / 3  # of a mask's variance: as much as that, and colours are believed
-UNMOVED = 1e-4  # a variance of the squashed mask that is none
-SOFTNESS = 2.0  # logits are squashed to tanh(logits / SOFTNESS), so that sure cells weigh alike
+EPSILON = 1e-5  # variance of colour (0..1) that counts as noise; the paper's regularisation
+# The share of a mask's variance that colours must explain for the filter's constant term to be
+# taken as it is. With a smaller share it is mixed with the unfiltered mask.
+SUFFICIENT_SHARE = 2 / 3
+MASK_EPSILON = 1e-4  # added to the mask's variance, which may be 0
+LOGIT_SCALE = 2.0  # logits become tanh(logits / LOGIT_SCALE), so that all clear ones weigh alike
 
 
-def sharpen(logits: Float[Tensor, "N h w"], picture: UInt8[np.ndarray, "H W 3"]) -> Drawn:
-    """Masks at the picture's size, on the device of the logits, but made on the host.
+def sharpen(
+    logits: Float[Tensor, "N h w"],
+    picture: UInt8[np.ndarray, "H W 3"],
+    speck_area: float = 0,
+) -> VideoMasks:
+    """Masks at the picture's size, computed on the host and returned on the device of the logits.
 
     Args:
         logits: of masks at stride 4, above 0 on the object.
         picture: RGB, 0..255, at the video's size.
+        speck_area: see :func:`sam2track.masks.remove_specks`, in pixels of ``logits``.
 
     Returns:
-        The masks; sureness is in -1..1.
+        The masks; confidence is in -1..1.
     """
-    cells, (height, width) = logits.shape[1:], picture.shape[:2]
-    canvas = Canvas(len(logits), (height, width))
+    cells, size = logits.shape[1:], (picture.shape[0], picture.shape[1])
+    canvas = MaskCanvas(logits.shape, size, speck_area)
     picture = _smoothed(picture, cells)
     small = _shrunk(picture, cells)
     for place, own in enumerate(logits.float().cpu()):
-        box = mask_box((own > 0).numpy())
-        if box is None:
+        windows = object_windows(own.numpy(), size, MARGIN)
+        if windows is None:
             continue
-        rows, ys = _around(box[1], box[3], cells[0], height)
-        columns, xs = _around(box[0], box[2], cells[1], width)
-        planes = _linear_function(own[rows, columns], small[:, rows, columns])
-        colours = cv2.split(picture[ys, xs].astype(np.float32))
-        size = colours[0].shape[::-1]
-        *slopes, value = (cv2.resize(plane, size) for plane in planes.numpy())
+        coarse, fine = windows
+        planes = _linear_function(own[coarse], small[(..., *coarse)])
+        colours = cv2.split(picture[fine].astype(np.float32))
+        shape = colours[0].shape[::-1]
+        *slopes, value = (cv2.resize(plane, shape) for plane in planes.numpy())
         for slope, colour in zip(slopes, colours, strict=True):
             cv2.accumulateProduct(slope, colour, value)
-        canvas.draw(place, value, ys, xs)
-    return canvas.drawn().to(logits.device)
+        canvas.add(place, value, fine)
+    return canvas.video_masks().to(logits.device)
 
 
 def _linear_function(
     logits: Float[Tensor, "h w"], colours: Float[Tensor, "3 h w"]
 ) -> Float[Tensor, "4 h w"]:
-    """At each cell the mask as three slopes, for RGB in 0..255, and a constant (-1 to 1 in all).
+    """The mask at each cell as three slopes, for RGB in 0..255, and a constant (-1 to 1 in all).
 
-    The filter smooths what colours do not explain. There, unlike in the paper, the mask stays as it
-    is, or small objects in front of others of their colours would fade.
+    The filter smooths the mask where colours do not explain it. There, unlike in the paper, the
+    mask stays as it is, or small objects in front of others of their colours would fade.
     """
-    mask = (logits / SOFTNESS).tanh()
+    mask = (logits / LOGIT_SCALE).tanh()
     mean, mean_mask = _window_means(colours), _window_means(mask)
-    spread = _window_means(colours[:, None] * colours) - mean[:, None] * mean  # (3, 3, h, w)
-    joint = _window_means(colours * mask) - mean * mean_mask  # (3, h, w)
-    noisy = spread.permute(2, 3, 0, 1) + VARIANCE * torch.eye(3)
-    slopes = torch.linalg.solve(noisy, joint.permute(1, 2, 0)).permute(2, 0, 1)
+    covariance = _window_means(colours[:, None] * colours) - mean[:, None] * mean  # (3, 3, h, w)
+    with_mask = _window_means(colours * mask) - mean * mean_mask  # (3, h, w), covariance too
+    regularised = covariance.permute(2, 3, 0, 1) + EPSILON * torch.eye(3)
+    slopes = torch.linalg.solve(regularised, with_mask.permute(1, 2, 0)).permute(2, 0, 1)
     constant = mean_mask - (slopes * mean).sum(0)
     variance = _window_means(mask.square()) - mean_mask.square()
-    explained = _window_means((slopes * joint).sum(0)) / (_window_means(variance) + UNMOVED)
+    explained = _window_means((slopes * with_mask).sum(0)) / (
+        _window_means(variance) + MASK_EPSILON
+    )
     slopes = _window_means(slopes)
-    unsmoothed = mask - (slopes * colours).sum(0)
-    constant = unsmoothed.lerp(_window_means(constant), (explained / ENOUGH).clamp(0, 1))
+    unfiltered = mask - (slopes * colours).sum(0)
+    weight = (explained / SUFFICIENT_SHARE).clamp(0, 1)
+    constant = unfiltered.lerp(_window_means(constant), weight)
     return torch.cat((slopes / 255, constant[None]))
 
 
 def _window_means(x: Float[Tensor, "*batch h w"]) -> Float[Tensor, "*batch h w"]:
-    """The mean of each cell's window. By OpenCV: of so few cells, several times as fast."""
+    """The mean of each cell's window. OpenCV is several times as fast on so few cells."""
     planes = x.reshape(-1, *x.shape[-2:]).numpy()
     side = 2 * RADIUS + 1
     means = np.stack([cv2.blur(plane, (side, side)) for plane in planes])
@@ -91,19 +101,12 @@ def _window_means(x: Float[Tensor, "*batch h w"]) -> Float[Tensor, "*batch h w"]
 def _smoothed(
     picture: UInt8[np.ndarray, "H W 3"], cells: tuple[int, ...]
 ) -> UInt8[np.ndarray, "H W 3"]:
-    """The picture without what is finer than two thirds of a cell, which would make specks."""
+    """The picture without details smaller than two thirds of a cell, which would make specks."""
     finest = min(picture.shape[0] // cells[0], picture.shape[1] // cells[1]) * 2 // 3 | 1  # odd
     return np.asarray(cv2.blur(picture, (finest, finest)), np.uint8)
 
 
 def _shrunk(picture: UInt8[np.ndarray, "H W 3"], cells: tuple[int, ...]) -> Float[Tensor, "3 h w"]:
-    """The picture with a pixel a cell, in 0..1."""
+    """The picture with one pixel for each cell, in 0..1."""
     colours = torch.from_numpy(picture).permute(2, 0, 1)[None]
     return F.interpolate(colours, cells, mode="bilinear", antialias=True)[0].float() / 255
-
-
-def _around(first: int, stop: int, cells: int, pixels: int) -> tuple[slice, slice]:
-    """Some cells with the windows around them, and their pixels: to the nearest, one at least."""
-    first, stop = max(0, first - MARGIN), min(cells, stop + MARGIN)
-    begin = min(round(first * pixels / cells), pixels - 1)
-    return slice(first, stop), slice(begin, max(round(stop * pixels / cells), begin + 1))

@@ -1,7 +1,4 @@
-"""Masks on disk and in memory: PNGs of object ids, run lengths, and what they have in common.
-
-Room: DATA. Files and run lengths enter, label maps and masks leave.
-"""
+"""Label maps: pictures whose pixels are object ids, 0 = background."""
 
 from __future__ import annotations
 
@@ -19,7 +16,7 @@ def flatten(
 ) -> UInt8[np.ndarray, "H W"]:
     """Masks as one label map: at each pixel the id of the smallest object there, 0 = none.
 
-    So a part shows on its whole; of two that are equally large the lower id shows.
+    A part is thus seen on its whole. Of two equally large objects the lower id is seen.
 
     Args:
         masks: with ids 1 to 255.
@@ -50,7 +47,9 @@ def read_labels(path: Path) -> UInt8[np.ndarray, "H W"]:
         raise ValueError(f"{path} is not an undamaged PNG: {error.strerror}") from error
     labels = _labels(frames[0]) if frames else None
     if labels is None:
-        raise ValueError(f"{path} holds no label map: give a PNG with a palette or 8-bit grey")
+        raise ValueError(
+            f"{path} holds no label map: give a PNG with a palette or 8-bit grey, not transparent"
+        )
     return labels
 
 
@@ -65,6 +64,7 @@ def _labels(picture: av.VideoFrame) -> UInt8[np.ndarray, "H W"] | None:
     if name.startswith("mono"):
         return (picture.to_ndarray(format="gray") > 0).astype(np.uint8)
     if name in ("rgb24", "rgba"):  # grey, stored as colours
-        red, green, blue = np.moveaxis(picture.to_ndarray()[..., :3], -1, 0)
-        return red.copy() if (red == green).all() and (red == blue).all() else None
+        red, green, blue, *alpha = np.moveaxis(picture.to_ndarray(), -1, 0)
+        grey = (red == green).all() and (red == blue).all() and np.ptp(alpha or [0]) == 0
+        return red.copy() if grey else None
     return None

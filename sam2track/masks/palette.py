@@ -1,7 +1,4 @@
-"""The colours of objects by id: those of overlays, and those of palette PNGs.
-
-Room: SINKS. An object id enters, a colour leaves.
-"""
+"""The colours of objects by id: those of overlays, and those of palette PNGs."""
 
 from __future__ import annotations
 
@@ -40,3 +37,12 @@ def object_colour(object_id: int) -> tuple[int, int, int]:
     paler = (object_id - 1) // 8 % 2
     red, green, blue = colorsys.hsv_to_rgb(hue, 0.55 if paler else 0.85, 1.0)
     return round(red * 255), round(green * 255), round(blue * 255)
+
+
+def check_palette_id(object_id: int) -> None:
+    """ValueError unless an object id fits a palette PNG."""
+    if not 1 <= object_id <= 255:
+        raise ValueError(
+            f"object id {object_id} does not fit a palette PNG; use ids 1 to 255, or leave out "
+            "the png sink"
+        )

@@ -1,17 +1,25 @@
-"""Masks as COCO run lengths."""
+"""Masks as COCO run lengths: ``{"size": [height, width], "counts": ...}``."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
+import cv2
 import numpy as np
 from jaxtyping import Bool, Int
 from pycocotools import mask as coco
 
 
+def encode_runs(mask: Bool[np.ndarray, "H W"]) -> dict[str, Any]:
+    """The run lengths of a mask, ``counts`` as a compressed string; JSON can hold them."""
+    # pycocotools wants column-major masks; OpenCV transposes faster than NumPy copies.
+    runs = coco.encode(cv2.transpose(mask.view(np.uint8)).T)
+    return {"size": runs["size"], "counts": str(cast(bytes, runs["counts"]), "ascii")}
+
+
 def decode_runs(runs: Mapping[str, Any], where: str) -> Bool[np.ndarray, "H W"]:
-    """A mask from COCO run lengths ``{"size": [height, width], "counts": ...}``.
+    """A mask from its run lengths.
 
     Args:
         runs: ``counts`` is a compressed string or a list of lengths.
@@ -53,7 +61,7 @@ def pack_runs(runs: Mapping[str, Any], where: str) -> Any:
 def _lengths(counts: bytes) -> Int[np.ndarray, " N"]:
     """The run lengths in COCO's string: base-32 digits, low ones first, 48 added to each.
 
-    From the fourth on, what is stored is how much longer a run is than the one two before.
+    From the fourth run on, the string holds the difference to the run two before it.
     """
     digits = np.frombuffer(counts, np.uint8).astype(np.int64) - 48
     last = np.flatnonzero(digits & 32 == 0)  # of each number

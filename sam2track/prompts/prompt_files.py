@@ -1,8 +1,8 @@
-"""What the user says about the video, read before a frame is decoded.
+"""Reads prompts from the command line and from files, before a frame is decoded.
 
-In come the command's ``click``, ``labels``, ``box``, ``mask`` or ``prompts`` settings; out go
-prompts with their object and frame. Everything that can be wrong is found here or in
-:func:`check`, so that bad input costs no time and leaves no files.
+The command's ``click``, ``labels``, ``box``, ``mask`` or ``prompts`` settings go in, prompts with
+their object and frame come out. Everything that can be wrong is found here or in :func:`check`, so
+that bad input costs no time and leaves no files.
 """
 
 from __future__ import annotations
@@ -67,7 +67,9 @@ def read_prompts_file(path: str | Path) -> list[PlacedPrompt]:
     """
     path = Path(path)
     try:
-        entries = json.loads(path.read_text(encoding="utf-8"))
+        entries = json.loads(
+            path.read_bytes()
+        )  # bytes: also UTF-16 and byte order marks, by Windows
     except FileNotFoundError:
         raise ValueError(f"no such prompts file: {path}") from None
     except OSError as error:
@@ -114,20 +116,25 @@ def _entry(entry: Any, source: str, folder: Path) -> PlacedPrompt:
 def read_masks(path: str | Path, object_id: int = 1) -> dict[int, UInt8[np.ndarray, "H W"]]:
     """The objects in a picture of masks: each one's id and mask, nonzero on it.
 
-    A palette picture holds one object an index. Any other is black with one more colour, and that
-    is ``object_id``.
+    In a palette picture each index is an object. In a picture that is transparent in places, what
+    is not transparent is ``object_id``. Any other is black with one more colour, and that is
+    ``object_id``.
 
     Raises:
         ValueError: if it cannot be read, is empty, or has shades that say nothing.
     """
     try:
         with Image.open(path) as picture:
-            pixels = np.asarray(picture if picture.mode == "P" else picture.convert("L"))
             palette = picture.mode == "P"
+            pixels = np.asarray(picture if palette else picture.convert("L"))
+            bands = picture.getbands()
+            alpha = np.asarray(picture.getchannel("A")) if "A" in bands else pixels[:0]
     except FileNotFoundError:
         raise ValueError(f"no such mask: {path}") from None
     except (OSError, SyntaxError, Image.DecompressionBombError):
         raise ValueError(f"{path} is not a picture that can be read") from None
+    if len(np.unique(alpha)) > 1:
+        pixels = _opaque(path, pixels, alpha)
     ids = [int(value) for value in np.unique(pixels) if value]
     if not ids:
         raise ValueError(f"the mask {path} is empty: it has no pixel on an object")
@@ -141,15 +148,40 @@ def read_masks(path: str | Path, object_id: int = 1) -> dict[int, UInt8[np.ndarr
     return {object_id: (pixels > 0).astype(np.uint8)}
 
 
-def check(placed: Sequence[PlacedPrompt], size: tuple[int, int], length: int | None) -> None:
-    """Hold prompts against the video that they are about.
+def _opaque(
+    path: str | Path, grey: UInt8[np.ndarray, "H W"], alpha: UInt8[np.ndarray, "H W"]
+) -> UInt8[np.ndarray, "H W"]:
+    """Where a picture is not transparent: the mask of a cut-out, or of what a brush painted.
+
+    Raises:
+        ValueError: if what is not transparent is black and white, which is a mask of its own.
+    """
+    opaque = alpha > alpha.max() // 2
+    shades = np.unique(grey[opaque])
+    if len(shades) == 2 and shades[0] == 0:
+        raise ValueError(
+            f"the mask {path} is black and white, but its alpha channel (transparency) says "
+            "something else; save it without alpha channel"
+        )
+    return opaque.astype(np.uint8)
+
+
+def check(
+    placed: Sequence[PlacedPrompt],
+    size: tuple[int, int],
+    length: int | None,
+    direction: int = 1,
+) -> None:
+    """Check prompts against the video that they are about.
 
     Args:
         size: height and width of its frames.
         length: its number of frames; None = unknown.
+        direction: of tracking; -1 = back in time.
 
     Raises:
-        ValueError: if one lies outside; the message names it.
+        ValueError: if one lies outside, or an object's first prompt only says where it is not; the
+            message names it.
     """
     for item in placed:
         if length is not None and item.frame >= length:
@@ -161,6 +193,17 @@ def check(placed: Sequence[PlacedPrompt], size: tuple[int, int], length: int | N
             check_prompt(item.prompt, size)
         except ValueError as error:
             raise ValueError(f"{item.source}: {error}") from None
+    first: dict[int, list[PlacedPrompt]] = {}
+    for item in sorted(placed, key=lambda item: -item.frame if direction == -1 else item.frame):
+        begun = first.setdefault(item.object_id, [])
+        if not begun or begun[0].frame == item.frame:
+            begun.append(item)
+    for object_id, begun in first.items():
+        if all(item.prompt.only_negative for item in begun):
+            raise ValueError(
+                f"{begun[0].source}: object {object_id} begins with clicks that are not on it "
+                "(label 0); give a click on it, a box or a mask first"
+            )
 
 
 def _prompt(points: Any, labels: Any, box: Any, source: str) -> Prompt:

@@ -1,6 +1,6 @@
-"""TRACK: prompts on their way into the model.
+"""Turns prompts in video pixels into what the model takes.
 
-The only place where video pixels become model pixels.
+No other module converts video pixels to pixels of the model's square input.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ def prompt_tokens(
 def mask_prompt(
     mask: Bool[np.ndarray, "H W"], *, image_size: int, device: torch.device
 ) -> Bool[Tensor, "1 1 S S"]:
-    """A mask at the model's size, where it must not vanish: a thin one keeps its strongest part."""
+    """A mask at the model's size; one that is too thin for it keeps its strongest part."""
     soft = torch.from_numpy(mask).to(device, torch.float32, non_blocking=True)[None, None]
     side = (image_size, image_size)
     if soft.shape[-2:] != side:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections import defaultdict
 from collections.abc import Sequence
+from fractions import Fraction
 from pathlib import Path
 
 from hydra.utils import get_object
@@ -18,7 +19,7 @@ from .compose import literal, plain
 
 RUN_FILE = "run.yaml"
 # What the sinks of configs/sinks/ write.
-RESULTS = ("masks/[0-9]*.png", "overlay.mp4", "tracks.json", "boxes.txt", "preview.png")
+RESULTS = ("masks/*.png", "overlay.mp4", "tracks.json", "boxes.txt", "preview.png")
 
 
 def claim_folder(path: str | Path) -> Path:
@@ -83,6 +84,8 @@ def make_sinks(
     fps: float,
     direction: int,
     placed: Sequence[PlacedPrompt],
+    pixel_aspect: Fraction = Fraction(1),
+    sound_from: Path | None = None,
 ) -> list[Sink]:
     """The chosen sinks. Their settings say ``${run.folder}`` and so on for what is known by now.
 
@@ -93,9 +96,12 @@ def make_sinks(
         fps: frames a second of the video.
         direction: in which its frames come, 1 or -1.
         placed: the prompts; a sink that is partial (``_partial_: true``) is given them.
+        pixel_aspect: width of a pixel of the video by its height.
+        sound_from: the video file, if its sound belongs to the result.
     """
     facts = {"folder": literal(str(folder)), "name": literal(name)}
-    facts |= {"fps": fps, "direction": direction}
+    facts |= {"fps": fps, "direction": direction, "pixel_aspect": str(pixel_aspect)}
+    facts |= {"sound_from": None if sound_from is None else literal(str(sound_from))}
     settings_of = plain(OmegaConf.create({"sinks": config, "run": facts}))["sinks"]
     prompts: dict[int, list[tuple[int, Prompt]]] = defaultdict(list)
     for item in placed:

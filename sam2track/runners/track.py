@@ -45,7 +45,7 @@ def run(config: DictConfig) -> None:
     placed = _prompts(config)
     start = (max if config.direction == -1 else min)(item.frame for item in placed)
     with open_video(config.video) as source:
-        check(placed, source.size, source.length)
+        check(placed, source.size, source.length, config.direction)
         _check_reach(config, source, placed, start)
         count = _count(config, source, start)
         folder = claim_folder(config.out or f"outputs/{source.name}")

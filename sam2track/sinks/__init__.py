@@ -1,12 +1,10 @@
-"""SINKS: where results go."""
+"""Sinks write results to files: masks, run lengths, boxes, videos and contact sheets."""
 
-from ..masks.drawing import draw_objects, draw_prompt
-from ..masks.palette import davis_palette, object_colour
 from .boxes import BoxSink
 from .coco import CocoSink
 from .fanout import FanOut
 from .overlay import OverlaySink
-from .png import PaletteSink, check_palette_id
+from .png import PaletteSink
 from .preview import PreviewSink
 from .sink import Sink, SinkError
 
@@ -19,9 +17,4 @@ __all__ = [
     "PreviewSink",
     "Sink",
     "SinkError",
-    "check_palette_id",
-    "davis_palette",
-    "draw_objects",
-    "draw_prompt",
-    "object_colour",
 ]

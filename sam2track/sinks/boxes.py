@@ -1,7 +1,4 @@
-"""Boxes in the text format of the MOT Challenge.
-
-Room: SINKS. Results enter, ``boxes.txt`` leaves.
-"""
+"""Boxes in the text format of the MOT Challenge."""
 
 from __future__ import annotations
 
@@ -9,7 +6,7 @@ from pathlib import Path
 from typing import IO
 
 from ..types import Frame, FrameResult
-from .sink import PartFile, Sink
+from .sink import OutputFile, Sink
 
 
 class BoxSink(Sink):
@@ -23,13 +20,13 @@ class BoxSink(Sink):
     """
 
     def __init__(self, path: str | Path) -> None:
-        self._part = PartFile(path)
+        self._output = OutputFile(path)
         self._file: IO[str] | None = None
 
     def write(self, frame: Frame, result: FrameResult) -> None:
-        with self._part.guarded():
+        with self._output.guarded():
             if self._file is None:
-                self._file = self._part.start().open("w", encoding="ascii")
+                self._file = self._output.start().open("w", encoding="ascii")
             scores = result.scores.tolist()
             for object_id, box, score in zip(
                 result.object_ids, result.boxes(), scores, strict=True
@@ -42,9 +39,9 @@ class BoxSink(Sink):
                     )
 
     def close(self) -> None:
-        if self._file is None or self._part.failed:
+        if self._file is None or self._output.failed:
             return
-        with self._part.guarded():
+        with self._output.guarded():
             file, self._file = self._file, None
             file.close()
-            self._part.commit()
+            self._output.commit()

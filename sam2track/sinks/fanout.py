@@ -1,16 +1,11 @@
-"""Several sinks as one, writing while the model works.
-
-Room: SINKS. Frames and results enter once and go to every sink.
-"""
+"""Several sinks as one, writing in a background thread while the model works."""
 
 from __future__ import annotations
 
-import queue
-import threading
+from collections import deque
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
-
-from typing_extensions import Self
 
 from ..types import Frame, FrameResult
 from .sink import Sink, SinkError
@@ -35,13 +30,13 @@ class FanOut(Sink):
         if depth < 1:
             raise ValueError(f"depth is {depth}; give 1 or more")
         self._sinks = list(sinks)
-        self._queue: queue.Queue[tuple[Frame, FrameResult] | None] = queue.Queue(depth)
-        self._error: BaseException | None = None
-        self._dead = False
-        self._thread: threading.Thread | None = None
+        self._depth = depth
+        self._thread = ThreadPoolExecutor(1, "sam2track-sinks")
+        self._waiting: deque[Future[None]] = deque()
+        self._ended = False  # a sink has failed, or all are closed
         self._stack = ExitStack()
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> FanOut:
         with ExitStack() as opening:
             for sink in self._sinks:
                 opening.enter_context(sink)
@@ -49,13 +44,10 @@ class FanOut(Sink):
         return self
 
     def write(self, frame: Frame, result: FrameResult) -> None:
-        self._raise_error()
-        if self._dead:
+        self._wait(self._depth)
+        if self._ended:
             raise ValueError("the sinks have failed or are closed; make new ones")
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._drain, name="sam2track-sinks", daemon=True)
-            self._thread.start()
-        self._queue.put((frame, result))
+        self._waiting.append(self._thread.submit(self._write, frame, result))
 
     def note(self, object_id: int, text: str) -> None:
         for sink in self._sinks:
@@ -63,36 +55,33 @@ class FanOut(Sink):
 
     def close(self) -> None:
         """Write what waits, finish every sink, and raise the first error not raised yet."""
+        error = None
         try:
-            if self._thread is not None:
-                self._queue.put(None)
-                self._thread.join()
-        finally:  # also when a second Ctrl-C breaks off the waiting: drop what is left
-            self._dead = True
-            self._end_thread()
+            self._wait(0)
+        except Exception as first:
+            error = first
+        finally:  # a second Ctrl-C ends the waiting too: then what still waits is not written
+            self._ended = True
+            self._thread.shutdown(cancel_futures=True)
             try:
                 self._stack.close()
-            except SinkError as error:
-                self._error = self._error or error
-        self._raise_error()
-
-    def _end_thread(self) -> None:
-        if self._thread is not None:
-            self._queue.put(None)  # a thread that has ended left the queue empty
-            self._thread.join()
-            self._thread = None
-
-    def _drain(self) -> None:
-        while (item := self._queue.get()) is not None:
-            if self._dead:
-                continue  # keep taking, so that no one waits for room
-            try:
-                for sink in self._sinks:
-                    sink.write(*item)
-            except BaseException as error:  # it belongs to the caller's thread
-                self._error, self._dead = error, True
-
-    def _raise_error(self) -> None:
-        error, self._error = self._error, None
+            except SinkError as last:
+                error = error or last
         if error is not None:
             raise error
+
+    def _wait(self, count: int) -> None:
+        """Wait until at most ``count`` frames wait; raises the error of a frame that is done."""
+        while self._waiting and (len(self._waiting) > count or self._waiting[0].done()):
+            self._waiting.popleft().result()
+
+    def _write(self, frame: Frame, result: FrameResult) -> None:
+        """Runs in the thread."""
+        if self._ended:
+            return
+        try:
+            for sink in self._sinks:
+                sink.write(frame, result)
+        except BaseException:
+            self._ended = True
+            raise

@@ -1,7 +1,4 @@
-"""The video with its objects drawn in.
-
-Room: SINKS. Frames and results enter, an H.264 video leaves.
-"""
+"""The video with its objects drawn in, as H.264."""
 
 from __future__ import annotations
 
@@ -17,10 +14,11 @@ import numpy as np
 from av.container import OutputContainer
 from av.error import FFmpegError
 
-from ..masks.drawing import draw_objects
+from ..masks import draw_objects
 from ..types import Frame, FrameResult
-from .reversed_video import Turned
-from .sink import PartFile, Sink
+from .reversed_video import ReversedVideo
+from .sink import OutputFile, Sink
+from .sound import Sound
 
 # BT.601, limited range, as OpenCV converts; said in the file, so that players need not guess.
 _BT601, _LIMITED = 6, 1
@@ -36,20 +34,34 @@ class OverlaySink(Sink):
         path: the ``.mp4`` to write.
         fps: frames a second.
         direction: how the frames come: 1 = in the order of time, -1 = last first.
+        pixel_aspect: width of a pixel by its height, such as ``"16/11"``.
+        sound_from: a video file whose sound is copied, if the frames come forward from frame 0;
+            None = no sound. AAC, MP3, Opus and FLAC are copied, others are left out.
 
     Raises:
         ValueError: if fps is not a number above zero.
     """
 
-    def __init__(self, path: str | Path, fps: float, direction: int = 1) -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        fps: float,
+        direction: int = 1,
+        *,
+        pixel_aspect: Fraction | str | int = 1,
+        sound_from: str | Path | None = None,
+    ) -> None:
         if not (math.isfinite(fps) and fps > 0):
             raise ValueError(f"fps is {fps}; give a number above 0")
-        self._part = PartFile(path)
+        self._output = OutputFile(path)
         self._backward = direction == -1
         self._rate = Fraction(fps).limit_denominator(1001)  # 29.97 is 30000/1001
+        self._pixel_aspect = Fraction(pixel_aspect)
+        self._sound_from = sound_from
         self._container: OutputContainer | None = None
         self._stream: av.VideoStream
-        self._turned: Turned | None = None
+        self._reversed: ReversedVideo | None = None
+        self._sound: Sound | None = None
         self._count = 0
 
     def write(self, frame: Frame, result: FrameResult) -> None:
@@ -63,38 +75,46 @@ class OverlaySink(Sink):
         )
         picture.pts = self._count
         picture.time_base = 1 / self._rate
-        self._count += 1
-        with self._part.guarded(), self._abandoned_on_failure():
+        with self._output.guarded(), self._abandoned_on_failure():
             if self._container is None:
-                self._container = self._open(image.shape[0], image.shape[1])
-            if self._turned is not None:
-                self._turned.add(picture)
+                self._container = self._open(image.shape[0], image.shape[1], frame.index)
+            if self._reversed is not None:
+                self._reversed.add(picture)
             else:
                 self._container.mux(self._stream.encode(picture))
+            self._count += 1
+            if self._sound is not None:
+                self._sound.copy(until=float(self._count / self._rate))
 
     def close(self) -> None:
         if self._container is None:
             return
-        with self._part.guarded(), self._abandoned_on_failure():
-            packets = self._stream.encode(None) if self._turned is None else self._turned.packets()
+        with self._output.guarded(), self._abandoned_on_failure():
+            reversed_ = self._reversed
+            packets = self._stream.encode(None) if reversed_ is None else reversed_.packets()
             for packet in packets:
                 self._container.mux(packet)
             self._container.close()
             self._container = None
-            self._part.commit()
+            self._output.commit()
 
-    def _open(self, height: int, width: int) -> OutputContainer:
+    def _open(self, height: int, width: int, first: int) -> OutputContainer:
+        # Without "file:" FFmpeg takes what is before a colon in a name for a protocol.
         container = av.open(
-            str(self._part.start()), "w", format="mp4", options={"movflags": "+faststart"}
+            f"file:{self._output.start()}", "w", format="mp4", options={"movflags": "+faststart"}
         )
         self._stream = stream = container.add_stream("libx264", rate=self._rate)
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         stream.options = {"preset": "ultrafast", "crf": "23"}  # the cores are busy tracking
         context = stream.codec_context
+        context.sample_aspect_ratio = self._pixel_aspect
         context.color_primaries = context.color_trc = context.colorspace = _BT601
         context.color_range = _LIMITED
         if self._backward:
-            self._turned = Turned(stream, self._part.path.parent, height * width * 3 // 2)
+            folder = self._output.path.parent
+            self._reversed = ReversedVideo(stream, folder, height * width * 3 // 2)
+        elif first == 0 and self._sound_from is not None:
+            self._sound = Sound(self._sound_from, container)
         return container
 
     @contextmanager

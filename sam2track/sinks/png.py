@@ -1,7 +1,4 @@
-"""Masks as indexed PNGs, as DAVIS keeps them.
-
-Room: SINKS. Results enter, ``00000.png`` and so on leave; a pixel's value is its object's id.
-"""
+"""Masks as indexed PNGs, as DAVIS keeps them: a pixel's value is its object's id."""
 
 from __future__ import annotations
 
@@ -9,14 +6,17 @@ from pathlib import Path
 
 from PIL import Image
 
-from ..masks.palette import davis_palette
+from ..masks import check_palette_id, davis_palette
 from ..types import Frame, FrameResult
-from .sink import PartFile, Sink
+from .sink import OutputFile, Sink
 
 
 class PaletteSink(Sink):
-    """One palette PNG per frame, named by frame index, 0 = background.
+    """One palette PNG per frame, 0 = background.
 
+    It is named after the frame's picture (``cat.jpg`` gives ``cat.png``), so that the two can be
+    put together again; a frame that was no file of its own is named by its index (``00000.png``).
+    Beside ``cat.jpg``, ``cat.bmp`` gives ``cat.bmp.png``.
     Where objects overlap, a pixel goes to the one that is surest of it (``FrameResult.owner``).
 
     Args:
@@ -26,6 +26,7 @@ class PaletteSink(Sink):
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
         self._palette = davis_palette().tobytes()
+        self._pictures: dict[str, str] = {}  # by the stems of their names
 
     def write(self, frame: Frame, result: FrameResult) -> None:
         """Write one PNG; in addition to SinkError, ValueError if an id is not in 1..255."""
@@ -33,20 +34,17 @@ class PaletteSink(Sink):
             check_palette_id(object_id)
         picture = Image.fromarray(result.label_map())
         picture.putpalette(self._palette)
-        part = PartFile(self.folder / f"{result.index:05d}.png")
-        with part.guarded():
+        output = OutputFile(self.folder / f"{self._stem(frame)}.png")
+        with output.guarded():
             # Level 1 of 9: three times as fast as the default, and masks are small at any level.
-            picture.save(part.start(), format="PNG", compress_level=1)
-            part.commit()
+            picture.save(output.start(), format="PNG", compress_level=1)
+            output.commit()
+
+    def _stem(self, frame: Frame) -> str:
+        if frame.name is None:
+            return f"{frame.index:05d}"
+        stem = Path(frame.name).stem
+        return stem if self._pictures.setdefault(stem, frame.name) == frame.name else frame.name
 
     def close(self) -> None:
         """Nothing to finish: each file is whole when it is written."""
-
-
-def check_palette_id(object_id: int) -> None:
-    """ValueError unless an object id fits a palette PNG."""
-    if not 1 <= object_id <= 255:
-        raise ValueError(
-            f"object id {object_id} does not fit a palette PNG; use ids 1 to 255, or leave out "
-            "the png sink"
-        )

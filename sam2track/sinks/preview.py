@@ -1,7 +1,4 @@
-"""A contact sheet: the run at a glance.
-
-Room: SINKS. Frames and results enter, ``preview.png`` leaves.
-"""
+"""A contact sheet: small pictures of the whole run in one PNG."""
 
 from __future__ import annotations
 
@@ -13,10 +10,10 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
-from ..masks.drawing import draw_caption, draw_objects, draw_prompt
+from ..masks import draw_caption, draw_objects, draw_prompt, object_colour
 from ..prompts import Prompt
 from ..types import Frame, FrameResult
-from .sink import PartFile, Sink
+from .sink import OutputFile, Sink
 
 _COLUMNS = 4
 _GAP = 4
@@ -26,8 +23,9 @@ class PreviewSink(Sink):
     """One PNG of small pictures, evenly spaced over what was tracked, objects drawn in.
 
     The first, the last and the prompted frames are among them, the latter with their clicks and
-    boxes. The length need not be known: every 2^k-th frame is held, k growing with the video, so
-    that never more than twice as many as are shown are held, and those small.
+    boxes. Below them stand the lines given to :meth:`note`. The length need not be known: every
+    2^k-th frame is held, k growing with the video, so that at most twice as many small pictures are
+    held as are shown.
 
     Args:
         path: the ``.png`` to write.
@@ -46,7 +44,7 @@ class PreviewSink(Sink):
     ) -> None:
         if tiles < 1:
             raise ValueError(f"tiles is {tiles}; give 1 or more")
-        self._part = PartFile(path)
+        self._output = OutputFile(path)
         self._prompts = dict(prompts or {})
         self._tiles = tiles
         self._width = tile_width
@@ -56,6 +54,7 @@ class PreviewSink(Sink):
         self._places: dict[int, int] = {}  # and how many frames came before each
         self._prompted: dict[int, UInt8[np.ndarray, "h w 3"]] = {}
         self._last: tuple[Frame, FrameResult] | None = None
+        self._notes: list[tuple[int, str]] = []
 
     def write(self, frame: Frame, result: FrameResult) -> None:
         self._last = frame, result
@@ -68,6 +67,9 @@ class PreviewSink(Sink):
                 self._thin()
         self._count += 1
 
+    def note(self, object_id: int, text: str) -> None:
+        self._notes.append((object_id, text))
+
     def close(self) -> None:
         if self._last is None:
             return
@@ -76,9 +78,13 @@ class PreviewSink(Sink):
         tiles = self._spaced | fixed
         shown = _evenly(sorted(tiles), set(fixed), self._tiles)
         sheet = _arrange([tiles[index] for index in shown])
-        with self._part.guarded():
-            Image.fromarray(sheet).save(self._part.start(), format="PNG", compress_level=6)
-            self._part.commit()
+        for object_id, text in self._notes:
+            strip = np.full((24, sheet.shape[1], 3), object_colour(object_id), np.uint8)
+            draw_caption(strip, f"{object_id}: {text}")
+            sheet = np.concatenate((sheet, strip))
+        with self._output.guarded():
+            Image.fromarray(sheet).save(self._output.start(), format="PNG", compress_level=6)
+            self._output.commit()
 
     def _thin(self) -> None:
         self._step *= 2

@@ -1,9 +1,8 @@
-"""A video whose frames come last first, written first first, in little memory and encoded once.
+"""Encodes a video whose pictures come last first, once and in little memory.
 
-Room: SINKS. Pictures of a run that goes back in time enter, packets in the order of time leave.
-
-A block of pictures is turned round in memory and encoded with a key frame at its head, so that it
-stands alone. The packets wait in a nameless file, and at the end the blocks are put in order.
+Pictures of a run that goes back in time go in, packets in the order of time come out. A block of
+pictures is reversed in memory and encoded with a key frame at its head, so that it can be decoded
+alone. The packets wait in a nameless file, and at the end the blocks are put in order.
 """
 
 from __future__ import annotations
@@ -17,11 +16,11 @@ from tempfile import TemporaryFile
 import av
 from av.video.frame import PictureType
 
-_HELD_BYTES = 64 << 20
-_MOST = 32  # pictures in a block; key frames are large
+_BLOCK_BYTES = 64 << 20
+_BLOCK_PICTURES = 32  # at most: key frames are large
 
 
-class Turned:
+class ReversedVideo:
     """Encodes pictures that come last first.
 
     Args:
@@ -33,7 +32,7 @@ class Turned:
     def __init__(self, stream: av.VideoStream, folder: Path, picture_bytes: int) -> None:
         self._stream = stream
         self._spool = TemporaryFile(dir=folder)  # noqa: SIM115 - lives as long as this
-        self._block = min(max(_HELD_BYTES // picture_bytes, 1), _MOST)
+        self._block = min(max(_BLOCK_BYTES // picture_bytes, 1), _BLOCK_PICTURES)
         self._held: list[av.VideoFrame] = []
         self._count = 0
         self._ends = array("q", [0])  # where each packet ends in the spool, after the first's start

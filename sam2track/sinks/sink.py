@@ -1,21 +1,19 @@
-"""What a sink is, and how a file comes into being: whole or not at all.
-
-Room: SINKS. Frames and results enter, files leave.
-"""
+"""What every sink has in common: frames and results go in, whole files come out."""
 
 from __future__ import annotations
 
 import errno
-import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeVar, runtime_checkable
 
 from av.error import FFmpegError
-from typing_extensions import Self
 
+from ..files import UnfinishedFile
 from ..types import Frame, FrameResult
+
+S = TypeVar("S", bound="Sink")
 
 
 class SinkError(OSError):
@@ -38,12 +36,15 @@ class Sink(Protocol):
 
         Raises:
             SinkError: if the output cannot be written (no room, no permission). The unfinished
-                file is removed and the sink is done for.
+                file is removed, and the sink cannot be used any more.
         """
         ...
 
     def note(self, object_id: int, text: str) -> None:
-        """Take what a person should look at of an object, before :meth:`close`."""
+        """Take a line about an object whose result deserves a look, at any time before the end.
+
+        Sinks that have no place for it ignore it.
+        """
 
     def close(self) -> None:
         """Finish the files; nothing happens if nothing was written or a write failed.
@@ -53,61 +54,30 @@ class Sink(Protocol):
         """
         ...
 
-    def __enter__(self) -> Self:
+    def __enter__(self: S) -> S:
         return self
 
     def __exit__(self, *exception: object) -> None:
         self.close()
 
 
-class PartFile:
-    """A file under construction, beside its final place and under another name.
+class OutputFile(UnfinishedFile):
+    """A sink's file: :meth:`start` and :meth:`commit` are called inside :meth:`guarded`."""
 
-    :meth:`start` before the first byte, :meth:`commit` after the last, both inside
-    :meth:`guarded`, which discards everything if the disk refuses.
-    """
-
-    def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
-        self.temporary = self.path.with_name(f".{self.path.name}.part")
-        self.failed = False
-        self._made: list[Path] = []
-
-    def start(self) -> Path:
-        """Make the folders; the path to write to."""
-        folder = self.path.parent
-        missing = [path for path in (folder, *folder.parents) if not path.exists()]
-        for path in reversed(missing):
-            path.mkdir(exist_ok=True)
-            self._made.append(path)
-        if self.path.is_dir():
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(self.path))
-        return self.temporary
-
-    def commit(self) -> None:
-        """Give the finished file its name, over an older one."""
-        os.replace(self.temporary, self.path)
-
-    def discard(self) -> None:
-        """Remove what is unfinished, and the folders made for it if they are empty."""
-        with suppress(OSError):
-            self.temporary.unlink(missing_ok=True)
-        for path in reversed(self._made):
-            with suppress(OSError):
-                path.rmdir()
+    failed = False
 
     @contextmanager
     def guarded(self) -> Iterator[None]:
-        """Turn a refusal of the disk into one :class:`SinkError`, with nothing half-written."""
+        """Turn an error of the disk or of FFmpeg into a :class:`SinkError`, and remove the file."""
         try:
             yield
         except (OSError, FFmpegError) as error:
             self.failed = True
             self.discard()
-            raise _refusal(self.path, error) from error
+            raise _sink_error(self.path, error) from error
 
 
-def _refusal(path: Path, error: OSError | FFmpegError) -> SinkError:
+def _sink_error(path: Path, error: OSError | FFmpegError) -> SinkError:
     code = getattr(error, "errno", None) or errno.EIO
     full = code in (errno.ENOSPC, errno.EDQUOT)
     reason = getattr(error, "strerror", None) or str(error)

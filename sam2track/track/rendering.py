@@ -10,9 +10,7 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from ..masks.guided_filter import sharpen
-from ..masks.holes import fill_holes
-from ..masks.upscaling import Drawn, joined, to_video
+from ..masks import VideoMasks, concatenate, fill_holes, sharpen, upscale
 from ..types import Frame, FrameOutcome, FrameResult
 from .workers import Workers
 
@@ -23,18 +21,20 @@ class Rendering:
 
     Attributes:
         fill_hole_area: holes of up to that many low-resolution pixels are filled; 0 = none.
-        remove_specks: parts of up to that many low-resolution pixels, beside a larger part, are
-            removed; 0 = none; None = as suits the model.
+        remove_specks: parts whose area is up to that many low-resolution pixels (or a fraction of
+            one), beside a larger part, are removed; 0 = none; None = as suits the model.
         sharpen: whether edges are fitted to the picture's (:func:`sam2track.masks.sharpen`); None =
             as suits the model: coarse masks, such as nano's, gain by it.
     """
 
     fill_hole_area: int = 8
-    remove_specks: int | None = None
+    remove_specks: float | None = None
     sharpen: bool | None = None
 
 
-SPECK_AREA = 8  # low-resolution pixels; what ``remove_specks=None`` means for coarse masks
+# Low-resolution pixels; what ``remove_specks=None`` means for coarse masks. Thin things break into
+# larger parts, which are as often right as wrong.
+SPECK_AREA = 0.3
 
 
 class Renderer:
@@ -75,17 +75,19 @@ class Renderer:
             outcome.logits.clone(),
         )
 
-    def _draw_all(self, logits: Float[Tensor, "N h w"], frame: Frame) -> Drawn:
+    def _draw_all(self, logits: Float[Tensor, "N h w"], frame: Frame) -> VideoMasks:
         if not len(logits):
             masks = torch.zeros(0, *frame.size, dtype=torch.bool, device=logits.device)
             owner = torch.full(frame.size, -1, dtype=torch.int16, device=logits.device)
-            return Drawn(masks, owner, torch.zeros(frame.size, device=logits.device))
+            return VideoMasks(masks, owner, torch.zeros(frame.size, device=logits.device))
         shares = logits.chunk(self.workers.count(len(logits)))
-        return joined(self.workers.map(partial(self._draw, picture=frame.image), shares))
+        return concatenate(self.workers.map(partial(self._draw, picture=frame.image), shares))
 
     @torch.no_grad()  # which is a thread's own
     def _draw(
         self, logits: Float[Tensor, "N h w"], *, picture: UInt8[np.ndarray, "H W 3"]
-    ) -> Drawn:
-        cleaned = fill_holes(logits, self.fill_hole_area)
-        return sharpen(cleaned, picture) if self.sharpen else to_video(cleaned, picture.shape[:2])
+    ) -> VideoMasks:
+        filled = fill_holes(logits, self.fill_hole_area)
+        if self.sharpen:
+            return sharpen(filled, picture, self.speck_area)
+        return upscale(filled, (picture.shape[0], picture.shape[1]), self.speck_area)

@@ -7,8 +7,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from sam2track.masks.guided_filter import RADIUS, SOFTNESS, VARIANCE, _linear_function, sharpen
-from sam2track.masks.upscaling import joined, to_video
+from sam2track.masks.guided_filter import EPSILON, LOGIT_SCALE, RADIUS, _linear_function, sharpen
+from sam2track.masks.upscaling import concatenate, upscale
 from sam2track.metrics import region
 
 SIZE = (120, 160)
@@ -38,7 +38,7 @@ def coarse() -> torch.Tensor:
 def test_edges_become_those_of_the_picture():
     for place, centre in enumerate(CENTRES):
         truth = disc(centre)
-        blunt = region(to_video(coarse(), SIZE).masks[place].numpy(), truth)
+        blunt = region(upscale(coarse(), SIZE).masks[place].numpy(), truth)
         sharp = region(sharpen(coarse(), picture()).masks[place].numpy(), truth)
         assert blunt < 0.93 < 0.98 < sharp
 
@@ -48,12 +48,12 @@ def test_a_pixel_belongs_to_the_surest():
     for place, centre in enumerate(CENTRES):
         assert (drawn.owner[disc(centre)] == place).float().mean() > 0.97
     assert torch.equal(drawn.owner >= 0, drawn.masks.any(0))
-    assert torch.equal(drawn.highest > 0, drawn.masks.any(0))
+    assert torch.equal(drawn.confidence > 0, drawn.masks.any(0))
 
 
 def test_objects_apart_are_as_together():
     together = sharpen(coarse(), picture())
-    apart = joined([sharpen(own[None], picture()) for own in coarse()])
+    apart = concatenate([sharpen(own[None], picture()) for own in coarse()])
     assert torch.equal(apart.masks, together.masks)
     assert torch.equal(apart.owner, together.owner)
 
@@ -69,7 +69,7 @@ def test_an_absent_object_stays_absent():
 
 def test_where_colour_tells_nothing_the_mask_stays():
     grey = np.full((*SIZE, 3), 128, np.uint8)
-    plain, same = to_video(coarse(), SIZE), sharpen(coarse(), grey)
+    plain, same = upscale(coarse(), SIZE), sharpen(coarse(), grey)
     for ours, theirs in zip(same.masks.numpy(), plain.masks.numpy(), strict=True):
         assert region(ours, theirs) > 0.9  # squashed first, so not quite the same
 
@@ -88,10 +88,10 @@ def test_slopes_are_the_least_squares_of_windows():
     slopes, expected = torch.zeros(3, 13, 15), torch.zeros(3, 13, 15)
     for y, x in np.ndindex(13, 15):
         near = (..., *around(y), *around(x))
-        rows, mask = colours[near].flatten(1).T, (logits[near] / SOFTNESS).tanh().flatten()
+        rows, mask = colours[near].flatten(1).T, (logits[near] / LOGIT_SCALE).tanh().flatten()
         centred = rows - rows.mean(0)
         # Ridge regression, whose penalty counts once for each pixel.
-        square = centred.T @ centred + len(rows) * VARIANCE * torch.eye(3)
+        square = centred.T @ centred + len(rows) * EPSILON * torch.eye(3)
         slopes[:, y, x] = torch.linalg.solve(square, centred.T @ (mask - mask.mean()))
     for y, x in np.ndindex(13, 15):  # each cell takes the mean of its window's functions
         expected[:, y, x] = slopes[(..., *around(y), *around(x))].mean((-2, -1))

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sam2track.masks.holes import FILLED, fill_holes
-from sam2track.masks.upscaling import joined, to_video
+from sam2track.masks.upscaling import concatenate, upscale
 
 
 def holes_by_counting(background: np.ndarray, area: int) -> np.ndarray:
@@ -44,7 +44,7 @@ def test_zero_leaves_holes():
 @pytest.mark.parametrize("count", [1, 3])
 def test_owner_is_the_highest(count):
     logits = torch.randn(count, 6, 6)
-    drawn = to_video(logits, (6, 6))
+    drawn = upscale(logits, (6, 6))
     masks, owner = drawn.masks, drawn.owner
     assert torch.equal(masks, logits > 0)
     highest, which = logits.max(0)
@@ -56,7 +56,7 @@ def test_enlarged_as_pytorch_does(size):
     low = torch.randn(3, 16, 16)
     full = F.interpolate(low[None], size, mode="bilinear")[0]
     clear = full.abs() > 1e-4
-    drawn = to_video(low, size)
+    drawn = upscale(low, size)
     masks, owner = drawn.masks, drawn.owner
     assert torch.equal(masks[clear], (full > 0)[clear])
     highest, which = full.max(0)
@@ -66,8 +66,8 @@ def test_enlarged_as_pytorch_does(size):
 @pytest.mark.parametrize("counts", [[5], [2, 3], [1, 1, 3]])
 def test_objects_drawn_apart_are_as_drawn_together(counts):
     low = torch.randn(5, 16, 16)
-    together, apart = to_video(low, (40, 50)), low.split(counts)
-    parts = joined([to_video(share, (40, 50)) for share in apart])
+    together, apart = upscale(low, (40, 50)), low.split(counts)
+    parts = concatenate([upscale(share, (40, 50)) for share in apart])
     assert torch.equal(parts.masks, together.masks)
     assert torch.equal(parts.owner, together.owner)
-    assert torch.equal(parts.highest, together.highest)
+    assert torch.equal(parts.confidence, together.confidence)

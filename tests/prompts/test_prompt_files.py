@@ -102,6 +102,41 @@ def test_masks_that_say_nothing(tmp_path):
         read_masks(text)
 
 
+def save_transparent(path, grey, alpha, mode="RGBA"):
+    bands = [Image.fromarray(np.asarray(band, np.uint8)) for band in (grey, alpha)]
+    Image.merge("LA", bands).convert(mode).save(path)
+    return path
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA"])
+@pytest.mark.parametrize(
+    "grey",
+    [
+        pytest.param([[255, 255, 255], [255, 255, 255]], id="white"),
+        pytest.param([[0, 90, 90], [0, 0, 0]], id="brush"),
+        pytest.param([[0, 10, 120], [50, 60, 70]], id="cut-out"),
+    ],
+)
+def test_a_transparent_picture_is_the_mask_of_what_is_not(tmp_path, grey, mode):
+    alpha = [[0, 255, 200], [100, 0, 0]]  # soft at the edge
+    path = save_transparent(tmp_path / "m.png", grey, alpha, mode)
+    assert {k: mask.tolist() for k, mask in read_masks(path, 5).items()} == {
+        5: [[0, 1, 1], [0, 0, 0]]
+    }
+
+
+@pytest.mark.parametrize("alpha", [0, 128, 255])
+def test_an_alpha_channel_that_says_nothing_is_left(tmp_path, alpha):
+    path = save_transparent(tmp_path / "m.png", [[0, 255]], [[alpha, alpha]])
+    assert read_masks(path)[1].tolist() == [[0, 1]]
+
+
+def test_an_alpha_channel_that_contradicts_is_named(tmp_path):
+    path = save_transparent(tmp_path / "m.png", [[0, 255, 255]], [[255, 255, 0]])
+    with pytest.raises(ValueError, match=r"m\.png is black and white, but its alpha channel"):
+        read_masks(path)
+
+
 GOOD_ENTRIES = [
     {"object": 1, "points": [[3, 4]]},
     {"object": 2, "frame": 5, "points": [[3, 4], [5, 6]], "labels": [1, 0]},
@@ -168,6 +203,13 @@ def test_files_that_hold_no_prompts(tmp_path, text, message):
         read_prompts_file(path)
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_encodings_of_windows_are_read(tmp_path, encoding):
+    path = tmp_path / "p.json"
+    path.write_text('[{"object": 2, "points": [[3, 4]]}]', encoding=encoding)
+    assert read_prompts_file(path)[0].object_id == 2
+
+
 def test_a_mask_of_other_objects_is_refused(folder):
     save_mask(folder / "two.png", [[1, 2]], palette=True)
     with pytest.raises(ValueError, match="holds objects 1, 2, but not 3"):
@@ -206,3 +248,27 @@ def test_a_mask_of_another_size_is_refused():
     check(placed, (4, 6), 1)
     with pytest.raises(ValueError, match=r"mask=m\.png: the mask is 6 x 4"):
         check(placed, (6, 4), 1)
+
+
+OFF = Prompt.click(1, 1, 0)
+
+
+@pytest.mark.parametrize(
+    ("prompts", "directions"),
+    [
+        ([(1, 0, OFF)], ()),
+        ([(1, 0, Prompt.click(2, 2)), (2, 0, OFF)], ()),
+        ([(1, 0, OFF), (1, 0, Prompt.click(2, 2))], (1, -1)),
+        ([(1, 3, OFF), (1, 0, Prompt.click(2, 2))], (1,)),
+        ([(1, 0, OFF), (1, 3, Prompt.click(2, 2))], (-1,)),
+        ([(1, 0, Prompt.from_box([0, 0, 3, 3], [[1, 1]], [0]))], (1, -1)),
+    ],
+)
+def test_an_object_does_not_begin_with_clicks_off_it_alone(prompts, directions):
+    placed = [PlacedPrompt(*prompt, "prompts.json, entry 1") for prompt in prompts]
+    for direction in (1, -1):
+        if direction in directions:
+            check(placed, (5, 5), 9, direction)
+        else:
+            with pytest.raises(ValueError, match=r"entry 1: object \d begins with clicks"):
+                check(placed, (5, 5), 9, direction)

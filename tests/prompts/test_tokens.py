@@ -101,6 +101,7 @@ def test_a_thin_mask_does_not_vanish(x, y):
         (lambda: Prompt.from_box([5, 5, 5, 9]), "x0 < x1"),
         (lambda: Prompt.from_box([1, 2, 3]), "x0, y0, x1, y1"),
         (lambda: Prompt.from_mask(np.zeros((3, 3))), "empty"),
+        (lambda: Prompt.from_mask(np.ones((4, 6, 1))), r"the mask has 3 dimensions"),
         (lambda: Prompt(), "empty prompt"),
         (
             lambda: Prompt(

@@ -21,6 +21,7 @@ def _tracked(
     *,
     size: tuple[int, int] = (HEIGHT, WIDTH),
     score: float = 0.5,
+    name: str | None = None,
 ) -> tuple[Frame, FrameResult]:
     """A frame of noise and a result; without masks, object 1 is a square that moves right."""
     height, width = size
@@ -43,7 +44,7 @@ def _tracked(
         torch.zeros(count, 4, 4),
     )
     image = np.random.default_rng(index).integers(0, 256, (height, width, 3), dtype=np.uint8)
-    return Frame(index, image), result
+    return Frame(index, image, name=name), result
 
 
 @pytest.fixture(scope="session")

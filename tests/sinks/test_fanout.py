@@ -16,6 +16,7 @@ class Noting(Sink):
     def __init__(self, *, fail_at: int = -1, fail_closing: bool = False, pause: float = 0) -> None:
         self.fail_at, self.fail_closing, self.pause = fail_at, fail_closing, pause
         self.frames: list[int] = []
+        self.notes: list[tuple[int, str]] = []
         self.closed = 0
 
     def write(self, frame, result):
@@ -24,6 +25,9 @@ class Noting(Sink):
             raise SinkError(f"no room for frame {frame.index}")
         self.frames.append(result.index)
 
+    def note(self, object_id, text):
+        self.notes.append((object_id, text))
+
     def close(self):
         self.closed += 1
         if self.fail_closing:
@@ -31,7 +35,7 @@ class Noting(Sink):
 
 
 def writing() -> int:
-    return sum(thread.name == "sam2track-sinks" for thread in threading.enumerate())
+    return sum(thread.name.startswith("sam2track-sinks") for thread in threading.enumerate())
 
 
 def test_everything_goes_to_every_sink_in_order(tracked):
@@ -112,3 +116,11 @@ def test_after_the_end_nothing_is_taken(tracked):
 def test_depth_is_at_least_one():
     with pytest.raises(ValueError, match="depth is 0"):
         FanOut([], depth=0)
+
+
+def test_notes_go_to_every_sink(tracked):
+    sinks = Noting(), Noting()
+    with FanOut(sinks) as fan_out:
+        fan_out.write(*tracked(0))
+        fan_out.note(3, "lost")
+    assert [sink.notes for sink in sinks] == [[(3, "lost")]] * 2

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from PIL import Image
 from pycocotools import mask as rle
 
-from sam2track.sinks import BoxSink, CocoSink, PaletteSink, davis_palette, object_colour
+from sam2track.masks import davis_palette, object_colour
+from sam2track.sinks import BoxSink, CocoSink, PaletteSink
 
 
 def rectangle(x0, y0, x1, y1, size=(60, 96)):
@@ -125,3 +126,37 @@ def test_a_long_video_does_not_wait_in_memory(tmp_path, tracked):
     assert (
         json.loads((tmp_path / "tracks.json").read_text())["annotations"][0]["areas"][1999] == 400
     )
+
+
+def test_masks_are_named_after_pictures(tmp_path, tracked):
+    with PaletteSink(tmp_path / "masks") as png, CocoSink(tmp_path / "t.json") as coco:
+        for index, name in (
+            (0, "00005.jpg"),
+            (2, "cat.1.tiff"),
+            (3, "caf\u00e9.png"),
+            (4, "00005.bmp"),
+        ):
+            for sink in (png, coco):
+                sink.write(*tracked(index, name=name))
+    assert sorted(path.name for path in (tmp_path / "masks").iterdir()) == [
+        "00005.bmp.png", "00005.png", "caf\u00e9.png", "cat.1.png",
+    ]  # fmt: skip
+    video = json.loads((tmp_path / "t.json").read_text())["videos"][0]
+    assert video["file_names"] == ["00005.jpg", None, "cat.1.tiff", "caf\u00e9.png", "00005.bmp"]
+
+
+def test_tracks_hold_times_and_notes(tmp_path, tracked):
+    with CocoSink(tmp_path / "t.json", fps=12.5) as sink:
+        sink.note(1, "lost from frame 1 on")
+        for index in range(3):
+            sink.write(*tracked(index))
+        sink.note(1, 'its mask is "large"')
+        sink.note(4, "never seen")
+    document = json.loads((tmp_path / "t.json").read_text())
+    assert document["videos"][0]["fps"] == 12.5
+    assert document["videos"][0]["times"] == [0, 0.08, 0.16]
+    assert document["videos"][0]["file_names"] == ["00000.png", "00001.png", "00002.png"]
+    one, four = document["annotations"]
+    assert one["review"] == ["lost from frame 1 on", 'its mask is "large"']
+    assert (four["id"], four["review"]) == (4, ["never seen"])
+    assert four["areas"] == [None] * 3

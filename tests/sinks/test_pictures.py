@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import av
 import numpy as np
 import pytest
@@ -9,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from sam2track.masks import draw_objects, draw_prompt, object_colour
 from sam2track.prompts import Prompt
-from sam2track.sinks import OverlaySink, PreviewSink, draw_objects, draw_prompt, object_colour
+from sam2track.sinks import OverlaySink, PreviewSink
 from sam2track.sinks.preview import _evenly
 
 GREY = np.full((120, 160, 3), 128, np.uint8)
@@ -129,7 +132,7 @@ def test_overlay_of_a_run_back_in_time_holds_little(tmp_path, tracked):
     with OverlaySink(tmp_path / "overlay.mp4", 25, direction=-1) as sink:
         for index in reversed(range(200)):
             sink.write(*tracked(index))
-            assert len(sink._turned._held) < 32
+            assert len(sink._reversed._held) < 32
 
 
 @pytest.mark.parametrize("fps", [0, -1, float("nan"), float("inf")])
@@ -178,3 +181,86 @@ def test_what_the_preview_shows(indices, count, data):
 
 def test_preview_is_spaced_evenly():
     assert _evenly(list(range(0, 96, 4)), {0, 92}, 12)[::3] == pytest.approx([0, 24, 48, 72], abs=8)
+
+
+def clip_with_sound(path, *, codec="aac", seconds=2.0):
+    """A video of 25 frames a second whose pixels are 16:11, with a tone."""
+    with av.open(str(path), "w") as container:
+        pictures = container.add_stream("libx264", rate=25)
+        pictures.width, pictures.height, pictures.pix_fmt = 96, 60, "yuv420p"
+        pictures.codec_context.sample_aspect_ratio = Fraction(16, 11)
+        tone = container.add_stream(codec, rate=16000, layout="mono")
+        for index in range(round(25 * seconds)):
+            picture = av.VideoFrame.from_ndarray(np.full((60, 96, 3), 5 * index % 256, np.uint8))
+            picture.pts = index
+            container.mux(pictures.encode(picture))
+            samples = np.sin(np.arange(640) * 0.2)[None].astype(np.float32)
+            sound = av.AudioFrame.from_ndarray(samples, "fltp", "mono")
+            sound.pts, sound.sample_rate = 640 * index, 16000
+            container.mux(tone.encode(sound))
+        container.mux(pictures.encode(None))
+        container.mux(tone.encode(None))
+    return path
+
+
+def write_overlay(path, tracked, indices, **options):
+    with OverlaySink(path, 25, **options) as sink:
+        for index in indices:
+            sink.write(*tracked(index))
+    with av.open(str(path)) as container:
+        packets = list(container.demux(*container.streams.audio)) if container.streams.audio else []
+        times = [float(p.pts * p.time_base) for p in packets if p.pts is not None]
+        return container.streams.video[0].sample_aspect_ratio, times
+
+
+def test_overlay_keeps_the_shape_of_pixels_and_the_sound(tmp_path, tracked):
+    clip = clip_with_sound(tmp_path / "a:clip.mp4")
+    aspect, times = write_overlay(
+        tmp_path / "overlay.mp4", tracked, range(25), pixel_aspect="16/11", sound_from=clip
+    )
+    assert aspect == Fraction(16, 11)
+    assert times[0] == pytest.approx(0, abs=0.1)
+    assert times[-1] == pytest.approx(1, abs=0.1)  # as long as the pictures
+    assert len(shown(tmp_path / "overlay.mp4")) == 25
+
+
+@pytest.mark.parametrize(
+    ("indices", "direction"), [(range(3, 9), 1), (range(8, -1, -1), -1)], ids=["later", "backward"]
+)
+def test_overlay_is_silent_where_sound_would_not_fit(tmp_path, tracked, indices, direction):
+    clip = clip_with_sound(tmp_path / "clip.mp4")
+    _, times = write_overlay(
+        tmp_path / "o.mp4", tracked, indices, direction=direction, sound_from=clip
+    )
+    assert times == []
+
+
+def test_overlay_without_sound_that_fits(tmp_path, tracked):
+    odd = clip_with_sound(tmp_path / "odd.mkv", codec="pcm_s16le")
+    for path in (odd, tmp_path / "missing.mp4", tmp_path):
+        assert write_overlay(tmp_path / "o.mp4", tracked, range(3), sound_from=path) == (1, [])
+
+
+def test_a_relative_path_with_a_colon(tmp_path, tracked, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with OverlaySink("run:1/overlay.mp4", 25) as sink:
+        for index in range(3):
+            sink.write(*tracked(index))
+    assert len(shown(tmp_path / "run:1" / "overlay.mp4")) == 3
+
+
+def test_preview_shows_notes_below(tmp_path, tracked):
+    heights = []
+    for notes in ((), ((1, "lost from frame 3 on"), (7, "never seen " * 40))):
+        with PreviewSink(tmp_path / "preview.png", tile_width=48) as sink:
+            sink.write(*tracked(0))
+            for note in notes:
+                sink.note(*note)
+        sheet = np.asarray(Image.open(tmp_path / "preview.png"))
+        heights.append(len(sheet))
+        assert sheet.shape[1] == 56
+    assert heights[1] == heights[0] + 2 * 24
+    for row, object_id in enumerate((1, 7)):
+        strip = sheet[heights[0] + 24 * row :][:24]
+        assert strip[0, 0].tolist() == list(object_colour(object_id))
+        assert (strip[-1, :3] == strip[0, 0] // 4).all()  # the dark ground of the text
