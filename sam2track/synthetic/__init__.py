@@ -10,15 +10,14 @@ Three products, each drawn from a seed with the same compositing and the same ca
 
 Which module to open for what:
 
-* common to all: ``compositing`` (layers, limbs, reflections, shadows, motion blur), ``camera``
-  (frame times, pan, zoom, shake, rendering of a frame, sensor and codec), ``motion`` (waves,
-  keyframes, motion, deformation), ``shapes`` (silhouettes, textures, premultiplied alpha);
-* training clips: ``assets`` (the packed pictures), ``photo_background``, ``photo_objects``,
+* all three: ``compositing`` (layers, limbs, reflections, shadows, motion blur), ``camera`` (frame
+  times, pan, zoom, shake, rendering of a frame, sensor and codec), ``motion`` (waves, keyframes,
+  motion, deformation), ``shapes`` (silhouettes, textures, premultiplied alpha);
+* training clips: ``assets`` (packed pictures), ``photo_background``, ``photo_objects``,
   ``articulated_objects`` (people, animals), ``manufactured_objects`` (vessels, vehicles, hands),
   ``scene_plan`` (what is in a clip and how it moves);
-* the long-term benchmark: ``capsule_figures`` (bodies), ``drawn_objects`` (their shaded pictures),
-  ``drawn_backgrounds`` (places and occluders), ``long_events`` (events to keyframes),
-  ``long_scene`` (frames).
+* the long-term benchmark: ``capsule_figures`` (bodies), ``drawn_objects`` (their pictures),
+  ``drawn_backgrounds``, ``long_events`` (events to keyframes), ``long_scene`` (frames).
 """
 
 from .assets import Assets

@@ -61,14 +61,10 @@ def articulated_figure(
 def person(
     assets: Assets, rng: np.random.Generator, side: int, *, upside_down: bool = False
 ) -> tuple[RGBA, tuple[Limb, ...]]:
-    """A torso with head, arms and legs.
+    """A torso with head, arms and legs; ``side`` is from head to foot, pixels.
 
-    Args:
-        assets: what the clothes are cut from.
-        rng: decides everything.
-        side: from head to foot, pixels.
-        upside_down: for a rider, whose torso is itself a limb. Limbs hang down from their hinge, so
-            the torso is drawn upside down, to be turned upright by its angle.
+    ``upside_down`` is for a rider, whose torso is itself a limb: limbs hang down from their hinge,
+    so the torso is drawn upside down, to be turned upright by its angle.
     """
     gait, up = Gait.draw(rng), (-1 if upside_down else 1)
     down = np.pi if upside_down else 0.0

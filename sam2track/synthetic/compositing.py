@@ -156,9 +156,15 @@ class Background:
     deformation: Deformation | None = None
 
     @classmethod
-    def around_view(cls, picture: RGB, aspect: float, margin: float) -> Background:
-        """A picture that reaches ``margin`` (world units) beyond a view of this aspect."""
+    def around_view(
+        cls, paint: Callable[[int, int], RGB], height: int, aspect: float, margin: float
+    ) -> Background:
+        """A picture that reaches ``margin`` (world units) beyond a view of this aspect.
+
+        ``paint`` makes it, of a height and a width; ``height`` is that of the view, pixels.
+        """
         size = 1 + 2 * margin
+        picture = paint(round(size * height), round((aspect + 2 * margin) * height))
         return cls(picture, np.array([[size, 0, aspect / 2], [0, size, 0.5], [0, 0, 1.0]]))
 
     def draw(self, camera, size: tuple[int, int], t: float, *, blur: tuple[float, float]) -> RGB:

@@ -17,7 +17,6 @@ from .capsule_figures import FIGURES, Capsule
 from .shapes import fractal_noise, to_premultiplied
 
 SIDE = 256  # height and width of a picture, pixels
-COLOURS = 4  # of a palette: the first is the body's
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -25,7 +24,7 @@ class Material:
     """The surface of an object.
 
     Attributes:
-        palette: RGB, 0..255, one row per colour.
+        palette: RGB, 0..255, one row per colour; the first is the body's.
         marks: RGB of the markings on the body.
         kind: ``"patches"``, ``"stripes"``, ``"spots"`` or ``"plain"``.
         cells: how many markings fit across the picture.
@@ -127,12 +126,11 @@ def _albedo(material: Material, colour) -> Float[np.ndarray, "h w 3"]:
         pattern = fractal_noise(rng, SIDE, SIDE, 2.2 * material.cells, octaves=2)
     else:
         pattern = rough
-    level = np.quantile(pattern, 1 - (0 if material.kind == "plain" else material.cover))
-    marked = np.clip((pattern - level) * 6 + 0.5, 0, 1) * np.isin(colour, (0, 1))
-    if material.kind == "plain":
-        marked = np.zeros_like(marked)
     albedo = material.palette[colour]
-    albedo = albedo + marked[..., None] * (material.marks - albedo)
+    if material.kind != "plain":
+        level = np.quantile(pattern, 1 - material.cover)
+        marked = np.clip((pattern - level) * 6 + 0.5, 0, 1) * np.isin(colour, (0, 1))
+        albedo = albedo + marked[..., None] * (material.marks - albedo)
     fine = fractal_noise(rng, SIDE, SIDE, 40, octaves=3)
     broad = fractal_noise(rng, SIDE, SIDE, 3, octaves=3)
     return albedo * (1 + material.grain * (0.16 * fine + 0.10 * broad))[..., None]
@@ -167,8 +165,8 @@ def _random_material(rng: np.random.Generator) -> Material:
     rows = np.array([hsv]).round().astype(np.uint8)
     colours = cv2.cvtColor(rows, cv2.COLOR_HSV2RGB)[0].astype(np.float64)
     return Material(
-        palette=colours[:COLOURS],
-        marks=colours[COLOURS],
+        palette=colours[:4],
+        marks=colours[4],
         kind=str(rng.choice(["patches", "stripes", "spots", "plain"], p=[0.4, 0.25, 0.25, 0.1])),
         cells=float(rng.uniform(3, 6)),
         angle=float(rng.uniform(0, np.pi)),

@@ -96,6 +96,7 @@ class Timeline:
         rng: decides what the events do not.
         size: its height (world units).
         fixed_occluder: where ``(x, y)``, on the left or the right, an occluder stands, or None.
+        across: where it stands at first, a share (0..1) of the range where it is well visible.
         state: x, y, log height, angle, log aspect, shear, now.
         now: the time, frames.
         states: ``(frame, state)``.
@@ -108,8 +109,9 @@ class Timeline:
 
     rng: np.random.Generator
     size: float
-    state: np.ndarray
-    fixed_occluder: tuple[float, float] | None = None
+    fixed_occluder: tuple[float, float] | None
+    across: float
+    state: np.ndarray = field(init=False)
     now: float = 0.0
     states: list[tuple[float, np.ndarray]] = field(default_factory=list)
     sides: list[tuple[float, float]] = field(default_factory=lambda: [(0.0, 0.0)])
@@ -118,21 +120,10 @@ class Timeline:
     meetings: list[Meeting] = field(default_factory=list)
     hidden: int = 0
 
-    @classmethod
-    def begin(
-        cls,
-        rng: np.random.Generator,
-        across: float,
-        *,
-        size: float,
-        fixed_occluder: tuple[float, float] | None = None,
-    ) -> Timeline:
-        """An object that stands at a share ``across`` (0..1) of the range where it is visible."""
-        state = np.array([0.0, 0.0, np.log(size), 0.0, 0.0, 0.0])
-        timeline = cls(rng, size, state, fixed_occluder)
-        left, right = timeline.visible_range()
-        timeline.move(0, x=left + across * (right - left), y=rng.uniform(0.45, 0.75))
-        return timeline
+    def __post_init__(self) -> None:
+        self.state = np.array([0.0, 0.0, np.log(self.size), 0.0, 0.0, 0.0])
+        left, right = self.visible_range()
+        self.move(0, x=left + self.across * (right - left), y=self.rng.uniform(0.45, 0.75))
 
     def add_events(self, events: tuple[Event, ...], end: float, *, pause: int) -> None:
         """Events in turn, repeated until ``end``; before each it wanders for ``pause`` frames."""

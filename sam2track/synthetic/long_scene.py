@@ -7,6 +7,7 @@ alone, so that frames can be drawn in any order.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 import cv2
 import numpy as np
@@ -69,10 +70,8 @@ class LongScene:
     def __init__(self, spec: SequenceSpec, size: tuple[int, int], version: int) -> None:
         rng = np.random.default_rng((version, spec.seed))
         self._height = height = size[0]
-        picture = outdoor_or_room(
-            rng, round((1 + 2 * MARGIN) * height), round((ASPECT + 2 * MARGIN) * height)
-        )
-        self._background = Background.around_view(picture, ASPECT, MARGIN)
+        paint = partial(outdoor_or_room, rng)
+        self._background = Background.around_view(paint, height, ASPECT, MARGIN)
         self._camera = Camera.hand_held(rng, ASPECT, size, [0.05, 0.03, 0.03, 0.012], (70, 300))
         noise = rng.normal(0, 3.0, (height + NOISE_MARGIN, size[1] + NOISE_MARGIN, 3))
         self._noise = noise.round().astype(np.int8)
@@ -82,23 +81,22 @@ class LongScene:
         largest = float(rng.uniform(0.46, 0.58)) / spec.objects**0.25
         occluders = [_occluder(rng, largest, height) for _ in range(3)]
         self.objects, timelines = _objects(rng, spec, largest, fixed)
-        self._passing = [
-            _passing_occluder(rng, when, occluders, largest)
-            for timeline in timelines
-            for when in timeline.occlusions
-        ]
-        self._fixed = []
+        # The first and the last frame of each, and its layer.
+        self._occluders: list[tuple[float, float, Layer]] = []
         if fixed is not None:
-            occluder, share = occluders[0]
+            picture, share = occluders[0]
             place = np.array([*fixed, np.log(share * largest), 0.0, 0.0, 0.0])
-            self._fixed = [Layer(occluder, Motion(place))]
+            self._occluders = [(0.0, float(spec.frames), Layer(picture, Motion(place)))]
+        for timeline in timelines:
+            for when in timeline.occlusions:
+                self._occluders.append(_passing_occluder(rng, when, occluders, largest))
         self._light = Keyframes.from_pairs(timelines[0].lights)
 
     def draw(self, index: int) -> tuple[UInt8[np.ndarray, "H W 3"], UInt8[np.ndarray, "H W"]]:
         """A frame and the object (1, 2, ..., 0 = none) that each of its pixels shows."""
         t = float(index)
-        layers = [one.layer_at(t, float(self._height)) for one in self.objects] + self._fixed
-        layers += [layer for first, last, layer in self._passing if first <= t <= last]
+        layers = [one.layer_at(t, float(self._height)) for one in self.objects]
+        layers += [layer for first, last, layer in self._occluders if first <= t <= last]
         frame, labels = self._camera.render(self._background, layers, t, shutter=SHUTTER)
         light = float(self._light(t)[0])
         if light < 1:
@@ -108,10 +106,7 @@ class LongScene:
 
 
 def _objects(
-    rng: np.random.Generator,
-    spec: SequenceSpec,
-    height: float,
-    fixed_occluder: tuple[float, float] | None,
+    rng: np.random.Generator, spec: SequenceSpec, height: float, fixed_occluder
 ) -> tuple[list[TwoSidedObject], list[Timeline]]:
     """Objects and look-alikes in order from back to front, and the timelines of the tracked ones.
 
@@ -123,14 +118,14 @@ def _objects(
     places = iter((rng.permutation(count) + 0.5) / count)
     for label in range(1, spec.objects + 1):
         drawn = DrawnObject.draw(rng)
-        timeline = Timeline.begin(rng, next(places), size=height, fixed_occluder=fixed_occluder)
+        timeline = Timeline(rng, height, fixed_occluder, next(places))
         timeline.wander(1 + int(rng.integers(spec.pause)) * (label > 1))
         events = spec.events[label - 1 :] + spec.events[: label - 1]
         timeline.add_events(events, spec.frames, pause=spec.pause)
         timelines.append(timeline)
         objects.append(_two_sided(rng, drawn, timeline, label))
         for _ in range(spec.lookalikes):
-            other = Timeline.begin(rng, next(places), size=height, fixed_occluder=fixed_occluder)
+            other = Timeline(rng, height, fixed_occluder, next(places))
             follow_meetings(other, timeline.meetings, spec.frames)
             objects.append(_two_sided(rng, drawn.lookalike(rng, similarity=0.55), other, 0))
     return [objects[k] for k in rng.permutation(count)], timelines

@@ -116,16 +116,9 @@ def vehicle(assets: Assets, rng: np.random.Generator, side: int) -> RGBA:
 
 
 def hand(assets: Assets, rng: np.random.Generator, held: RGBA) -> tuple[RGBA, tuple[Limb, ...]]:
-    """Fingers over the edge of something, and the arm they belong to.
+    """Fingers over the edge of ``held``, and the arm they belong to.
 
-    Args:
-        assets: what the sleeve is cut from.
-        rng: decides everything.
-        held: what is held; only its outline matters.
-
-    Returns:
-        The fingers, in a picture as large as ``held`` (with the same motion they stay in place on
-        it), and the arm.
+    The fingers' picture is as large as ``held``: with the same motion they stay in place on it.
     """
     height, width = held.shape[:2]
     right = float(rng.choice([-1.0, 1.0]))

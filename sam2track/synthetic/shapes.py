@@ -5,8 +5,6 @@ Layers take RGBA pictures whose colours are already multiplied by alpha ("premul
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -41,10 +39,8 @@ def overlap(canvas, piece, left: int, top: int):
     return canvas[y0:y1, x0:x1], piece[y0 - top : y1 - top, x0 - left : x1 - left]
 
 
-def blob(
-    rng: np.random.Generator, size: int, *, rough: float = 0.35
-) -> UInt8[np.ndarray, "size size"]:
-    """A random smooth silhouette as alpha, 255 inside."""
+def blob(rng: np.random.Generator, size: int, *, rough: float = 0.35) -> np.ndarray:
+    """A random smooth silhouette, ``(size, size)`` uint8 alpha, 255 inside."""
     angles = np.linspace(0, 2 * np.pi, 64, endpoint=False)
     radius = np.ones(64)
     for k in range(2, 8):
@@ -65,7 +61,7 @@ def noise_texture(rng: np.random.Generator, height: int, width: int) -> RGB:
     cells = rng.uniform(2, 5)
     counts = (round(cells * 2**octave) for octave in range(5))
     grids = ((n + 1, round(n * width / height) + 1) for n in counts)
-    noise = _octaves(rng, height, width, grids, falloff=0.6)
+    noise = _octaves(rng, height, width, grids, 0.6)
     if rng.random() < 0.4:  # bands, as in wood or cloth
         noise = np.sin(noise * rng.uniform(6, 20))
     noise = (noise - noise.min()) / (np.ptp(noise) + 1e-6)
@@ -80,18 +76,11 @@ def fractal_noise(
     """Smooth noise of mean 0 and deviation 1, ``cells`` bumps high, with finer ones on it."""
     counts = (max(2, round(cells * 2**octave)) for octave in range(octaves))
     grids = ((n, max(2, round(n * width / height))) for n in counts)
-    out = _octaves(rng, height, width, grids, falloff=0.55)
+    out = _octaves(rng, height, width, grids, 0.55)
     return (out - out.mean()) / (out.std() + 1e-6)
 
 
-def _octaves(
-    rng: np.random.Generator,
-    height: int,
-    width: int,
-    grids: Iterable[tuple[int, int]],
-    *,
-    falloff: float,
-) -> Float[np.ndarray, "h w"]:
+def _octaves(rng: np.random.Generator, height: int, width: int, grids, falloff: float):
     """Sum of random grids of these shapes, enlarged; the k-th is weighted by ``falloff**k``."""
     out = np.zeros((height, width), np.float32)
     for octave, grid in enumerate(grids):

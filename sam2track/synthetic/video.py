@@ -6,6 +6,8 @@ any length can be read in any order and takes no more memory than a short one.
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 from jaxtyping import UInt8
 
@@ -66,13 +68,9 @@ class SyntheticVideo(SeekableSource):
         rng = np.random.default_rng(seed)
         height, width = size
         self._aspect = width / height
-        picture = noise_texture(
-            rng, round((1 + 2 * MARGIN) * height), round((self._aspect + 2 * MARGIN) * height)
-        )
-        self._background = Background.around_view(picture, self._aspect, MARGIN)
-        self._camera = Camera.hand_held(
-            rng, self._aspect, size, [0.08, 0.05, 0.04, 0.03], (60, 300)
-        )
+        paint, reach = partial(noise_texture, rng), [0.08, 0.05, 0.04, 0.03]
+        self._background = Background.around_view(paint, height, self._aspect, MARGIN)
+        self._camera = Camera.hand_held(rng, self._aspect, size, reach, (60, 300))
         tracked = [self._object(rng, k, objects, leaving) for k in range(1, objects + 1)]
         copies = [self._lookalike(rng, layer) for layer in tracked[:lookalikes]]
         self._layers = copies + tracked + [self._bar(rng) for _ in range(occluders)]

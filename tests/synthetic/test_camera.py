@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -44,7 +46,7 @@ def test_a_camera_follows_its_target():
 
 def test_a_frame_shows_the_background_and_the_last_layer_in_front():
     ground = noise_texture(RNG(0), 60, 80)
-    background = Background.around_view(ground, 80 / 60, 0.0)
+    background = Background.around_view(lambda *_: ground, 60, 80 / 60, 0.0)
     grey = [premultiply(np.full((20, 20, 4), (v, v, v, 255), np.uint8)) for v in (80, 200)]
     motion = Motion(np.array([0.5, 0.5, np.log(24 / 60), 0, 0, 0]))
     layers = [Layer(picture, motion, label=k + 1) for k, picture in enumerate(grey)]
@@ -55,8 +57,7 @@ def test_a_frame_shows_the_background_and_the_last_layer_in_front():
 
 
 def test_an_open_shutter_blurs_what_moves():
-    ground = noise_texture(RNG(1), 60, 80)
-    background = Background.around_view(ground, 80 / 60, 0.3)
+    background = Background.around_view(partial(noise_texture, RNG(1)), 60, 80 / 60, 0.3)
     camera = steady((60, 80), (0.2, 0, 0, 0, 0, 0))
     sharp, blurred = (camera.render(background, [], 0.0, shutter=s)[0] for s in (0.0, 0.9))
     detail = [np.abs(np.diff(image.astype(int), axis=1)).mean() for image in (sharp, blurred)]

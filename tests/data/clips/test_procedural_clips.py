@@ -183,13 +183,13 @@ def test_an_object_that_is_held_up_lies_in_a_hand_and_turns(assets: Assets, monk
     for seed in range(5):
         rng = np.random.default_rng(seed)
         plan = ScenePlan(assets, rng, size=64, frames=4, count=3, still=1.0, hardness=1.0)
-        (thing,) = (layer for layer in plan.layers if layer.label)
-        hand = plan.layers[plan.layers.index(thing) + 1]
+        (held,) = (layer for layer in plan.layers if layer.label)
+        hand = plan.layers[plan.layers.index(held) + 1]
         assert hand.limbs
-        angles = [thing.motion.state(t)[3] for t in range(0, 100, 5)]
+        angles = [held.motion.state(t)[3] for t in range(0, 100, 5)]
         assert max(angles) - min(angles) > 0.3
         for t in (0.0, 20.0):
-            np.testing.assert_allclose(hand.motion.state(t)[:3], thing.motion.state(t)[:3])
+            np.testing.assert_allclose(hand.motion.state(t)[:3], held.motion.state(t)[:3])
 
 
 def test_some_backgrounds_are_walls(assets: Assets):
