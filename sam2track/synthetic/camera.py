@@ -130,12 +130,13 @@ class Camera:
 
         ``layers`` are in order from back to front; ``shutter`` is the exposure time in frames.
         """
-        now, opened, closed = (self.matrix(t + s * shutter) for s in (0, -0.5, 0.5))
+        now = self.matrix(t)
+        opened, closed = (self.matrix(t + s * shutter) if shutter else now for s in (-0.5, 0.5))
         blur = displacement(opened, closed, np.array([self.aspect / 2, 0.5, 1.0]))
         frame = background.draw(now, self.size, t, blur=blur)
         labels = np.zeros(self.size, np.uint8)
         for layer in layers:
-            blur = layer.displacement(opened, closed, t, shutter)
+            blur = layer.displacement(opened, closed, t, shutter) if shutter else (0.0, 0.0)
             layer.draw(frame, labels, now, t, blur=blur)
         return frame, labels
 

@@ -15,9 +15,7 @@ from jaxtyping import Bool, Float, UInt8
 from pycocotools import mask as coco_masks
 
 from ...masks.boxes import mask_box
-from ...synthetic.camera import Camera, FrameTimes
-from ...synthetic.compositing import Layer, sample
-from ...synthetic.motion import Deformation, Motion, Waves
+from ...synthetic import Camera, Deformation, FrameTimes, Layer, Motion, Waves, sample
 from ..readers.still_images import Still, Stills
 from .augment import USUAL, Augment
 from .clip import SMALLEST, Clip, keep_visible
