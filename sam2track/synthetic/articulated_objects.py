@@ -27,7 +27,7 @@ class Gait:
 
     Attributes:
         rng: decides the rest.
-        frequency: radians a frame.
+        frequency: radians per frame.
         reach: radians.
     """
 

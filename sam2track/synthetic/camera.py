@@ -20,7 +20,7 @@ class FrameTimes:
     """When frames are taken.
 
     Attributes:
-        times: in frames of a video of 24 frames a second; the first is 0.
+        times: in frames of a video of 24 frames per second; the first is 0.
         step: the longest time between two.
         shutter: exposure time of each.
     """
@@ -53,7 +53,7 @@ class Camera:
     Attributes:
         aspect: width of the view, world units (its height is 1).
         size: height and width of the screen, pixels.
-        scale: pixels a world unit, across and down, before zooming.
+        scale: pixels per world unit, across and down, before zooming.
         start: pan x, pan y, log zoom, roll, tilt x, tilt y.
         rate: change of the same per frame.
         waves: sway and shake, added to the first channels; they need not be zero at time 0.

@@ -96,7 +96,7 @@ class Timeline:
         rng: decides what the events do not.
         size: its height (world units).
         fixed_occluder: where ``(x, y)``, on the left or the right, an occluder stands, or None.
-        across: where it stands at first, a share (0..1) of the range where it is well visible.
+        across: where it stands at first, a share (0..1) of the visible range.
         state: x, y, log height, angle, log aspect, shear, now.
         now: the time, frames.
         states: ``(frame, state)``.
@@ -217,7 +217,7 @@ class Timeline:
         self.move(frames / 2, size=before, **self.random_place())
 
     def dash(self, frames: int) -> None:
-        """To and fro across the view, up to its own width a frame."""
+        """To and fro across the view, up to its own width per frame."""
         stop = self.now + frames
         while self.now < stop:
             to = self.distant_place()
@@ -232,7 +232,7 @@ class Timeline:
         self.move(frames / 2, angle=0.0)
 
     def dusk(self, frames: int) -> None:
-        """The light goes, and comes back."""
+        """The light dims, and comes back."""
         self.lights += [(self.now, 1.0), (self.now + frames / 2, 0.0)]
         self.wander(frames // 2)
         self.lights += [(self.now, 0.0), (self.now + frames / 2, 1.0)]

@@ -41,7 +41,7 @@ class TwoSidedObject:
     turned: Keyframes
 
     def layer_at(self, t: float, scale: float) -> Layer:
-        """The layer at time ``t``, for a camera of ``scale`` pixels a world unit."""
+        """The layer at time ``t``, for a camera of ``scale`` pixels per world unit."""
         height = scale * np.exp(self.layer.motion.state(t)[2])
         level = 0
         while level + 1 < len(self.sides[0]) and self.sides[0][level + 1].shape[0] >= height:

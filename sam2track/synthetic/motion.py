@@ -21,7 +21,7 @@ class Waves:
 
     Attributes:
         amplitude: in the unit of the channel.
-        frequency: radians a frame.
+        frequency: radians per frame.
         phase: radians.
     """
 
@@ -162,8 +162,8 @@ class Deformation:
 
     Attributes:
         reach: amplitude of each ripple, a vector.
-        wave: its wave vector (radians a unit).
-        speed: radians a frame.
+        wave: its wave vector (radians per unit).
+        speed: radians per frame.
         phase: radians.
         parts: three channels: how far the body bends, the angle (radians) by which the part
             beyond ``joint`` turns, and how far its two legs step apart.

@@ -26,7 +26,7 @@ class PhotoBackground:
 
     Attributes:
         canvas: the picture.
-        pixels_per_unit: pixels of the canvas a world unit, across and down.
+        pixels_per_unit: pixels of the canvas per world unit, across and down.
         deformation: how it ripples, as leaves and water do, or None.
     """
 

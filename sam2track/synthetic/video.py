@@ -29,10 +29,10 @@ class SyntheticVideo(SeekableSource):
         length: number of frames.
         objects: how many are labelled, 1 to 200; their labels are 1, 2, ...
         occluders: bars that stand in front, unlabelled.
-        lookalikes: unlabelled copies of the objects, at most one an object.
+        lookalikes: unlabelled copies of the objects, at most one per object.
         leaving: every how many frames an object leaves the picture and returns, about; 0 = never.
         seed: another seed, another video.
-        fps: frames a second.
+        fps: frames per second.
 
     Raises:
         ValueError: if an argument is outside its range; the message names the value.
@@ -57,7 +57,7 @@ class SyntheticVideo(SeekableSource):
         if not 1 <= objects <= 200:
             raise ValueError(f"objects {objects} is not between 1 and 200")
         if not 0 <= lookalikes <= objects:
-            raise ValueError(f"lookalikes {lookalikes}: give at most one an object ({objects})")
+            raise ValueError(f"lookalikes {lookalikes}: give at most one per object ({objects})")
         if occluders < 0 or leaving < 0 or 0 < leaving < 20:
             raise ValueError(
                 f"occluders {occluders} and leaving {leaving} must not be negative, and an object "

@@ -22,7 +22,7 @@ class ProceduralClips:
     Args:
         assets: the pictures.
         size: height and width of the frames, pixels.
-        frames: frames a clip, at least 1.
+        frames: frames per clip, at least 1.
         objects: most tracked objects in a clip.
         still: share made by moving regions of one photograph, of the clips in which nothing is held
             up to the camera.
