@@ -1,9 +1,8 @@
-"""Things with limbs: people, animals, riders, and what has no name.
+"""Articulated figures for training clips: people, animals, riders, and random bodies with limbs.
 
-What enters: sprites, photographs and textures. What leaves: the picture of a body and the limbs
-that hang from it (:class:`sam2track.synthetic.compositing.Limb`), before they are recoloured. Thin parts,
-each in a colour of its own and moving for itself, are what a tracker that learnt from sprites alone
-lets go.
+Gives the picture of a body and its limbs (:class:`sam2track.synthetic.compositing.Limb`), alpha not
+premultiplied, textured from photographs. A tracker trained on sprites alone loses thin parts that
+have their own colour and motion.
 """
 
 from __future__ import annotations
@@ -17,18 +16,18 @@ from . import photo_objects as objects
 from .assets import Assets
 from .compositing import Limb
 from .motion import Waves
-from .photo_objects import RGB, RGBA
+from .shapes import RGB, RGBA
 
 SKIN = np.array([[224, 172, 140], [198, 134, 98], [141, 85, 56], [90, 56, 38]])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Gait:
-    """How limbs swing: all at one rhythm.
+    """How limbs swing: all with one frequency.
 
     Attributes:
-        rng: decides what is left open.
-        frequency: radians a frame.
+        rng: decides the rest.
+        frequency: radians per frame.
         reach: radians.
     """
 
@@ -48,28 +47,27 @@ class Gait:
         return Waves(*(np.array([[v]]) for v in (self.reach * share, self.frequency, phase)))
 
 
-def puppet(assets: Assets, rng: np.random.Generator, side: int) -> tuple[RGBA, tuple[Limb, ...]]:
-    """A random body with limbs, about ``side`` pixels in its longer dimension when all is drawn."""
+def articulated_figure(
+    assets: Assets, rng: np.random.Generator, side: int
+) -> tuple[RGBA, tuple[Limb, ...]]:
+    """A random body with limbs; with them its longer side is about ``side`` pixels."""
     side = max(side, 32)
     kind = rng.random()
     if kind < 0.5:
         return person(assets, rng, side)
-    return beast(assets, rng, side) if kind < 0.85 else creature(assets, rng, side)
+    return quadruped(assets, rng, side) if kind < 0.85 else creature(assets, rng, side)
 
 
 def person(
-    assets: Assets, rng: np.random.Generator, side: int, *, hung: bool = False
+    assets: Assets, rng: np.random.Generator, side: int, *, upside_down: bool = False
 ) -> tuple[RGBA, tuple[Limb, ...]]:
-    """A torso with head, arms and legs.
+    """A torso with head, arms and legs; ``side`` is from head to foot, pixels.
 
-    Args:
-        assets: what the clothes are cut from.
-        rng: decides everything.
-        side: from head to foot, pixels.
-        hung: the torso is itself a limb that points up from its hip: it stands on its head.
+    ``upside_down`` is for a rider, whose torso is itself a limb: limbs hang down from their hinge,
+    so the torso is drawn upside down, to be turned upright by its angle.
     """
-    gait, up = Gait.draw(rng), (-1 if hung else 1)
-    down = np.pi if hung else 0.0
+    gait, up = Gait.draw(rng), (-1 if upside_down else 1)
+    down = np.pi if upside_down else 0.0
     tall = rng.uniform(0.28, 0.36) * side  # of the torso
     broad = tall * rng.uniform(0.4, 0.75)
     thick = broad * rng.uniform(0.32, 0.5)  # of a thigh
@@ -92,9 +90,9 @@ def person(
             gait.swing(phase),
             behind=far,
         )
-        shin = _shod(tube(socks, rng, long, thick * 0.75, thick * 0.55), rng)
+        shin = _with_shoe(tube(socks, rng, long, thick * 0.75, thick * 0.55), rng)
         bend = facing * (0.15 * gait.reach + crouch)
-        limbs.append(_jointed(thigh, shin, bend, gait.swing(phase - facing, 0.5)))
+        limbs.append(_two_part_limb(thigh, shin, bend, gait.swing(phase - facing, 0.5)))
         lift = rng.uniform(0.5, 3.0) * rng.choice([-1, 1]) if rng.random() < 0.3 else 0.0
         thin = thick * rng.uniform(0.5, 0.75)
         upper = Limb(
@@ -106,9 +104,9 @@ def person(
             behind=far,
         )
         lower = tube(cuffs, rng, arm, thin * 0.8, thin * 0.6)
-        held = _held(assets, rng, tall, arm) if rng.random() < 0.15 else ()
+        held = _held_object(assets, rng, tall, arm) if rng.random() < 0.15 else ()
         bend = -facing * rng.uniform(0.0, 1.8)
-        limbs.append(_jointed(upper, lower, bend, gait.swing(phase, 0.4), held))
+        limbs.append(_two_part_limb(upper, lower, bend, gait.swing(phase, 0.4), held))
     head = _head(assets, rng, tall * rng.uniform(0.4, 0.55))
     lean = np.pi - down + rng.normal(0, 0.15)
     limbs.append(Limb(head, (0.0, -0.46 * up), head.shape[0] / tall, lean, gait.swing(0, 0.1)))
@@ -116,8 +114,8 @@ def person(
     return np.ascontiguousarray(body[::up]), tuple(limbs)
 
 
-def beast(assets: Assets, rng: np.random.Generator, side: int) -> tuple[RGBA, tuple[Limb, ...]]:
-    """A trunk on four legs, with head and tail, now and then with a rider."""
+def quadruped(assets: Assets, rng: np.random.Generator, side: int) -> tuple[RGBA, tuple[Limb, ...]]:
+    """A trunk on four legs, with head and tail, sometimes with a rider."""
     gait = Gait.draw(rng)
     long, tall = side * rng.uniform(0.45, 0.65), side * rng.uniform(0.2, 0.34)
     fur = cloth(assets, rng, side)
@@ -140,7 +138,7 @@ def beast(assets: Assets, rng: np.random.Generator, side: int) -> tuple[RGBA, tu
             behind=far,
         )
         foot = tube(other, rng, leg, thick * 0.7, thick * rng.uniform(0.4, 0.7))
-        limbs.append(_jointed(upper, foot, rng.normal(0, 0.15), gait.swing(phase - 1, 0.7)))
+        limbs.append(_two_part_limb(upper, foot, rng.normal(0, 0.15), gait.swing(phase - 1, 0.7)))
     skull = tall * rng.uniform(0.5, 0.8)
     neck = Limb(
         tube(fur, rng, skull, tall * rng.uniform(0.35, 0.7), tall * rng.uniform(0.3, 0.45)),
@@ -151,21 +149,21 @@ def beast(assets: Assets, rng: np.random.Generator, side: int) -> tuple[RGBA, tu
         behind=bool(rng.random() < 0.5),
     )
     head = tube(other, rng, skull, skull * rng.uniform(0.5, 0.8), skull * rng.uniform(0.3, 0.55))
-    limbs.append(_jointed(neck, head, front * rng.uniform(0.3, 1.6), gait.swing(0.0, 0.15)))
+    limbs.append(_two_part_limb(neck, head, front * rng.uniform(0.3, 1.6), gait.swing(0.0, 0.15)))
     tail = tube(other, rng, tall * rng.uniform(0.4, 1.1), thick * 0.5, thick * 0.4)
     place, turn = (-front * half * 0.9, -0.25), front * rng.uniform(0.2, 2.2)
     limbs.append(Limb(tail, place, tail.shape[0] / tall, turn, gait.swing(1.0, 0.6), behind=True))
     if rng.random() < 0.25:
-        rider, parts = person(assets, rng, round(side * rng.uniform(0.6, 0.9)), hung=True)
+        rider, parts = person(assets, rng, round(side * rng.uniform(0.6, 0.9)), upside_down=True)
         seat, lean = (front * half * rng.uniform(-0.3, 0.3), -0.3), np.pi + rng.normal(0, 0.2)
         limbs.append(Limb(rider, seat, rider.shape[0] / tall, lean, limbs=parts))
     return body, tuple(limbs)
 
 
 def creature(assets: Assets, rng: np.random.Generator, side: int) -> tuple[RGBA, tuple[Limb, ...]]:
-    """Any thing with one to five limbs anywhere on it."""
+    """A random object with one to five limbs anywhere on it."""
     gait = Gait.draw(rng)
-    body = objects.thing(assets, rng, round(side * rng.uniform(0.4, 0.75)))
+    body = objects.random_object(assets, rng, round(side * rng.uniform(0.4, 0.75)))
     height, width = body.shape[:2]
     limbs = []
     hide = cloth(assets, rng, side)
@@ -184,13 +182,13 @@ def creature(assets: Assets, rng: np.random.Generator, side: int) -> tuple[RGBA,
         )
         if rng.random() < 0.7:
             end = tube(hide, rng, length, thick * 0.8, thick * rng.uniform(0.4, 0.9))
-            limb = _jointed(limb, end, rng.normal(0, 0.6), gait.swing(rng.uniform(0, 6), 0.8))
+            limb = _two_part_limb(limb, end, rng.normal(0, 0.6), gait.swing(rng.uniform(0, 6), 0.8))
         limbs.append(limb)
     return body, tuple(limbs)
 
 
 def tube(surface: RGB, rng: np.random.Generator, length: float, top: float, bottom: float) -> RGBA:
-    """A rounded, tapered piece of a surface, ``length`` pixels long and so wide at its ends."""
+    """A rounded, tapered piece of a surface; ``length``, ``top`` and ``bottom`` width in pixels."""
     height, widest = max(6, round(length)), max(top, bottom, 4.0)
     width = round(widest) + 2
     rows = np.arange(height)[:, None] + 0.5
@@ -213,21 +211,21 @@ def tube(surface: RGB, rng: np.random.Generator, length: float, top: float, bott
     return np.dstack([rgb, (255 * alpha).astype(np.uint8)])
 
 
-def _jointed(
+def _two_part_limb(
     upper: Limb, lower: RGBA, bend: float, swing: Waves, held: tuple[Limb, ...] = ()
 ) -> Limb:
-    """A limb of two parts of one length; the lower may hold something."""
+    """A limb of two parts of the same length; the lower may hold something."""
     return replace(upper, limbs=(Limb(lower, (0.0, 0.44), 1.0, bend, swing, limbs=held),))
 
 
-def _held(assets: Assets, rng: np.random.Generator, tall: float, arm: float) -> tuple[Limb]:
-    thing = objects.resized(assets.sprite(rng), max(8, round(tall * rng.uniform(0.3, 1.2))))
-    return (Limb(thing, (0.0, 0.4), thing.shape[0] / arm, rng.uniform(-2, 2)),)
+def _held_object(assets: Assets, rng: np.random.Generator, tall: float, arm: float) -> tuple[Limb]:
+    sprite = objects.resize(assets.sprite(rng), max(8, round(tall * rng.uniform(0.3, 1.2))))
+    return (Limb(sprite, (0.0, 0.4), sprite.shape[0] / arm, rng.uniform(-2, 2)),)
 
 
 def cloth(assets: Assets, rng: np.random.Generator, side: int) -> RGB:
     """A surface ``side`` pixels wide to cut limbs from: textured, or of nearly one colour."""
-    piece = np.ascontiguousarray(objects.patch(assets, rng, side))
+    piece = np.ascontiguousarray(objects.texture_patch(assets, rng, side))
     if rng.random() < 0.55:
         colour = piece.reshape(-1, 3)[int(rng.integers(len(piece) ** 2))].astype(np.float32)
         share = rng.uniform(0.6, 0.95)
@@ -242,7 +240,7 @@ def skin(rng: np.random.Generator, side: int) -> RGB:
 
 
 def _head(assets: Assets, rng: np.random.Generator, size: float) -> RGBA:
-    """A head that hangs by its neck: hair, hat or helmet is what is far from it."""
+    """A head, attached by its neck; its far end is hair, a hat or a helmet."""
     face = skin(rng, max(16, round(size)))
     picture = tube(face, rng, size, size * rng.uniform(0.45, 0.6), size * rng.uniform(0.7, 0.9))
     hair = tube(cloth(assets, rng, max(16, round(size))), rng, *(3 * [float(len(picture))]))
@@ -252,7 +250,7 @@ def _head(assets: Assets, rng: np.random.Generator, size: float) -> RGBA:
     return picture
 
 
-def _shod(shin: RGBA, rng: np.random.Generator) -> RGBA:
+def _with_shoe(shin: RGBA, rng: np.random.Generator) -> RGBA:
     """The shin with a shoe of another colour at its end."""
     if rng.random() < 0.7:
         begins = round(len(shin) * rng.uniform(0.75, 0.92))

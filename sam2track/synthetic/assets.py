@@ -1,8 +1,8 @@
 """The pictures that training clips are made of, mapped into memory.
 
-What enters: the folder that ``scripts/fetch_assets.py`` writes. What leaves: cut-out sprites,
-photographs and textures as NumPy arrays, drawn at random with the weights of their sources. The
-pixels stay in the system's page cache, so that all worker processes share them.
+Takes the folder that ``scripts/fetch_assets.py`` writes. Gives sprites (cut-outs), photographs and
+textures as NumPy arrays, at random with the weights of their sources. The pixels stay in the
+system's page cache, so that all worker processes share them.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ import json
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import UInt8
+
+from .shapes import RGB, RGBA
 
 KINDS = {"sprites": 4, "photos": 3, "textures": 3}  # and their channels
 
@@ -67,14 +68,14 @@ class Assets:
         pixels = self._bytes[kind][offset : offset + int(np.prod(shape))]
         return np.asarray(pixels).reshape(shape)
 
-    def sprite(self, rng: np.random.Generator) -> UInt8[np.ndarray, "h w 4"]:
-        """A random cut-out, RGBA with straight alpha."""
+    def sprite(self, rng: np.random.Generator) -> RGBA:
+        """A random cut-out, alpha not premultiplied."""
         return self._draw("sprites", rng)
 
-    def photo(self, rng: np.random.Generator) -> UInt8[np.ndarray, "h w 3"]:
-        """A random photograph, RGB."""
+    def photo(self, rng: np.random.Generator) -> RGB:
+        """A random photograph."""
         return self._draw("photos", rng)
 
-    def texture(self, rng: np.random.Generator) -> UInt8[np.ndarray, "h w 3"]:
-        """A random texture, RGB."""
+    def texture(self, rng: np.random.Generator) -> RGB:
+        """A random texture."""
         return self._draw("textures", rng)

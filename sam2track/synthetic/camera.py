@@ -1,25 +1,28 @@
-"""How a clip is filmed: when frames are taken, by what camera, and what spoils them."""
+"""The camera: when frames are taken, where it looks, and how sensor and codec degrade the image."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Int8, UInt8
 
-from .compositing import travel
+from .compositing import Background, Layer, displacement
 from .motion import Motion, Waves
+
+NOISE_MARGIN = 64  # pixels by which a field of noise is larger than a frame, each way
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Moments:
+class FrameTimes:
     """When frames are taken.
 
     Attributes:
-        times: in frames of a 24-a-second film; the first is 0.
+        times: in frames of a video of 24 frames per second; the first is 0.
         step: the longest time between two.
-        shutter: how long each is exposed.
+        shutter: exposure time of each.
     """
 
     times: Float[np.ndarray, " T"]
@@ -27,8 +30,8 @@ class Moments:
     shutter: float
 
     @classmethod
-    def draw(cls, rng: np.random.Generator, count: int) -> Moments:
-        """Random moments: mostly every frame or every few, sometimes with a gap."""
+    def draw(cls, rng: np.random.Generator, count: int) -> FrameTimes:
+        """Random times: mostly every frame or every few, sometimes with a gap."""
         pace = float(rng.choice([1, 2, 3, 4, 6, 8], p=[0.38, 0.24, 0.15, 0.11, 0.07, 0.05]))
         steps = pace * rng.uniform(0.6, 1.4, max(count - 1, 0))
         if len(steps) and rng.random() < 0.15:
@@ -49,14 +52,18 @@ class Camera:
 
     Attributes:
         aspect: width of the view, world units (its height is 1).
-        size: of the screen, pixels; the view is squashed to a square.
-        rate: pan x, pan y, log zoom, turn, tilt x, tilt y, a frame.
-        waves: the same, around that.
+        size: height and width of the screen, pixels.
+        scale: pixels per world unit, across and down, before zooming.
+        start: pan x, pan y, log zoom, roll, tilt x, tilt y.
+        rate: change of the same per frame.
+        waves: sway and shake, added to the first channels; they need not be zero at time 0.
         target: what is followed, or None, and how closely (0..1).
     """
 
     aspect: float
-    size: int
+    size: tuple[int, int]
+    scale: tuple[float, float]
+    start: Float[np.ndarray, "6"]
     rate: Float[np.ndarray, "6"]
     waves: tuple[Waves, ...]
     target: Motion | None = None
@@ -64,7 +71,10 @@ class Camera:
 
     @classmethod
     def draw(cls, rng: np.random.Generator, aspect: float, size: int, end: float) -> Camera:
-        """A random camera: on a tripod, in a hand, or on a vehicle."""
+        """A random camera: on a tripod, in a hand, or on a vehicle.
+
+        The view is squashed to a square of ``size`` pixels; ``end`` is the last frame's time.
+        """
         rate, waves = np.zeros(6), []
         if rng.random() < 0.8:
             pan = min(float(np.exp(rng.normal(np.log(0.006), 1.0))), 0.6 / end)
@@ -75,47 +85,71 @@ class Camera:
             reach = np.array([0.06, 0.04, 0.06, 0.04, 0.06, 0.06]) * rng.uniform(0, 1, 6)
             waves.append(Waves.draw(rng, reach, (30, 120)))
             shake = min(float(np.exp(rng.normal(np.log(0.003), 0.8))), 0.03)
-            waves.append(
-                Waves.draw(rng, [shake, shake, shake / 3, shake, 0, 0], (2.5, 10), terms=3)
-            )
-        return cls(aspect, size, rate, tuple(waves))
+            reach = [shake, shake, shake / 3, shake, 0, 0]
+            waves.append(Waves.draw(rng, reach, (2.5, 10), terms=3))
+        start = -sum((wave(0.0) for wave in waves), np.zeros(6))
+        return cls(aspect, (size, size), (size / aspect, size), start, rate, tuple(waves))
+
+    @classmethod
+    def hand_held(
+        cls, rng: np.random.Generator, aspect: float, size: tuple[int, int], reach, period
+    ) -> Camera:
+        """A camera that shakes without end, for a screen of ``size`` (height, width) pixels.
+
+        ``reach`` is about how far it pans x, pans y, zooms (log) and rolls; ``period`` (frames) is
+        the range of how long that takes.
+        """
+        still, shake = np.zeros(6), Waves.draw(rng, reach, period, terms=3)
+        return cls(aspect, size, (size[0], size[0]), still, still, (shake,))
 
     def following(self, target: Motion, closely: float) -> Camera:
-        """The same camera, kept on a moving thing."""
+        """The same camera, following a moving object."""
         return replace(self, target=target, closely=closely)
-
-    def travel(self, before, after) -> tuple[float, float]:
-        """How far (pixels) the middle of the picture moves between two matrices."""
-        return travel(before, after, np.array([self.aspect / 2, 0.5, 1.0]))
 
     def matrix(self, t: float) -> Float[np.ndarray, "3 3"]:
         """World to screen pixels at time ``t``."""
-        state = self.rate * t
+        state = self.start + self.rate * t
         for waves in self.waves:
-            state = state + waves(t) - waves(0.0)
-        x, y, zoom, turn, tilt_x, tilt_y = state
+            offset = waves(t)
+            state[: len(offset)] += offset
+        x, y, zoom, roll, tilt_x, tilt_y = state
         if self.target is not None:
             way = self.target.state(t)[:2] - self.target.state(0.0)[:2]
             x, y = x + self.closely * way[0], y + self.closely * way[1]
-        cos, sin = np.exp(zoom) * np.cos(turn), np.exp(zoom) * np.sin(turn)
+        (height, width), cos, sin = self.size, np.cos(roll), np.sin(roll)
         centred = np.array([[1, 0, -self.aspect / 2 - x], [0, 1, -0.5 - y], [0, 0, 1.0]])
-        turned = np.array([[cos, -sin, 0], [sin, cos, 0], [tilt_x, tilt_y, 1.0]])
-        half = self.size / 2
-        onto = np.array(
-            [[self.size / self.aspect, 0, half - 0.5], [0, self.size, half - 0.5], [0, 0, 1]]
-        )
-        return onto @ turned @ centred
+        to_pixels = np.array([[1, 0, (width - 1) / 2], [0, 1, (height - 1) / 2], [0, 0, 1.0]])
+        rolled = np.array([[cos, -sin, 0], [sin, cos, 0], [tilt_x, tilt_y, 1.0]])
+        rolled[:2] *= np.reshape(self.scale, (2, 1)) * np.exp(zoom)
+        return to_pixels @ rolled @ centred
+
+    def render(
+        self, background: Background, layers: Sequence[Layer], t: float, *, shutter: float = 0.0
+    ) -> tuple[UInt8[np.ndarray, "H W 3"], UInt8[np.ndarray, "H W"]]:
+        """The frame taken at time ``t``, and the label of the layer that each pixel shows.
+
+        ``layers`` are in order from back to front; ``shutter`` is the exposure time in frames.
+        """
+        now = self.matrix(t)
+        opened, closed = (self.matrix(t + s * shutter) if shutter else now for s in (-0.5, 0.5))
+        blur = displacement(opened, closed, np.array([self.aspect / 2, 0.5, 1.0]))
+        frame = background.draw(now, self.size, t, blur=blur)
+        labels = np.zeros(self.size, np.uint8)
+        for layer in layers:
+            blur = layer.displacement(opened, closed, t, shutter) if shutter else (0.0, 0.0)
+            layer.draw(frame, labels, now, t, blur=blur)
+        return frame, labels
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Spoil:
-    """What light, lens, sensor and codec do to a frame.
+class Degradation:
+    """What light, lens, sensor and codec do to a frame: exposure, blur, noise, compression.
 
     Attributes:
         light: brightness (log) and contrast over time.
         tone: contrast, brightness offset and gamma of the whole clip.
         blur: defocus, pixels (0 = none).
-        noise: of the sensor, as one large random field, or None.
+        noise: of the sensor, see :func:`add_noise`, or None.
         quality: of the JPEG, or 0 for none.
         saturation: 1 = as it is, 0 = grey.
     """
@@ -128,20 +162,18 @@ class Spoil:
     saturation: float
 
     @classmethod
-    def draw(cls, rng: np.random.Generator, size: int, *, hardness: float) -> Spoil:
-        """A random camera and codec, the worse the harder (0..1)."""
+    def draw(cls, rng: np.random.Generator, size: int, *, hardness: float) -> Degradation:
+        """Random light, lens, sensor and codec; the effects grow with ``hardness`` (0..1)."""
         light = Waves.draw(rng, np.array([0.12, 0.10]) * (rng.random() < 0.4 * hardness), (15, 90))
         tone = (1.0, 0.0, 1.0)
         if rng.random() < 0.45 * hardness:
-            tone = (
-                rng.uniform(0.55, 1.25),
-                rng.uniform(-15, 25),
-                float(np.exp(rng.normal(0, 0.25))),
-            )
+            wide, offset, gamma = rng.uniform(0.55, 1.25), rng.uniform(-15, 25), rng.normal(0, 0.25)
+            tone = (wide, offset, float(np.exp(gamma)))
         noise = None
         if rng.random() < 0.5 * hardness:
             strength = float(np.exp(rng.uniform(np.log(1.5), np.log(10))))
-            grain = rng.standard_normal((size + 64, size + 64, 1), np.float32) * strength
+            side = size + NOISE_MARGIN
+            grain = rng.standard_normal((side, side, 1), np.float32) * strength
             noise = np.repeat(np.clip(grain, -60, 60).astype(np.int8), 3, axis=2)
         return cls(
             light,
@@ -165,10 +197,19 @@ class Spoil:
         level = (level - 110) * wide * (1 + contrast) + 110 + offset
         frame = cv2.LUT(frame, np.clip(level * np.exp(gain), 0, 255).astype(np.uint8))
         if self.noise is not None:
-            size = len(frame)
-            dy, dx = int(t * 4391) % 64, int(t * 2749) % 64  # another part of the field each time
-            frame = cv2.add(frame, self.noise[dy : dy + size, dx : dx + size], dtype=cv2.CV_8U)
+            frame = add_noise(frame, self.noise, int(t * 4391), int(t * 2749))
         if self.quality:
             coded = cv2.imencode(".jpg", frame, [cv2.IMWRITE_JPEG_QUALITY, self.quality])[1]
             frame = np.asarray(cv2.imdecode(coded, cv2.IMREAD_COLOR))
         return frame
+
+
+def add_noise(
+    frame: UInt8[np.ndarray, "H W 3"], noise: Int8[np.ndarray, "h w 3"], row: int, column: int
+) -> UInt8[np.ndarray, "H W 3"]:
+    """The frame with sensor noise: a part of one random field, which is larger than the frame.
+
+    ``row`` and ``column`` choose the part; give others for each frame.
+    """
+    (height, width), y, x = frame.shape[:2], row % NOISE_MARGIN, column % NOISE_MARGIN
+    return cv2.add(frame, noise[y : y + height, x : x + width], dtype=cv2.CV_8U)

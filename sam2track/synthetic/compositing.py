@@ -1,7 +1,7 @@
-"""Moving pictures made of layers: what the procedural video and the training clips are drawn with.
+"""Compositing of layers into a frame, with the exact label of every pixel.
 
-What enters: pictures with alpha and smooth functions of time. What leaves: one frame at a time with
-the exact label of every pixel. Nothing here keeps state, so any moment can be drawn on its own.
+Takes pictures with alpha (sprites) and smooth functions of time. Nothing here keeps state: a frame
+depends on its time alone, so that frames can be drawn in any order.
 
 Three coordinate systems: an object's own (its centre is the origin, its height is 1), the world
 (what the camera looks at; the frame's height is 1), and the screen (pixels, pixel centres on
@@ -17,25 +17,24 @@ from typing import TypeVar
 
 import cv2
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Float
 
-from .motion import Motion, Sway, Waves
-
-RGBA = UInt8[np.ndarray, "h w 4"]
+from .motion import Deformation, Motion, Waves
+from .shapes import RGB, RGBA
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Limb:
-    """A part that hangs by its upper end from another and turns about that hinge.
+    """A part of an articulated figure: its upper end is hinged to a parent part.
 
     Attributes:
         picture: RGBA with colours already multiplied by alpha, hanging down.
-        hinge: where it hangs, in the own coordinates of what it hangs from.
+        hinge: where it is attached, in the parent's own coordinates.
         length: its height in those coordinates.
         angle: radians at rest, 0 = down, positive turns towards the left of the picture.
         swing: one channel, radians around that, or None.
-        behind: whether it is drawn behind what it hangs from.
-        limbs: what hangs from it.
+        behind: whether it is drawn behind its parent.
+        limbs: the parts attached to it.
     """
 
     picture: RGBA
@@ -47,7 +46,7 @@ class Limb:
     limbs: tuple[Limb, ...] = ()
 
     def matrix(self, t: float) -> Float[np.ndarray, "3 3"]:
-        """Own coordinates to those of what it hangs from, at time ``t``; the ends overlap."""
+        """Own coordinates to the parent's, at time ``t``; the ends overlap."""
         angle = self.angle + (0.0 if self.swing is None else float(self.swing(t)[0]))
         cos, sin = self.length * np.cos(angle), self.length * np.sin(angle)
         turned = np.array([[cos, -sin, self.hinge[0]], [sin, cos, self.hinge[1]], [0, 0, 1.0]])
@@ -55,101 +54,140 @@ class Limb:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Gloss:
-    """What a polished surface mirrors: it turns with the thing only in part, and slides over it.
+class Reflection:
+    """What a polished surface mirrors: it rotates with the object only in part, and slides over it.
 
     Attributes:
-        picture: RGBA with colours already multiplied by alpha, as high as the thing.
-            Beyond its edge it is reflected.
-        turning: by what share of the thing's angle it turns.
+        picture: RGBA with colours already multiplied by alpha, as high as the object.
+            Beyond its edge it is mirrored.
+        rotation: the share of the object's angle by which it rotates.
         drift: two channels, where its centre is in own coordinates.
     """
 
     picture: RGBA
-    turning: float
+    rotation: float
     drift: Waves
 
     def matrix(self, motion: Motion, t: float) -> Float[np.ndarray, "3 3"]:
-        """Own coordinates to world at time ``t``, on a thing that moves so."""
+        """Own coordinates to world at time ``t``, on an object with this motion."""
         x, y = self.drift(t)
-        return motion.turning(self.turning).matrix(t) @ np.array([[1, 0, x], [0, 1, y], [0, 0, 1]])
+        place = motion.with_rotation(self.rotation).matrix(t)
+        return place @ np.array([[1, 0, x], [0, 1, y], [0, 0, 1]])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Layer:
-    """One thing in the picture.
+    """One sprite and how it moves.
 
     Attributes:
         picture: RGBA with colours already multiplied by alpha.
         motion: where it is.
-        sway: how it deforms, or None.
-        label: what its pixels are called; 0 = part of the background.
+        deformation: how it deforms, or None.
+        label: the label of its pixels; 0 = not tracked.
         gain: one channel, how much brighter it gets (0 = unchanged), or None.
         shadow: ``(dx, dy, blur, darkness)``: offset and blur in world units, darkness 0..1.
-        limbs: parts that hang from it. They neither sway nor mirror nor cast a shadow.
-        gloss: what it mirrors, or None.
+        limbs: the parts attached to it. They do not deform, mirror or cast a shadow.
+        reflection: what it mirrors, or None.
     """
 
     picture: RGBA
     motion: Motion
-    sway: Sway | None = None
+    deformation: Deformation | None = None
     label: int = 0
     gain: Waves | None = None
     shadow: tuple[float, float, float, float] | None = None
     limbs: tuple[Limb, ...] = ()
-    gloss: Gloss | None = None
+    reflection: Reflection | None = None
 
     def repainted(self, paint: Callable[[RGBA], RGBA]) -> Layer:
-        """The layer with another picture in place of each."""
+        """The layer with ``paint`` applied to its picture and to those of its limbs."""
         return _repainted(self, paint)
 
     def draw(self, frame, labels, camera, t: float, *, blur=(0.0, 0.0)) -> None:
         """Put the layer over ``frame`` (H, W, 3) uint8 and its label into ``labels`` (H, W).
 
-        ``camera`` maps world to screen; ``blur`` is the way (pixels) it moves while the shutter
-        is open.
+        ``camera`` maps world to screen; ``blur`` is how far (pixels) the layer moves while the
+        shutter is open.
         """
         scale = float(camera[1, 1])
-        for picture, place in _stack(self, camera @ self.motion.matrix(t), t):
+        for picture, place in _parts_in_order(self, camera @ self.motion.matrix(t), t):
             body = picture is self.picture
-            sway, shadow = (self.sway, self.shadow) if body else (None, None)
-            half = np.array([picture.shape[1] / picture.shape[0] / 2, 0.5]) + (0.14 if sway else 0)
+            deformation, shadow = (self.deformation, self.shadow) if body else (None, None)
+            half = np.array([picture.shape[1] / picture.shape[0] / 2, 0.5])
+            half = half + (0.14 if deformation else 0)
             pad = abs(blur[0]) + abs(blur[1])
             pad += 0 if shadow is None else scale * sum(map(abs, shadow[:3]))
             box = _screen_box(place, half, pad, frame.shape)
             if box is None:
                 continue
             x0, y0, x1, y1 = box
-            seen = sample(picture, place, box, sway=sway, t=t, blur=blur)
-            if body and self.gloss is not None:
-                place = camera @ self.gloss.matrix(self.motion, t)
-                light = sample(self.gloss.picture, place, box, blur=blur, repeat=True)
-                seen = _glossed(seen, light)
+            seen = sample(picture, place, box, deformation=deformation, t=t, blur=blur)
+            if body and self.reflection is not None:
+                place = camera @ self.reflection.matrix(self.motion, t)
+                light = sample(self.reflection.picture, place, box, blur=blur, repeat=True)
+                seen = _with_reflection(seen, light)
             if self.gain is not None:
                 g = float(1 + self.gain(t)[0])
                 seen = cv2.transform(seen, np.diag([g, g, g, 1.0]))
             _paint(frame[y0:y1, x0:x1], seen, shadow, scale)
             labels[y0:y1, x0:x1][cv2.extractChannel(seen, 3) > 127] = self.label
 
-    def travel(self, camera_before, camera_after, t: float, shutter: float) -> tuple[float, float]:
+    def displacement(
+        self, camera_before, camera_after, t: float, shutter: float
+    ) -> tuple[float, float]:
         """How far (pixels) its centre moves on the screen while the shutter is open."""
         before = camera_before @ self.motion.matrix(t - shutter / 2)
         after = camera_after @ self.motion.matrix(t + shutter / 2)
-        return travel(before, after, np.array([0.0, 0.0, 1.0]))
+        return displacement(before, after, np.array([0.0, 0.0, 1.0]))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Background:
+    """A picture that fills the frame; beyond its edge it is mirrored.
+
+    Attributes:
+        picture: RGB.
+        to_world: its own coordinates to the world.
+        deformation: how it ripples, or None.
+    """
+
+    picture: RGB
+    to_world: Float[np.ndarray, "3 3"]
+    deformation: Deformation | None = None
+
+    @classmethod
+    def around_view(
+        cls, paint: Callable[[int, int], RGB], height: int, aspect: float, margin: float
+    ) -> Background:
+        """A picture that reaches ``margin`` (world units) beyond a view of this aspect.
+
+        ``paint`` makes it, of a height and a width; ``height`` is that of the view, pixels.
+        """
+        size = 1 + 2 * margin
+        picture = paint(round(size * height), round((aspect + 2 * margin) * height))
+        return cls(picture, np.array([[size, 0, aspect / 2], [0, size, 0.5], [0, 0, 1.0]]))
+
+    def draw(self, camera, size: tuple[int, int], t: float, *, blur: tuple[float, float]) -> RGB:
+        """A frame of ``size`` (height, width); ``camera`` and ``blur`` as in :meth:`Layer.draw`."""
+        box = (0, 0, size[1], size[0])
+        place = camera @ self.to_world
+        return sample(
+            self.picture, place, box, deformation=self.deformation, t=t, blur=blur, repeat=True
+        )
 
 
 Part = TypeVar("Part", Layer, Limb)
 
 
-def _stack(part: Layer | Limb, place, t: float) -> Iterator[tuple[RGBA, np.ndarray]]:
-    """The pictures of a part and of all that hangs from it, from back to front, with the matrices
-    that map each to the screen."""
+def _parts_in_order(part: Layer | Limb, place, t: float) -> Iterator[tuple[RGBA, np.ndarray]]:
+    """The pictures of a part and of its limbs, from back to front, and the matrices that map each
+    to the screen."""
     for behind in (True, False):
         if not behind:
             yield part.picture, place
         for limb in part.limbs:
             if limb.behind == behind:
-                yield from _stack(limb, place @ limb.matrix(t), t)
+                yield from _parts_in_order(limb, place @ limb.matrix(t), t)
 
 
 def _repainted(part: Part, paint: Callable[[RGBA], RGBA]) -> Part:
@@ -157,15 +195,15 @@ def _repainted(part: Part, paint: Callable[[RGBA], RGBA]) -> Part:
     return replace(part, picture=paint(part.picture), limbs=limbs)
 
 
-def _glossed(seen, light):
-    """A sampled picture with what it mirrors over it; its alpha stays what it was."""
+def _with_reflection(seen, light):
+    """A sampled picture with its reflection on it; its alpha does not change."""
     covered, lit = (cv2.merge([cv2.extractChannel(image, 3)] * 4) for image in (seen, light))
     kept = cv2.multiply(seen, cv2.bitwise_not(lit), scale=1 / 255)
     return cv2.add(kept, cv2.multiply(light, covered, scale=1 / 255))
 
 
 def _paint(region, seen, shadow, scale: float) -> None:
-    """Put a sampled picture over a part of the frame, its shadow below it."""
+    """Put a sampled picture, and below it its shadow, over a part of the frame."""
     alpha = cv2.extractChannel(seen, 3)
     if shadow is not None:
         _darken(region, alpha, shadow, scale)
@@ -175,7 +213,7 @@ def _paint(region, seen, shadow, scale: float) -> None:
     region[:] = over
 
 
-def travel(before, after, point, *, most: float = 22.0) -> tuple[float, float]:
+def displacement(before, after, point, *, most: float = 22.0) -> tuple[float, float]:
     """How far (pixels, at most ``most``) a point moves from one matrix to another."""
     from_, to = before @ point, after @ point
     way = to[:2] / to[2] - from_[:2] / from_[2]
@@ -198,7 +236,7 @@ def _screen_box(to_screen, half, pad: float, shape) -> tuple[int, int, int, int]
     return None if x1 - x0 < 2 or y1 - y0 < 2 else (int(x0), int(y0), int(x1), int(y1))
 
 
-def sample(picture, to_screen, box, *, sway=None, t=0.0, blur=(0.0, 0.0), repeat=False):
+def sample(picture, to_screen, box, *, deformation=None, t=0.0, blur=(0.0, 0.0), repeat=False):
     """The picture as the screen's ``box`` (x0, y0, x1, y1) shows it.
 
     ``to_screen`` maps the picture's own coordinates to pixels. Outside the picture everything is
@@ -212,25 +250,25 @@ def sample(picture, to_screen, box, *, sway=None, t=0.0, blur=(0.0, 0.0), repeat
     cols, rows = -(-(x1 - x0) // cell) + 2, -(-(y1 - y0) // cell) + 2
     xs = x0 + (np.arange(cols) - 0.5) * cell - 0.5
     ys = y0 + (np.arange(rows) - 0.5) * cell - 0.5
-    smeared = abs(blur[0]) + abs(blur[1]) > 1.0
-    if smeared:  # smear() trails behind by this much
+    blurred = abs(blur[0]) + abs(blur[1]) > 1.0
+    if blurred:  # motion_blur() trails behind by this much
         xs, ys = xs + 7 / 16 * blur[0], ys + 7 / 16 * blur[1]
     inverse = np.linalg.inv(to_screen)
     grid = np.empty((rows, cols, 3))
     grid[..., 0], grid[..., 1], grid[..., 2] = xs[None, :], ys[:, None], 1.0
     own = grid @ inverse.T
     own = own[..., :2] / own[..., 2:]
-    if sway is not None:
-        own = sway(own, t)
+    if deformation is not None:
+        own = deformation(own, t)
     own = own * height + ((width - 1) / 2, (height - 1) / 2)
     fine, inside = (cols * cell, rows * cell), np.s_[cell : cell + y1 - y0, cell : cell + x1 - x0]
     from_x, from_y = (cv2.resize(own[..., c].astype(np.float32), fine)[inside] for c in (0, 1))
     border = cv2.BORDER_REFLECT_101 if repeat else cv2.BORDER_CONSTANT
     seen = cv2.remap(picture, from_x, from_y, cv2.INTER_LINEAR, borderMode=border)
-    return smear(seen, blur, repeat=repeat) if smeared else seen
+    return motion_blur(seen, blur, repeat=repeat) if blurred else seen
 
 
-def smear(image, way: tuple[float, float], *, repeat: bool):
+def motion_blur(image, way: tuple[float, float], *, repeat: bool):
     """Motion blur: the mean of eight copies, evenly spread from here to 7/8 of ``way`` (pixels)."""
     border = cv2.BORDER_REPLICATE if repeat else cv2.BORDER_CONSTANT
     for part in (2, 4, 8):

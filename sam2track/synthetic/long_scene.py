@@ -1,44 +1,47 @@
-"""A clip of the long-term benchmark, ready to be drawn frame by frame.
+"""The frames of one sequence of the long-term benchmark, and the exact label of every pixel.
 
-What enters: what happens (:mod:`sam2track.synthetic.long_events`) and a seed. What leaves: any frame
-with the exact label of every pixel. Nothing but the index decides it.
+Takes what happens (:mod:`sam2track.synthetic.long_events`) and a seed. A frame depends on its index
+alone, so that frames can be drawn in any order.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 import cv2
 import numpy as np
 from jaxtyping import UInt8
 
-from .compositing import Layer, sample, travel
-from .drawn_objects import Thing
-from .drawn_places import bush, place, slab
-from .long_events import ASPECT, WALK, Passing, Script, Story, follow
-from .motion import Keys, Motion, Sway, Waves
+from .camera import NOISE_MARGIN, Camera, add_noise
+from .compositing import Background, Layer
+from .drawn_backgrounds import bush, outdoor_or_room, panel
+from .drawn_objects import DrawnObject
+from .long_events import ASPECT, MOVE, Meeting, SequenceSpec, Timeline, follow_meetings
+from .motion import Deformation, Keyframes, Motion, Waves
+from .shapes import RGBA
 
-MARGIN = 0.2  # of the ground around the view, in frame heights; beyond it mirrors
-SHUTTER = 0.4  # frames for which each is exposed
-DUSK = (0.34, 0.38, 0.52)  # what is left of red, green and blue
+MARGIN = 0.2  # of the background around the view, world units
+SHUTTER = 0.4  # exposure time, frames
+DUSK = (0.34, 0.38, 0.52)  # the share of red, green and blue that remains at dusk
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Actor:
-    """A thing with two sides.
+class TwoSidedObject:
+    """An object that shows a front or a back.
 
     Attributes:
-        layer: how it moves; its picture is replaced by the one that is seen.
-        sides: both sides' pictures, each at falling sizes: the next is half as large.
-        turned: the side that is seen: 0, 1, or between while one turns into the other.
+        layer: how it moves; its picture is replaced by the one that is visible.
+        sides: mipmaps of the front and of the back: each picture is half as large as the last.
+        turned: which side is visible over time: 0, 1, or between while one fades into the other.
     """
 
     layer: Layer
-    sides: tuple[tuple[np.ndarray, ...], tuple[np.ndarray, ...]]
-    turned: Keys
+    sides: tuple[tuple[RGBA, ...], tuple[RGBA, ...]]
+    turned: Keyframes
 
-    def seen(self, t: float, scale: float) -> Layer:
-        """What is drawn at ``t`` by a camera of so many pixels a world unit."""
+    def layer_at(self, t: float, scale: float) -> Layer:
+        """The layer at time ``t``, for a camera of ``scale`` pixels per world unit."""
         height = scale * np.exp(self.layer.motion.state(t)[2])
         level = 0
         while level + 1 < len(self.sides[0]) and self.sides[0][level + 1].shape[0] >= height:
@@ -52,136 +55,97 @@ class Actor:
         return replace(self.layer, picture=picture)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Screen:
-    """A picture that hides things.
-
-    Attributes:
-        picture: RGBA, colours multiplied by alpha.
-        share: its height over that of the largest thing that it hides.
-    """
-
-    picture: np.ndarray
-    share: float
-
-
-class Stage:
-    """A place, a camera, objects, look-alikes and what hides them.
+class LongScene:
+    """A background, a camera, objects, look-alikes and occluders.
 
     Args:
-        story: what happens.
+        spec: what happens.
         size: height and width of the frames, pixels.
-        version: another version, other pictures.
+        version: of the benchmark; another version has other pictures.
+
+    Attributes:
+        objects: tracked objects (labels 1, 2, ...) and look-alikes (0), from back to front.
     """
 
-    def __init__(self, story: Story, size: tuple[int, int], version: int) -> None:
-        rng = np.random.default_rng((version, story.seed))
-        self.size, height = size, size[0]
-        self._ground = place(
-            rng, round((1 + 2 * MARGIN) * height), round((ASPECT + 2 * MARGIN) * height)
-        )
-        self._shake = Waves.draw(rng, [0.05, 0.03, 0.03, 0.012], (70, 300), terms=3)
-        self._noise = _grain(rng, size)
-        cover = None
-        if any(event.kind == "hide" for event in story.events):
-            cover = (float(rng.choice([0.17, 0.83])) * ASPECT, 0.6)
-        high = float(rng.uniform(0.46, 0.58)) / story.objects**0.25
-        screens = [_screen(rng, high, height) for _ in range(3)]
-        self._passers: list[tuple[float, float, Layer]] = []
-        self._actors = self._cast(rng, story, high, cover)
-        for script in self._scripts:
-            self._passers += [_passer(rng, when, screens, high) for when in script.passers]
-        self._cover = None if cover is None else _cover(rng, cover, screens[0], high)
-        times, values = zip(*self._scripts[0].lights, strict=True)
-        self._light = Keys(np.array(times), np.array(values)[:, None])
-
-    def _cast(self, rng: np.random.Generator, story: Story, high: float, cover) -> list[Actor]:
-        """Objects and look-alikes, back to front; at first they stand side by side."""
-        self._scripts: list[Script] = []
-        actors = []
-        count = story.objects * (1 + story.twins)
-        places = iter((rng.permutation(count) + 0.5) / count)
-        for label in range(1, story.objects + 1):
-            thing = Thing.draw(rng)
-            script = Script.begin(rng, next(places), size=high, cover=cover)
-            script.stroll(1 + int(rng.integers(story.calm)) * (label > 1))
-            events = story.events[label - 1 :] + story.events[: label - 1]
-            script.play(events, story.frames, calm=story.calm)
-            self._scripts.append(script)
-            actors.append(_actor(rng, thing, script, label))
-            for _ in range(story.twins):
-                twin = Script.begin(rng, next(places), size=high, cover=cover)
-                follow(twin, script.spots, story.frames)
-                actors.append(_actor(rng, thing.lookalike(rng, alike=0.55), twin, 0))
-        return [actors[k] for k in rng.permutation(count)]
+    def __init__(self, spec: SequenceSpec, size: tuple[int, int], version: int) -> None:
+        rng = np.random.default_rng((version, spec.seed))
+        self._height = height = size[0]
+        paint = partial(outdoor_or_room, rng)
+        self._background = Background.around_view(paint, height, ASPECT, MARGIN)
+        self._camera = Camera.hand_held(rng, ASPECT, size, [0.05, 0.03, 0.03, 0.012], (70, 300))
+        noise = rng.normal(0, 3.0, (height + NOISE_MARGIN, size[1] + NOISE_MARGIN, 3))
+        self._noise = noise.round().astype(np.int8)
+        fixed = None
+        if any(event.kind == "hide" for event in spec.events):
+            fixed = (float(rng.choice([0.17, 0.83])) * ASPECT, 0.6)
+        largest = float(rng.uniform(0.46, 0.58)) / spec.objects**0.25
+        occluders = [_occluder(rng, largest, height) for _ in range(3)]
+        self.objects, timelines = _objects(rng, spec, largest, fixed)
+        # The first and the last frame of each, and its layer.
+        self._occluders: list[tuple[float, float, Layer]] = []
+        if fixed is not None:
+            picture, share = occluders[0]
+            place = np.array([*fixed, np.log(share * largest), 0.0, 0.0, 0.0])
+            self._occluders = [(0.0, float(spec.frames), Layer(picture, Motion(place)))]
+        for timeline in timelines:
+            for when in timeline.occlusions:
+                self._occluders.append(_passing_occluder(rng, when, occluders, largest))
+        self._light = Keyframes.from_pairs(timelines[0].lights)
 
     def draw(self, index: int) -> tuple[UInt8[np.ndarray, "H W 3"], UInt8[np.ndarray, "H W"]]:
         """A frame and the object (1, 2, ..., 0 = none) that each of its pixels shows."""
         t = float(index)
-        camera, open_, shut = (self._camera(t + s * SHUTTER) for s in (0, -0.5, 0.5))
-        height, width = self.size
-        middle = np.array([[1.0, 0, ASPECT / 2], [0, 1.0, 0.5], [0, 0, 1.0]])
-        middle[0, 0] = middle[1, 1] = 1 + 2 * MARGIN  # the ground's own height is 1
-        way = travel(open_, shut, np.array([ASPECT / 2, 0.5, 1.0]))
-        frame = sample(self._ground, camera @ middle, (0, 0, width, height), blur=way, repeat=True)
-        labels = np.zeros(self.size, np.uint8)
-        layers = [actor.seen(t, float(height)) for actor in self._actors]
-        layers += [] if self._cover is None else [self._cover]
-        layers += [layer for first, last, layer in self._passers if first <= t <= last]
-        for layer in layers:
-            blur = layer.travel(open_, shut, t, SHUTTER)
-            layer.draw(frame, labels, camera, t, blur=blur)
+        layers = [one.layer_at(t, float(self._height)) for one in self.objects]
+        layers += [layer for first, last, layer in self._occluders if first <= t <= last]
+        frame, labels = self._camera.render(self._background, layers, t, shutter=SHUTTER)
         light = float(self._light(t)[0])
         if light < 1:
             gain = light + (1 - light) * np.array(DUSK)
             frame = cv2.transform(frame, np.diag(gain))
-        return self._noisy(frame, index), labels
-
-    def _camera(self, t: float) -> np.ndarray:
-        """World to pixels."""
-        x, y, zoom, turn = self._shake(t)
-        height, width = self.size
-        scale = height * np.exp(zoom)
-        cos, sin = scale * np.cos(turn), scale * np.sin(turn)
-        centred = np.array([[1.0, 0, -ASPECT / 2 - x], [0, 1.0, -0.5 - y], [0, 0, 1.0]])
-        onto = np.array([[cos, -sin, (width - 1) / 2], [sin, cos, (height - 1) / 2], [0, 0, 1.0]])
-        return onto @ centred
-
-    def _noisy(self, frame: np.ndarray, index: int) -> np.ndarray:
-        """The frame with the sensor's noise: a window of one field, elsewhere each time."""
-        height, width = self.size
-        y, x = index * 37 % 64, index * 53 % 64
-        more, less = (field[y : y + height, x : x + width] for field in self._noise)
-        return cv2.subtract(cv2.add(frame, more), less)
+        return add_noise(frame, self._noise, index * 37, index * 53), labels
 
 
-def _grain(rng: np.random.Generator, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-    """What noise adds and what it takes away, 64 pixels larger than a frame."""
-    noise = rng.normal(0, 3.0, (size[0] + 64, size[1] + 64, 3)).round()
-    return np.clip(noise, 0, 255).astype(np.uint8), np.clip(-noise, 0, 255).astype(np.uint8)
+def _objects(
+    rng: np.random.Generator, spec: SequenceSpec, height: float, fixed_occluder
+) -> tuple[list[TwoSidedObject], list[Timeline]]:
+    """Objects and look-alikes in order from back to front, and the timelines of the tracked ones.
+
+    In the first frame they stand side by side.
+    """
+    timelines: list[Timeline] = []
+    objects = []
+    count = spec.objects * (1 + spec.lookalikes)
+    places = iter((rng.permutation(count) + 0.5) / count)
+    for label in range(1, spec.objects + 1):
+        drawn = DrawnObject.draw(rng)
+        timeline = Timeline(rng, height, fixed_occluder, next(places))
+        timeline.wander(1 + int(rng.integers(spec.pause)) * (label > 1))
+        events = spec.events[label - 1 :] + spec.events[: label - 1]
+        timeline.add_events(events, spec.frames, pause=spec.pause)
+        timelines.append(timeline)
+        objects.append(_two_sided(rng, drawn, timeline, label))
+        for _ in range(spec.lookalikes):
+            other = Timeline(rng, height, fixed_occluder, next(places))
+            follow_meetings(other, timeline.meetings, spec.frames)
+            objects.append(_two_sided(rng, drawn.lookalike(rng, similarity=0.55), other, 0))
+    return [objects[k] for k in rng.permutation(count)], timelines
 
 
-def _actor(rng: np.random.Generator, thing: Thing, script: Script, label: int) -> Actor:
-    front = thing.render()
-    back = np.ascontiguousarray(thing.lookalike(rng, alike=0.5).render()[:, ::-1])
+def _two_sided(
+    rng: np.random.Generator, drawn: DrawnObject, timeline: Timeline, label: int
+) -> TwoSidedObject:
+    front = drawn.render()
+    back = np.ascontiguousarray(drawn.lookalike(rng, similarity=0.5).render()[:, ::-1])
     waves = Waves.draw(rng, [0.015, 0.012, 0.03, 0.05, 0.03, 0.05], (25, 120))
-    motion = Motion(np.zeros(6), waves=waves, keys=script.keys())
-    angle = rng.uniform(0, 2 * np.pi, 2)
-    sway = Sway(
-        rng.normal(0, 0.012, (2, 2)),
-        np.stack([np.cos(angle), np.sin(angle)], 1) * 5,
-        2 * np.pi / rng.uniform(15, 50, 2),
-        angle,
-    )
-    times, sides = zip(*script.sides, strict=True)
-    turned = Keys(np.array(times), np.array(sides)[:, None])
-    shadow = (0.0, 0.03, 0.02, 0.35)
-    layer = Layer(front, motion, sway, label, shadow=shadow)
-    return Actor(layer, (_halved(front), _halved(back)), turned)
+    motion = Motion(np.zeros(6), waves=waves, keyframes=Keyframes.from_pairs(timeline.states))
+    deformation = Deformation.ripples(rng, 0.012, (15, 50))
+    layer = Layer(front, motion, deformation, label, shadow=(0.0, 0.03, 0.02, 0.35))
+    turned = Keyframes.from_pairs(timeline.sides)
+    return TwoSidedObject(layer, (_mipmaps(front), _mipmaps(back)), turned)
 
 
-def _halved(picture: np.ndarray) -> tuple[np.ndarray, ...]:
-    """The picture, half of it, a quarter, an eighth: small ones are drawn without aliasing."""
+def _mipmaps(picture: RGBA) -> tuple[RGBA, ...]:
+    """The picture at full, half, quarter and eighth size, so that small ones do not alias."""
     out = [picture]
     for _ in range(3):
         half = (out[-1].shape[1] // 2, out[-1].shape[0] // 2)
@@ -189,29 +153,28 @@ def _halved(picture: np.ndarray) -> tuple[np.ndarray, ...]:
     return tuple(out)
 
 
-def _screen(rng: np.random.Generator, high: float, height: int) -> Screen:
-    """Something that hides a thing ``high`` world units high."""
+def _occluder(rng: np.random.Generator, largest: float, height: int) -> tuple[RGBA, float]:
+    """A picture that hides objects, and its height over that of the largest of them.
+
+    ``largest`` is in world units, ``height`` (of the frame) in pixels.
+    """
     if rng.random() < 0.5:
-        return Screen(slab(rng, round(1.25 * high * height)), 1.25)
-    return Screen(bush(rng, round(1.8 * high * height), trees=0.0), 1.8)
+        return panel(rng, round(1.25 * largest * height)), 1.25
+    return bush(rng, round(1.8 * largest * height), trees=0.0), 1.8
 
 
-def _cover(rng, where: tuple[float, float], screen: Screen, high: float) -> Layer:
-    """Something that stands in front."""
-    place_ = np.array([*where, np.log(screen.share * high), 0.0, 0.0, 0.0])
-    return Layer(screen.picture, Motion(place_))
-
-
-def _passer(rng, when: Passing, screens: list[Screen], high: float) -> tuple[float, float, Layer]:
-    """Something that comes, stays in front of a place for a while, and goes on; and from when to
-    when it is there."""
-    screen = screens[int(rng.integers(len(screens)))]
-    own = screen.share * high
+def _passing_occluder(
+    rng: np.random.Generator, when: Meeting, occluders: list[tuple[RGBA, float]], largest: float
+) -> tuple[float, float, Layer]:
+    """An occluder that comes in on one side, stays for a while and goes out on the other; its first
+    and last frame, and its layer."""
+    picture, share = occluders[int(rng.integers(len(occluders)))]
+    height = share * largest
     side = float(rng.choice([-1.0, 1.0]))
-    from_, to = (ASPECT / 2 + sign * side * (ASPECT / 2 + own + 0.2) for sign in (-1, 1))
-    times = np.array([when.first - WALK, when.first, when.last, when.last + WALK])
+    start, end = (ASPECT / 2 + sign * side * (ASPECT / 2 + height + 0.2) for sign in (-1, 1))
+    times = np.array([when.first - MOVE, when.first, when.last, when.last + MOVE])
     values = np.zeros((4, 6))
-    values[:, 0] = from_, when.x, when.x, to
-    values[:, 1], values[:, 2] = when.y, np.log(own)
-    layer = Layer(screen.picture, Motion(np.zeros(6), keys=Keys(times, values)))
+    values[:, 0] = start, when.x, when.x, end
+    values[:, 1], values[:, 2] = when.y, np.log(height)
+    layer = Layer(picture, Motion(np.zeros(6), keyframes=Keyframes(times, values)))
     return float(times[0]), float(times[-1]), layer

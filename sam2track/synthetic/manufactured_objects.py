@@ -1,9 +1,8 @@
-"""Manufactured things: vessels, slabs and vehicles, and the hand that holds one.
+"""Manufactured objects for training clips: vessels, slabs and vehicles, and hands that hold them.
 
-What enters: photographs and textures to cut surfaces from. What leaves: RGBA pictures with straight
-alpha, before they are recoloured. What people hold into a camera is hard, shines, and is put
-together from parts of very different colours that are one object all the same: a tracker that
-learnt from cut-outs alone takes the lid for the cup.
+Gives RGBA pictures, alpha not premultiplied, textured from photographs. Objects that people hold
+into a camera are rigid and shiny, and their parts differ in colour. A tracker trained on cut-outs
+alone takes such a part (the lid of a cup) for the object.
 """
 
 from __future__ import annotations
@@ -15,15 +14,15 @@ from jaxtyping import Float
 from . import photo_objects as objects
 from .articulated_objects import cloth, skin, tube
 from .assets import Assets
-from .compositing import Gloss, Limb
+from .compositing import Limb, Reflection
 from .motion import Waves
-from .photo_objects import RGB, RGBA
+from .shapes import RGB, RGBA, overlap
 
 Grid = Float[np.ndarray, "h w"]
 
 
-def ware(assets: Assets, rng: np.random.Generator, side: int) -> RGBA:
-    """A random manufactured thing whose longer side is ``side`` pixels, or 16 if that is more."""
+def manufactured_object(assets: Assets, rng: np.random.Generator, side: int) -> RGBA:
+    """A random manufactured object whose longer side is ``side`` pixels, or 16 if that is more."""
     kind, side = rng.random(), max(side, 16)
     if kind < 0.5:
         picture = vessel(assets, rng, side)
@@ -46,40 +45,41 @@ def vessel(assets: Assets, rng: np.random.Generator, side: int) -> RGBA:
     radius = np.clip(radius * np.sqrt(1 - 0.6 * (1 - cap) ** 2), 0.1, 1) * (width / 2 - 1)
     across = x[None] / radius
     rgb = np.zeros((side, width, 3), np.uint8)
-    surface = marked(assets, rng, side)[:, :width]
+    surface = printed_surface(assets, rng, side)[:, :width]
     for number in range(len(widths)):
         if number and rng.random() < 0.6:
-            surface = marked(assets, rng, side)[:, :width]
+            surface = printed_surface(assets, rng, side)[:, :width]
         rgb[section == number] = surface[section == number]
     shade = 1 - rng.uniform(0.1, 0.8) * np.abs(across - rng.uniform(-0.3, 0.3)) ** 2
     shine = np.zeros((side, width))
     for _ in range(int(rng.integers(0, 4))):
         place, wide = rng.uniform(-0.85, 0.85), rng.uniform(0.02, 0.2)
-        along = np.clip(field(rng, side, 1, cells=4) + rng.uniform(0, 1.5), 0, 1)
+        along = np.clip(smooth_noise(rng, side, 1, cells=4) + rng.uniform(0, 1.5), 0, 1)
         shine += along * np.exp(-(((across - place) / wide) ** 2)) * rng.uniform(0.1, 0.9)
     alpha = np.clip((radius - np.abs(x)[None]) + 0.5, 0, 1)
-    return _shining(rgb, shade, shine, alpha)
+    return _lit_surface(rgb, shade, shine, alpha)
 
 
 def slab(assets: Assets, rng: np.random.Generator, side: int) -> RGBA:
-    """A flat thing with a front of its own: a book, a telephone, a packet, a sign."""
+    """A flat object with a printed front: a book, a telephone, a packet, a sign."""
     height, width = side, round(side * rng.uniform(0.35, 1.0))
     alpha = _panel(height, width, (0.02, 0.02, 0.98, 0.98), rng.uniform(0.0, 0.3))
-    rgb = marked(assets, rng, side)[:, :width].copy()
+    rgb = printed_surface(assets, rng, side)[:, :width].copy()
     for _ in range(int(rng.integers(0, 4))):
         x, y = np.sort(rng.uniform(0.05, 0.95, 2)), np.sort(rng.uniform(0.05, 0.95, 2))
         inset = _panel(height, width, (x[0], y[0], x[1], y[1]), rng.uniform(0.0, 0.3))
-        np.copyto(rgb, marked(assets, rng, side)[:, :width], where=(inset > 0.5)[..., None])
+        surface = printed_surface(assets, rng, side)[:, :width]
+        np.copyto(rgb, surface, where=(inset > 0.5)[..., None])
     rows, columns = np.mgrid[:height, :width] / side
     slope = columns * rng.uniform(-1, 1) + rows
     band = np.exp(-(((slope - rng.uniform(0, 1)) / rng.uniform(0.05, 0.4)) ** 2))
     shine = band * rng.uniform(0, 0.6) * (rng.random() < 0.6)
-    picture = _shining(rgb, np.ones((height, width)), shine, alpha)
+    picture = _lit_surface(rgb, np.ones((height, width)), shine, alpha)
     return picture if rng.random() < 0.5 else np.rot90(picture)
 
 
 def vehicle(assets: Assets, rng: np.random.Generator, side: int) -> RGBA:
-    """Something with windows on wheels, from its side."""
+    """A vehicle with windows and wheels, from its side."""
     height = round(side * rng.uniform(0.35, 0.6))
     roof, bonnet = rng.uniform(0.0, 0.1), rng.uniform(0.3, 0.6)
     back, front = rng.uniform(0.02, 0.3), rng.uniform(0.55, 0.98)
@@ -89,8 +89,8 @@ def vehicle(assets: Assets, rng: np.random.Generator, side: int) -> RGBA:
         _panel(height, side, (0.01, bonnet - 0.05, 0.99, 0.84), rng.uniform(0.1, 0.5)),
         _polygon(height, side, cabin),
     )
-    rgb = marked(assets, rng, side)[:height].copy()
-    glass = marked(assets, rng, side, dark=0.85)[:height]
+    rgb = printed_surface(assets, rng, side)[:height].copy()
+    glass = printed_surface(assets, rng, side, dark=0.85)[:height]
     panes = int(rng.integers(1, 6))
     middle = np.mean(cabin, 0)
     window = _polygon(height, side, (np.array(cabin) - middle) * rng.uniform(0.6, 0.88) + middle)
@@ -111,21 +111,14 @@ def vehicle(assets: Assets, rng: np.random.Generator, side: int) -> RGBA:
             cv2.circle(disc, centre, max(1, round(wheel * share)), 255, -1, cv2.LINE_AA)
             rgb[disc > 127], shine[disc > 127] = tone, 0
             alpha = np.maximum(alpha, disc / 255)
-    picture = _shining(rgb, shade, shine, alpha)
+    picture = _lit_surface(rgb, shade, shine, alpha)
     return picture if rng.random() < 0.5 else picture[:, ::-1]
 
 
 def hand(assets: Assets, rng: np.random.Generator, held: RGBA) -> tuple[RGBA, tuple[Limb, ...]]:
-    """Fingers over the edge of something, and the arm they belong to.
+    """Fingers over the edge of ``held``, and the arm they belong to.
 
-    Args:
-        assets: what the sleeve is cut from.
-        rng: decides everything.
-        held: what is held; only its outline matters.
-
-    Returns:
-        The fingers, in a picture as large as ``held``, so that they stay where they are if both
-        move alike, and the arm.
+    The fingers' picture is as large as ``held``: with the same motion they stay in place on it.
     """
     height, width = held.shape[:2]
     right = float(rng.choice([-1.0, 1.0]))
@@ -143,7 +136,7 @@ def hand(assets: Assets, rng: np.random.Generator, held: RGBA) -> tuple[RGBA, tu
         piece = np.rot90(tube(flesh, rng, reach, thick * 0.8, thick), 1 if right > 0 else -1)
         top = row + (number - fingers / 2) * thick * 1.05
         left = edge - reach * 0.8 if right > 0 else edge - reach * 0.2
-        _lay(out, piece, round(left), round(top))
+        _paste(out, piece, round(left), round(top))
     sleeve = cloth(assets, rng, max(height, width))
     way = -right * np.pi / 2 + rng.normal(0, 0.5)
     hinge = ((edge - width / 2 + right * wide * 0.1) / height, row / height - 0.5)
@@ -157,41 +150,46 @@ def hand(assets: Assets, rng: np.random.Generator, held: RGBA) -> tuple[RGBA, tu
     return out, (Limb(wrist, hinge, len(wrist) / height, way, behind=behind, limbs=(fore,)),)
 
 
-def gloss(rng: np.random.Generator, side: int) -> Gloss:
-    """What a polished thing mirrors: windows, lamps and dark corners, ``side`` pixels high."""
+def random_reflection(rng: np.random.Generator, side: int) -> Reflection:
+    """What a polished object mirrors: windows, lamps and dark corners, ``side`` pixels high."""
     rows, columns = np.mgrid[:side, :side] / side - 0.5
     turn, cells = rng.uniform(0, np.pi), rng.integers(3, 12)
     across = (columns * np.cos(turn) + rows * np.sin(turn) + 0.7) * (side - 1) / 1.4
-    room = field(rng, side, side, cells=int(cells))
-    streaks = field(rng, side, 1, cells=int(cells))[np.clip(across, 0, side - 1).astype(int), 0]
+    room = smooth_noise(rng, side, side, cells=int(cells))
+    streaks = smooth_noise(rng, side, 1, cells=int(cells))
+    streaks = streaks[np.clip(across, 0, side - 1).astype(int), 0]
     seen = room + rng.uniform(0, 1.5) * streaks - rng.uniform(-0.2, 0.5)
     alpha = np.clip(seen * rng.uniform(1, 12), 0, 1) * rng.uniform(0.15, 0.75)
     tone = rng.uniform(0, 60) if rng.random() < 0.15 else rng.uniform(120, 255)
     rgb = alpha[..., None] * (tone + rng.normal(0, 10, 3)).clip(0, 255)
     drift = Waves.draw(rng, rng.uniform(0, 0.3, 2), (15, 80))
     picture = np.dstack([rgb, 255 * alpha]).astype(np.uint8)
-    return Gloss(picture, rng.uniform(-0.3, 0.8), drift)
+    return Reflection(picture, rng.uniform(-0.3, 0.8), drift)
 
 
-def marked(assets: Assets, rng: np.random.Generator, side: int, *, dark: float = 0.3) -> RGB:
+def printed_surface(
+    assets: Assets, rng: np.random.Generator, side: int, *, dark: float = 0.3
+) -> RGB:
     """A manufactured surface ``side`` pixels wide: of one colour, printed, striped or textured.
 
     ``dark`` is how often the colour is nearly black, 0..1.
     """
     tone = np.asarray(rng.uniform(0, 255, 3) if rng.random() < 0.5 else rng.uniform(40, 255))
     tone = tone * (rng.uniform(0.02, 0.25) if rng.random() < dark else 1.0)
-    plain = np.clip(np.broadcast_to(tone, 3) + field(rng, side, side)[..., None] * 12, 0, 255)
+    plain = np.clip(
+        np.broadcast_to(tone, 3) + smooth_noise(rng, side, side)[..., None] * 12, 0, 255
+    )
     kind = rng.random()
     if kind < 0.4:
         return plain.astype(np.uint8)
     if kind < 0.5:
-        return objects.patch(assets, rng, side)
+        return objects.texture_patch(assets, rng, side)
     if rng.random() < 0.5:  # a print of another tone
         ink = np.clip(tone + rng.normal(0, 1) * 80, 0, 255) * np.ones(3)
     else:
-        ink = objects.patch(assets, rng, side)
+        ink = objects.texture_patch(assets, rng, side)
     if rng.random() < 0.6:
-        pattern = field(rng, side, side, cells=int(rng.integers(2, 9)))
+        pattern = smooth_noise(rng, side, side, cells=int(rng.integers(2, 9)))
     else:
         rows, columns = np.mgrid[:side, :side] / side
         turn, count = rng.uniform(0, np.pi), rng.uniform(2, 12)
@@ -199,14 +197,14 @@ def marked(assets: Assets, rng: np.random.Generator, side: int, *, dark: float =
     return np.where((pattern > rng.uniform(-0.3, 0.6))[..., None], ink, plain).astype(np.uint8)
 
 
-def field(rng: np.random.Generator, height: int, width: int, *, cells: int = 6) -> Grid:
+def smooth_noise(rng: np.random.Generator, height: int, width: int, *, cells: int = 6) -> Grid:
     """Smooth noise around 0 with a spread of about 0.5, ``(height, width)``."""
     coarse = rng.normal(0, 0.7, (cells, cells if width > 1 else 1)).astype(np.float32)
     return cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC).reshape(height, width)
 
 
-def _shining(rgb: RGB, shade: Grid, shine: Grid, alpha: Grid) -> RGBA:
-    """A surface in its light: ``shade`` multiplies, ``shine`` (0..1) goes towards white."""
+def _lit_surface(rgb: RGB, shade: Grid, shine: Grid, alpha: Grid) -> RGBA:
+    """A lit surface: colours times ``shade``, then moved by ``shine`` (0..1) towards white."""
     shine = np.clip(shine, 0, 1)[..., None]
     lit = np.clip(rgb * shade[..., None], 0, 255) * (1 - shine) + 250 * shine
     return np.dstack([lit.astype(np.uint8), (alpha * 255).astype(np.uint8)])
@@ -230,10 +228,7 @@ def _panel(height: int, width: int, box, rounding: float) -> Grid:
     return np.clip(r - np.hypot(dx, dy) + 0.5, 0, 1)
 
 
-def _lay(onto: RGBA, piece: RGBA, left: int, top: int) -> None:
+def _paste(onto: RGBA, piece: RGBA, left: int, top: int) -> None:
     """Put a piece over a picture; what is outside is cut off."""
-    y0, x0 = max(top, 0), max(left, 0)
-    y1, x1 = min(top + piece.shape[0], onto.shape[0]), min(left + piece.shape[1], onto.shape[1])
-    if y1 > y0 and x1 > x0:
-        piece = piece[y0 - top : y1 - top, x0 - left : x1 - left]
-        np.copyto(onto[y0:y1, x0:x1], piece, where=piece[..., 3:] > 127)
+    onto, piece = overlap(onto, piece, left, top)
+    np.copyto(onto, piece, where=piece[..., 3:] > 127)

@@ -1,8 +1,8 @@
-"""How a thing moves and deforms: smooth functions of time.
+"""How objects move and deform: smooth functions of time.
 
-What enters: amplitudes, rates, scripts. What leaves: for any moment, the matrix that brings a thing
-into the world, and where in its picture to look for what is seen. Coordinates, matrices and time
-are those of :mod:`sam2track.synthetic.compositing`.
+Takes amplitudes, rates and keyframes. Gives, for any time, the matrix from an object's own
+coordinates to the world, and the shift of each point inside the object. Coordinates, matrices and
+time are those of :mod:`sam2track.synthetic.compositing`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class Waves:
 
     Attributes:
         amplitude: in the unit of the channel.
-        frequency: radians a frame.
+        frequency: radians per frame.
         phase: radians.
     """
 
@@ -48,7 +48,7 @@ class Waves:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Excursion:
-    """A way out of the frame and back: how far ``offset`` (world), when, and how long (frames).
+    """A way out of the frame and back: ``offset`` (world), when, and how long (frames).
 
     It happens once, around ``centre``, or every ``period`` frames.
     """
@@ -70,16 +70,22 @@ class Excursion:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Keys:
-    """A function of time given at some moments; between two of them it eases from one to the next.
+class Keyframes:
+    """A function of time given at some times; in between, values move smoothly to the next ones.
 
     Attributes:
-        times: the moments (frames), ascending.
-        values: one row a moment; before the first and after the last they stand still.
+        times: frames, ascending.
+        values: one row per time; constant before the first and after the last.
     """
 
     times: Float[np.ndarray, " K"]
     values: Float[np.ndarray, "K C"]
+
+    @classmethod
+    def from_pairs(cls, pairs) -> Keyframes:
+        """From ``(time, value)`` pairs; a value is a number or a vector."""
+        times, values = zip(*pairs, strict=True)
+        return cls(np.array(times), np.array(values).reshape(len(times), -1))
 
     def __call__(self, t: float) -> Float[np.ndarray, " C"]:
         """The channels at time ``t``."""
@@ -94,15 +100,15 @@ class Keys:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Motion:
-    """Where an object is at any time: a start, a constant rate, waves and a script around that.
+    """Where an object is at any time: a start, a constant rate, waves and keyframes.
 
     Attributes:
         start: x, y (world), log height (world), angle (radians), log aspect, shear, at time 0.
-        rate: the same, a frame.
+        rate: change of the same per frame.
         waves: added to it; they need not be zero at time 0.
         bounds: ``(x0, y0, x1, y1)`` that the centre bounces off, or None.
         excursion: a way out of the frame and back, or None.
-        keys: a script for all six, added at last, or None.
+        keyframes: values for all six, added last, or None.
     """
 
     start: Float[np.ndarray, "6"]
@@ -110,7 +116,7 @@ class Motion:
     waves: Waves | None = None
     bounds: Float[np.ndarray, "4"] | None = None
     excursion: Excursion | None = None
-    keys: Keys | None = None
+    keyframes: Keyframes | None = None
 
     def state(self, t: float) -> Float[np.ndarray, "6"]:
         """x, y, log height, angle, log aspect, shear at time ``t``."""
@@ -122,19 +128,19 @@ class Motion:
             state[:2] = low + span - np.abs((state[:2] - low) % (2 * span) - span)
         if self.excursion is not None:
             state[:2] += self.excursion(t)
-        return state if self.keys is None else state + self.keys(t)
+        return state if self.keyframes is None else state + self.keyframes(t)
 
-    def turning(self, share: float) -> Motion:
-        """The same, but it turns by a share of the angle only; at time 0 they are alike."""
+    def with_rotation(self, share: float) -> Motion:
+        """The same motion with only a share of its rotation; at time 0 both have the same state."""
         angle = np.array([1, 1, 1, share, 1, 1])
-        start, waves, keys = self.start.copy(), self.waves, self.keys
+        start, waves, keys = self.start.copy(), self.waves, self.keyframes
         if waves is not None:
             start[3] += (1 - share) * waves(0.0)[3]
             waves = replace(waves, amplitude=waves.amplitude * angle)
         if keys is not None:
             start[3] += (1 - share) * keys(0.0)[3]
             keys = replace(keys, values=keys.values * angle)
-        return replace(self, start=start, rate=self.rate * angle, waves=waves, keys=keys)
+        return replace(self, start=start, rate=self.rate * angle, waves=waves, keyframes=keys)
 
     def matrix(self, t: float) -> Float[np.ndarray, "3 3"]:
         """Own coordinates to world at time ``t``."""
@@ -151,13 +157,13 @@ class Motion:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Sway:
+class Deformation:
     """A non-rigid deformation in an object's own coordinates, smooth in space and time.
 
     Attributes:
         reach: amplitude of each ripple, a vector.
-        wave: its wave vector (radians a unit).
-        speed: radians a frame.
+        wave: its wave vector (radians per unit).
+        speed: radians per frame.
         phase: radians.
         parts: three channels: how far the body bends, the angle (radians) by which the part
             beyond ``joint`` turns, and how far its two legs step apart.
@@ -172,6 +178,19 @@ class Sway:
     parts: Waves | None = None
     joint: tuple[float, float] = (0.0, 0.0)
     vertical: bool = True
+
+    @classmethod
+    def ripples(
+        cls, rng: np.random.Generator, reach: float, period: tuple[float, float]
+    ) -> Deformation:
+        """Two random ripples of about ``reach`` with periods (frames) in a range."""
+        angle = rng.uniform(0, 2 * np.pi, 2)
+        return cls(
+            rng.normal(0, reach, (2, 2)),
+            np.stack([np.cos(angle), np.sin(angle)], 1) * 5,
+            2 * np.pi / rng.uniform(*period, 2),
+            angle,
+        )
 
     def __call__(self, q: Float[np.ndarray, "*S 2"], t: float) -> Float[np.ndarray, "*S 2"]:
         """Where in the picture to look for what is seen at ``q`` at time ``t``."""

@@ -1,4 +1,4 @@
-"""What stands behind everything in a training clip: a photograph, a stage of two, or a wall."""
+"""The background of a training clip: a photograph, one with a textured floor, or a wall."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from .assets import Assets
-from .compositing import Layer, sample
-from .motion import Sway
+from .compositing import Background, Layer
+from .motion import Deformation
+from .shapes import RGB, perspective_floor
 
 MARGIN = 0.15  # of the world around the first view, world units; beyond it the picture mirrors
 
 
-class Backdrop:
+class PhotoBackground:
     """A picture that fills the world; the first view is ``(0, 0)`` to ``(aspect, 1)``.
 
     Args:
@@ -25,8 +26,8 @@ class Backdrop:
 
     Attributes:
         canvas: the picture.
-        density: its pixels a world unit, across and down.
-        sway: how it ripples, as leaves and water do, or None.
+        pixels_per_unit: pixels of the canvas per world unit, across and down.
+        deformation: how it ripples, as leaves and water do, or None.
     """
 
     def __init__(
@@ -38,23 +39,22 @@ class Backdrop:
         size: int,
         walls: float,
     ) -> None:
-        self.aspect, self.size = aspect, size
         wide, high = aspect + 2 * MARGIN, 1 + 2 * MARGIN
         # Where the frame is wider than high, the screen squashes it: so is the canvas.
         shape = (round(wide * size / max(1.0, aspect)), round(high * size))
-        self.density = (shape[0] / wide, shape[1] / high)
+        self.pixels_per_unit = (shape[0] / wide, shape[1] / high)
         kind = rng.random()
         source = assets.photo(rng) if kind < 0.93 else assets.texture(rng)
-        self.canvas: UInt8[np.ndarray, "h w 3"] = _crop(source, rng, wide / high, shape)
+        self.canvas: RGB = _crop(source, rng, wide / high, shape)
         if kind < 0.18:
-            _lay_ground(self.canvas, assets.texture(rng), rng)
+            _draw_floor(self.canvas, assets.texture(rng), rng)
         elif kind < 0.18 + walls:
             self.canvas = _wall(self.canvas, rng)
-        self.sway: Sway | None = None
+        self.deformation: Deformation | None = None
 
     def to_canvas(self) -> Float[np.ndarray, "3 3"]:
         """World to canvas pixels."""
-        sx, sy = self.density
+        sx, sy = self.pixels_per_unit
         return np.array([[sx, 0, MARGIN * sx - 0.5], [0, sy, MARGIN * sy - 0.5], [0, 0, 1.0]])
 
     def bake(self, layer: Layer) -> None:
@@ -62,17 +62,15 @@ class Backdrop:
         labels = np.zeros(self.canvas.shape[:2], np.uint8)
         layer.draw(self.canvas, labels, self.to_canvas(), 0.0)
 
-    def draw(self, camera, t: float, *, blur: tuple[float, float]) -> UInt8[np.ndarray, "S S 3"]:
-        """What the camera (world to screen) sees of it; ``blur`` as in :meth:`Layer.draw`."""
+    def to_background(self) -> Background:
+        """What the camera takes: the picture as it is now."""
         height, width = self.canvas.shape[:2]
         own = np.diag([height, height, 1.0])
         own[:2, 2] = (width - 1) / 2, (height - 1) / 2
-        place = camera @ np.linalg.inv(self.to_canvas()) @ own
-        box = (0, 0, self.size, self.size)
-        return sample(self.canvas, place, box, sway=self.sway, t=t, blur=blur, repeat=True)
+        return Background(self.canvas, np.linalg.inv(self.to_canvas()) @ own, self.deformation)
 
-    def near(self, x: float, y: float) -> UInt8[np.ndarray, "h w 3"]:
-        """The surroundings of a place in the world, coarsely."""
+    def surroundings(self, x: float, y: float) -> RGB:
+        """The pixels around a point of the world, at half the resolution."""
         height, width = self.canvas.shape[:2]
         column, row = (self.to_canvas() @ (x, y, 1.0))[:2]
         column, row = int(np.clip(column, 0, width - 1)), int(np.clip(row, 0, height - 1))
@@ -122,7 +120,7 @@ def _wall(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return np.clip(wall, 0, 255).astype(np.uint8)
 
 
-def _lay_ground(canvas: np.ndarray, texture: np.ndarray, rng: np.random.Generator) -> None:
+def _draw_floor(canvas: np.ndarray, texture: np.ndarray, rng: np.random.Generator) -> None:
     """Replace the lower part of the canvas by a floor in perspective."""
     height, width = canvas.shape[:2]
     horizon = int(height * rng.uniform(0.35, 0.75))
@@ -131,16 +129,8 @@ def _lay_ground(canvas: np.ndarray, texture: np.ndarray, rng: np.random.Generato
     spread = rng.uniform(1.5, 4.0)
     middle = width * rng.uniform(0.3, 0.7)
     far, close = side * spread, side * rng.uniform(0.5, 1.2)
-    from_ = np.array([[0, 0], [width, 0], [width, deep], [0, deep]], np.float32)
-    to = np.array(
-        [[-far, -far], [far, -far], [close * (width / middle - 1), close], [-close, close]],
-        np.float32,
-    )
-    matrix = cv2.getPerspectiveTransform(from_, to)
-    floor = cv2.warpPerspective(
-        np.ascontiguousarray(texture), matrix, (width, deep), borderMode=cv2.BORDER_REFLECT_101,
-        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-    )  # fmt: skip
+    corners = [[-far, -far], [far, -far], [close * (width / middle - 1), close], [-close, close]]
+    floor = perspective_floor(texture, corners, width, deep)
     light = np.linspace(rng.uniform(0.6, 1.0), rng.uniform(0.7, 1.1), deep)[:, None, None]
     canvas[horizon:] = np.clip(floor * light, 0, 255).astype(np.uint8)
     edge = slice(max(0, horizon - 2), horizon + 2)

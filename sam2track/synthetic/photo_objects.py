@@ -1,7 +1,7 @@
-"""The things in a training clip: their pictures, before they move.
+"""Sprites for training clips, made of cut-outs, photographs and textures.
 
-What enters: sprites, photographs and textures. What leaves: RGBA pictures with straight alpha whose
-colours, light and edges are those of something filmed rather than drawn.
+Gives RGBA pictures, alpha not premultiplied. Their colours, light and edges are made to look like
+those of a real video.
 """
 
 from __future__ import annotations
@@ -11,35 +11,34 @@ import numpy as np
 from jaxtyping import UInt8
 
 from .assets import Assets
-from .shapes import blob
-
-RGBA = UInt8[np.ndarray, "h w 4"]
-RGB = UInt8[np.ndarray, "h w 3"]
+from .shapes import RGB, RGBA, blob
 
 
-def thing(assets: Assets, rng: np.random.Generator, side: int) -> RGBA:
+def random_object(assets: Assets, rng: np.random.Generator, side: int) -> RGBA:
     """A random object whose longer side is ``side`` pixels, or 12 if that is more."""
     kind, side = rng.random(), max(side, 12)
     if kind < 0.42:
-        picture = resized(assets.sprite(rng), side)
+        picture = resize(assets.sprite(rng), side)
     elif kind < 0.54:
-        picture = joined(thing(assets, rng, side), thing(assets, rng, round(side * 0.6)), rng)
+        above = round(side * 0.6)
+        picture = join(random_object(assets, rng, side), random_object(assets, rng, above), rng)
     elif kind < 0.72:
-        picture = dressed(assets, rng, side)
+        picture = retextured_sprite(assets, rng, side)
     else:
-        picture = region(patch(assets, rng, side), outline(assets, rng, side), rng)
-    return finished(picture, rng)
+        texture = texture_patch(assets, rng, side)
+        picture = textured_shape(texture, silhouette(assets, rng, side), rng)
+    return finish(picture, rng)
 
 
-def finished(picture: RGBA, rng: np.random.Generator) -> RGBA:
-    """The picture lit from one side, perhaps mirrored, its edge as a camera gives it."""
-    picture = lit(picture, rng)
+def finish(picture: RGBA, rng: np.random.Generator) -> RGBA:
+    """The picture lit from one side, sometimes mirrored, sometimes with a softer edge."""
+    picture = light_from_one_side(picture, rng)
     if rng.random() < 0.5:
         picture = picture[:, ::-1]
-    return softened(np.ascontiguousarray(picture), rng)
+    return soften_edge(np.ascontiguousarray(picture), rng)
 
 
-def resized(picture: np.ndarray, side: int) -> np.ndarray:
+def resize(picture: np.ndarray, side: int) -> np.ndarray:
     """The picture with its longer side ``side`` pixels."""
     scale = side / max(picture.shape[:2])
     size = (max(8, round(picture.shape[1] * scale)), max(8, round(picture.shape[0] * scale)))
@@ -47,21 +46,21 @@ def resized(picture: np.ndarray, side: int) -> np.ndarray:
     return cv2.resize(np.ascontiguousarray(picture), size, interpolation=way)
 
 
-def patch(assets: Assets, rng: np.random.Generator, side: int) -> RGB:
+def texture_patch(assets: Assets, rng: np.random.Generator, side: int) -> RGB:
     """A square piece of a photograph or a texture, ``side`` pixels wide."""
     source = assets.photo(rng) if rng.random() < 0.65 else assets.texture(rng)
     height, width = source.shape[:2]
     span = round(min(height, width) * rng.uniform(0.2, 0.8))
     y, x = int(rng.integers(height - span + 1)), int(rng.integers(width - span + 1))
-    piece = resized(source[y : y + span, x : x + span], side)
+    piece = resize(source[y : y + span, x : x + span], side)
     return piece if rng.random() < 0.5 else piece[::-1]
 
 
-def outline(assets: Assets, rng: np.random.Generator, side: int) -> UInt8[np.ndarray, "h w"]:
+def silhouette(assets: Assets, rng: np.random.Generator, side: int) -> UInt8[np.ndarray, "h w"]:
     """A random silhouette as alpha, its longer side ``side`` pixels."""
     kind = rng.random()
     if kind < 0.35:
-        return resized(assets.sprite(rng)[..., 3], side)
+        return resize(assets.sprite(rng)[..., 3], side)
     if kind < 0.7:
         return blob(rng, side, rough=rng.uniform(0.1, 0.45))
     if kind < 0.8:  # a corner-cut, slightly rounded box
@@ -85,7 +84,7 @@ def outline(assets: Assets, rng: np.random.Generator, side: int) -> UInt8[np.nda
     return np.clip(field * side * 6 + 128, 0, 255).astype(np.uint8) * inside
 
 
-def region(texture: RGB, alpha: UInt8[np.ndarray, "h w"], rng: np.random.Generator) -> RGBA:
+def textured_shape(texture: RGB, alpha: UInt8[np.ndarray, "h w"], rng: np.random.Generator) -> RGBA:
     """A piece of texture in a silhouette, sometimes rounded by light."""
     height, width = alpha.shape
     rgb = texture[:height, :width]
@@ -96,10 +95,10 @@ def region(texture: RGB, alpha: UInt8[np.ndarray, "h w"], rng: np.random.Generat
     return np.dstack([rgb, alpha])
 
 
-def dressed(assets: Assets, rng: np.random.Generator, side: int) -> RGBA:
-    """A sprite in a texture of its own size: its shape and shading, another surface."""
-    sprite = resized(assets.sprite(rng), side)
-    texture = patch(assets, rng, side)[: sprite.shape[0], : sprite.shape[1]]
+def retextured_sprite(assets: Assets, rng: np.random.Generator, side: int) -> RGBA:
+    """A sprite with another texture: its silhouette and shading are kept."""
+    sprite = resize(assets.sprite(rng), side)
+    texture = texture_patch(assets, rng, side)[: sprite.shape[0], : sprite.shape[1]]
     grey = cv2.cvtColor(np.ascontiguousarray(sprite[..., :3]), cv2.COLOR_RGB2GRAY).astype(
         np.float32
     )
@@ -110,8 +109,8 @@ def dressed(assets: Assets, rng: np.random.Generator, side: int) -> RGBA:
     return np.dstack([rgb, sprite[..., 3]])
 
 
-def joined(below: RGBA, above: RGBA, rng: np.random.Generator) -> RGBA:
-    """Two things that make one, as a rider and a horse do."""
+def join(below: RGBA, above: RGBA, rng: np.random.Generator) -> RGBA:
+    """Two objects joined into one, as a rider and a horse are."""
     overhang = above.shape[0] // 2
     height = overhang + max(below.shape[0], above.shape[0] - overhang)
     width = max(below.shape[1], above.shape[1])
@@ -122,11 +121,11 @@ def joined(below: RGBA, above: RGBA, rng: np.random.Generator) -> RGBA:
     region = out[: above.shape[0], x : x + above.shape[1]]
     np.copyto(region, above, where=(above[..., 3:] > 127))
     longest = max(below.shape[:2])
-    return resized(out, longest)
+    return resize(out, longest)
 
 
-def lit(picture: RGBA, rng: np.random.Generator) -> RGBA:
-    """The picture with light falling from one side."""
+def light_from_one_side(picture: RGBA, rng: np.random.Generator) -> RGBA:
+    """The picture with shading across it: one side is lighter."""
     height, width = picture.shape[:2]
     angle, depth = rng.uniform(0, 2 * np.pi), rng.uniform(0, 0.45)
     x, y = np.linspace(-0.5, 0.5, width)[None], np.linspace(-0.5, 0.5, height)[:, None]
@@ -135,8 +134,8 @@ def lit(picture: RGBA, rng: np.random.Generator) -> RGBA:
     return np.dstack([rgb, picture[..., 3]])
 
 
-def softened(picture: RGBA, rng: np.random.Generator) -> RGBA:
-    """The picture with an edge as a camera gives it: now sharper, now softer."""
+def soften_edge(picture: RGBA, rng: np.random.Generator) -> RGBA:
+    """The picture with its edge left as it is or blurred, at random."""
     if rng.random() < 0.5:
         return picture
     size = 3 if rng.random() < 0.7 else 5
@@ -144,8 +143,13 @@ def softened(picture: RGBA, rng: np.random.Generator) -> RGBA:
     return np.dstack([picture[..., :3], edge])
 
 
-def harmonised(picture: RGBA, surroundings: RGB, rng: np.random.Generator, *, pull: float) -> RGBA:
-    """The picture with colours moved towards its surroundings': 0 = not at all, 1 = onto them."""
+def match_colours(
+    picture: RGBA, surroundings: RGB, rng: np.random.Generator, *, pull: float
+) -> RGBA:
+    """The picture with mean and contrast moved towards those of its surroundings.
+
+    ``pull`` is how far: 0 = not at all, 1 = equal.
+    """
     inside = picture[..., 3] > 127
     if not inside.any():
         return picture
@@ -158,20 +162,20 @@ def harmonised(picture: RGBA, surroundings: RGB, rng: np.random.Generator, *, pu
     table = np.clip((np.arange(256)[:, None] - mean) * gain + target_mean, 0, 255).astype(np.uint8)
     rgb = cv2.LUT(np.ascontiguousarray(picture[..., :3]), np.ascontiguousarray(table[None]))
     if rng.random() < 0.3:
-        rgb = faded(rgb, rng.uniform(0.2, 0.9))
+        rgb = desaturate(rgb, rng.uniform(0.2, 0.9))
     return np.dstack([rgb, picture[..., 3]])
 
 
-def faded(rgb: RGB, saturation: float) -> RGB:
+def desaturate(rgb: RGB, saturation: float) -> RGB:
     """The picture with less colour: 0 = grey, 1 = as it is."""
     grey = cv2.cvtColor(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
     return cv2.addWeighted(rgb, saturation, grey, 1 - saturation, 0)
 
 
-def bar(assets: Assets, rng: np.random.Generator, side: int) -> RGBA:
-    """A pole, a trunk or a fence: something thin and long to pass behind."""
+def pole(assets: Assets, rng: np.random.Generator, side: int) -> RGBA:
+    """A pole, a trunk or a fence: a thin and long foreground occluder."""
     width = max(4, round(side * rng.uniform(0.03, 0.16)))
-    rgb = patch(assets, rng, side)[:, :width]
+    rgb = texture_patch(assets, rng, side)[:, :width]
     across = np.linspace(-1, 1, width, dtype=np.float32)
     shade = 1 - rng.uniform(0, 0.5) * across**2
     rgb = (rgb * shade[None, :, None]).astype(np.uint8)

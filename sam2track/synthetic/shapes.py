@@ -1,15 +1,20 @@
-"""Random shapes and textures, and the form in which layers want their pictures."""
+"""Random silhouettes and textures, and the picture format that layers take.
+
+Layers take RGBA pictures whose colours are already multiplied by alpha ("premultiplied").
+"""
 
 from __future__ import annotations
 
 import cv2
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Float, UInt8
 
+RGB = UInt8[np.ndarray, "h w 3"]
+RGBA = UInt8[np.ndarray, "h w 4"]
 RIM = 2  # pixels that premultiply() puts around a picture
 
 
-def premultiply(rgba: UInt8[np.ndarray, "h w 4"]) -> UInt8[np.ndarray, "h w 4"]:
+def premultiply(rgba: RGBA) -> RGBA:
     """The picture with colours multiplied by alpha, and a clear rim so that its edge is soft."""
     out = cv2.copyMakeBorder(rgba, RIM, RIM, RIM, RIM, cv2.BORDER_CONSTANT, value=(0, 0, 0, 0))
     alpha = cv2.cvtColor(cv2.extractChannel(out, 3), cv2.COLOR_GRAY2RGB)
@@ -17,8 +22,25 @@ def premultiply(rgba: UInt8[np.ndarray, "h w 4"]) -> UInt8[np.ndarray, "h w 4"]:
     return np.ascontiguousarray(np.dstack([rgb, out[..., 3]]))
 
 
+def to_premultiplied(rgb: Float[np.ndarray, "h w 3"], alpha: Float[np.ndarray, "h w"]) -> RGBA:
+    """A premultiplied picture without a rim, from colours (0..255, clipped) and alpha (0..1)."""
+    rgb = np.clip(rgb, 0, 255) * alpha[..., None]
+    return np.dstack([rgb, 255 * alpha]).round().astype(np.uint8)
+
+
+def overlap(canvas, piece, left: int, top: int):
+    """Views of the same pixels in a canvas and in a piece whose corner is at ``(left, top)``.
+
+    They are empty if the piece is outside the canvas.
+    """
+    y0, x0 = max(top, 0), max(left, 0)
+    y1 = max(y0, min(top + piece.shape[0], canvas.shape[0]))
+    x1 = max(x0, min(left + piece.shape[1], canvas.shape[1]))
+    return canvas[y0:y1, x0:x1], piece[y0 - top : y1 - top, x0 - left : x1 - left]
+
+
 def blob(rng: np.random.Generator, size: int, *, rough: float = 0.35) -> np.ndarray:
-    """A random closed smooth shape: ``(size, size)`` uint8 alpha, 255 inside."""
+    """A random smooth silhouette, ``(size, size)`` uint8 alpha, 255 inside."""
     angles = np.linspace(0, 2 * np.pi, 64, endpoint=False)
     radius = np.ones(64)
     for k in range(2, 8):
@@ -34,17 +56,48 @@ def blob(rng: np.random.Generator, size: int, *, rough: float = 0.35) -> np.ndar
     return alpha
 
 
-def noise_texture(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
-    """A random coloured texture ``(height, width, 3)`` uint8: octaves of noise between colours."""
-    field_ = np.zeros((height, width), np.float32)
+def noise_texture(rng: np.random.Generator, height: int, width: int) -> RGB:
+    """A random texture: octaves of noise, coloured by a ramp of four random colours."""
     cells = rng.uniform(2, 5)
-    for octave in range(5):
-        n = round(cells * 2**octave)
-        coarse = rng.random((n + 1, round(n * width / height) + 1), np.float32) - 0.5
-        field_ += 0.6**octave * cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
+    counts = (round(cells * 2**octave) for octave in range(5))
+    grids = ((n + 1, round(n * width / height) + 1) for n in counts)
+    noise = _octaves(rng, height, width, grids, 0.6)
     if rng.random() < 0.4:  # bands, as in wood or cloth
-        field_ = np.sin(field_ * rng.uniform(6, 20))
-    field_ = (field_ - field_.min()) / (np.ptp(field_) + 1e-6)
+        noise = np.sin(noise * rng.uniform(6, 20))
+    noise = (noise - noise.min()) / (np.ptp(noise) + 1e-6)
     colours = rng.uniform(20, 235, (4, 3))
-    steps = np.stack([np.interp(field_, np.linspace(0, 1, 4), colours[:, c]) for c in range(3)], -1)
-    return np.clip(steps, 0, 255).astype(np.uint8)
+    rgb = np.stack([np.interp(noise, np.linspace(0, 1, 4), colours[:, c]) for c in range(3)], -1)
+    return np.clip(rgb, 0, 255).astype(np.uint8)
+
+
+def fractal_noise(
+    rng: np.random.Generator, height: int, width: int, cells: float, *, octaves: int = 4
+) -> Float[np.ndarray, "h w"]:
+    """Smooth noise of mean 0 and deviation 1, ``cells`` bumps high, with finer ones on it."""
+    counts = (max(2, round(cells * 2**octave)) for octave in range(octaves))
+    grids = ((n, max(2, round(n * width / height))) for n in counts)
+    out = _octaves(rng, height, width, grids, 0.55)
+    return (out - out.mean()) / (out.std() + 1e-6)
+
+
+def _octaves(rng: np.random.Generator, height: int, width: int, grids, falloff: float):
+    """Sum of random grids of these shapes, enlarged; the k-th is weighted by ``falloff**k``."""
+    out = np.zeros((height, width), np.float32)
+    for octave, grid in enumerate(grids):
+        coarse = rng.random(grid, np.float32) - 0.5
+        out += falloff**octave * cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
+    return out
+
+
+def perspective_floor(texture: np.ndarray, corners, width: int, height: int) -> np.ndarray:
+    """A texture seen in perspective, ``width`` x ``height`` pixels; beyond its edge it is mirrored.
+
+    ``corners`` (4, 2) are the texture's pixels at the picture's corners, clockwise from the upper
+    left.
+    """
+    onto = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
+    matrix = cv2.getPerspectiveTransform(onto, np.asarray(corners, np.float32))
+    return cv2.warpPerspective(
+        np.ascontiguousarray(texture), matrix, (width, height), borderMode=cv2.BORDER_REFLECT_101,
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+    )  # fmt: skip

@@ -1,10 +1,10 @@
-"""What layers promise: exact placement, bounded ways, smooth excursions."""
+"""Compositing: exact placement, labels, limbs, reflections, motion blur."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from sam2track.synthetic.compositing import Gloss, Layer, Limb, sample, smear
+from sam2track.synthetic.compositing import Layer, Limb, Reflection, motion_blur, sample
 from sam2track.synthetic.motion import Motion, Waves
 from sam2track.synthetic.shapes import noise_texture, premultiply
 
@@ -53,7 +53,7 @@ def drawn(limb: Limb, t: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
     return frame[..., 0], labels
 
 
-def test_a_limb_hangs_from_its_hinge_and_is_part_of_the_thing():
+def test_a_limb_hangs_from_its_hinge_and_is_part_of_the_object():
     grey, labels = drawn(Limb(plain(20, 20, 200), hinge=(0.0, 0.4), length=1.0))
     rows, columns = np.nonzero(labels)
     assert set(np.unique(labels)) == {0, 3}
@@ -64,7 +64,7 @@ def test_a_limb_hangs_from_its_hinge_and_is_part_of_the_thing():
     assert (grey[32:40, 35:45] < 110).all()
 
 
-def test_a_limb_swings_over_time_and_carries_what_hangs_from_it():
+def test_a_limb_swings_over_time_and_carries_its_own_limbs():
     quarter = Waves(np.array([[np.pi / 2]]), np.array([[np.pi / 2]]), np.array([[0.0]]))
     hand = Limb(plain(20, 20, 250), hinge=(0.0, 0.4), length=0.5)
     limb = Limb(plain(20, 20, 200), (0.0, 0.0), 1.0, swing=quarter, limbs=(hand,))
@@ -83,7 +83,7 @@ def test_a_limb_is_behind_or_before_the_body():
         assert abs(int(grey[45, 40]) - value) < 8
 
 
-def glossed(turning: float) -> tuple[np.ndarray, np.ndarray]:
+def reflecting(rotation: float) -> tuple[np.ndarray, np.ndarray]:
     """A grey disc that has turned by a right angle; what it mirrored on its left was white."""
     rows, columns = np.mgrid[:20, :20] - 9.5
     body = np.full((20, 20, 4), 100, np.uint8)
@@ -93,18 +93,18 @@ def glossed(turning: float) -> tuple[np.ndarray, np.ndarray]:
     still = Waves(np.zeros((1, 2)), np.zeros((1, 2)), np.zeros((1, 2)))
     rate = np.array([0, 0, 0, np.pi / 2, 0, 0])
     motion = Motion(np.array([0.5, 0.5, np.log(24 / 80), 0, 0, 0]), rate)
-    layer = Layer(premultiply(body), motion, label=1, gloss=Gloss(light, turning, still))
+    layer = Layer(premultiply(body), motion, label=1, reflection=Reflection(light, rotation, still))
     frame, labels = np.full((80, 80, 3), 30, np.uint8), np.zeros((80, 80), np.uint8)
     layer.draw(frame, labels, pixels(80), 1.0)
     return frame[..., 0], labels
 
 
-def test_gloss_stays_where_it_is_while_the_thing_turns():
-    for turning, lit in ((0.0, (40, 34)), (1.0, (34, 40))):
-        grey, labels = glossed(turning)
+def test_a_reflection_stays_in_place_while_the_object_turns():
+    for rotation, lit in ((0.0, (40, 34)), (1.0, (34, 40))):
+        grey, labels = reflecting(rotation)
         assert grey[lit] == 255
         assert grey[45, 45] == 100
-        assert (grey[labels == 0] <= 100).mean() > 0.99  # it lies on the thing alone
+        assert (grey[labels == 0] <= 100).mean() > 0.99  # it lies on the object alone
         assert (grey[:30] == 30).all()
 
 
@@ -134,6 +134,6 @@ def test_a_layer_off_the_screen_leaves_it_alone():
 def test_motion_blur_keeps_the_light_and_spreads_it():
     image = np.zeros((21, 41, 4), np.uint8)
     image[10, 10] = 248
-    blurred = smear(image, (16.0, 0.0), repeat=False)
+    blurred = motion_blur(image, (16.0, 0.0), repeat=False)
     assert np.count_nonzero(blurred[10, :, 0]) == 8
     assert abs(int(blurred[..., 0].sum()) - 248) <= 8

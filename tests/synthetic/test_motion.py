@@ -1,11 +1,11 @@
-"""Ways to move: bounded, periodic, and as small as said."""
+"""Motion and deformation: bounded, periodic, of the given size."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from sam2track.synthetic.motion import Excursion, Keys, Motion, Sway, Waves
+from sam2track.synthetic.motion import Deformation, Excursion, Keyframes, Motion, Waves
 
 RNG = np.random.default_rng
 
@@ -30,19 +30,36 @@ def test_an_excursion_goes_all_the_way_and_comes_back_every_period():
     assert 0 < out(24.0)[0] < 2
 
 
-def test_ripples_are_as_small_as_said():
+def test_ripples_are_as_small_as_asked():
     q = RNG(2).uniform(-0.5, 0.5, (9, 9, 2))
-    sway = Sway(np.array([[0.02, 0.0]]), np.array([[3.0, 1.0]]), np.array([0.2]), np.array([0.4]))
-    assert 0 < np.abs(sway(q, 5.0) - q).max() <= 0.02
+    deformation = Deformation(
+        np.array([[0.02, 0.0]]), np.array([[3.0, 1.0]]), np.array([0.2]), np.array([0.4])
+    )
+    assert 0 < np.abs(deformation(q, 5.0) - q).max() <= 0.02
 
 
 @pytest.mark.parametrize("share", [0.0, 0.4, 1.0])
-def test_a_motion_that_turns_by_a_share_goes_the_same_way(share: float):
+def test_a_motion_with_a_share_of_its_rotation_goes_the_same_way(share: float):
     rate = np.array([0.01, 0.02, 0.0, 0.05, 0.0, 0.0])
     waves = Waves.draw(RNG(3), [0.3, 0.3, 0.1, 0.5, 0.1, 0.1], (10, 30))
-    keys = Keys(np.array([-2.0, 4.0, 9.0]), RNG(4).normal(0, 0.2, (3, 6)))
-    motion = Motion(np.array([0.5, 0.5, 0, 0.2, 0, 0]), rate, waves, keys=keys)
-    less, begun, turned = motion.turning(share), motion.state(0.0), motion.state(7.0)
+    keys = Keyframes(np.array([-2.0, 4.0, 9.0]), RNG(4).normal(0, 0.2, (3, 6)))
+    motion = Motion(np.array([0.5, 0.5, 0, 0.2, 0, 0]), rate, waves, keyframes=keys)
+    less, begun, turned = motion.with_rotation(share), motion.state(0.0), motion.state(7.0)
     np.testing.assert_allclose(less.state(0.0), begun)
     turned[3] = begun[3] + share * (turned[3] - begun[3])
     np.testing.assert_allclose(less.state(7.0), turned)
+
+
+def test_keyframes_are_interpolated_smoothly():
+    keys = Keyframes(np.array([0.0, 10, 10.5]), np.array([[0.0, 1], [4, 1], [9, 2]]))
+    assert keys(-3).tolist() == [0, 1]
+    assert keys(5).tolist() == [2, 1]
+    assert keys(1)[0] < 0.4 < keys(9)[0]  # slow at first
+    assert keys(10).tolist() == [4, 1]
+    assert keys(11).tolist() == [9, 2]
+
+
+def test_a_motion_follows_its_keyframes():
+    keys = Keyframes(np.array([0.0, 10]), np.stack([np.zeros(6), np.arange(6.0)]))
+    motion = Motion(np.ones(6), rate=np.full(6, 0.1), keyframes=keys)
+    np.testing.assert_allclose(motion.state(10), 2 + np.arange(6.0))

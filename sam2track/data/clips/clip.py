@@ -2,7 +2,7 @@
 
 Room: DATA. Sources of clips enter, tensors for the trainer leave. Sources are
 
-* :class:`sam2track.data.clips.procedural_clips.SceneSampler`: procedural scenes;
+* :class:`sam2track.data.clips.procedural_clips.ProceduralClips`: procedural scenes;
 * :class:`sam2track.data.clips.video_clips.VideoClips`: annotated videos, from any reader;
 * :class:`sam2track.data.clips.still_clips.StillClips`: annotated still images, set in motion;
 * :class:`Mixture`: several of them, by weight.
@@ -15,7 +15,7 @@ from entries such as::
       sequences: {_target_: sam2track.data.readers.davis.davis, root: DAVIS, split: train}
     - _target_: sam2track.data.clips.still_clips.StillClips
       stills: {_target_: sam2track.data.readers.still_images.SA1BStills, root: SA-1B}
-    - _target_: sam2track.data.clips.procedural_clips.SceneSampler
+    - _target_: sam2track.data.clips.procedural_clips.ProceduralClips
       assets: {_target_: sam2track.synthetic.assets.Assets, folder: assets}
 """
 

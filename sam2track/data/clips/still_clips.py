@@ -15,9 +15,7 @@ from jaxtyping import Bool, Float, UInt8
 from pycocotools import mask as coco_masks
 
 from ...masks.boxes import mask_box
-from ...synthetic.camera import Camera, Moments
-from ...synthetic.compositing import Layer, sample
-from ...synthetic.motion import Motion, Sway, Waves
+from ...synthetic import Camera, Deformation, FrameTimes, Layer, Motion, Waves, sample
 from ..readers.still_images import Still, Stills
 from .augment import USUAL, Augment
 from .clip import SMALLEST, Clip, keep_visible
@@ -36,13 +34,13 @@ class _Canvas:
         image: RGB.
         masks: its objects, 255 on them, one a channel.
         to_world: its own coordinates to the camera's world.
-        sway: how it ripples.
+        deformation: how it ripples.
     """
 
     image: UInt8[np.ndarray, "h w 3"]
     masks: list[UInt8[np.ndarray, "h w"]]
     to_world: Float[np.ndarray, "3 3"]
-    sway: Sway
+    deformation: Deformation
 
 
 class StillClips:
@@ -120,7 +118,7 @@ class StillClips:
         self, still: Still, chosen: list[int], rng: np.random.Generator, hardness: float
     ) -> Clip:
         """The image under a moving camera, and things that pass."""
-        moments = Moments.draw(rng, self.frames)
+        moments = FrameTimes.draw(rng, self.frames)
         pace = 1 + (HURRY - 1) * hardness
         aspect = still.image.shape[1] / still.image.shape[0]
         camera = Camera.draw(rng, aspect, self.size, pace * moments.end)
@@ -143,7 +141,7 @@ class StillClips:
         """What the camera sees of an image or a mask; beyond the edge it mirrors, mask and all."""
         box = (0, 0, self.size, self.size)
         place = camera @ canvas.to_world
-        return sample(picture, place, box, sway=canvas.sway, t=t, repeat=True)
+        return sample(picture, place, box, deformation=canvas.deformation, t=t, repeat=True)
 
     def _canvas(
         self, still: Still, chosen: list[int], rng: np.random.Generator, aspect: float
@@ -219,11 +217,11 @@ def _way(rng: np.random.Generator, height: float, aspect: float, end: float) -> 
     return Motion(start, rate, Waves.draw(rng, reach, (12, 70)))
 
 
-def _ripples(rng: np.random.Generator, reach: float, count: int = 3) -> Sway:
+def _ripples(rng: np.random.Generator, reach: float, count: int = 3) -> Deformation:
     """A smooth deformation by about ``reach`` heights."""
     angle = rng.uniform(0, 2 * np.pi, count)
     wave = np.stack([np.cos(angle), np.sin(angle)], 1) * rng.uniform(2, 7, (count, 1))
-    return Sway(
+    return Deformation(
         rng.normal(0, reach, (count, 2)),
         wave,
         2 * np.pi / rng.uniform(10, 50, count),

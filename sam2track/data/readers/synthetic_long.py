@@ -1,12 +1,12 @@
-"""A long-term benchmark that needs no download: procedural clips with exact masks.
+"""A long-term benchmark that needs no download: procedural sequences with exact masks.
 
-What enters: the tables below. What leaves: sequences whose frames are drawn when they are asked
-for, in any order, in constant memory. A version of the tables gives the same pixels for ever; what
-changes them gets a new version.
+Takes the tables below. Gives sequences whose frames are drawn when they are asked for, in any
+order, in constant memory. A version of the tables always gives the same pixels; a change that
+alters them gets a new version.
 
-Objects hide behind things that pass or stand, leave and come back elsewhere, meet look-alikes,
-shrink to a tenth, dash, turn and change with the light. Where an object cannot be seen its truth is
-empty: whoever claims to see it loses.
+Objects hide behind occluders that pass or stand still, leave and come back elsewhere, meet
+look-alikes, shrink to a tenth, dash, turn and change with the light. Where an object is not visible
+its mask is empty.
 """
 
 from __future__ import annotations
@@ -17,76 +17,75 @@ from functools import lru_cache
 import numpy as np
 from jaxtyping import Bool, UInt8
 
-from ...synthetic.long_events import Event, Story
-from ...synthetic.long_scene import Stage
+from ...synthetic import Event, LongScene, SequenceSpec
 from ...types import Frame
 
 VERSION = 1
 SIZE, SHORT_SIZE = (360, 640), (240, 426)
-EVERYTHING = (
+ALL_EVENTS = (
     Event("hide", 10), Event("leave", 50), Event("meet", 50), Event("turn", 40),
     Event("hide", 200), Event("dash", 40), Event("leave", 10), Event("scale", 100),
     Event("hide", 50), Event("meet", 50), Event("dusk", 120), Event("leave", 200),
 )  # fmt: skip
 
-#      name            frames objects twins events                                        seed
+#            name       frames objects lookalikes events                                   seed
 FULL = (
-    Story("hidden_10", 300, 1, 0, (Event("hide", 10),), 1),
-    Story("hidden_50", 400, 1, 0, (Event("hide", 50),), 2),
-    Story("hidden_200", 700, 1, 0, (Event("hide", 200),), 3),
-    Story("away_10", 300, 1, 0, (Event("leave", 10),), 4),
-    Story("away_50", 400, 1, 0, (Event("leave", 50),), 5),
-    Story("away_200", 700, 1, 0, (Event("leave", 200),), 6),
-    Story("crossing", 400, 1, 1, (Event("meet", 50),), 7),
-    Story("crowd", 400, 2, 1, (Event("meet", 40), Event("hide", 10)), 8),
-    Story("stand_in_50", 500, 1, 1, (Event("leave", 50),), 9),
-    Story("stand_in_200", 700, 1, 1, (Event("leave", 200),), 10),
-    Story("scale", 500, 1, 0, (Event("scale", 100),), 11),
-    Story("dash", 300, 1, 0, (Event("dash", 40),), 12),
-    Story("change", 400, 1, 0, (Event("turn", 40), Event("dusk", 80)), 13),
-    Story("marathon_1", 3000, 1, 1, EVERYTHING, 14),
-    Story("marathon_2", 3000, 2, 1, EVERYTHING, 15),
-    Story("marathon_3", 3000, 3, 0, EVERYTHING, 16),
+    SequenceSpec("hidden_10", 300, 1, 0, (Event("hide", 10),), 1),
+    SequenceSpec("hidden_50", 400, 1, 0, (Event("hide", 50),), 2),
+    SequenceSpec("hidden_200", 700, 1, 0, (Event("hide", 200),), 3),
+    SequenceSpec("away_10", 300, 1, 0, (Event("leave", 10),), 4),
+    SequenceSpec("away_50", 400, 1, 0, (Event("leave", 50),), 5),
+    SequenceSpec("away_200", 700, 1, 0, (Event("leave", 200),), 6),
+    SequenceSpec("crossing", 400, 1, 1, (Event("meet", 50),), 7),
+    SequenceSpec("crowd", 400, 2, 1, (Event("meet", 40), Event("hide", 10)), 8),
+    SequenceSpec("stand_in_50", 500, 1, 1, (Event("leave", 50),), 9),
+    SequenceSpec("stand_in_200", 700, 1, 1, (Event("leave", 200),), 10),
+    SequenceSpec("scale", 500, 1, 0, (Event("scale", 100),), 11),
+    SequenceSpec("dash", 300, 1, 0, (Event("dash", 40),), 12),
+    SequenceSpec("change", 400, 1, 0, (Event("turn", 40), Event("dusk", 80)), 13),
+    SequenceSpec("marathon_1", 3000, 1, 1, ALL_EVENTS, 14),
+    SequenceSpec("marathon_2", 3000, 2, 1, ALL_EVENTS, 15),
+    SequenceSpec("marathon_3", 3000, 3, 0, ALL_EVENTS, 16),
 )
 SHORT = (
-    Story("short_hidden", 160, 1, 0, (Event("hide", 20),), 21, 20),
-    Story("short_away", 140, 1, 0, (Event("leave", 30),), 22, 20),
-    Story("short_crossing", 140, 1, 1, (Event("meet", 40),), 23, 20),
-    Story("short_stand_in", 180, 1, 1, (Event("leave", 40),), 31, 20),
-    Story("short_scale", 160, 1, 0, (Event("scale", 40), Event("dash", 20)), 25, 20),
-    Story("short_medley", 200, 2, 0, (Event("leave", 20), Event("hide", 20)), 26, 20),
+    SequenceSpec("short_hidden", 160, 1, 0, (Event("hide", 20),), 21, 20),
+    SequenceSpec("short_away", 140, 1, 0, (Event("leave", 30),), 22, 20),
+    SequenceSpec("short_crossing", 140, 1, 1, (Event("meet", 40),), 23, 20),
+    SequenceSpec("short_stand_in", 180, 1, 1, (Event("leave", 40),), 31, 20),
+    SequenceSpec("short_scale", 160, 1, 0, (Event("scale", 40), Event("dash", 20)), 25, 20),
+    SequenceSpec("short_medley", 200, 2, 0, (Event("leave", 20), Event("hide", 20)), 26, 20),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class LongSequence:
-    """One sequence of the benchmark; holds its story only, pictures are drawn on demand.
+    """One sequence of the benchmark; frames are drawn on demand.
 
     Attributes:
-        story: what happens in it.
+        spec: what happens in it.
         size: height and width, pixels.
         version: of the benchmark.
     """
 
-    story: Story
+    spec: SequenceSpec
     size: tuple[int, int]
     version: int = VERSION
 
     @property
     def name(self) -> str:
-        return self.story.name
+        return self.spec.name
 
     @property
     def attributes(self) -> tuple[str, ...]:
-        return self.story.attributes
+        return self.spec.attributes
 
     @property
     def annotated(self) -> tuple[int, ...]:
         """Every frame."""
-        return tuple(range(self.story.frames))
+        return tuple(range(self.spec.frames))
 
     def __len__(self) -> int:
-        return self.story.frames
+        return self.spec.frames
 
     def frame(self, index: int) -> Frame:
         """The picture at ``index``, which counts from 0.
@@ -105,7 +104,7 @@ class LongSequence:
         return _drawn(self, index)[1].copy()
 
     def masks(self, index: int) -> dict[int, Bool[np.ndarray, "H W"]]:
-        """Each object's mask; objects that do not show are left out."""
+        """Each object's mask; objects that are not visible are left out."""
         labels = self.labels(index)
         found = np.flatnonzero(np.bincount(labels.ravel()))
         return {int(label): labels == label for label in found if label}
@@ -121,10 +120,10 @@ def synthetic_long(
     """The benchmark's sequences.
 
     Args:
-        short: the few small clips that are meant for continuous integration.
+        short: the few small sequences that are meant for continuous integration.
         version: of the benchmark; there is 1.
-        draws: how often each story is told, with another seed each time: where 16 clips do not
-            tell two methods apart, more may. The second ``dash`` is called ``dash.2``.
+        draws: how many sequences are made of each line of the table, each with another seed: for
+            more certain comparisons. The second ``dash`` is called ``dash.2``.
         names: only these sequences, in this order.
 
     Raises:
@@ -133,32 +132,30 @@ def synthetic_long(
     if version != VERSION:
         raise ValueError(f"synthetic_long has version {VERSION}, not {version}")
     if draws < 1:
-        raise ValueError(f"draws {draws}: each story is told at least once")
+        raise ValueError(f"draws={draws}: give at least 1")
     size = SHORT_SIZE if short else SIZE
-    stories = [
-        _retold(story, draw) for draw in range(draws) for story in (SHORT if short else FULL)
-    ]
-    found = {story.name: LongSequence(story, size) for story in stories}
+    specs = [_with_seed(spec, draw) for draw in range(draws) for spec in (SHORT if short else FULL)]
+    found = {spec.name: LongSequence(spec, size) for spec in specs}
     for name in names or ():
         if name not in found:
             raise ValueError(f"no sequence {name}; there are {', '.join(found)}")
     return tuple(found[name] for name in (names or found))
 
 
-def _retold(story: Story, draw: int) -> Story:
-    """The story with another seed; draw 0 is the story itself."""
+def _with_seed(spec: SequenceSpec, draw: int) -> SequenceSpec:
+    """The spec with another seed; draw 0 is unchanged."""
     if not draw:
-        return story
-    return replace(story, name=f"{story.name}.{draw + 1}", seed=story.seed + 1000 * draw)
+        return spec
+    return replace(spec, name=f"{spec.name}.{draw + 1}", seed=spec.seed + 1000 * draw)
 
 
 @lru_cache(maxsize=2)
-def _stage(sequence: LongSequence) -> Stage:
-    return Stage(sequence.story, sequence.size, sequence.version)
+def _scene(sequence: LongSequence) -> LongScene:
+    return LongScene(sequence.spec, sequence.size, sequence.version)
 
 
 @lru_cache(maxsize=2)  # a frame and its labels are mostly asked for together
 def _drawn(sequence: LongSequence, index: int) -> tuple[np.ndarray, np.ndarray]:
     if not 0 <= index < len(sequence):
         raise IndexError(f"{sequence.name} has frames 0 to {len(sequence) - 1}, not {index}")
-    return _stage(sequence).draw(index)
+    return _scene(sequence).draw(index)

@@ -12,14 +12,14 @@ import pytest
 import torch
 
 from sam2track.data.clips.clip import SMALLEST, ClipDataset
-from sam2track.data.clips.procedural_clips import SceneSampler
+from sam2track.data.clips.procedural_clips import ProceduralClips
 from sam2track.synthetic import scene_plan
-from sam2track.synthetic.articulated_objects import beast, creature, person, tube
+from sam2track.synthetic.articulated_objects import creature, person, quadruped, tube
 from sam2track.synthetic.assets import Assets
 from sam2track.synthetic.manufactured_objects import hand, slab, vehicle, vessel
-from sam2track.synthetic.photo_background import Backdrop
-from sam2track.synthetic.photo_objects import joined
-from sam2track.synthetic.scene_plan import Plan
+from sam2track.synthetic.photo_background import PhotoBackground
+from sam2track.synthetic.photo_objects import join
+from sam2track.synthetic.scene_plan import ScenePlan
 from sam2track.synthetic.shapes import blob, noise_texture
 
 
@@ -56,7 +56,7 @@ def test_missing_assets_say_what_to_run(tmp_path: Path):
 
 
 def test_the_same_seed_gives_the_same_clip(assets: Assets):
-    sampler = SceneSampler(assets, 64, frames=3, objects=2)
+    sampler = ProceduralClips(assets, 64, frames=3, objects=2)
     one, two = (sampler.clip(np.random.default_rng(5)) for _ in range(2))
     assert (one.frames == two.frames).all()
     assert (one.masks == two.masks).all()
@@ -64,7 +64,7 @@ def test_the_same_seed_gives_the_same_clip(assets: Assets):
 
 
 def test_tracked_objects_are_visible_first_and_numbered_without_gaps(assets: Assets):
-    sampler = SceneSampler(assets, 64, frames=2, objects=3)
+    sampler = ProceduralClips(assets, 64, frames=2, objects=3)
     for seed in range(25):
         clip = sampler.clip(np.random.default_rng(seed))
         counts = np.bincount(clip.masks[0].ravel())
@@ -74,7 +74,7 @@ def test_tracked_objects_are_visible_first_and_numbered_without_gaps(assets: Ass
 
 
 def test_something_moves_and_something_is_hidden_sometimes(assets: Assets):
-    sampler = SceneSampler(assets, 64, frames=6, objects=2)
+    sampler = ProceduralClips(assets, 64, frames=6, objects=2)
     clips = [sampler.clip(np.random.default_rng(seed)) for seed in range(25)]
     still = [(clip.masks[0] == clip.masks[-1]).all() for clip in clips]
     shares = [(c.masks[1:] == 1).sum((1, 2)).min() / (c.masks[0] == 1).sum() for c in clips]
@@ -83,7 +83,7 @@ def test_something_moves_and_something_is_hidden_sometimes(assets: Assets):
 
 
 def test_the_dataset_resumes_exactly_and_pads(assets: Assets):
-    dataset = ClipDataset(SceneSampler(assets, 64, frames=3, objects=3), length=10, seed=1)
+    dataset = ClipDataset(ProceduralClips(assets, 64, frames=3, objects=3), length=10, seed=1)
     item, again = dataset[7], pickle.loads(pickle.dumps(dataset))[7]
     assert item["frames"].shape == (3, 3, 64, 64)
     assert item["frames"].dtype == torch.uint8
@@ -99,7 +99,7 @@ def test_the_dataset_resumes_exactly_and_pads(assets: Assets):
 
 
 def test_clips_grow_harder_over_the_ramp(assets: Assets):
-    sampler = SceneSampler(assets, 64, frames=2, objects=3)
+    sampler = ProceduralClips(assets, 64, frames=2, objects=3)
     easy = ClipDataset(sampler, length=40, ramp=10**6)
     hard = ClipDataset(sampler, length=40)
     counts = [sum(int(d[i]["valid"].sum()) for i in range(30)) for d in (easy, hard)]
@@ -110,15 +110,15 @@ def test_clips_grow_harder_over_the_ramp(assets: Assets):
     assert areas[0] > areas[1]
 
 
-def test_a_tall_thing_joins_a_flat_one():
+def test_a_tall_object_joins_a_flat_one():
     flat, tall = np.full((10, 60, 4), 255, np.uint8), np.full((50, 12, 4), 128, np.uint8)
-    one = joined(flat, tall, np.random.default_rng(0))
+    one = join(flat, tall, np.random.default_rng(0))
     assert max(one.shape[:2]) == 60
     assert set(np.unique(one[one[..., 3] > 200])) <= set(range(120, 256))
 
 
-@pytest.mark.parametrize("make", [person, beast, creature])
-def test_puppets_have_limbs_that_swing(assets: Assets, make):
+@pytest.mark.parametrize("make", [person, quadruped, creature])
+def test_figures_have_limbs_that_swing(assets: Assets, make):
     body, limbs = make(assets, np.random.default_rng(1), 80)
     assert body.shape[2] == 4
     assert limbs
@@ -130,7 +130,7 @@ def test_puppets_have_limbs_that_swing(assets: Assets, make):
 
 
 def test_a_rider_sits_upright(assets: Assets):
-    _, limbs = person(assets, np.random.default_rng(0), 80, hung=True)
+    _, limbs = person(assets, np.random.default_rng(0), 80, upside_down=True)
     head = limbs[-1]
     assert head.hinge[1] > 0  # away from the hip, from which the torso hangs
     assert np.cos(head.angle) > 0.5
@@ -149,7 +149,7 @@ def test_a_tube_is_as_long_and_as_wide_as_asked():
 
 @pytest.mark.parametrize("make", [vessel, slab, vehicle])
 @pytest.mark.parametrize("side", [16, 90])
-def test_wares_are_one_piece_of_the_size_asked(assets: Assets, make, side):
+def test_manufactured_objects_are_one_piece_of_the_size_asked(assets: Assets, make, side):
     for seed in range(12):
         picture = make(assets, np.random.default_rng(seed), side)
         assert picture.dtype == np.uint8
@@ -161,7 +161,7 @@ def test_wares_are_one_piece_of_the_size_asked(assets: Assets, make, side):
             assert stats[1:, cv2.CC_STAT_AREA].max() > 0.97 * solid.sum()
 
 
-def test_wares_are_not_of_one_colour(assets: Assets):
+def test_manufactured_objects_have_several_colours(assets: Assets):
     spreads = [vessel(assets, np.random.default_rng(seed), 90)[..., :3].std() for seed in range(12)]
     assert np.median(spreads) > 25
 
@@ -178,24 +178,26 @@ def test_a_hand_reaches_over_what_it_holds_and_its_arm_leads_away(assets: Assets
     assert abs(end[0]) > 0.4  # beyond the edge, in heights of what is held
 
 
-def test_a_thing_that_is_presented_lies_in_a_hand_and_turns(assets: Assets, monkeypatch):
-    monkeypatch.setattr(scene_plan, "PRESENTED", 1.0)
+def test_an_object_that_is_held_up_lies_in_a_hand_and_turns(assets: Assets, monkeypatch):
+    monkeypatch.setattr(scene_plan, "HELD_UP", 1.0)
     for seed in range(5):
         rng = np.random.default_rng(seed)
-        plan = Plan(assets, rng, size=64, frames=4, count=3, still=1.0, hardness=1.0)
-        (thing,) = (layer for layer in plan.layers if layer.label)
-        hand = plan.layers[plan.layers.index(thing) + 1]
+        plan = ScenePlan(assets, rng, size=64, frames=4, count=3, still=1.0, hardness=1.0)
+        (held,) = (layer for layer in plan.layers if layer.label)
+        hand = plan.layers[plan.layers.index(held) + 1]
         assert hand.limbs
-        angles = [thing.motion.state(t)[3] for t in range(0, 100, 5)]
+        angles = [held.motion.state(t)[3] for t in range(0, 100, 5)]
         assert max(angles) - min(angles) > 0.3
         for t in (0.0, 20.0):
-            np.testing.assert_allclose(hand.motion.state(t)[:3], thing.motion.state(t)[:3])
+            np.testing.assert_allclose(hand.motion.state(t)[:3], held.motion.state(t)[:3])
 
 
-def test_some_backdrops_are_walls(assets: Assets):
+def test_some_backgrounds_are_walls(assets: Assets):
     def detail(seed: int, walls: float) -> float:
         rng = np.random.default_rng(seed)
-        picture = Backdrop(assets, rng, aspect=1.5, size=64, walls=walls).canvas.astype(float)
+        picture = PhotoBackground(assets, rng, aspect=1.5, size=64, walls=walls).canvas.astype(
+            float
+        )
         return float(np.abs(np.diff(picture, axis=1)).mean())
 
     some, many, none = (

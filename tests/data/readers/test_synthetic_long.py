@@ -1,4 +1,4 @@
-"""The long-term benchmark: what is promised happens, and the pixels of a version never change."""
+"""The long-term benchmark: its events happen, and the pixels of a version never change."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sam2track.data.readers.synthetic_long import FULL, SHORT, LongSequence, syn
 
 def named(name: str) -> LongSequence:
     """A sequence of either form."""
-    short = name in {story.name for story in SHORT}
+    short = name in {spec.name for spec in SHORT}
     return synthetic_long(short, names=[name])[0]
 
 
@@ -43,12 +43,12 @@ def test_the_tables():
     assert all(isinstance(sequence, MaskSequence) for sequence in full)
 
 
-@pytest.mark.parametrize("name", [story.name for story in SHORT])
+@pytest.mark.parametrize("name", [spec.name for spec in SHORT])
 def test_every_object_is_given_on_the_first_frame(name):
     sequence = named(name)
     ((index, masks),) = sequence.starts().items()
     assert index == 0
-    assert sorted(masks) == list(range(1, sequence.story.objects + 1))
+    assert sorted(masks) == list(range(1, sequence.spec.objects + 1))
     frame = sequence.frame(0)
     assert frame.size == sequence.size
     assert all(mask.mean() > 0.005 for mask in masks.values())
@@ -56,7 +56,7 @@ def test_every_object_is_given_on_the_first_frame(name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [story.name for story in FULL])
+@pytest.mark.parametrize("name", [spec.name for spec in FULL])
 def test_every_object_is_given_on_the_first_frame_of_the_full_form(name):
     test_every_object_is_given_on_the_first_frame(name)
 
@@ -67,7 +67,7 @@ def test_a_frame_depends_on_its_index_alone():
     for index in (0, 3, 199):
         sequence.frame(index)
     module._drawn.cache_clear()
-    module._stage.cache_clear()
+    module._scene.cache_clear()
     copy = pickle.loads(pickle.dumps(sequence))
     np.testing.assert_array_equal(copy.frame(150).image, later[0])
     np.testing.assert_array_equal(copy.labels(150), later[1])
@@ -111,22 +111,22 @@ def test_scale_changes_tenfold():
 
 def test_lookalikes_have_no_label_and_look_different():
     sequence = named("short_crossing")
-    stage = module._stage(sequence)
-    tracked, twin = sorted(stage._actors, key=lambda actor: -actor.layer.label)
-    assert (tracked.layer.label, twin.layer.label) == (1, 0)
-    one, other = (actor.sides[0][0].astype(int) for actor in (tracked, twin))
+    scene = module._scene(sequence)
+    tracked, lookalike = sorted(scene.objects, key=lambda one: -one.layer.label)
+    assert (tracked.layer.label, lookalike.layer.label) == (1, 0)
+    one, other = (each.sides[0][0].astype(int) for each in (tracked, lookalike))
     np.testing.assert_array_equal(one[..., 3], other[..., 3])
     inside = one[..., 3] > 200
     assert 5 < np.abs(one - other)[inside][:, :3].mean() < 80
 
 
-def test_a_second_draw_tells_the_same_stories_with_other_things():
+def test_a_second_draw_has_the_same_events_and_other_objects():
     once, twice = synthetic_long(), synthetic_long(draws=2)
     assert twice[: len(once)] == once
     for first, second in zip(once, twice[len(once) :], strict=True):
         assert second.name == f"{first.name}.2"
         assert (len(second), second.attributes) == (len(first), first.attributes)
-        assert second.story.seed not in {sequence.story.seed for sequence in once}
+        assert second.spec.seed not in {sequence.spec.seed for sequence in once}
     again = synthetic_long(True, draws=2, names=["short_away.2"])[0]
     assert (again.frame(0).image != named("short_away").frame(0).image).mean() > 0.5
     assert again.masks(0)[1].mean() > 0.005
@@ -137,7 +137,7 @@ def test_wrong_names_and_versions_are_refused():
         synthetic_long(version=2)
     with pytest.raises(ValueError, match="no sequence away_3; there are hidden_10"):
         synthetic_long(names=["away_3"])
-    with pytest.raises(ValueError, match="draws 0: each story is told at least once"):
+    with pytest.raises(ValueError, match="draws=0: give at least 1"):
         synthetic_long(draws=0)
     with pytest.raises(IndexError, match="frames 0 to 139, not 140"):
         named("short_away").frame(140)
