@@ -41,6 +41,12 @@ cases = {
     "length": lambda: TrackingSession(model, length="ten"),
     "direction": lambda: session().step(frame, direction="back"),
 }
+def numpy_integers():
+    own, plain = TrackingSession(model, length=np.int64(9)), TrackingSession(model, length=9)
+    for k, session in ((np.uint8(1), own), (1, plain)):
+        session.prompt(k, Prompt.from_mask(mask), Frame(k - k, picture))
+    return bool((own.step(Frame(np.int64(1), picture)).masks == plain.step(Frame(1, picture)).masks).all())
+cases["numpy integers"] = numpy_integers
 said = {}
 for name, call in cases.items():
     try:
@@ -80,3 +86,7 @@ def said():
 def test_one_error_says_what_to_give(said, case, message):
     assert said[case].startswith(f"ValueError: {message}"), said[case]
     assert "\n" not in said[case]
+
+
+def test_numpy_integers_are_as_pythons(said):
+    assert said["numpy integers"] == "no error: True"

@@ -98,14 +98,6 @@ def test_results_can_be_changed(model):
     assert not result.masks[0].any()
 
 
-def test_numpy_integers_are_as_pythons(model):
-    frames = noise_frames(2)
-    session = TrackingSession(model, length=np.int64(2))
-    session.prompt(np.int32(1), PROMPTS[1], Frame(np.int64(0), frames[0].image))
-    result = session.step(Frame(np.uint8(1), frames[1].image))
-    assert torch.equal(result.logits, track(model, frames, {1: PROMPTS[1]}, length=2)[1].logits)
-
-
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
