@@ -1,8 +1,7 @@
-"""From a source of clips to batches on the device.
+"""Batches on the device, from clips with masks or from pictures without.
 
-Room: TRAIN. What enters: something that draws clips, and the step to begin at. What leaves: for
-each step the batches of one process. Clip ``n`` of a run depends on the seed and ``n`` alone, and
-every process knows which clips are its own: a run that goes on sees what an undisturbed one would.
+Item ``n`` of a run depends on the seed and ``n`` alone, and every process knows which items are its
+own. A run that is resumed sees what an undisturbed one would.
 """
 
 from __future__ import annotations
@@ -13,24 +12,25 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
+from jaxtyping import UInt8
+from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler, default_collate, get_worker_info
 
-from ..data.clips.clip import Clip, ClipDataset, ClipSource
+from ..data.clips.clip import ClipDataset, ClipSource
 from .processes import Processes
 from .rollout import Clips
 
-ENDLESS = 10**12  # clips that a seed could draw
+ENDLESS = 10**12  # length of a dataset that is drawn at random
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StepBatches:
-    """What one process goes through in one step.
+    """The batches of one process in one step.
 
     Attributes:
         parts: as many batches as gradients are accumulated over.
-        first: the place of each batch's first clip among all clips of the step.
+        first: the index of each batch's first clip among all clips of the step.
         seconds: of CPU time that worker processes took to draw them.
     """
 
@@ -39,59 +39,33 @@ class StepBatches:
     seconds: float
 
 
-class Harder:
-    """A source whose clips are at least so hard.
-
-    Args:
-        source: draws the clips.
-        hardness: 0..1, where a ramp begins.
-
-    Raises:
-        ValueError: if the hardness is out of its range.
-    """
-
-    def __init__(self, source: ClipSource, hardness: float) -> None:
-        if not 0 <= hardness <= 1:
-            raise ValueError(f"hardness={hardness:g} is not within 0 and 1")
-        self.source, self.hardness = source, hardness
-
-    @property
-    def objects(self) -> int:
-        """Most objects in a clip."""
-        return self.source.objects
-
-    def clip(self, rng: np.random.Generator, *, hardness: float = 1.0) -> Clip:
-        """A clip of the source's."""
-        return self.source.clip(rng, hardness=self.hardness + (1 - self.hardness) * hardness)
-
-
-class _Share(Sampler[list[int]]):
-    """The clips of one process: a batch after the other, step after step."""
+class _ProcessSampler(Sampler[list[int]]):
+    """The items of one process: ``accumulate`` batches of ``size`` items in each step."""
 
     def __init__(
-        self, clips: int, accumulate: int, start: int, stop: int, processes: Processes
+        self, processes: Processes, *, size: int, accumulate: int, start: int, stop: int
     ) -> None:
-        self.clips, self.steps = clips, range(start, stop)
+        self.size, self.steps = size, range(start, stop)
         parts = range(processes.index * accumulate, (processes.index + 1) * accumulate)
-        self.first = tuple(part * clips for part in parts)
-        self.each = clips * accumulate * processes.count  # clips a step
+        self.first = tuple(part * size for part in parts)
+        self.step_size = size * accumulate * processes.count  # items per step
 
     def __iter__(self) -> Iterator[list[int]]:
         for step in self.steps:
             for first in self.first:
-                start = step * self.each + first
-                yield list(range(start, start + self.clips))
+                start = step * self.step_size + first
+                yield list(range(start, start + self.size))
 
 
-class _Told(Dataset):
-    """Clips, or the error in place of one: what fails in a worker is to be told in one line."""
+class _ItemsOrErrors(Dataset):
+    """Items, or the error in place of one: an error in a worker must be told in one line."""
 
-    def __init__(self, clips: ClipDataset) -> None:
-        self.clips = clips
+    def __init__(self, items: Dataset) -> None:
+        self.items = items
 
     def __getitem__(self, index: int) -> Any:
         try:
-            return self.clips[index]
+            return self.items[index]
         except (ValueError, OSError) as error:
             return error
 
@@ -106,62 +80,87 @@ def step_batches(
     stop: int,
     seed: int,
     ramp: int = 0,
+    hardness: float = 0.0,
     workers: int = 0,
 ) -> Iterator[StepBatches]:
-    """The batches of this process, from step ``start`` up to ``stop``.
+    """Clips for this process, from step ``start`` up to ``stop``.
 
     Args:
         source: draws clips.
-        processes: who shares them.
+        processes: that share them.
         clips: in a batch.
         accumulate: batches in a step.
         seed: of the clips.
-        ramp: over the first so many steps, hardness grows from 0 to 1.
+        ramp: over the first so many steps, hardness grows to 1.
+        hardness: 0..1, with which it begins.
         workers: processes that draw clips for this one; 0 = it does so itself.
 
     Raises:
         ValueError, OSError: if data is damaged; the message names the file.
     """
-    share = _Share(clips, accumulate, start, stop, processes)
-    dataset = ClipDataset(source, length=ENDLESS, seed=seed, ramp=ramp * share.each)
+    sampler = _ProcessSampler(
+        processes, size=clips, accumulate=accumulate, start=start, stop=stop
+    )
+    dataset = ClipDataset(
+        source, length=ENDLESS, seed=seed, ramp=ramp * sampler.step_size, hardness=hardness
+    )
+    parts, seconds = [], 0.0
+    for batch, spent in _load(dataset, sampler, processes, workers):
+        moved = {name: t.to(processes.device, non_blocking=True) for name, t in batch.items()}
+        parts.append(Clips(**moved))
+        seconds += spent
+        if len(parts) == accumulate:
+            yield StepBatches(tuple(parts), sampler.first, seconds)
+            parts, seconds = [], 0.0
+
+
+def picture_batches(
+    pictures: Dataset, processes: Processes, *, size: int, start: int, stop: int, workers: int = 0
+) -> Iterator[UInt8[Tensor, "B 3 S S"]]:
+    """``size`` pictures for this process in each step, from step ``start`` up to ``stop``.
+
+    Raises:
+        ValueError: if too many pictures cannot be read.
+    """
+    sampler = _ProcessSampler(processes, size=size, accumulate=1, start=start, stop=stop)
+    for batch, _ in _load(pictures, sampler, processes, workers):
+        yield batch.to(processes.device, non_blocking=True)
+
+
+def _load(
+    dataset: Dataset, sampler: _ProcessSampler, processes: Processes, workers: int
+) -> Iterator[tuple[Any, float]]:
+    """Each batch, and the CPU time that workers took for it; a worker's error is raised here."""
     loader = DataLoader(
-        _Told(dataset),
-        batch_sampler=share,
+        _ItemsOrErrors(dataset),
+        batch_sampler=sampler,
         num_workers=workers,
         collate_fn=_collate,
         worker_init_fn=prepare_worker,
         pin_memory=processes.device.type == "cuda",
         generator=torch.Generator(),  # of its own: PyTorch's is part of the checkpoint
     )
-    parts, seconds = [], 0.0
-    for batch in loader:
+    for batch, seconds in loader:
         if isinstance(batch, Exception):
             raise batch
-        seconds += batch.pop("seconds")
-        moved = {name: t.to(processes.device, non_blocking=True) for name, t in batch.items()}
-        parts.append(Clips(**moved))
-        if len(parts) == accumulate:
-            yield StepBatches(tuple(parts), share.first, seconds)
-            parts, seconds = [], 0.0
+        yield batch, seconds
 
 
-def _collate(items: list[Any]) -> Any:
-    """Clips as one batch, with the CPU time that this worker took since its last."""
+def _collate(items: list[Any]) -> tuple[Any, float]:
+    """Items as one batch, with the CPU time that this worker took since its last batch."""
     for item in items:
         if isinstance(item, Exception):
-            return item
-    batch = default_collate(items)
-    batch["seconds"] = 0.0
-    info = get_worker_info()
+            return item, 0.0
+    seconds, info = 0.0, get_worker_info()
     if info is not None:
         now = time.process_time()
-        batch["seconds"] = now - getattr(info.dataset, "counted", 0.0)
+        seconds = now - getattr(info.dataset, "counted", 0.0)
         info.dataset.counted = now  # type: ignore[attr-defined]
-    return batch
+    return default_collate(items), seconds
 
 
 def prepare_worker(_: int) -> None:
-    """A data worker leaves signals to the trainer, which finishes its step and then ends it.
+    """Let a data worker ignore signals; the trainer finishes its step and then ends the worker.
 
     A terminal's Ctrl-C and ``torchrun``'s SIGTERM reach the whole group of processes.
     """

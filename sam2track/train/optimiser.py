@@ -1,13 +1,9 @@
-"""What turns gradients into steps: which parameters at which rate, and the rate by step.
-
-Room: TRAIN. A model and numbers enter, AdamW's parameter groups and the learning rate leave.
-"""
+"""The learning rate of each step, and AdamW's parameter groups."""
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from torch import nn
@@ -49,6 +45,28 @@ class Schedule:
         return self.rate * rising * falling
 
 
+@dataclass(frozen=True, slots=True)
+class OptimiserOptions:
+    """How gradients change the weights.
+
+    Attributes:
+        schedule: steps and learning rates.
+        trunk_rate: share of the learning rate that the trunk gets.
+        layer_decay: share that a block of the trunk gets of the next block's rate.
+        frozen: prefixes of the names of parameters that are not trained.
+        weight_decay, betas: AdamW's.
+        clip: largest norm of the gradient.
+    """
+
+    schedule: Schedule
+    trunk_rate: float = 1.0
+    layer_decay: float = 1.0
+    frozen: tuple[str, ...] = ()
+    weight_decay: float = 0.05
+    betas: tuple[float, float] = (0.9, 0.95)
+    clip: float = 1.0
+
+
 def rate_scale(name: str, blocks: int, *, trunk_rate: float, layer_decay: float) -> float:
     """A parameter's share of the learning rate.
 
@@ -62,36 +80,28 @@ def rate_scale(name: str, blocks: int, *, trunk_rate: float, layer_decay: float)
     return trunk_rate * layer_decay ** (blocks - (int(block[1]) if block else -1))
 
 
-def parameter_groups(
-    model: nn.Module,
-    *,
-    trunk_rate: float,
-    layer_decay: float,
-    weight_decay: float,
-    frozen: Sequence[str],
-) -> list[dict]:
+def parameter_groups(model: nn.Module, options: OptimiserOptions) -> list[dict]:
     """Parameters for the optimiser, those of one rate and decay together; ``scale`` is the share.
 
-    Vectors and scalars do not decay. Parameters whose name begins with one of ``frozen`` are not
-    trained.
+    Vectors and scalars do not decay.
 
     Raises:
-        ValueError: if a prefix fits no parameter, or all parameters are frozen.
+        ValueError: if a frozen prefix fits no parameter, or all parameters are frozen.
     """
     names = [name for name, _ in model.named_parameters()]
-    for prefix in frozen:
+    for prefix in options.frozen:
         if not any(name.startswith(prefix) for name in names):
             roots = ", ".join(sorted({name.split(".")[0] for name in names}))
             raise ValueError(f"frozen: no parameter begins with {prefix!r}; they begin: {roots}")
-    places = [int(found[1]) for name in names if (found := BLOCK.match(name))]
-    blocks = 1 + max(places, default=-1)
+    indices = [int(found[1]) for name in names if (found := BLOCK.match(name))]
+    blocks = 1 + max(indices, default=-1)
+    rates = {"trunk_rate": options.trunk_rate, "layer_decay": options.layer_decay}
     groups: dict[tuple[float, float], list[nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
-        parameter.requires_grad_(not name.startswith(tuple(frozen)))
+        parameter.requires_grad_(not name.startswith(options.frozen))
         if parameter.requires_grad:
-            scale = rate_scale(name, blocks, trunk_rate=trunk_rate, layer_decay=layer_decay)
-            decay = weight_decay if parameter.ndim > 1 else 0.0
-            groups.setdefault((scale, decay), []).append(parameter)
+            decay = options.weight_decay if parameter.ndim > 1 else 0.0
+            groups.setdefault((rate_scale(name, blocks, **rates), decay), []).append(parameter)
     if not groups:
         raise ValueError("frozen: every parameter is, so there is nothing to train")
     return [

@@ -1,7 +1,4 @@
-"""What is measured in a step: sums that add up over batches and processes, and their means.
-
-Room: TRAIN. Rollouts enter, a line of the log leaves.
-"""
+"""Statistics of one step: sums over rows, batches and processes, and their means for the log."""
 
 from __future__ import annotations
 
@@ -11,42 +8,47 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .losses import LOSS_TERMS
 from .rollout import Rollout
 
 
-def tally(rollout: Rollout) -> Tensor:
-    """Sums over a rollout, for :func:`log_entry`; the last place is for CPU time."""
-    losses = [judgement.losses for judgement in rollout.judgements]
-    zero = torch.zeros(0, device=rollout.rows.device)
+def sum_statistics(rollout: Rollout) -> Tensor:
+    """Sums over a rollout, for :func:`log_entry`; the last one, CPU time, is left at 0."""
+    losses = [losses for _, losses in rollout.losses]
 
-    def both(parts: Sequence[Tensor]) -> list[float]:
-        values = torch.cat([zero, *parts]).detach().double()
+    def sum_and_count(parts: Sequence[Tensor]) -> list[float]:
+        if not parts:
+            return [0.0, 0.0]
+        values = torch.cat(list(parts)).detach().double()
         return [float(values.sum()), float(len(values))]
 
-    terms = [
-        both([getattr(each, name) for each in losses])[0]
-        for name in ("focal", "dice", "iou", "presence")
-    ]
     sums = [
-        *both([each.total() for each in losses]),
-        *terms,
-        *both(rollout.ious),
-        *both(rollout.ious[-1:]),
-        *both(rollout.prompted_ious),
+        *sum_and_count([each.total() for each in losses]),
+        *(sum_and_count([getattr(each, term) for each in losses])[0] for term in LOSS_TERMS),
+        *sum_and_count(rollout.ious),
+        *sum_and_count(rollout.ious[-1:]),
+        *sum_and_count(rollout.prompted_ious),
         float(len(rollout.rows)),
         0.0,
     ]
-    return torch.tensor(sums, dtype=torch.float64, device=zero.device)
+    return torch.tensor(sums, dtype=torch.float64, device=rollout.rows.device)
 
 
 def log_entry(step: int, total: Tensor, norm: float, rate: float) -> dict[str, Any]:
-    """A line of the log from the sums over all rows; None where nothing was measured."""
+    """The log's entry for a step, from the sums over all rows; None where nothing was measured.
+
+    Args:
+        step: that is done.
+        total: :func:`sum_statistics`, summed over batches and processes.
+        norm: of the gradient.
+        rate: the learning rate.
+    """
     loss, count, focal, dice, iou, presence, *pairs, rows, seconds = total.tolist()
 
     def mean(value: float, over: float) -> float | None:
         return round(value / over, 5) if over else None
 
-    terms = {"focal": focal, "dice": dice, "iou_loss": iou, "presence": presence}
+    terms = {"focal": focal, "dice": dice, "iou_loss": iou, "presence": presence}  # LOSS_TERMS
     measures = zip(("iou", "last_iou", "prompt_iou"), pairs[::2], pairs[1::2], strict=True)
     return {
         "step": step,
