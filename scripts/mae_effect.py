@@ -28,8 +28,7 @@ from sam2track.data.readers.davis import davis
 from sam2track.data.readers.sequence import MaskSequence
 from sam2track.model.variants import find_variant
 from sam2track.synthetic.assets import Assets
-from sam2track.train.mae import MaskedAutoencoder
-from sam2track.train.trunk import start_trunk
+from sam2track.train import MaskedAutoencoder, initialise_trunk
 
 LONGEST = 512  # side of the unpacked photographs, pixels
 SIDE = 256  # of the video as the trunk sees it, pixels
@@ -76,7 +75,7 @@ def _pretrain(assets: Path, out: Path, steps: int) -> Path:
         *(f"data.root={out / 'pictures'}", f"out={run}", f"steps={steps}"),
         *("image_size=128", "mae.pictures=32", "warmup=50"),
     )
-    command = (sys.executable, "-m", "sam2track", "train", "recipe=mae", *settings)
+    command = (sys.executable, "-m", "sam2track", "pretrain", *settings)
     subprocess.run(command, check=True)
     return run / "weights.safetensors"
 
@@ -97,7 +96,7 @@ def _follow_all(trunk: str, clips: Sequence[tuple[Tensor, Tensor]], seed: int = 
     """Mean J of each clip after its first frame, by each stride's features."""
     torch.manual_seed(seed)
     model = MaskedAutoencoder(find_variant("nano")).eval()
-    start_trunk(model, trunk, "nano")
+    initialise_trunk(model, trunk, "nano")
     scores = []
     for frames, masks in clips:
         with torch.inference_mode():

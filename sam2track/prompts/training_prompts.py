@@ -145,8 +145,7 @@ def corrected_tokens(
     predicted = F.interpolate(logits.detach(), masks.shape[-2:], mode="bilinear")[:, 0] > 0
     predicted, true = predicted.cpu().numpy(), masks.cpu().numpy()
     points = [
-        _correction(predicted[row], true[row], random, mix)
-        for row, random in enumerate(generators)
+        _correction(predicted[row], true[row], random, mix) for row, random in enumerate(generators)
     ]
     labels = [int(true[row, int(y), int(x)]) for row, (x, y) in enumerate(points)]
     coords = torch.tensor(points, dtype=torch.float32, device=logits.device)[:, None]

@@ -83,9 +83,7 @@ class AutoencodingUpdate:
         image = Image.fromarray(self.picture())
         write_whole(out / PICTURE, lambda file: image.save(file, format="PNG"))
 
-    def _draw_hidden(
-        self, pictures: UInt8[Tensor, "B 3 S S"], step: int
-    ) -> Bool[Tensor, "B u u"]:
+    def _draw_hidden(self, pictures: UInt8[Tensor, "B 3 S S"], step: int) -> Bool[Tensor, "B u u"]:
         """The hidden units of this process's pictures; they depend on seed and step alone."""
         count, index = len(pictures), self.run.processes.index
         rng = np.random.default_rng((self.seed, step))

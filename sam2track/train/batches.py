@@ -98,9 +98,7 @@ def step_batches(
     Raises:
         ValueError, OSError: if data is damaged; the message names the file.
     """
-    sampler = _ProcessSampler(
-        processes, size=clips, accumulate=accumulate, start=start, stop=stop
-    )
+    sampler = _ProcessSampler(processes, size=clips, accumulate=accumulate, start=start, stop=stop)
     dataset = ClipDataset(
         source, length=ENDLESS, seed=seed, ramp=ramp * sampler.step_size, hardness=hardness
     )

@@ -86,7 +86,9 @@ def check_settings(now: Mapping[str, Any], stored: Mapping[str, Any], out: Path)
     Raises:
         ValueError: naming the settings that differ.
     """
-    fixed = sorted(name for name in now.keys() | stored.keys() if name.split(".")[0] not in FREE)
+    fixed = sorted(
+        name for name in now.keys() | stored.keys() if name.split(".")[0] not in CHANGEABLE
+    )
     differ = [
         f"{name}={_shown(now, name)} (was {_shown(stored, name)})"
         for name in fixed

@@ -155,7 +155,9 @@ def reconstruction_loss(
 ) -> Float[Tensor, ""]:
     """Mean squared error over the pixels of hidden patches; predicting the mean gives 1."""
     errors = (predicted.float() - targets(pictures)).square().mean(2)  # (B, P)
-    chosen = hidden.repeat_interleave(HIDDEN_UNIT // PATCH, 1).repeat_interleave(HIDDEN_UNIT // PATCH, 2)
+    chosen = hidden.repeat_interleave(HIDDEN_UNIT // PATCH, 1).repeat_interleave(
+        HIDDEN_UNIT // PATCH, 2
+    )
     return errors[chosen.flatten(1)].mean()
 
 
