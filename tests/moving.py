@@ -12,9 +12,9 @@ from sam2track.data.clips.clip import Clip
 from sam2track.model.sam2 import SAM2
 from sam2track.prompts.training_prompts import PromptMix
 from sam2track.train import (
-    Intervals,
     OptimiserOptions,
     Processes,
+    RolloutOptions,
     Schedule,
     TrackingUpdate,
     TrainingRun,
@@ -71,15 +71,15 @@ def tiny_update(
     """Training of the tiny network, alone on the CPU."""
     torch.manual_seed(seed)
     schedule = Schedule(rate=2e-3, steps=steps, warmup=1, decay=1)
-    trained = {"schedule": schedule, "trunk_rate": 0.15, "betas": (0.9, 0.98), **(optimiser or {})}
+    trained = {"schedule": schedule, "trunk_rate": 0.15, "betas": (0.9, 0.98), "average": 0.998}
     run = TrainingRun(
         SAM2(replace(TINY, **(variant or {}))),
         Processes("cpu"),
-        OptimiserOptions(**trained),
+        OptimiserOptions(**{**trained, **(optimiser or {})}),
         precision=precision,
         settings=settings,
     )
-    return TrackingUpdate(run, **{"variant": "nano", "mix": CHEAP, **options})
+    return TrackingUpdate(run, RolloutOptions(**{"mix": CHEAP, **options}), variant="nano")
 
 
 def batches(update: TrackingUpdate, source=None, *, clips: int = 2, accumulate: int = 1):
@@ -90,7 +90,7 @@ def batches(update: TrackingUpdate, source=None, *, clips: int = 2, accumulate: 
         clips=clips,
         accumulate=accumulate,
         start=update.run.step,
-        stop=update.run.schedule.steps,
+        stop=update.run.options.schedule.steps,
         seed=0,
     )
 
@@ -109,6 +109,3 @@ def batch_of(*, clips: int = 2, frames: int = 3, seed: int = 0, leaving: bool = 
         )
     )
     return made.parts[0]
-
-
-EVERY = Intervals(save=3, picture=0, evaluate=0)

@@ -1,15 +1,14 @@
 """The simulated user: gives prompts about an object whose true mask is known.
 
-Evaluation uses the deterministic user, which clicks in the middle of a region. Training uses the
-same functions with a random generator (:mod:`sam2track.prompts.training_prompts`). SAM 2
-(2408.00714, appendices D.2.2 and on interactive evaluation).
+In evaluation a click is at the pixel farthest from a region's border ("deepest"), as in SAM 2
+(2408.00714). In training (:mod:`sam2track.prompts.training_prompts`) most clicks are drawn.
 """
 
 from __future__ import annotations
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool
 
 from ..masks.boxes import mask_box
 from ..types import Prompt
@@ -43,62 +42,33 @@ def corrective_click(mask: Bool[np.ndarray, "H W"], truth: Bool[np.ndarray, "H W
     """
     if np.array_equal(mask, truth):
         raise ValueError("the mask is the truth: there is nothing to correct")
-    x, y = error_point(mask, truth)
+    x, y = error_centre(mask, truth)
     return Prompt.click(x, y, int(truth[int(y), int(x)]))
 
 
 def inner_point(
     region: Bool[np.ndarray, "H W"], random: np.random.Generator | None = None
 ) -> tuple[float, float]:
-    """A pixel ``(x, y)`` of a region that is not empty.
-
-    Args:
-        random: draws any pixel of the region; without it, the pixel farthest from the border.
-    """
+    """A pixel ``(x, y)`` of a region that is not empty: the deepest one, or any, if drawn."""
     if random is None:
         return _deepest(region)[1]
-    place = int(random.choice(np.flatnonzero(region)))
-    return float(place % region.shape[1]), float(place // region.shape[1])
+    y, x = divmod(int(random.choice(np.flatnonzero(region))), region.shape[1])
+    return float(x), float(y)
 
 
-def error_point(
-    mask: Bool[np.ndarray, "H W"],
-    truth: Bool[np.ndarray, "H W"],
-    random: np.random.Generator | None = None,
+def error_centre(
+    mask: Bool[np.ndarray, "H W"], truth: Bool[np.ndarray, "H W"]
 ) -> tuple[float, float]:
-    """A pixel ``(x, y)`` where the mask is wrong; the two must differ.
-
-    Args:
-        random: draws any wrong pixel. Without it, the middle of the largest error; the largest is
-            the one with the pixel that is farthest from the border.
-    """
-    if random is not None:
-        return inner_point(mask ^ truth, random)
+    """The deepest pixel ``(x, y)`` of what the mask misses or of what it has too much."""
     missed, missed_at = _deepest(truth & ~mask)
     excess, excess_at = _deepest(mask & ~truth)
     return missed_at if missed >= excess else excess_at
 
 
-def jittered_box(
-    mask: Bool[np.ndarray, "H W"], random: np.random.Generator, jitter: float
-) -> Float[np.ndarray, "4"]:
-    """The box ``(x0, y0, x1, y1)`` of a mask that is not empty, each edge moved at random.
-
-    Here the far edges are the last pixels inside.
-
-    Args:
-        jitter: how far an edge moves at most, as a share of the box's side.
-    """
-    x0, y0, x1, y1 = mask_box(mask) or (0, 0, *mask.shape[::-1])
-    sides = np.array([x1 - x0, y1 - y0] * 2)
-    noise = np.clip(random.normal(0, jitter / 2, 4), -jitter, jitter) * sides
-    return np.clip(np.array([x0, y0, x1 - 1, y1 - 1]) + noise, 0, mask.shape[-1] - 1)
-
-
 def _deepest(region: Bool[np.ndarray, "H W"]) -> tuple[float, tuple[float, float]]:
-    """The largest distance of a pixel from the region's border, and that pixel as ``(x, y)``.
+    """The largest distance of a pixel to the region's border or the frame's, and that pixel.
 
-    The frame's edge counts as border. Without any pixel the distance is 0.
+    Without any pixel the distance is 0.
     """
     padded = np.pad(region.astype(np.uint8), 1)
     distance = cv2.distanceTransform(padded, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1]

@@ -18,8 +18,9 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from ..masks.boxes import mask_box
 from ..types import PromptTokens
-from .simulated_user import PROMPTS, error_point, inner_point, jittered_box
+from .simulated_user import PROMPTS, error_centre, inner_point
 from .tokens import BOX_CORNERS, LARGEST_LOGIT
 
 
@@ -117,10 +118,12 @@ def box_tokens(
     masks: Bool[Tensor, "R S S"], generators: Sequence[np.random.Generator], mix: PromptMix
 ) -> PromptTokens:
     """A box around each mask, each edge moved a little; none of the masks is empty."""
-    boxes = [
-        jittered_box(mask, random, mix.jitter)
-        for mask, random in zip(masks.cpu().numpy(), generators, strict=True)
-    ]
+    boxes = []
+    for mask, random in zip(masks.cpu().numpy(), generators, strict=True):
+        x0, y0, x1, y1 = mask_box(mask) or (0, 0, *mask.shape[::-1])
+        noise = np.clip(random.normal(0, mix.jitter / 2, 4), -mix.jitter, mix.jitter)
+        box = np.array([x0, y0, x1 - 1, y1 - 1]) + noise * np.array([x1 - x0, y1 - y0] * 2)
+        boxes.append(np.clip(box, 0, mask.shape[-1] - 1))
     coords = torch.tensor(np.array(boxes), dtype=torch.float32, device=masks.device)
     labels = torch.tensor(BOX_CORNERS, device=masks.device).expand(len(boxes), 2)
     return PromptTokens(coords.view(-1, 2, 2), labels)
@@ -167,7 +170,8 @@ def _correction(
     if random.random() < mix.truth and truth.any():
         return inner_point(truth, random)
     drawn = None if random.random() < mix.centre else random
-    if (mask != truth).any():
-        return error_point(mask, truth, drawn)
+    wrong = mask ^ truth
+    if wrong.any():
+        return inner_point(wrong, drawn) if drawn else error_centre(mask, truth)
     # A perfect mask is confirmed by a click off the object, as in the paper.
     return inner_point(truth if truth.all() else ~truth, drawn)

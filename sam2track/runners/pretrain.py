@@ -7,25 +7,12 @@ import sys
 import torch
 from omegaconf import DictConfig, OmegaConf
 
+from .. import train as training
 from ..data.clips.unlabelled_images import Found, Pictures, find_pictures
-from ..device import keep_freed_memory, pick_precision, use_threads
+from ..device import keep_freed_memory, use_threads
 from ..model.variants import find_variant
-from ..train import (
-    DECODER_HEAD,
-    ENDLESS,
-    HIDDEN_UNIT,
-    AutoencodingUpdate,
-    Intervals,
-    MaskedAutoencoder,
-    OptimiserOptions,
-    Processes,
-    TrainingRun,
-    initialise_trunk,
-    picture_batches,
-)
-from .compose import flat, plain
 from .output import claim_folder
-from .train import check_common, make_schedule, train_until_done
+from .train import check_common, make_run, train_until_done
 
 SAMPLE = 4  # pictures in reconstruction.png
 MOST_NAMED = 10  # broken files that are listed
@@ -46,16 +33,16 @@ def run(config: DictConfig) -> None:
     use_threads(config.threads)
     keep_freed_memory()
     out = claim_folder(config.out)
-    processes = Processes(config.device)
+    processes = training.Processes(config.device)
     found = find_pictures(config.data.root)
     if processes.main:
         _report(found)
-    pictures = Pictures(found, config.image_size, length=ENDLESS, seed=config.seed)
+    pictures = Pictures(found, config.image_size, length=training.ENDLESS, seed=config.seed)
     train_until_done(
         config,
         _make_update(config, processes, pictures),
         out,
-        batches=lambda start: picture_batches(
+        batches=lambda start: training.picture_batches(
             pictures,
             processes,
             size=config.mae.pictures,
@@ -63,25 +50,23 @@ def run(config: DictConfig) -> None:
             stop=config.steps,
             workers=config.workers,
         ),
-        every=Intervals(config.save_every, config.save_every),
+        picture_every=config.save_every,
     )
 
 
 def _check_settings(config: DictConfig) -> None:
     """Refuse values that are out of range, before anything is read."""
     check_common(config, "pretrain")
-    size, settings = config.image_size, config.mae
-    if size % HIDDEN_UNIT or size <= HIDDEN_UNIT:
-        raise ValueError(
-            f"image_size={size}: a multiple of {HIDDEN_UNIT}, at least {2 * HIDDEN_UNIT}"
-        )
+    size, settings, unit = config.image_size, config.mae, training.HIDDEN_UNIT
+    if size % unit or size <= unit:
+        raise ValueError(f"image_size={size}: a multiple of {unit}, at least {2 * unit}")
     for name in ("mae.pictures", "mae.layers", "save_every", "steps"):
         if OmegaConf.select(config, name) < 1:
             raise ValueError(f"{name}={OmegaConf.select(config, name)}: at least 1")
     if not 0 < settings.hidden < 1:
         raise ValueError(f"mae.hidden={settings.hidden}: a share above 0 and below 1")
-    if settings.width < DECODER_HEAD or settings.width % DECODER_HEAD:
-        raise ValueError(f"mae.width={settings.width}: a multiple of {DECODER_HEAD}")
+    if settings.width < training.DECODER_HEAD or settings.width % training.DECODER_HEAD:
+        raise ValueError(f"mae.width={settings.width}: a multiple of {training.DECODER_HEAD}")
 
 
 def _report(found: Found) -> None:
@@ -95,29 +80,16 @@ def _report(found: Found) -> None:
 
 
 def _make_update(
-    config: DictConfig, processes: Processes, pictures: Pictures
-) -> AutoencodingUpdate:
+    config: DictConfig, processes: training.Processes, pictures: Pictures
+) -> training.AutoencodingUpdate:
     """The network with its first weights, ready to train."""
-    torch.manual_seed(config.seed)
+    torch.manual_seed(config.seed)  # every process begins with the same weights
     variant, found = find_variant(config.model), pictures.found
-    model = MaskedAutoencoder(variant, width=config.mae.width, layers=config.mae.layers)
-    initialise_trunk(model, config.trunk, config.model)
-    options = OptimiserOptions(
-        make_schedule(config),
-        weight_decay=config.weight_decay,
-        betas=tuple(config.betas),
-        clip=config.clip,
-    )
-    counts = {"images": len(found.images), "videos": len(found.videos)}
-    return AutoencodingUpdate(
-        TrainingRun(
-            model.to(processes.device),
-            processes,
-            options,
-            precision=pick_precision(config.precision, processes.device),
-            seed=config.seed,
-            settings={**flat(plain(config)), **counts},
-        ),
+    model = training.MaskedAutoencoder(variant, width=config.mae.width, layers=config.mae.layers)
+    training.initialise_trunk(model, config.trunk, config.model)
+    facts = {"images": len(found.images), "videos": len(found.videos)}
+    return training.AutoencodingUpdate(
+        make_run(config, model, processes, facts=facts),
         torch.stack([pictures[index] for index in range(SAMPLE)]).to(processes.device),
         variant=config.model,
         ratio=config.mae.hidden,

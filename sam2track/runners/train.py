@@ -6,13 +6,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
+from torch import nn
 
+from .. import train as training
 from ..data.clips.clip import ClipSource, Mixture
 from ..data.readers.sequence import MaskSequence
 from ..device import keep_freed_memory, pick_precision, use_threads
@@ -21,40 +23,14 @@ from ..model.sam2 import SAM2
 from ..model.variants import find_variant
 from ..prompts.simulated_user import PROMPTS
 from ..prompts.training_prompts import PromptMix
-from ..train import (
-    WEIGHTS,
-    Intervals,
-    NotSaved,
-    OptimiserOptions,
-    Processes,
-    Schedule,
-    TrackingUpdate,
-    TrainingRun,
-    Update,
-    check_sequences,
-    initialise_trunk,
-    match_features,
-    new_run,
-    resume,
-    run_loop,
-    step_batches,
-)
 from . import RunFailed
 from .compose import flat, plain
 from .output import claim_folder, write_settings
 
 RELEASED = "released"  # as a checkpoint: the variant's own weights
-LEAST = {
-    "clips": 1,
-    "accumulate": 1,
-    "frames": 1,
-    "objects": 1,
-    "workers": 0,
-    "ramp": 0,
-    "loss_stride": 1,
-    "save_every": 1,
-    "pictures_every": 0,
-}
+Network = TypeVar("Network", bound=nn.Module)
+FROM_ONE = ("clips", "accumulate", "frames", "objects", "loss_stride", "save_every")
+FROM_ZERO = ("workers", "ramp", "pictures_every")
 
 
 def run(config: DictConfig) -> None:
@@ -72,7 +48,7 @@ def run(config: DictConfig) -> None:
     use_threads(config.threads)
     keep_freed_memory()
     out = claim_folder(config.out)
-    processes = Processes(config.device)
+    processes = training.Processes(config.device)
     update = make_update(config, processes)
     source = _source(config, update.run.model.variant.image_size)
     held_out = _held_out(config)
@@ -81,7 +57,7 @@ def run(config: DictConfig) -> None:
         config,
         update,
         out,
-        batches=lambda start: step_batches(
+        batches=lambda start: training.step_batches(
             source,
             processes,
             clips=config.clips,
@@ -93,19 +69,19 @@ def run(config: DictConfig) -> None:
             hardness=config.hardness,
             workers=config.workers,
         ),
-        every=Intervals(config.save_every, config.pictures_every, config.evaluate.every),
+        picture_every=config.pictures_every,
+        evaluate_every=config.evaluate.every,
         evaluate=score if held_out else None,
     )
 
 
 def train_until_done(
     config: DictConfig,
-    update: Update,
+    update: training.Update,
     out: Path,
     *,
     batches: Callable[[int], Iterable[Any]],
-    every: Intervals,
-    evaluate: Callable[[], Mapping[str, float]] | None = None,
+    **options: Any,
 ) -> None:
     """Begin or resume a run, train to its last step, and say where the weights are.
 
@@ -114,31 +90,30 @@ def train_until_done(
         update: does the steps.
         out: the run's folder.
         batches: gives the batches from a step on.
-        every: when to save, draw and score.
-        evaluate: gives scores on held-out video.
+        options: further ones of :func:`sam2track.train.run_loop`.
 
     Raises:
         ValueError: if ``out`` holds a run with other settings.
         RunFailed: the loss was not finite, or a checkpoint could not be written.
     """
-    start = resume(update, out)
+    start = update.run.resume(out)
     if update.run.processes.main:
         write_settings(out, config)
     if start >= config.steps:
         print(f"{out} has reached step {start} already; give more steps= to go on")
         return
     try:
-        run_loop(update, batches(start), out, every=every, evaluate=evaluate)
+        training.run_loop(update, batches(start), out, save_every=config.save_every, **options)
     except FloatingPointError as fault:
         advice = "nothing was saved before; lower rate="
-        if (out / WEIGHTS).is_file():
-            anew = new_run(update.run.settings, out)
+        if (out / training.WEIGHTS).is_file():
+            anew = training.new_run(update.run.settings, out)
             advice = f"{out} holds the last good step: {anew} and a lower rate="
         raise RunFailed(f"{fault}; {advice}") from fault
-    except NotSaved as fault:
+    except training.NotSaved as fault:
         raise RunFailed(str(fault)) from fault
     if update.run.processes.main:
-        print(f"{update.run.step} steps: {out / WEIGHTS}")
+        print(f"{update.run.step} steps: {out / training.WEIGHTS}")
 
 
 def check_common(config: DictConfig, verb: str) -> None:
@@ -156,9 +131,10 @@ def check_common(config: DictConfig, verb: str) -> None:
 def _check_settings(config: DictConfig) -> None:
     """Refuse values that are out of range, before anything is read."""
     check_common(config, "train")
-    for name, least in LEAST.items():
-        if config[name] < least:
-            raise ValueError(f"{name}={config[name]}: at least {least}")
+    for least, names in enumerate((FROM_ZERO, FROM_ONE)):
+        for name in names:
+            if config[name] < least:
+                raise ValueError(f"{name}={config[name]}: at least {least}")
     if not 0 <= config.hardness <= 1:
         raise ValueError(f"hardness={config.hardness:g} is not within 0 and 1")
     size = config.image_size or find_variant(config.model).image_size
@@ -174,38 +150,59 @@ def _check_settings(config: DictConfig) -> None:
         )
 
 
-def make_update(config: DictConfig, processes: Processes) -> TrackingUpdate:
+def make_update(config: DictConfig, processes: training.Processes) -> training.TrackingUpdate:
     """A tracker with its first weights, ready to train; ``config`` is checked already."""
-    options = OptimiserOptions(
-        make_schedule(config),
-        trunk_rate=config.trunk_rate,
-        layer_decay=config.layer_decay,
-        frozen=tuple(config.frozen),
-        weight_decay=config.weight_decay,
-        betas=tuple(config.betas),
-        clip=config.clip,
-    )
-    return TrackingUpdate(
-        TrainingRun(
-            _model(config).to(processes.device),
+    mix = PromptMix(**config.prompts)
+    return training.TrackingUpdate(
+        make_run(
+            config,
+            _model(config),
             processes,
-            options,
-            precision=pick_precision(config.precision, processes.device),
-            seed=config.seed,
-            settings=flat(plain(config)),
+            trunk_rate=config.trunk_rate,
+            layer_decay=config.layer_decay,
+            frozen=tuple(config.frozen),
+            average=config.average,
         ),
+        training.RolloutOptions(mix, config.loss_stride, config.checkpointing),
         variant=config.model,
-        mix=PromptMix(**config.prompts),
-        average=config.average,
-        stride=config.loss_stride,
-        checkpointing=config.checkpointing,
         seed=config.seed,
     )
 
 
-def make_schedule(config: DictConfig) -> Schedule:
-    """The learning rate that the configuration describes."""
-    return Schedule(config.rate, config.steps, config.warmup, config.decay, config.final)
+def make_run(
+    config: DictConfig,
+    model: Network,
+    processes: training.Processes,
+    *,
+    facts: Mapping[str, Any] | None = None,
+    **options: Any,
+) -> training.TrainingRun[Network]:
+    """A model in training, by the settings that every training has.
+
+    Args:
+        config: of the verb.
+        model: with its first weights.
+        processes: that train together.
+        facts: about the data, which must not change when the run is resumed.
+        options: further ones of the optimiser.
+    """
+    schedule = training.Schedule(
+        config.rate, config.steps, config.warmup, config.decay, config.final
+    )
+    return training.TrainingRun(
+        model.to(processes.device),
+        processes,
+        training.OptimiserOptions(
+            schedule,
+            weight_decay=config.weight_decay,
+            betas=tuple(config.betas),
+            clip=config.clip,
+            **options,
+        ),
+        precision=pick_precision(config.precision, processes.device),
+        seed=config.seed,
+        settings={**flat(plain(config)), **(facts or {})},
+    )
 
 
 def _model(config: DictConfig) -> SAM2:
@@ -213,15 +210,15 @@ def _model(config: DictConfig) -> SAM2:
     variant = find_variant(config.model)
     torch.manual_seed(config.seed)  # every process begins with the same weights
     model = SAM2(replace(variant, image_size=config.image_size or variant.image_size))
-    if config.checkpoint is not None:
+    if config.checkpoint is None:
+        training.initialise_trunk(model, config.trunk, config.model)
+        if config.match_features:
+            training.match_features(model)
+    else:
         path = config.checkpoint
         if path == RELEASED:
             path = packaged_weights(config.model) or fetch_weights(config.model)
         load_weights(model, path, config.model)
-        return model
-    initialise_trunk(model, config.trunk, config.model)
-    if config.match_features:
-        match_features(model)
     return model
 
 
@@ -240,7 +237,7 @@ def _held_out(config: DictConfig) -> Sequence[MaskSequence]:
     if not config.evaluate.every:
         return ()
     sequences = _instantiate("evaluate.sequences", plain(config)["evaluate"]["sequences"])
-    check_sequences(sequences)
+    training.check_sequences(sequences)
     return sequences
 
 

@@ -5,10 +5,11 @@ from .batches import ENDLESS, picture_batches, step_batches
 from .checkpoints import WEIGHTS, NotSaved, new_run
 from .evaluation import Score, check_sequences, score_sequences
 from .initial_weights import initialise_trunk, match_features
-from .loop import Intervals, Update, resume, run_loop
+from .loop import Update, run_loop
 from .masked_autoencoder import DECODER_HEAD, HIDDEN_UNIT, MaskedAutoencoder
 from .optimiser import OptimiserOptions, Schedule
 from .processes import Processes
+from .rollout import RolloutOptions
 from .tracking_update import TrackingUpdate
 from .training_run import TrainingRun
 
@@ -18,11 +19,11 @@ __all__ = [
     "HIDDEN_UNIT",
     "WEIGHTS",
     "AutoencodingUpdate",
-    "Intervals",
     "MaskedAutoencoder",
     "NotSaved",
     "OptimiserOptions",
     "Processes",
+    "RolloutOptions",
     "Schedule",
     "Score",
     "TrackingUpdate",
@@ -33,7 +34,6 @@ __all__ = [
     "match_features",
     "new_run",
     "picture_batches",
-    "resume",
     "run_loop",
     "score_sequences",
     "step_batches",

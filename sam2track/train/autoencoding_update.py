@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +22,6 @@ from .masked_autoencoder import (
     reconstruction_loss,
 )
 from .training_run import TrainingRun
-
-PICTURE = "reconstruction.png"
 
 
 class AutoencodingUpdate:
@@ -70,18 +67,11 @@ class AutoencodingUpdate:
         drawn = reconstruct(self.run.model(self.sample, hidden), self.sample, hidden)
         return drawn.permute(1, 2, 0).cpu().numpy()
 
-    def state(self) -> dict[str, Any]:
-        """Nothing: what is hidden depends on the step alone."""
-        return {}
-
-    def load(self, state: Mapping[str, Any]) -> None:
-        """Nothing is kept, so there is nothing to restore."""
-
     def write_results(self, out: Path) -> None:
         """Write the trunk alone, and the picture."""
-        save_trunk(self.run.model.trunk, out / WEIGHTS, self.variant, self.run.facts())
+        save_trunk(self.run.model.trunk, out / WEIGHTS, self.variant, self.run.metadata())
         image = Image.fromarray(self.picture())
-        write_whole(out / PICTURE, lambda file: image.save(file, format="PNG"))
+        write_whole(out / "reconstruction.png", lambda file: image.save(file, format="PNG"))
 
     def _draw_hidden(self, pictures: UInt8[Tensor, "B 3 S S"], step: int) -> Bool[Tensor, "B u u"]:
         """The hidden units of this process's pictures; they depend on seed and step alone."""

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from jaxtyping import UInt8
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Sampler, default_collate, get_worker_info
+from torch.utils.data import DataLoader, Dataset, default_collate
 
 from ..data.clips.clip import ClipDataset, ClipSource
 from .processes import Processes
@@ -31,7 +31,7 @@ class StepBatches:
     Attributes:
         parts: as many batches as gradients are accumulated over.
         first: the index of each batch's first clip among all clips of the step.
-        seconds: of CPU time that worker processes took to draw them.
+        seconds: of CPU time to draw them.
     """
 
     parts: tuple[Clips, ...]
@@ -39,35 +39,22 @@ class StepBatches:
     seconds: float
 
 
-class _ProcessSampler(Sampler[list[int]]):
-    """The items of one process: ``accumulate`` batches of ``size`` items in each step."""
+class _TimedItems(Dataset):
+    """Each item, or the error in place of it, and the CPU time that it took.
 
-    def __init__(
-        self, processes: Processes, *, size: int, accumulate: int, start: int, stop: int
-    ) -> None:
-        self.size, self.steps = size, range(start, stop)
-        parts = range(processes.index * accumulate, (processes.index + 1) * accumulate)
-        self.first = tuple(part * size for part in parts)
-        self.step_size = size * accumulate * processes.count  # items per step
-
-    def __iter__(self) -> Iterator[list[int]]:
-        for step in self.steps:
-            for first in self.first:
-                start = step * self.step_size + first
-                yield list(range(start, start + self.size))
-
-
-class _ItemsOrErrors(Dataset):
-    """Items, or the error in place of one: an error in a worker must be told in one line."""
+    An error that is raised in a worker would come with the worker's traceback.
+    """
 
     def __init__(self, items: Dataset) -> None:
         self.items = items
 
-    def __getitem__(self, index: int) -> Any:
+    def __getitem__(self, index: int) -> tuple[Any, float]:
+        start = time.process_time()
         try:
-            return self.items[index]
+            item = self.items[index]
         except (ValueError, OSError) as error:
-            return error
+            item = error
+        return item, time.process_time() - start
 
 
 def step_batches(
@@ -98,17 +85,17 @@ def step_batches(
     Raises:
         ValueError, OSError: if data is damaged; the message names the file.
     """
-    sampler = _ProcessSampler(processes, size=clips, accumulate=accumulate, start=start, stop=stop)
-    dataset = ClipDataset(
-        source, length=ENDLESS, seed=seed, ramp=ramp * sampler.step_size, hardness=hardness
-    )
+    each = clips * accumulate * processes.count  # clips per step
+    first = tuple((processes.index * accumulate + part) * clips for part in range(accumulate))
+    starts = (step * each + offset for step in range(start, stop) for offset in first)
+    dataset = ClipDataset(source, length=ENDLESS, seed=seed, ramp=ramp * each, hardness=hardness)
     parts, seconds = [], 0.0
-    for batch, spent in _load(dataset, sampler, processes, workers):
+    for batch, spent in _load(dataset, starts, clips, processes, workers):
         moved = {name: t.to(processes.device, non_blocking=True) for name, t in batch.items()}
         parts.append(Clips(**moved))
         seconds += spent
         if len(parts) == accumulate:
-            yield StepBatches(tuple(parts), sampler.first, seconds)
+            yield StepBatches(tuple(parts), first, seconds)
             parts, seconds = [], 0.0
 
 
@@ -120,18 +107,18 @@ def picture_batches(
     Raises:
         ValueError: if too many pictures cannot be read.
     """
-    sampler = _ProcessSampler(processes, size=size, accumulate=1, start=start, stop=stop)
-    for batch, _ in _load(pictures, sampler, processes, workers):
+    starts = ((step * processes.count + processes.index) * size for step in range(start, stop))
+    for batch, _ in _load(pictures, starts, size, processes, workers):
         yield batch.to(processes.device, non_blocking=True)
 
 
 def _load(
-    dataset: Dataset, sampler: _ProcessSampler, processes: Processes, workers: int
+    dataset: Dataset, starts: Iterable[int], size: int, processes: Processes, workers: int
 ) -> Iterator[tuple[Any, float]]:
-    """Each batch, and the CPU time that workers took for it; a worker's error is raised here."""
+    """Batches of ``size`` items that begin at ``starts``, and the CPU time to draw each."""
     loader = DataLoader(
-        _ItemsOrErrors(dataset),
-        batch_sampler=sampler,
+        _TimedItems(dataset),
+        batch_sampler=(list(range(start, start + size)) for start in starts),
         num_workers=workers,
         collate_fn=_collate,
         worker_init_fn=prepare_worker,
@@ -144,17 +131,11 @@ def _load(
         yield batch, seconds
 
 
-def _collate(items: list[Any]) -> tuple[Any, float]:
-    """Items as one batch, with the CPU time that this worker took since its last batch."""
-    for item in items:
-        if isinstance(item, Exception):
-            return item, 0.0
-    seconds, info = 0.0, get_worker_info()
-    if info is not None:
-        now = time.process_time()
-        seconds = now - getattr(info.dataset, "counted", 0.0)
-        info.dataset.counted = now  # type: ignore[attr-defined]
-    return default_collate(items), seconds
+def _collate(timed: list[tuple[Any, float]]) -> tuple[Any, float]:
+    """Items as one batch, or the first error, and the CPU time that they took."""
+    items, seconds = zip(*timed, strict=True)
+    errors = [item for item in items if isinstance(item, Exception)]
+    return errors[0] if errors else default_collate(items), sum(seconds)
 
 
 def prepare_worker(_: int) -> None:

@@ -18,17 +18,8 @@ from ..files import write_whole
 LAST, WEIGHTS = "last.pt", "weights.safetensors"
 
 # Settings that may change when a run is resumed: they do not change what is learnt.
-CHANGEABLE = (
-    "out",
-    "device",
-    "steps",
-    "workers",
-    "threads",
-    "save_every",
-    "pictures_every",
-    "checkpointing",
-    "evaluate",
-)
+CHANGEABLE = ("out", "device", "steps", "workers", "threads", "checkpointing", "evaluate")
+CHANGEABLE += ("save_every", "pictures_every")
 
 
 class NotSaved(RuntimeError):
@@ -86,13 +77,10 @@ def check_settings(now: Mapping[str, Any], stored: Mapping[str, Any], out: Path)
     Raises:
         ValueError: naming the settings that differ.
     """
-    fixed = sorted(
-        name for name in now.keys() | stored.keys() if name.split(".")[0] not in CHANGEABLE
-    )
     differ = [
         f"{name}={_shown(now, name)} (was {_shown(stored, name)})"
-        for name in fixed
-        if now.get(name) != stored.get(name)
+        for name in sorted(now.keys() | stored.keys())
+        if name.split(".")[0] not in CHANGEABLE and now.get(name) != stored.get(name)
     ]
     if differ:
         raise ValueError(

@@ -145,7 +145,8 @@ def patches(images: Float[Tensor, "B 3 S S"]) -> Float[Tensor, "B P 3*16*16"]:
 def targets(pictures: UInt8[Tensor, "B 3 S S"]) -> Float[Tensor, "B P 3*16*16"]:
     """The pixels to predict: patches, each with mean 0 and variance 1 (MAE, section 4.1)."""
     pixels = patches(pictures.float() / 255)
-    return (pixels - _mean(pixels)) / _deviation(pixels)
+    mean, deviation = _mean_and_deviation(pixels)
+    return (pixels - mean) / deviation
 
 
 def reconstruction_loss(
@@ -173,7 +174,8 @@ def reconstruct(
     """
     true = pictures.float() / 255
     pixels = patches(true)
-    guessed = predicted.float() * _deviation(pixels) + _mean(pixels)
+    mean, deviation = _mean_and_deviation(pixels)
+    guessed = predicted.float() * deviation + mean
     guessed = F.fold(guessed.transpose(1, 2), true.shape[-2:], PATCH, stride=PATCH)
     masked = _spread(hidden, true)
     seen = torch.where(masked, 0.5, true)
@@ -182,9 +184,9 @@ def reconstruct(
     return (rows * 255).round().to(torch.uint8).permute(1, 0, 2, 3).flatten(1, 2)
 
 
-def _mean(pixels: Float[Tensor, "B P _"]) -> Float[Tensor, "B P 1"]:
-    return pixels.mean(2, keepdim=True)
-
-
-def _deviation(pixels: Float[Tensor, "B P _"]) -> Float[Tensor, "B P 1"]:
-    return (pixels.var(2, keepdim=True, correction=0) + 1e-6).sqrt()
+def _mean_and_deviation(
+    pixels: Float[Tensor, "B P _"],
+) -> tuple[Float[Tensor, "B P 1"], Float[Tensor, "B P 1"]]:
+    """Of each patch."""
+    variance, mean = torch.var_mean(pixels, 2, keepdim=True, correction=0)
+    return mean, (variance + 1e-6).sqrt()

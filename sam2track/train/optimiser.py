@@ -56,6 +56,7 @@ class OptimiserOptions:
         frozen: prefixes of the names of parameters that are not trained.
         weight_decay, betas: AdamW's.
         clip: largest norm of the gradient.
+        average: decay of the averaged weights (EMA); None = no average.
     """
 
     schedule: Schedule
@@ -65,25 +66,15 @@ class OptimiserOptions:
     weight_decay: float = 0.05
     betas: tuple[float, float] = (0.9, 0.95)
     clip: float = 1.0
-
-
-def rate_scale(name: str, blocks: int, *, trunk_rate: float, layer_decay: float) -> float:
-    """A parameter's share of the learning rate.
-
-    The trunk gets ``trunk_rate``, times ``layer_decay`` for each block from a parameter's own on to
-    the trunk's end (as BEiT, 2106.08254); what comes before the first block counts as one more.
-    That holds for any trunk whose layers are ``blocks``.
-    """
-    if not name.startswith("trunk."):
-        return 1.0
-    block = BLOCK.match(name)
-    return trunk_rate * layer_decay ** (blocks - (int(block[1]) if block else -1))
+    average: float | None = None
 
 
 def parameter_groups(model: nn.Module, options: OptimiserOptions) -> list[dict]:
     """Parameters for the optimiser, those of one rate and decay together; ``scale`` is the share.
 
-    Vectors and scalars do not decay.
+    The trunk gets ``trunk_rate``, times ``layer_decay`` for each block from a parameter's own on to
+    the trunk's end (as BEiT, 2106.08254); what comes before the first block counts as one more.
+    This holds for any trunk whose layers are ``blocks``. Vectors and scalars do not decay.
 
     Raises:
         ValueError: if a frozen prefix fits no parameter, or all parameters are frozen.
@@ -93,18 +84,25 @@ def parameter_groups(model: nn.Module, options: OptimiserOptions) -> list[dict]:
         if not any(name.startswith(prefix) for name in names):
             roots = ", ".join(sorted({name.split(".")[0] for name in names}))
             raise ValueError(f"frozen: no parameter begins with {prefix!r}; they begin: {roots}")
-    indices = [int(found[1]) for name in names if (found := BLOCK.match(name))]
-    blocks = 1 + max(indices, default=-1)
-    rates = {"trunk_rate": options.trunk_rate, "layer_decay": options.layer_decay}
+    last = max(_layer(name) for name in names)
     groups: dict[tuple[float, float], list[nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
         parameter.requires_grad_(not name.startswith(options.frozen))
         if parameter.requires_grad:
+            depth = last + 1 - _layer(name)
+            trunk = options.trunk_rate * options.layer_decay**depth
+            scale = trunk if name.startswith("trunk.") else 1.0
             decay = options.weight_decay if parameter.ndim > 1 else 0.0
-            groups.setdefault((rate_scale(name, blocks, **rates), decay), []).append(parameter)
+            groups.setdefault((scale, decay), []).append(parameter)
     if not groups:
         raise ValueError("frozen: every parameter is, so there is nothing to train")
     return [
         {"params": parameters, "scale": scale, "weight_decay": decay}
         for (scale, decay), parameters in groups.items()
     ]
+
+
+def _layer(name: str) -> int:
+    """The block of the trunk that a parameter belongs to; -1 = none."""
+    block = BLOCK.match(name)
+    return int(block[1]) if block else -1

@@ -17,22 +17,8 @@ from .training_run import TrainingRun
 CURVE, CARD = "curve.png", "card.md"
 
 
-def write_report(
-    out: Path,
-    run: TrainingRun[SAM2],
-    *,
-    variant: str,
-    core_seconds: float,
-    best: Mapping[str, Any] | None,
-) -> None:
-    """Draw the curve and write the card, from the log so far.
-
-    Args:
-        out: the run's folder.
-        run: the model in training.
-        variant: its name.
-        core_seconds: of CPU time, over all processes and workers.
-        best: ``step``, ``prompt``, ``j`` and ``f`` of ``best.safetensors``, if anything was scored.
+def write_report(out: Path, run: TrainingRun[SAM2], variant: str) -> None:
+    """Draw the curve and write the card of a variant's training, from the log so far.
 
     Raises:
         OSError: if they cannot be written.
@@ -46,7 +32,7 @@ def write_report(
     parameters = sum(p.numel() for p in run.model.parameters()) / 1e6
     size, last = run.model.variant.image_size, steps[-1]
     device = f"{run.processes.count} x {run.processes.device}"
-    hours, core_hours = run.seconds / 3600, core_seconds / 3600
+    hours, core_hours = run.seconds / 3600, run.core_seconds / 3600
     lines = [
         f"# Model card: {variant}, trained for {last['step']} steps",
         "",
@@ -55,7 +41,7 @@ def write_report(
         f"| model | {variant}, input {size} x {size} |",
         f"| size | {parameters:.2f} million parameters |",
         "| weights | `weights.safetensors`: averaged, at the last step"
-        + ("; `best.safetensors`: those that scored best |" if best else " |"),
+        + ("; `best.safetensors`: those that scored best |" if run.best else " |"),
         f"| trained on | {device}, {hours:.2f} hours, {core_hours:.2f} core-hours of CPU time |",
         f"| last step | loss {last['loss']:.3f}, IoU {last['iou'] or 0:.3f} on training clips |",
         "",
@@ -63,7 +49,7 @@ def write_report(
         "",
         "## Scores on held-out video",
         "",
-        *_score_lines(scores, best),
+        *_score_lines(scores, run.best),
         "",
         "## What it was trained on, and how",
         "",

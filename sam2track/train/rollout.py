@@ -8,7 +8,7 @@ the anchors, each prompted without memory, then every other frame in order.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 import numpy as np
@@ -64,19 +64,43 @@ class FramePrediction:
     prompts: GivenPrompts
 
 
+@dataclass(frozen=True, slots=True)
+class RolloutOptions:
+    """How a rollout is done.
+
+    Attributes:
+        mix: which prompts the simulated user gives.
+        stride: at which masks are compared, see :func:`sam2track.train.losses.prediction_losses`.
+        checkpointing: keep the inputs of each part of the network instead of all activations, and
+            compute these again for the gradient: a third more time, a fraction of the memory.
+    """
+
+    mix: PromptMix = field(default_factory=PromptMix)
+    stride: int = 2
+    checkpointing: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Rows:
+    """Some rows on one frame, with what the decoder gets apart from prompts."""
+
+    index: int
+    truth: Bool[Tensor, "Q S S"]
+    generators: list[np.random.Generator]
+    features: FrameFeatures
+    conditioned: Float[Tensor, "Q C h w"]
+
+
 class Rollout:
     """One pass over a batch of clips.
 
     Args:
         model: in training mode, or not.
         clips: on the model's device.
-        mix: which prompts the simulated user gives.
+        options: how it is done.
         seed: of everything drawn: the run's, then the step's.
         first: the index of the first clip among all clips of the step. What is drawn for a row
             depends on ``seed``, the index of its clip and its object alone.
-        stride: at which masks are compared, see :func:`sam2track.train.losses.prediction_losses`.
-        checkpointing: keep the inputs of each part of the network instead of all activations, and
-            compute these again for the gradient: a third more time, a fraction of the memory.
 
     Attributes:
         losses: of each step of the interaction, with its frame; of the rows that took part.
@@ -89,15 +113,13 @@ class Rollout:
         self,
         model: SAM2,
         clips: Clips,
-        mix: PromptMix,
+        options: RolloutOptions,
         *,
         seed: Sequence[int],
         first: int = 0,
-        stride: int = 2,
-        checkpointing: bool = False,
     ) -> None:
-        self.model, self.clips, self.mix = model, clips, mix
-        self.stride, self.checkpointing = stride, checkpointing
+        self.model, self.clips, self.options = model, clips, options
+        mix = options.mix
         self.clip, self.object = clips.valid.nonzero(as_tuple=True)  # (R,)
         self.truth = clips.masks.transpose(1, 2)[self.clip, self.object]  # (R, T, S, S)
         self.rows = torch.arange(len(self.clip), device=self.clip.device)
@@ -139,80 +161,58 @@ class Rollout:
             if not len(rows):
                 continue
             if name == "mask":
-                prediction = self._run_part(
-                    self.model.adopt, self.features(index, rows), truth[rows, None]
-                )
-                prompts = None
+                features, prompts = self.features(index, rows), None
+                prediction = self._run_part(self.model.adopt, features, truth[rows, None])
             else:
-                prediction, prompts = self.predict_from_prompt(index, rows, name)
+                some = self._rows(index, rows, [NO_MEMORY] * len(rows))
+                tokens = box_tokens if name == "box" else click_tokens
+                prompts = tokens(some.truth, some.generators, self.options.mix)
+                prediction = self.predict(some, prompts)
+                if index in self.plan.corrected:
+                    prediction, prompts = self.correct(some, prediction, prompts)
                 enlarged = _enlarge(prediction.logits, truth)
-                self.prompted_ious.append(mask_iou(enlarged, truth[rows].float()))
+                self.prompted_ious.append(mask_iou(enlarged, some.truth.float()))
             resolved.append(prediction)
             order.append(rows)
             given.append((rows, prompts))
         joined = _join(resolved, torch.cat(order).argsort())
         self.memorise(self.features(index, self.rows), joined, index, tuple(given))
 
-    def predict_from_prompt(
-        self, index: int, rows: Int[Tensor, " Q"], kind: str
-    ) -> tuple[Resolved, PromptTokens | None]:
-        """Predict from a box or a click without memory, then correct if the plan says so."""
-        truth, features = self.truth[rows, index], self.features(index, rows)
-        conditioned = self.model.attend(features, [NO_MEMORY] * len(rows))
-        tokens = box_tokens if kind == "box" else click_tokens
-        prompts = tokens(truth, [self.generators[row] for row in rows.tolist()], self.mix)
-        prediction = self.predict(conditioned, features, prompts, index=index, rows=rows)
-        if index not in self.plan.corrected:
-            return prediction, prompts
-        return self.correct(conditioned, features, prediction, prompts, index=index, rows=rows)
-
     def track(self, index: int) -> None:
         """Track every row onto a frame, and correct it there if the plan says so."""
-        truth, features, rows = self.truth[:, index], self.features(index, self.rows), self.rows
-        recalls = [memory.recall(index, 1)[0] for memory in self.memories]
-        conditioned = self._run_part(self.model.attend, features, recalls)
-        prediction = self.predict(conditioned, features, None, index=index, rows=rows)
-        self.ious.append(mask_iou(_enlarge(prediction.logits, truth), truth.float()))
+        rows = self._rows(index, self.rows, [m.recall(index, 1)[0] for m in self.memories])
+        prediction = self.predict(rows, None)
+        self.ious.append(mask_iou(_enlarge(prediction.logits, rows.truth), rows.truth.float()))
         given: GivenPrompts = ()
-        if index in self.plan.corrected and self.mix.clicks:
-            prediction, prompts = self.correct(
-                conditioned, features, prediction, None, index=index, rows=rows
-            )
-            given = ((rows, prompts),)
-        self.memorise(features, prediction, index, given)
+        if index in self.plan.corrected and self.options.mix.clicks:
+            prediction, prompts = self.correct(rows, prediction, None)
+            given = ((self.rows, prompts),)
+        self.memorise(rows.features, prediction, index, given)
+
+    def _rows(self, index: int, rows: Int[Tensor, " Q"], recalls: list[Recall]) -> _Rows:
+        """Rows on a frame, after memory attention."""
+        features = self.features(index, rows)
+        conditioned = self._run_part(self.model.attend, features, recalls)
+        generators = [self.generators[row] for row in rows.tolist()]
+        return _Rows(index, self.truth[rows, index], generators, features, conditioned)
 
     def correct(
-        self,
-        conditioned: Float[Tensor, "Q C h w"],
-        features: FrameFeatures,
-        prediction: Resolved,
-        prompts: PromptTokens | None,
-        *,
-        index: int,
-        rows: Int[Tensor, " Q"],
+        self, rows: _Rows, prediction: Resolved, prompts: PromptTokens | None
     ) -> tuple[Resolved, PromptTokens | None]:
         """Click where the mask is wrong, several times; each mask is input to the next pass."""
-        truth, generators = self.truth[rows, index], [self.generators[i] for i in rows.tolist()]
-        for _ in range(self.mix.clicks):
-            prompts = corrected_tokens(prompts, prediction.logits, truth, generators, self.mix)
-            prediction = self.predict(conditioned, features, prompts, index=index, rows=rows)
+        mix = self.options.mix
+        for _ in range(mix.clicks):
+            logits = prediction.logits
+            prompts = corrected_tokens(prompts, logits, rows.truth, rows.generators, mix)
+            prediction = self.predict(rows, prompts)
         return prediction, prompts
 
-    def predict(
-        self,
-        conditioned: Float[Tensor, "Q C h w"],
-        features: FrameFeatures,
-        prompts: PromptTokens | None,
-        *,
-        index: int,
-        rows: Int[Tensor, " Q"],
-    ) -> Resolved:
+    def predict(self, rows: _Rows, prompts: PromptTokens | None) -> Resolved:
         """Decode, compute the losses, and choose the best candidate."""
-        candidates = self._run_part(self.model.decode, conditioned, features, prompts)
-        losses = self._run_part(
-            prediction_losses, candidates, self.truth[rows, index], stride=self.stride
-        )
-        self.losses.append((index, losses))
+        candidates = self._run_part(self.model.decode, rows.conditioned, rows.features, prompts)
+        stride = self.options.stride
+        losses = self._run_part(prediction_losses, candidates, rows.truth, stride=stride)
+        self.losses.append((rows.index, losses))
         return self.model.resolve(candidates, best_candidate(candidates))
 
     def memorise(
@@ -245,7 +245,7 @@ class Rollout:
 
     def _run_part(self, part: Callable[..., T], *args, **kwargs) -> T:
         """Run a part of the network; with checkpointing only its inputs are kept."""
-        if not self.checkpointing:
+        if not self.options.checkpointing:
             return part(*args, **kwargs)
         return checkpoint(part, *args, use_reentrant=False, **kwargs)  # type: ignore[return-value]
 

@@ -19,7 +19,7 @@ from sam2track.prompts.training_prompts import (
     click_tokens,
     corrected_tokens,
 )
-from sam2track.train.rollout import Rollout
+from sam2track.train.rollout import Rollout, RolloutOptions
 
 SIDE = 32
 
@@ -42,7 +42,7 @@ def test_kinds_come_as_often_as_the_paper_says():
     mix, model, clips = PromptMix(), SAM2(TINY), batch_of(clips=20)
     kinds: Counter[int] = Counter()
     for step in range(20):
-        kinds.update(Rollout(model, clips, mix, seed=(0, step)).kinds.tolist())
+        kinds.update(Rollout(model, clips, RolloutOptions(mix), seed=(0, step)).kinds.tolist())
     share = np.array([kinds[kind] for kind in range(3)]) / kinds.total()
     assert share == pytest.approx([0.5, 0.25, 0.25], abs=0.06)
 
@@ -154,7 +154,7 @@ def test_every_step_of_the_interaction_has_losses():
     mix = PromptMix(mask=0, box=0, click=1, anchors=1, corrected=2)
     model, clips = SAM2(TINY).eval(), batch_of(frames=3)
     for step in range(20):
-        rollout = Rollout(model, clips, mix, seed=(0, step))
+        rollout = Rollout(model, clips, RolloutOptions(mix), seed=(0, step))
         if len(rollout.plan.corrected) == 2:
             break
     with torch.no_grad():
@@ -170,7 +170,7 @@ def test_a_late_anchor_is_known_to_the_frames_before_it():
     mix = PromptMix(mask=0, box=0.5, click=0.5, anchors=2, corrected=0)
     model, clips = SAM2(TINY).eval(), batch_of(frames=4, leaving=True)
     for step in range(20):
-        rollout = Rollout(model, clips, mix, seed=(0, step))
+        rollout = Rollout(model, clips, RolloutOptions(mix), seed=(0, step))
         if len(rollout.plan.anchors) == 2:
             break
     with torch.no_grad():

@@ -124,7 +124,11 @@ def test_the_official_recipe_runs_a_step_at_a_shrunken_size():
     ):
         entry = update.step(batch)
     assert np.isfinite(entry["loss"])
-    assert (run.precision, update.checkpointing, update.stride) == (torch.bfloat16, True, 1)
+    assert (run.precision, update.options.checkpointing, update.options.stride) == (
+        torch.bfloat16,
+        True,
+        1,
+    )
     rates = {group["scale"] for group in run.optimiser.param_groups}
     assert max(rates) == 1.0
     assert min(rates) == pytest.approx(0.2 * 0.8**13)  # 12 blocks, and what comes before them

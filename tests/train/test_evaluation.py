@@ -14,10 +14,8 @@ from tiny import tiny_model
 from sam2track.model.checkpoint import read_state
 from sam2track.prompts.simulated_user import first_prompt
 from sam2track.train import (
-    Intervals,
     Score,
     check_sequences,
-    resume,
     run_loop,
     score_sequences,
 )
@@ -106,7 +104,7 @@ def test_scoring_does_not_disturb_training(tmp_path):
         out = tmp_path / str(every)
         out.mkdir()
         score = partial(made.evaluate, [Squares()], out, prompt="click")
-        run_loop(made, batches(made), out, every=Intervals(2, 0, every), evaluate=score)
+        run_loop(made, batches(made), out, save_every=2, evaluate_every=every, evaluate=score)
         ends.append(made)
     for mine, theirs in zip(
         ends[0].run.model.parameters(), ends[1].run.model.parameters(), strict=True
@@ -122,12 +120,12 @@ def test_the_best_weights_are_kept(tmp_path):
     for step, score in ((1, 0.5), (2, 0.7), (3, 0.6)):
         made.run.step = step
         made.keep_best(Score(score, score), tmp_path)
-    assert made.best == {"step": 2, "prompt": "mask", "j": 0.7, "f": 0.7}
+    assert made.run.best == {"step": 2, "prompt": "mask", "j": 0.7, "f": 0.7}
     assert read_state(tmp_path / "best.safetensors")[1]["steps"] == "2"
     save(made, tmp_path)
     again = tiny_update()
-    resume(again, tmp_path)
+    again.run.resume(tmp_path)
     again.keep_best(Score(0.65, 0.65), tmp_path)
     assert read_state(tmp_path / "best.safetensors")[1]["steps"] == "2"
     again.keep_best(Score(0.6, 0.6), tmp_path, prompt="click")  # another scale: begins anew
-    assert again.best == {"step": 3, "prompt": "click", "j": 0.6, "f": 0.6}
+    assert again.run.best == {"step": 3, "prompt": "click", "j": 0.6, "f": 0.6}

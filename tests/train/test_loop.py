@@ -9,12 +9,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from moving import EVERY, MovingSquares, Still, batch_of, batches, tiny_update
+from moving import MovingSquares, Still, batch_of, batches, tiny_update
 from tiny import TINY
 
 from sam2track.model.sam2 import SAM2
 from sam2track.prompts.training_prompts import PromptMix
-from sam2track.train import Intervals, NotSaved, Schedule, resume, run_loop, step_batches
+from sam2track.train import NotSaved, RolloutOptions, Schedule, run_loop, step_batches
 from sam2track.train.checkpoints import load_state
 from sam2track.train.log import read_log
 from sam2track.train.loop import save
@@ -41,34 +41,34 @@ def weights_of(update) -> dict[str, torch.Tensor]:
 def test_a_run_that_was_stopped_goes_on_to_the_bit(tmp_path):
     whole = tiny_update(**DROPOUT)
     (tmp_path / "whole").mkdir()
-    run_loop(whole, batches(whole), tmp_path / "whole", every=EVERY)
+    run_loop(whole, batches(whole), tmp_path / "whole", save_every=3)
 
     first, out = tiny_update(**DROPOUT), tmp_path / "parts"
     out.mkdir()
     with pytest.raises(KeyboardInterrupt, match="stopped after step 2 of 6, which is saved"):
-        run_loop(first, stop_after(first, batches(first), 2), out, every=EVERY)
+        run_loop(first, stop_after(first, batches(first), 2), out, save_every=3)
     second = tiny_update(seed=0, **DROPOUT)
     torch.rand(7)  # whatever else happened
-    assert resume(second, out) == 2
-    run_loop(second, batches(second), out, every=EVERY)
+    assert second.run.resume(out) == 2
+    run_loop(second, batches(second), out, save_every=3)
 
     assert [(e["loss"], e["iou"]) for e in read_log(out)] == [
         (e["loss"], e["iou"]) for e in read_log(tmp_path / "whole")
     ]
     for name, tensor in weights_of(whole).items():
         assert torch.equal(tensor, weights_of(second)[name]), name
-    assert second.core_seconds > first.core_seconds > 0
+    assert second.run.core_seconds > first.run.core_seconds > 0
 
 
 def test_what_the_log_says_of_later_steps_is_taken_out(tmp_path):
     """A run that was killed after its last checkpoint repeats the steps since."""
     first = tiny_update(steps=5)
     with pytest.raises(RuntimeError, match="killed"):
-        run_loop(first, _killed(batches(first), 5), tmp_path, every=EVERY)
+        run_loop(first, _killed(batches(first), 5), tmp_path, save_every=3)
     assert [entry["step"] for entry in read_log(tmp_path)] == [1, 2, 3, 4]
     second = tiny_update(steps=5)
-    assert resume(second, tmp_path) == 3
-    run_loop(second, batches(second), tmp_path, every=EVERY)
+    assert second.run.resume(tmp_path) == 3
+    run_loop(second, batches(second), tmp_path, save_every=3)
     assert [entry["step"] for entry in read_log(tmp_path)] == [1, 2, 3, 4, 5]
 
 
@@ -84,7 +84,7 @@ def test_another_configuration_is_refused(tmp_path):
     save(begun, tmp_path)
     other = tiny_update(settings={"rate": 0.2, "workers": 3, "prompts.mask": 0.5, "new": None})
     with pytest.raises(ValueError, match=r"other settings: rate=0\.2 \(was 0\.1\)\. Go on with"):
-        resume(other, tmp_path)
+        other.run.resume(tmp_path)
 
 
 def test_a_damaged_checkpoint_is_refused(tmp_path):
@@ -92,7 +92,7 @@ def test_a_damaged_checkpoint_is_refused(tmp_path):
     half = (tmp_path / "last.pt").read_bytes()[:5000]
     (tmp_path / "last.pt").write_bytes(half)
     with pytest.raises(ValueError, match=r"last\.pt is no checkpoint of a run, or is damaged"):
-        resume(tiny_update(), tmp_path)
+        tiny_update().run.resume(tmp_path)
 
 
 @pytest.mark.parametrize("source", [MovingSquares(5), MovingSquares(5, leaving=True)])
@@ -106,7 +106,7 @@ def test_gradient_reaches_every_parameter(source):
         model = SAM2(TINY).train()
         # Present or absent: the pointer's projection learns from the one, its stand-in from both.
         model.mask_decoder.pred_obj_score_head.layers[-1].bias.data.fill_(3.0 - number % 2 * 6)
-        Rollout(model, batch.parts[0], mix, seed=(0, number)).run().backward()
+        Rollout(model, batch.parts[0], RolloutOptions(mix), seed=(0, number)).run().backward()
         touched |= {
             name for name, p in model.named_parameters() if p.grad is not None and p.grad.any()
         }
@@ -192,7 +192,7 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_checkpoint(tmp_path):
         made.run.model.mask_decoder.iou_prediction_head.layers[-1].bias.fill_(float("nan"))
     before = {name: p.clone() for name, p in made.run.model.named_parameters()}
     with pytest.raises(FloatingPointError, match=r"step 1: the iou loss of frame . is not finite"):
-        run_loop(made, batches(made), tmp_path, every=EVERY)
+        run_loop(made, batches(made), tmp_path, save_every=3)
     assert (tmp_path / "last.pt").read_bytes() == good
     assert torch.equal(before["no_memory"], made.run.model.no_memory)
 
@@ -252,11 +252,11 @@ def test_clips_do_not_depend_on_the_batch():
     mix = PromptMix(mask=0.3, box=0.3, click=0.4, centre=0.3)
     model = SAM2(TINY).eval()
     clips = batch_of(clips=3)
-    whole = Rollout(model, clips, mix, seed=(1, 2))
+    whole = Rollout(model, clips, RolloutOptions(mix), seed=(1, 2))
     alone = Rollout(
         model,
         replace(clips, frames=clips.frames[2:], masks=clips.masks[2:], valid=clips.valid[2:]),
-        mix,
+        RolloutOptions(mix),
         seed=(1, 2),
         first=2,
     )
@@ -275,7 +275,7 @@ def test_clips_do_not_depend_on_the_batch():
 
 def test_pictures_curve_and_card(tmp_path):
     made = tiny_update(steps=2, settings={"rate": 1})
-    run_loop(made, batches(made), tmp_path, every=Intervals(save=1, picture=1))
+    run_loop(made, batches(made), tmp_path, save_every=1, picture_every=1)
     assert (tmp_path / "curve.png").read_bytes().startswith(b"\x89PNG")
     card = (tmp_path / "card.md").read_text()
     assert "trained for 2 steps" in card
@@ -295,7 +295,7 @@ def test_one_clip_can_be_learnt_by_heart():
         entry = made.step(batch)
         if entry["iou"] > 0.97:
             break
-    rollout = Rollout(made.run.model.eval(), batch.parts[0], mix, seed=(0, 0))
+    rollout = Rollout(made.run.model.eval(), batch.parts[0], RolloutOptions(mix), seed=(0, 0))
     with torch.no_grad():
         rollout.run()
     assert np.mean([iou.numpy() for iou in rollout.ious]) > 0.95

@@ -15,14 +15,12 @@ from sam2track.model.sam2 import SAM2
 from sam2track.model.variants import find_variant
 from sam2track.train import (
     AutoencodingUpdate,
-    Intervals,
     MaskedAutoencoder,
     OptimiserOptions,
     Processes,
     Schedule,
     TrainingRun,
     initialise_trunk,
-    resume,
     run_loop,
 )
 from sam2track.train.loop import save
@@ -193,7 +191,7 @@ def batches(start: int, stop: int):
 
 def train(made: AutoencodingUpdate, out, *, stop: int) -> None:
     out.mkdir(exist_ok=True)
-    run_loop(made, batches(made.run.step, stop), out, every=Intervals(save=3, picture=3))
+    run_loop(made, batches(made.run.step, stop), out, save_every=3, picture_every=3)
 
 
 def test_the_loss_falls():
@@ -221,7 +219,7 @@ def test_resume_is_exact(tmp_path):
     train(whole, tmp_path / "whole", stop=6)
     train(update(), tmp_path / "parts", stop=3)
     second = update(seed=5)
-    assert resume(second, tmp_path / "parts") == 3
+    assert second.run.resume(tmp_path / "parts") == 3
     train(second, tmp_path / "parts", stop=6)
     assert (tmp_path / "parts/log.jsonl").read_text() == (tmp_path / "whole/log.jsonl").read_text()
     for name, tensor in whole.run.model.state_dict().items():
@@ -233,7 +231,7 @@ def test_resume_is_exact(tmp_path):
 def test_a_run_with_other_settings_does_not_go_on(tmp_path):
     train(update(settings={"mae.hidden": 0.6}), tmp_path, stop=3)
     with pytest.raises(ValueError, match=r"mae\.hidden=0\.75 \(was 0\.6\).*with trunk="):
-        resume(update(settings={"mae.hidden": 0.75}), tmp_path)
+        update(settings={"mae.hidden": 0.75}).run.resume(tmp_path)
 
 
 def test_a_loss_that_is_not_finite_stops_and_keeps_the_checkpoint(tmp_path):
