@@ -102,31 +102,25 @@ class PromptPlan:
         return cls(anchors, frozenset((*anchors[: mix.corrected], *others)))
 
 
-def click_tokens(
-    masks: Bool[Tensor, "R S S"], generators: Sequence[np.random.Generator], mix: PromptMix
+def first_tokens(
+    kind: str,
+    masks: Bool[Tensor, "R S S"],
+    generators: Sequence[np.random.Generator],
+    mix: PromptMix,
 ) -> PromptTokens:
-    """One click inside each mask; none of them is empty."""
-    points = [
-        inner_point(mask, None if random.random() < mix.centre else random)
-        for mask, random in zip(masks.cpu().numpy(), generators, strict=True)
-    ]
-    coords = torch.tensor(points, dtype=torch.float32, device=masks.device)[:, None]
-    return PromptTokens(coords, torch.ones(len(points), 1, dtype=torch.long, device=masks.device))
-
-
-def box_tokens(
-    masks: Bool[Tensor, "R S S"], generators: Sequence[np.random.Generator], mix: PromptMix
-) -> PromptTokens:
-    """A box around each mask, each edge moved a little; none of the masks is empty."""
-    boxes = []
+    """A click inside each mask, or a box around it, each edge moved a little; no mask is empty."""
+    points = []
     for mask, random in zip(masks.cpu().numpy(), generators, strict=True):
+        if kind == "click":
+            points.append(inner_point(mask, None if random.random() < mix.centre else random))
+            continue
         x0, y0, x1, y1 = mask_box(mask) or (0, 0, *mask.shape[::-1])
         noise = np.clip(random.normal(0, mix.jitter / 2, 4), -mix.jitter, mix.jitter)
         box = np.array([x0, y0, x1 - 1, y1 - 1]) + noise * np.array([x1 - x0, y1 - y0] * 2)
-        boxes.append(np.clip(box, 0, mask.shape[-1] - 1))
-    coords = torch.tensor(np.array(boxes), dtype=torch.float32, device=masks.device)
-    labels = torch.tensor(BOX_CORNERS, device=masks.device).expand(len(boxes), 2)
-    return PromptTokens(coords.view(-1, 2, 2), labels)
+        points.append(np.clip(box, 0, mask.shape[-1] - 1))
+    coords = torch.tensor(np.array(points), dtype=torch.float32, device=masks.device)
+    labels = torch.tensor((1,) if kind == "click" else BOX_CORNERS, device=masks.device)
+    return PromptTokens(coords.view(len(points), -1, 2), labels.expand(len(points), -1))
 
 
 def corrected_tokens(

@@ -87,9 +87,8 @@ def _make_update(
     variant, found = find_variant(config.model), pictures.found
     model = training.MaskedAutoencoder(variant, width=config.mae.width, layers=config.mae.layers)
     training.initialise_trunk(model, config.trunk, config.model)
-    facts = {"images": len(found.images), "videos": len(found.videos)}
     return training.AutoencodingUpdate(
-        make_run(config, model, processes, facts=facts),
+        make_run(config, model, processes, images=len(found.images), videos=len(found.videos)),
         torch.stack([pictures[index] for index in range(SAMPLE)]).to(processes.device),
         variant=config.model,
         ratio=config.mae.hidden,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -154,15 +154,7 @@ def make_update(config: DictConfig, processes: training.Processes) -> training.T
     """A tracker with its first weights, ready to train; ``config`` is checked already."""
     mix = PromptMix(**config.prompts)
     return training.TrackingUpdate(
-        make_run(
-            config,
-            _model(config),
-            processes,
-            trunk_rate=config.trunk_rate,
-            layer_decay=config.layer_decay,
-            frozen=tuple(config.frozen),
-            average=config.average,
-        ),
+        make_run(config, _model(config), processes),
         training.RolloutOptions(mix, config.loss_stride, config.checkpointing),
         variant=config.model,
         seed=config.seed,
@@ -170,12 +162,7 @@ def make_update(config: DictConfig, processes: training.Processes) -> training.T
 
 
 def make_run(
-    config: DictConfig,
-    model: Network,
-    processes: training.Processes,
-    *,
-    facts: Mapping[str, Any] | None = None,
-    **options: Any,
+    config: DictConfig, model: Network, processes: training.Processes, **facts: Any
 ) -> training.TrainingRun[Network]:
     """A model in training, by the settings that every training has.
 
@@ -184,24 +171,20 @@ def make_run(
         model: with its first weights.
         processes: that train together.
         facts: about the data, which must not change when the run is resumed.
-        options: further ones of the optimiser.
     """
-    schedule = training.Schedule(
-        config.rate, config.steps, config.warmup, config.decay, config.final
-    )
+    settings = plain(config)
+    rates = (settings[name] for name in ("rate", "steps", "warmup", "decay", "final"))
+    names = {field.name for field in fields(training.OptimiserOptions)} & settings.keys()
+    options: dict[str, Any] = {
+        name: tuple(value) if isinstance(value := settings[name], list) else value for name in names
+    }
     return training.TrainingRun(
         model.to(processes.device),
         processes,
-        training.OptimiserOptions(
-            schedule,
-            weight_decay=config.weight_decay,
-            betas=tuple(config.betas),
-            clip=config.clip,
-            **options,
-        ),
+        training.OptimiserOptions(training.Schedule(*rates), **options),
         precision=pick_precision(config.precision, processes.device),
         seed=config.seed,
-        settings={**flat(plain(config)), **(facts or {})},
+        settings={**flat(settings), **facts},
     )
 
 

@@ -133,9 +133,9 @@ def _load(
 
 def _collate(timed: list[tuple[Any, float]]) -> tuple[Any, float]:
     """Items as one batch, or the first error, and the CPU time that they took."""
-    items, seconds = zip(*timed, strict=True)
+    items, seconds = [item for item, _ in timed], sum(spent for _, spent in timed)
     errors = [item for item in items if isinstance(item, Exception)]
-    return errors[0] if errors else default_collate(items), sum(seconds)
+    return errors[0] if errors else default_collate(items), seconds
 
 
 def prepare_worker(_: int) -> None:

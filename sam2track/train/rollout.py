@@ -24,9 +24,8 @@ from ..prompts.simulated_user import PROMPTS
 from ..prompts.training_prompts import (
     PromptMix,
     PromptPlan,
-    box_tokens,
-    click_tokens,
     corrected_tokens,
+    first_tokens,
 )
 from ..types import FrameFeatures, PromptTokens, Recall, Resolved
 from .losses import LOSS_TERMS, Losses, mask_iou, prediction_losses
@@ -165,8 +164,7 @@ class Rollout:
                 prediction = self._run_part(self.model.adopt, features, truth[rows, None])
             else:
                 some = self._rows(index, rows, [NO_MEMORY] * len(rows))
-                tokens = box_tokens if name == "box" else click_tokens
-                prompts = tokens(some.truth, some.generators, self.options.mix)
+                prompts = first_tokens(name, some.truth, some.generators, self.options.mix)
                 prediction = self.predict(some, prompts)
                 if index in self.plan.corrected:
                     prediction, prompts = self.correct(some, prediction, prompts)

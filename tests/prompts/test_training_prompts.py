@@ -15,9 +15,8 @@ from sam2track.prompts.simulated_user import inner_point
 from sam2track.prompts.training_prompts import (
     PromptMix,
     PromptPlan,
-    box_tokens,
-    click_tokens,
     corrected_tokens,
+    first_tokens,
 )
 from sam2track.train.rollout import Rollout, RolloutOptions
 
@@ -79,7 +78,7 @@ def test_clicks_fall_inside_and_in_the_middle_if_asked():
     mask = square(4, 6)
     seen = set()
     for seed in range(60):
-        tokens = click_tokens(mask, generators(seed), PromptMix())
+        tokens = first_tokens("click", mask, generators(seed), PromptMix())
         x, y = (int(value) for value in tokens.coords[0, 0])
         assert mask[0, y, x]
         assert tokens.labels.tolist() == [[1]]
@@ -92,12 +91,12 @@ def test_clicks_fall_inside_and_in_the_middle_if_asked():
 def test_boxes_are_off_by_a_tenth_of_a_side_at_most():
     edges = []
     for seed in range(200):
-        tokens = box_tokens(square(10, 12, 10), generators(seed), PromptMix())
+        tokens = first_tokens("box", square(10, 12, 10), generators(seed), PromptMix())
         assert tokens.labels.tolist() == [[2, 3]]
         edges.append(tokens.coords.flatten().numpy() - [12, 10, 21, 19])
     assert np.abs(edges).max() <= 1.0
     assert np.abs(edges).max(axis=0).min() > 0.5
-    exact = box_tokens(square(10, 12, 10), generators(0), PromptMix(jitter=0.0))
+    exact = first_tokens("box", square(10, 12, 10), generators(0), PromptMix(jitter=0.0))
     assert exact.coords.flatten().tolist() == [12, 10, 21, 19]
 
 
@@ -143,7 +142,7 @@ def test_a_perfect_mask_is_confirmed_off_the_object():
 
 def test_clicks_add_up():
     truth, shown = square(0, 0, 16), logits_of(square(0, 0, 8))
-    first = click_tokens(truth, generators(0), PromptMix())
+    first = first_tokens("click", truth, generators(0), PromptMix())
     both = corrected_tokens(first, shown, truth, generators(1), PromptMix())
     assert both.coords.shape == (1, 2, 2)
     assert torch.equal(both.coords[:, :1], first.coords)
