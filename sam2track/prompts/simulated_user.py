@@ -66,11 +66,13 @@ def error_centre(
 
 
 def _deepest(region: Bool[np.ndarray, "H W"]) -> tuple[float, tuple[float, float]]:
-    """The largest distance of a pixel to the region's border or the frame's, and that pixel.
+    """The largest squared distance to the region's border or the frame's, and its first pixel.
 
-    Without any pixel the distance is 0.
+    Without any pixel the distance is 0. Squares are whole numbers: OpenCV's roots of equal ones
+    differ in the last bit with the address of the array, and so would the pixel.
     """
     padded = np.pad(region.astype(np.uint8), 1)
     distance = cv2.distanceTransform(padded, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1]
-    y, x = np.unravel_index(distance.argmax(), distance.shape)
-    return float(distance[y, x]), (float(x), float(y))
+    squared = np.rint(distance * distance)
+    y, x = np.unravel_index(squared.argmax(), squared.shape)
+    return float(squared[y, x]), (float(x), float(y))

@@ -188,5 +188,5 @@ def _mean_and_deviation(
     pixels: Float[Tensor, "B P _"],
 ) -> tuple[Float[Tensor, "B P 1"], Float[Tensor, "B P 1"]]:
     """Of each patch."""
-    variance, mean = torch.var_mean(pixels, 2, keepdim=True, correction=0)
-    return mean, (variance + 1e-6).sqrt()
+    variance = pixels.var(2, keepdim=True, correction=0)
+    return pixels.mean(2, keepdim=True), (variance + 1e-6).sqrt()
