@@ -50,7 +50,7 @@ def test_of_equally_deep_pixels_the_first_is_clicked(seed):
     """OpenCV's distances of two such pixels may differ in the last bit, by the array's address."""
     noise = cv2.GaussianBlur(np.random.default_rng(seed).normal(size=(64, 64)), (0, 0), 3)
     kept, points = [], set()
-    for size in range(30):
-        kept.append(np.empty(size * 7 + 1, np.uint8))
+    for size in range(60):
+        kept.append(np.empty(size * 997 + 1, np.uint8))
         points.add(inner_point(noise > 0))
     assert len(points) == 1
