@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -102,6 +103,16 @@ def test_what_is_missing_is_said(folder, tmp_path):
         run(compose_config("pretrain", [f"data.root={folder}"]))
     with pytest.raises(FileNotFoundError, match="no folder nowhere"):
         pretrain("nowhere", tmp_path / "mae")
+
+
+def test_documented_commands_compose():
+    root = Path(__file__).parents[2]
+    texts = [(root / name).read_text() for name in ("docs/mae.md", "configs/pretrain.yaml")]
+    lines = re.findall(r"^(?:    |#   )sam2track (.*?)(?:  +\(.*)?$", "\n".join(texts), re.M)
+    verbs = [line.split()[0] for line in lines]
+    assert sorted(verbs) == ["pretrain", "pretrain", "train", "train"]
+    for verb, line in zip(verbs, lines, strict=True):
+        assert compose_config(verb, line.split()[1:]).steps >= 1
 
 
 @pytest.mark.slow
