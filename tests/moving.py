@@ -15,7 +15,6 @@ from sam2track.train import (
     OptimiserOptions,
     Processes,
     RolloutOptions,
-    Schedule,
     TrackingUpdate,
     TrainingRun,
     step_batches,
@@ -70,8 +69,8 @@ def tiny_update(
 ) -> TrackingUpdate:
     """Training of the tiny network, alone on the CPU."""
     torch.manual_seed(seed)
-    schedule = Schedule(rate=2e-3, steps=steps, warmup=1, decay=1)
-    trained = {"schedule": schedule, "trunk_rate": 0.15, "betas": (0.9, 0.98), "average": 0.998}
+    rates = {"rate": 2e-3, "steps": steps, "warmup": 1, "decay": 1, "trunk_rate": 0.15}
+    trained = {**rates, "betas": (0.9, 0.98), "average": 0.998}
     run = TrainingRun(
         SAM2(replace(TINY, **(variant or {}))),
         Processes("cpu"),
@@ -90,7 +89,7 @@ def batches(update: TrackingUpdate, source=None, *, clips: int = 2, accumulate: 
         clips=clips,
         accumulate=accumulate,
         start=update.run.step,
-        stop=update.run.options.schedule.steps,
+        stop=update.run.options.steps,
         seed=0,
     )
 

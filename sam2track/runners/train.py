@@ -85,12 +85,7 @@ def train_until_done(
 ) -> None:
     """Begin or resume a run, train to its last step, and say where the weights are.
 
-    Args:
-        config: of the verb.
-        update: does the steps.
-        out: the run's folder.
-        batches: gives the batches from a step on.
-        options: further ones of :func:`sam2track.train.run_loop`.
+    ``batches`` gives the batches from a step on; ``options`` are those of ``run_loop``.
 
     Raises:
         ValueError: if ``out`` holds a run with other settings.
@@ -164,24 +159,16 @@ def make_update(config: DictConfig, processes: training.Processes) -> training.T
 def make_run(
     config: DictConfig, model: Network, processes: training.Processes, **facts: Any
 ) -> training.TrainingRun[Network]:
-    """A model in training, by the settings that every training has.
-
-    Args:
-        config: of the verb.
-        model: with its first weights.
-        processes: that train together.
-        facts: about the data, which must not change when the run is resumed.
-    """
+    """A model in training; ``facts`` about the data must not change when the run is resumed."""
     settings = plain(config)
-    rates = (settings[name] for name in ("rate", "steps", "warmup", "decay", "final"))
-    names = {field.name for field in fields(training.OptimiserOptions)} & settings.keys()
     options: dict[str, Any] = {
-        name: tuple(value) if isinstance(value := settings[name], list) else value for name in names
+        name: tuple(value) if isinstance(value := settings[name], list) else value
+        for name in {field.name for field in fields(training.OptimiserOptions)} & settings.keys()
     }
     return training.TrainingRun(
         model.to(processes.device),
         processes,
-        training.OptimiserOptions(training.Schedule(*rates), **options),
+        training.OptimiserOptions(**options),
         precision=pick_precision(config.precision, processes.device),
         seed=config.seed,
         settings={**flat(settings), **facts},

@@ -7,7 +7,7 @@ from .evaluation import Score, check_sequences, score_sequences
 from .initial_weights import initialise_trunk, match_features
 from .loop import Update, run_loop
 from .masked_autoencoder import DECODER_HEAD, HIDDEN_UNIT, MaskedAutoencoder
-from .optimiser import OptimiserOptions, Schedule
+from .optimiser import OptimiserOptions
 from .processes import Processes
 from .rollout import RolloutOptions
 from .tracking_update import TrackingUpdate
@@ -24,7 +24,6 @@ __all__ = [
     "OptimiserOptions",
     "Processes",
     "RolloutOptions",
-    "Schedule",
     "Score",
     "TrackingUpdate",
     "TrainingRun",

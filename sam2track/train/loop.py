@@ -68,7 +68,7 @@ def run_loop(
         ValueError: if data is damaged.
     """
     run = update.run
-    steps, main = run.options.schedule.steps, run.processes.main
+    steps, main = run.options.steps, run.processes.main
     bar = tqdm(total=steps, initial=run.step, unit="step", disable=not main)
     with stop_requests() as request, bar, RunLog(out, run.step) if main else nullcontext() as log:
         for batch in batches:

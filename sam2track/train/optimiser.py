@@ -12,8 +12,10 @@ BLOCK = re.compile(r"^trunk\.blocks\.(\d+)\.")
 
 
 @dataclass(frozen=True, slots=True)
-class Schedule:
-    """The learning rate by step: a linear warm-up, a plateau, a cosine.
+class OptimiserOptions:
+    """How gradients change the weights.
+
+    The learning rate has a linear warm-up, a plateau, and a cosine decay.
 
     Attributes:
         rate: on the plateau.
@@ -21,6 +23,12 @@ class Schedule:
         warmup: steps on the way up.
         decay: last steps, on the way down; None = all after the warm-up: no plateau.
         final: share of the rate that the cosine ends at.
+        trunk_rate: share of the learning rate that the trunk gets.
+        layer_decay: share that a block of the trunk gets of the next block's rate.
+        frozen: prefixes of the names of parameters that are not trained.
+        weight_decay, betas: AdamW's.
+        clip: largest norm of the gradient.
+        average: decay of the averaged weights (EMA); None = no average.
 
     Raises:
         ValueError: if there is no step.
@@ -31,35 +39,6 @@ class Schedule:
     warmup: int = 100
     decay: int | None = 800
     final: float = 0.01
-
-    def __post_init__(self) -> None:
-        if self.steps < 1:
-            raise ValueError(f"steps={self.steps}: give at least one")
-
-    def __call__(self, step: int) -> float:
-        """The rate at a step, from 0."""
-        decay = self.steps - self.warmup if self.decay is None else self.decay
-        rising = min(1.0, (step + 1) / max(self.warmup, 1))
-        left = min(1.0, max(0.0, (self.steps - step) / max(decay, 1)))
-        falling = self.final + (1 - self.final) * (0.5 - 0.5 * math.cos(math.pi * left))
-        return self.rate * rising * falling
-
-
-@dataclass(frozen=True, slots=True)
-class OptimiserOptions:
-    """How gradients change the weights.
-
-    Attributes:
-        schedule: steps and learning rates.
-        trunk_rate: share of the learning rate that the trunk gets.
-        layer_decay: share that a block of the trunk gets of the next block's rate.
-        frozen: prefixes of the names of parameters that are not trained.
-        weight_decay, betas: AdamW's.
-        clip: largest norm of the gradient.
-        average: decay of the averaged weights (EMA); None = no average.
-    """
-
-    schedule: Schedule
     trunk_rate: float = 1.0
     layer_decay: float = 1.0
     frozen: tuple[str, ...] = ()
@@ -67,6 +46,18 @@ class OptimiserOptions:
     betas: tuple[float, float] = (0.9, 0.95)
     clip: float = 1.0
     average: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.steps < 1:
+            raise ValueError(f"steps={self.steps}: give at least one")
+
+    def rate_at(self, step: int) -> float:
+        """The learning rate at a step, from 0."""
+        decay = self.steps - self.warmup if self.decay is None else self.decay
+        rising = min(1.0, (step + 1) / max(self.warmup, 1))
+        left = min(1.0, max(0.0, (self.steps - step) / max(decay, 1)))
+        falling = self.final + (1 - self.final) * (0.5 - 0.5 * math.cos(math.pi * left))
+        return self.rate * rising * falling
 
 
 def parameter_groups(model: nn.Module, options: OptimiserOptions) -> list[dict]:

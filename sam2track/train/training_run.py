@@ -54,7 +54,7 @@ class TrainingRun(Generic[Network]):
         self.settings = {**(settings or {}), "processes": processes.count}
         groups = parameter_groups(model, options)
         self.trained: list[nn.Parameter] = [p for group in groups for p in group["params"]]
-        self.optimiser = torch.optim.AdamW(groups, lr=options.schedule.rate, betas=options.betas)
+        self.optimiser = torch.optim.AdamW(groups, lr=options.rate, betas=options.betas)
         self.averaged: Network | None = None
         if options.average is not None:
             self.averaged = copy.deepcopy(model).eval().requires_grad_(False)
@@ -66,7 +66,7 @@ class TrainingRun(Generic[Network]):
     def begin_step(self) -> float:
         """Set the learning rates and clear the gradients; the rate of this step."""
         self._started = time.perf_counter()
-        rate = self.options.schedule(self.step)
+        rate = self.options.rate_at(self.step)
         for group in self.optimiser.param_groups:
             group["lr"] = rate * group["scale"]
         self.optimiser.zero_grad()

@@ -14,7 +14,7 @@ from tiny import TINY
 
 from sam2track.model.sam2 import SAM2
 from sam2track.prompts.training_prompts import PromptMix
-from sam2track.train import NotSaved, RolloutOptions, Schedule, run_loop, step_batches
+from sam2track.train import NotSaved, OptimiserOptions, RolloutOptions, run_loop, step_batches
 from sam2track.train.checkpoints import load_state
 from sam2track.train.log import read_log
 from sam2track.train.loop import save
@@ -219,8 +219,8 @@ def test_a_full_disk_keeps_the_checkpoint_before(tmp_path):
 
 
 def test_the_rate_rises_stays_and_falls():
-    schedule = Schedule(rate=1.0, steps=100, warmup=10, decay=20)
-    rates = [schedule(step) for step in range(100)]
+    options = OptimiserOptions(rate=1.0, steps=100, warmup=10, decay=20)
+    rates = [options.rate_at(step) for step in range(100)]
     assert rates[0] == pytest.approx(0.1)
     assert rates[10:80] == [1.0] * 70
     assert rates[80:] == sorted(rates[80:], reverse=True)
@@ -228,10 +228,10 @@ def test_the_rate_rises_stays_and_falls():
 
 
 def test_a_cosine_after_the_warm_up():
-    schedule = Schedule(rate=1.0, steps=110, warmup=10, decay=None, final=0.1)
-    assert schedule(10) == pytest.approx(1.0)
-    assert schedule(60) == pytest.approx(0.1 + 0.9 / 2)
-    assert schedule(110) == pytest.approx(0.1)
+    options = OptimiserOptions(rate=1.0, steps=110, warmup=10, decay=None, final=0.1)
+    assert options.rate_at(10) == pytest.approx(1.0)
+    assert options.rate_at(60) == pytest.approx(0.1 + 0.9 / 2)
+    assert options.rate_at(110) == pytest.approx(0.1)
 
 
 def test_a_worker_that_fails_says_why_in_one_line():
@@ -289,8 +289,7 @@ def test_pictures_curve_and_card(tmp_path):
 @pytest.mark.timeout(1200)
 def test_one_clip_can_be_learnt_by_heart():
     mix = PromptMix(mask=1, box=0, click=0, anchors=1, corrected=0)
-    schedule = Schedule(rate=2e-3, steps=300, warmup=1, decay=200)
-    made = tiny_update(mix=mix, optimiser={"schedule": schedule}, stride=1)
+    made = tiny_update(mix=mix, steps=300, optimiser={"decay": 200}, stride=1)
     for batch in batches(made, Still(), clips=1):
         entry = made.step(batch)
         if entry["iou"] > 0.97:

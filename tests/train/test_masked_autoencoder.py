@@ -18,7 +18,6 @@ from sam2track.train import (
     MaskedAutoencoder,
     OptimiserOptions,
     Processes,
-    Schedule,
     TrainingRun,
     initialise_trunk,
     run_loop,
@@ -178,7 +177,7 @@ def update(
     run = TrainingRun(
         MaskedAutoencoder(TRUNKS[kind], width=32, layers=1),
         Processes("cpu"),
-        OptimiserOptions(Schedule(rate=2e-3, steps=steps, warmup=1, decay=1)),
+        OptimiserOptions(rate=2e-3, steps=steps, warmup=1, decay=1),
         settings=settings,
     )
     return AutoencodingUpdate(run, photographs(2), variant="tiny")

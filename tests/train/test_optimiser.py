@@ -7,12 +7,12 @@ from tiny import TINY
 
 from sam2track.model.sam2 import SAM2
 from sam2track.model.variants import find_variant
-from sam2track.train.optimiser import OptimiserOptions, Schedule, parameter_groups
+from sam2track.train.optimiser import OptimiserOptions, parameter_groups
 
 
 def scales(model: SAM2, **changes) -> dict[str, tuple[float, float]]:
     """Share of the rate and weight decay, by name."""
-    options = OptimiserOptions(Schedule(), **{"weight_decay": 0.1, **changes})
+    options = OptimiserOptions(**{"weight_decay": 0.1, **changes})
     names = {id(parameter): name for name, parameter in model.named_parameters()}
     return {
         names[id(parameter)]: (group["scale"], group["weight_decay"])
