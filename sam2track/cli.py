@@ -22,7 +22,8 @@ from .runners import RunFailed, Terminated
 
 VERBS = {
     "track": "follow objects through a video",
-    "train": "train a model on procedural video",
+    "train": "train a tracker, or fine-tune one",
+    "pretrain": "train a trunk on pictures without labels",
     "benchmark": "measure a tracker on a dataset",
 }
 

@@ -1,13 +1,12 @@
 """Average the weights of several trainings of one model (model soups, 2203.05482).
 
-Runs that set out from the same weights and went on with other clips often average to a model that
-is better than each: so was the start of nano's last phase made (docs/nano.md)::
+Runs that began with the same weights and continued with different clips often average to a model
+that is better than each. The start of nano's last phase was made so (docs/nano.md)::
 
     python scripts/average_weights.py mean.safetensors a/weights.safetensors b/weights.safetensors
     python scripts/average_weights.py out.safetensors a.safetensors b.safetensors --shares 2 1
 
-What enters: files that ``checkpoint=`` takes. What leaves: one more, fp16 safetensors under our
-names.
+Files that ``checkpoint=`` takes go in; one more comes out, fp16 safetensors under our names.
 """
 
 from __future__ import annotations

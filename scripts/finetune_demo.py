@@ -19,7 +19,7 @@ import numpy as np
 from sam2track import cli, load_model
 from sam2track.data.readers.folder import folder
 from sam2track.synthetic.video import SyntheticVideo
-from sam2track.train.evaluation import Score, score_sequences
+from sam2track.train import Score, score_sequences
 
 SIZE = (240, 426)
 LENGTH = 40

@@ -5,9 +5,9 @@
 
 Pre-trains nano's trunk from scratch on the photographs and textures of the pack, then follows
 objects through real video by the trunk's features alone, with nothing trained on top: a mask is
-given on the first frame, and each place of a later frame takes over what the places before it are
-that look most like it. That is what reading a memory comes down to, and how trunks trained without
-labels are compared (1906.12340, 2104.14294). A run that was stopped goes on.
+given on the first frame, and each position of a later frame gets the mask of the earlier positions
+with the most similar features. Memory attention does much the same, and trunks trained without
+labels are compared in this way (1906.12340, 2104.14294). A run that was stopped is resumed.
 """
 
 from __future__ import annotations
@@ -28,15 +28,14 @@ from sam2track.data.readers.davis import davis
 from sam2track.data.readers.sequence import MaskSequence
 from sam2track.model.variants import find_variant
 from sam2track.synthetic.assets import Assets
-from sam2track.train.mae import MaskedAutoencoder
-from sam2track.train.trunk import start_trunk
+from sam2track.train import MaskedAutoencoder, initialise_trunk
 
 LONGEST = 512  # side of the unpacked photographs, pixels
 SIDE = 256  # of the video as the trunk sees it, pixels
 FRAMES = range(0, 24, 2)  # of each sequence
 STRIDES = (8, 16)  # of the features compared
-NEAREST = 7  # places that a place takes its mask from
-BEFORE = 3  # last frames that they may lie in, beside the first
+NEAREST = 7  # most similar positions, from which a position gets its mask
+BEFORE = 3  # last frames that are searched for them, beside the first
 TEMPERATURE = 0.07
 SEEDS = 3  # trunks from scratch
 
@@ -76,7 +75,7 @@ def _pretrain(assets: Path, out: Path, steps: int) -> Path:
         *(f"data.root={out / 'pictures'}", f"out={run}", f"steps={steps}"),
         *("image_size=128", "mae.pictures=32", "warmup=50"),
     )
-    command = (sys.executable, "-m", "sam2track", "train", "recipe=mae", *settings)
+    command = (sys.executable, "-m", "sam2track", "pretrain", *settings)
     subprocess.run(command, check=True)
     return run / "weights.safetensors"
 
@@ -97,7 +96,7 @@ def _follow_all(trunk: str, clips: Sequence[tuple[Tensor, Tensor]], seed: int = 
     """Mean J of each clip after its first frame, by each stride's features."""
     torch.manual_seed(seed)
     model = MaskedAutoencoder(find_variant("nano")).eval()
-    start_trunk(model, trunk, "nano")
+    initialise_trunk(model, trunk, "nano")
     scores = []
     for frames, masks in clips:
         with torch.inference_mode():

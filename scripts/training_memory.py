@@ -2,10 +2,10 @@
 
     python scripts/training_memory.py
 
-Every part of the network runs once on tensors without contents, in bf16, at full size, while what
-autograd keeps is counted; attention counts as a fused kernel's. A clip has 8 frames, 3 objects and
-the most that the prompts ask for: two anchors with seven corrections each, so 22 passes of the
-decoder. With checkpointing the inputs of all parts stay, and one part at a time is computed again.
+Every part of the network runs once on tensors without contents, in bf16, at full size, while the
+bytes that autograd keeps are counted; attention counts as a fused kernel's. A clip has 8 frames, 3
+objects and the most prompts: two anchors with seven corrections each, so 22 passes of the decoder.
+With checkpointing the inputs of all parts are kept, and one part at a time is computed again.
 Weights, gradients, AdamW's two moments and the averaged weights are fp32. Add about 1 GB for CUDA.
 """
 

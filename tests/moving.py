@@ -1,4 +1,4 @@
-"""Clips for the tests of training, and a trainer of a tiny network."""
+"""Clips for the tests of training, and training of a tiny network."""
 
 from __future__ import annotations
 
@@ -10,13 +10,17 @@ from tiny import TINY
 
 from sam2track.data.clips.clip import Clip
 from sam2track.model.sam2 import SAM2
-from sam2track.train.batches import StepBatches, step_batches
-from sam2track.train.loop import Often
-from sam2track.train.optimiser import Schedule
-from sam2track.train.processes import Processes
-from sam2track.train.prompting import PromptMix
+from sam2track.prompts.training_prompts import PromptMix
+from sam2track.train import (
+    OptimiserOptions,
+    Processes,
+    RolloutOptions,
+    TrackingUpdate,
+    TrainingRun,
+    step_batches,
+)
+from sam2track.train.batches import StepBatches
 from sam2track.train.rollout import Clips
-from sam2track.train.trainer import Trainer
 
 SIDE = 64
 CHEAP = PromptMix(mask=0.4, box=0.3, click=0.3, anchors=1, corrected=2, correct=0.5, clicks=2)
@@ -53,38 +57,49 @@ class Still(MovingSquares):
         return super().clip(np.random.default_rng(8))
 
 
-def tiny_trainer(*, steps: int = 6, seed: int = 0, model: SAM2 | None = None, **options) -> Trainer:
-    """A trainer of the tiny network, alone on the CPU."""
+def tiny_update(
+    *,
+    steps: int = 6,
+    seed: int = 0,
+    variant: dict | None = None,
+    settings: dict | None = None,
+    precision: torch.dtype = torch.float32,
+    optimiser: dict | None = None,
+    **options,
+) -> TrackingUpdate:
+    """Training of the tiny network, alone on the CPU."""
     torch.manual_seed(seed)
-    schedule = Schedule(rate=2e-3, steps=steps, warmup=1, decay=1)
-    options = {"mix": CHEAP, "schedule": schedule, **options}
-    return Trainer(
-        model or SAM2(replace(TINY, **options.pop("variant", {}))),
+    rates = {"rate": 2e-3, "steps": steps, "warmup": 1, "decay": 1, "trunk_rate": 0.15}
+    trained = {**rates, "betas": (0.9, 0.98), "average": 0.998}
+    run = TrainingRun(
+        SAM2(replace(TINY, **(variant or {}))),
         Processes("cpu"),
-        **{"variant": "nano", **options},
+        OptimiserOptions(**{**trained, **(optimiser or {})}),
+        precision=precision,
+        settings=settings,
     )
+    return TrackingUpdate(run, RolloutOptions(**{"mix": CHEAP, **options}), variant="nano")
 
 
-def batches(trainer: Trainer, source=None, *, clips: int = 2, accumulate: int = 1):
-    """From the trainer's step to its last."""
+def batches(update: TrackingUpdate, source=None, *, clips: int = 2, accumulate: int = 1):
+    """From the run's step to its last."""
     return step_batches(
         source or MovingSquares(),
-        trainer.processes,
+        update.run.processes,
         clips=clips,
         accumulate=accumulate,
-        start=trainer.step,
-        stop=trainer.schedule.steps,
+        start=update.run.step,
+        stop=update.run.options.steps,
         seed=0,
     )
 
 
 def batch_of(*, clips: int = 2, frames: int = 3, seed: int = 0, leaving: bool = False) -> Clips:
     """One batch."""
-    trainer = tiny_trainer(steps=1)
     made: StepBatches = next(
         step_batches(
             MovingSquares(frames, leaving=leaving),
-            trainer.processes,
+            Processes("cpu"),
             clips=clips,
             accumulate=1,
             start=seed,
@@ -93,6 +108,3 @@ def batch_of(*, clips: int = 2, frames: int = 3, seed: int = 0, leaving: bool = 
         )
     )
     return made.parts[0]
-
-
-OFTEN = Often(save=3, picture=0, evaluate=0)

@@ -1,17 +1,20 @@
-"""``sam2track train``: clips in, weights out."""
+"""``sam2track train``: clips with masks go in, the weights of a tracker come out."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import fields, replace
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
+from torch import nn
 
+from .. import train as training
 from ..data.clips.clip import ClipSource, Mixture
 from ..data.readers.sequence import MaskSequence
 from ..device import keep_freed_memory, pick_precision, use_threads
@@ -19,32 +22,15 @@ from ..model.checkpoint import fetch_weights, load_weights, packaged_weights
 from ..model.sam2 import SAM2
 from ..model.variants import find_variant
 from ..prompts.simulated_user import PROMPTS
-from ..train.batches import Harder, step_batches
-from ..train.checkpoints import NotSaved
-from ..train.evaluation import check_sequences
-from ..train.initialise import match_features
-from ..train.loop import Often, train
-from ..train.optimiser import Schedule
-from ..train.processes import Processes
-from ..train.prompting import PromptMix
-from ..train.trainer import WEIGHTS, Trainer
-from ..train.trunk import start_trunk
+from ..prompts.training_prompts import PromptMix
 from . import RunFailed
 from .compose import flat, plain
 from .output import claim_folder, write_settings
 
 RELEASED = "released"  # as a checkpoint: the variant's own weights
-LEAST = {
-    "clips": 1,
-    "accumulate": 1,
-    "frames": 1,
-    "objects": 1,
-    "workers": 0,
-    "ramp": 0,
-    "loss_stride": 1,
-    "save_every": 1,
-    "pictures_every": 0,
-}
+Network = TypeVar("Network", bound=nn.Module)
+FROM_ONE = ("clips", "accumulate", "frames", "objects", "loss_stride", "save_every")
+FROM_ZERO = ("workers", "ramp", "pictures_every")
 
 
 def run(config: DictConfig) -> None:
@@ -56,66 +42,99 @@ def run(config: DictConfig) -> None:
     Raises:
         ValueError, OSError: bad input; nothing was written.
         RunFailed: the loss was not finite, or a checkpoint could not be written.
-        KeyboardInterrupt: after Ctrl-C or SIGTERM; what was reached is saved.
+        KeyboardInterrupt: after Ctrl-C or SIGTERM; the step that was reached is saved.
     """
-    if "mae" in config:
-        from .train_mae import run as run_mae
-
-        return run_mae(config)
     _check_settings(config)
     use_threads(config.threads)
     keep_freed_memory()
     out = claim_folder(config.out)
-    processes = Processes(config.device)
-    trainer = make_trainer(config, processes)
-    source = Harder(_source(config, trainer.model.variant.image_size), config.hardness)
+    processes = training.Processes(config.device)
+    update = make_update(config, processes)
+    source = _source(config, update.run.model.variant.image_size)
     held_out = _held_out(config)
-    start = trainer.resume(out)
-    if processes.main:
+    score = partial(update.evaluate, held_out, out, prompt=config.evaluate.prompt)
+    train_until_done(
+        config,
+        update,
+        out,
+        batches=lambda start: training.step_batches(
+            source,
+            processes,
+            clips=config.clips,
+            accumulate=config.accumulate,
+            start=start,
+            stop=config.steps,
+            seed=config.seed,
+            ramp=config.ramp,
+            hardness=config.hardness,
+            workers=config.workers,
+        ),
+        picture_every=config.pictures_every,
+        evaluate_every=config.evaluate.every,
+        evaluate=score if held_out else None,
+    )
+
+
+def train_until_done(
+    config: DictConfig,
+    update: training.Update,
+    out: Path,
+    *,
+    batches: Callable[[int], Iterable[Any]],
+    **options: Any,
+) -> None:
+    """Begin or resume a run, train to its last step, and say where the weights are.
+
+    ``batches`` gives the batches from a step on; ``options`` are those of ``run_loop``.
+
+    Raises:
+        ValueError: if ``out`` holds a run with other settings.
+        RunFailed: the loss was not finite, or a checkpoint could not be written.
+    """
+    start = update.run.resume(out)
+    if update.run.processes.main:
         write_settings(out, config)
     if start >= config.steps:
         print(f"{out} has reached step {start} already; give more steps= to go on")
-        return None
-    batches = step_batches(
-        source,
-        processes,
-        clips=config.clips,
-        accumulate=config.accumulate,
-        start=start,
-        stop=config.steps,
-        seed=config.seed,
-        ramp=config.ramp,
-        workers=config.workers,
-    )
-    often = Often(config.save_every, config.pictures_every, config.evaluate.every)
-    prompt = config.evaluate.prompt
+        return
     try:
-        train(trainer, batches, out, often=often, held_out=held_out, prompt=prompt)
+        training.run_loop(update, batches(start), out, save_every=config.save_every, **options)
     except FloatingPointError as fault:
-        raise RunFailed(f"{fault}; {_advice(out)}") from fault
-    except NotSaved as fault:
+        advice = "nothing was saved before; lower rate="
+        if (out / training.WEIGHTS).is_file():
+            anew = training.new_run(update.run.settings, out)
+            advice = f"{out} holds the last good step: {anew} and a lower rate="
+        raise RunFailed(f"{fault}; {advice}") from fault
+    except training.NotSaved as fault:
         raise RunFailed(str(fault)) from fault
-    if processes.main:
-        print(f"{trainer.step} steps: {out / WEIGHTS}")
-    return None
+    if update.run.processes.main:
+        print(f"{update.run.step} steps: {out / training.WEIGHTS}")
 
 
-def _check_settings(config: DictConfig) -> None:
-    """Refuse what composing takes, before anything is read."""
+def check_common(config: DictConfig, verb: str) -> None:
+    """Refuse what no training can do: no folder for results, no data, values out of range."""
     for parent, name in ((config, "out"), (config.data, "data.root")):
         if OmegaConf.is_missing(parent, name.split(".")[-1]):
-            raise ValueError(f"{name}= is missing; sam2track train --help says what it is")
-    for name, least in LEAST.items():
-        if config[name] < least:
-            raise ValueError(f"{name}={config[name]}: at least {least}")
+            raise ValueError(f"{name}= is missing; sam2track {verb} --help says what it is")
     for name in ("rate", "clip"):
         if not config[name] > 0:
             raise ValueError(f"{name}={config[name]}: give a number above 0")
+    if config.precision == "fp16":
+        raise ValueError("precision=fp16: training is in fp32, bf16 or auto")
+
+
+def _check_settings(config: DictConfig) -> None:
+    """Refuse values that are out of range, before anything is read."""
+    check_common(config, "train")
+    for least, names in enumerate((FROM_ZERO, FROM_ONE)):
+        for name in names:
+            if config[name] < least:
+                raise ValueError(f"{name}={config[name]}: at least {least}")
+    if not 0 <= config.hardness <= 1:
+        raise ValueError(f"hardness={config.hardness:g} is not within 0 and 1")
     size = config.image_size or find_variant(config.model).image_size
     if size % 32 or size < 64:
         raise ValueError(f"image_size={size}: a multiple of 32, at least 64")
-    if config.precision == "fp16":
-        raise ValueError("precision=fp16: training is in fp32, bf16 or auto")
     if not config.data.get("sources"):
         raise ValueError("data.sources is empty: name at least one source of clips")
     if config.evaluate.every and config.evaluate.sequences is None:
@@ -126,26 +145,33 @@ def _check_settings(config: DictConfig) -> None:
         )
 
 
-def make_trainer(config: DictConfig, processes: Processes) -> Trainer:
-    """The state that training begins with; ``config`` is checked already."""
-    return Trainer(
-        _model(config).to(processes.device),
-        processes,
+def make_update(config: DictConfig, processes: training.Processes) -> training.TrackingUpdate:
+    """A tracker with its first weights, ready to train; ``config`` is checked already."""
+    mix = PromptMix(**config.prompts)
+    return training.TrackingUpdate(
+        make_run(config, _model(config), processes),
+        training.RolloutOptions(mix, config.loss_stride, config.checkpointing),
         variant=config.model,
-        schedule=Schedule(config.rate, config.steps, config.warmup, config.decay, config.final),
-        mix=PromptMix(**config.prompts),
-        trunk_rate=config.trunk_rate,
-        layer_decay=config.layer_decay,
-        frozen=tuple(config.frozen),
-        weight_decay=config.weight_decay,
-        betas=tuple(config.betas),
-        clip=config.clip,
-        average=config.average,
-        precision=pick_precision(config.precision, processes.device),
-        stride=config.loss_stride,
-        checkpointing=config.checkpointing,
         seed=config.seed,
-        settings=flat(plain(config)),
+    )
+
+
+def make_run(
+    config: DictConfig, model: Network, processes: training.Processes, **facts: Any
+) -> training.TrainingRun[Network]:
+    """A model in training; ``facts`` about the data must not change when the run is resumed."""
+    settings = plain(config)
+    options: dict[str, Any] = {
+        name: tuple(value) if isinstance(value := settings[name], list) else value
+        for name in {field.name for field in fields(training.OptimiserOptions)} & settings.keys()
+    }
+    return training.TrainingRun(
+        model.to(processes.device),
+        processes,
+        training.OptimiserOptions(**options),
+        precision=pick_precision(config.precision, processes.device),
+        seed=config.seed,
+        settings={**flat(settings), **facts},
     )
 
 
@@ -154,15 +180,15 @@ def _model(config: DictConfig) -> SAM2:
     variant = find_variant(config.model)
     torch.manual_seed(config.seed)  # every process begins with the same weights
     model = SAM2(replace(variant, image_size=config.image_size or variant.image_size))
-    if config.checkpoint is not None:
+    if config.checkpoint is None:
+        training.initialise_trunk(model, config.trunk, config.model)
+        if config.match_features:
+            training.match_features(model)
+    else:
         path = config.checkpoint
         if path == RELEASED:
             path = packaged_weights(config.model) or fetch_weights(config.model)
         load_weights(model, path, config.model)
-        return model
-    start_trunk(model, config.trunk, config.model)
-    if config.match_features:
-        match_features(model)
     return model
 
 
@@ -171,30 +197,24 @@ def _source(config: DictConfig, size: int) -> ClipSource:
     parts = []
     for name, entry in plain(config)["data"]["sources"].items():
         weight = entry.pop("weight", 1.0)
-        made = _made(
-            f"data.sources.{name}",
-            entry,
-            size=size,
-            frames=config.frames,
-            objects=config.objects,
-        )
-        parts.append((made, weight))
+        given = {"size": size, "frames": config.frames, "objects": config.objects}
+        parts.append((_instantiate(f"data.sources.{name}", entry, **given), weight))
     return parts[0][0] if len(parts) == 1 else Mixture(parts)
 
 
 def _held_out(config: DictConfig) -> Sequence[MaskSequence]:
-    """What is scored."""
+    """The video to score on."""
     if not config.evaluate.every:
         return ()
-    sequences = _made("evaluate.sequences", plain(config)["evaluate"]["sequences"])
-    check_sequences(sequences)
+    sequences = _instantiate("evaluate.sequences", plain(config)["evaluate"]["sequences"])
+    training.check_sequences(sequences)
     return sequences
 
 
-def _made(name: str, entry: Mapping[str, Any], **facts: Any) -> Any:
-    """What a ``_target_`` makes; its own words where it refuses."""
+def _instantiate(name: str, entry: Mapping[str, Any], **arguments: Any) -> Any:
+    """The object that a ``_target_`` makes; if it refuses, its own error message."""
     try:
-        return instantiate(entry, **facts, _convert_="all")
+        return instantiate(entry, **arguments, _convert_="all")
     except InstantiationException as error:
         cause = error.__cause__
         while isinstance(cause, InstantiationException):
@@ -202,12 +222,3 @@ def _made(name: str, entry: Mapping[str, Any], **facts: Any) -> Any:
         if isinstance(cause, (ValueError, OSError)):
             raise cause from None
         raise ValueError(f"{name}: {str(cause or error).splitlines()[0]}") from None
-
-
-def _advice(out: Path) -> str:
-    if (out / WEIGHTS).is_file():
-        return (
-            f"{out} holds the last good step: begin a new out= with checkpoint={out / WEIGHTS} and "
-            "a lower rate="
-        )
-    return "nothing was saved before; lower rate="

@@ -1,37 +1,37 @@
-"""From a source of clips to batches on the device.
+"""Batches on the device, from clips with masks or from pictures without.
 
-Room: TRAIN. What enters: something that draws clips, and the step to begin at. What leaves: for
-each step the batches of one process. Clip ``n`` of a run depends on the seed and ``n`` alone, and
-every process knows which clips are its own: a run that goes on sees what an undisturbed one would.
+Item ``n`` of a run depends on the seed and ``n`` alone, and every process knows which items are its
+own. A run that is resumed sees what an undisturbed one would.
 """
 
 from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
-from torch.utils.data import DataLoader, Dataset, Sampler, default_collate, get_worker_info
+from jaxtyping import UInt8
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, default_collate
 
-from ..data.clips.clip import Clip, ClipDataset, ClipSource
+from ..data.clips.clip import ClipDataset, ClipSource
 from .processes import Processes
 from .rollout import Clips
 
-ENDLESS = 10**12  # clips that a seed could draw
+ENDLESS = 10**12  # length of a dataset that is drawn at random
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StepBatches:
-    """What one process goes through in one step.
+    """The batches of one process in one step.
 
     Attributes:
         parts: as many batches as gradients are accumulated over.
-        first: the place of each batch's first clip among all clips of the step.
-        seconds: of CPU time that worker processes took to draw them.
+        first: the index of each batch's first clip among all clips of the step.
+        seconds: of CPU time to draw them.
     """
 
     parts: tuple[Clips, ...]
@@ -39,61 +39,22 @@ class StepBatches:
     seconds: float
 
 
-class Harder:
-    """A source whose clips are at least so hard.
+class _TimedItems(Dataset):
+    """Each item, or the error in place of it, and the CPU time that it took.
 
-    Args:
-        source: draws the clips.
-        hardness: 0..1, where a ramp begins.
-
-    Raises:
-        ValueError: if the hardness is out of its range.
+    An error that is raised in a worker would come with the worker's traceback.
     """
 
-    def __init__(self, source: ClipSource, hardness: float) -> None:
-        if not 0 <= hardness <= 1:
-            raise ValueError(f"hardness={hardness:g} is not within 0 and 1")
-        self.source, self.hardness = source, hardness
+    def __init__(self, items: Dataset) -> None:
+        self.items = items
 
-    @property
-    def objects(self) -> int:
-        """Most objects in a clip."""
-        return self.source.objects
-
-    def clip(self, rng: np.random.Generator, *, hardness: float = 1.0) -> Clip:
-        """A clip of the source's."""
-        return self.source.clip(rng, hardness=self.hardness + (1 - self.hardness) * hardness)
-
-
-class _Share(Sampler[list[int]]):
-    """The clips of one process: a batch after the other, step after step."""
-
-    def __init__(
-        self, clips: int, accumulate: int, start: int, stop: int, processes: Processes
-    ) -> None:
-        self.clips, self.steps = clips, range(start, stop)
-        parts = range(processes.index * accumulate, (processes.index + 1) * accumulate)
-        self.first = tuple(part * clips for part in parts)
-        self.each = clips * accumulate * processes.count  # clips a step
-
-    def __iter__(self) -> Iterator[list[int]]:
-        for step in self.steps:
-            for first in self.first:
-                start = step * self.each + first
-                yield list(range(start, start + self.clips))
-
-
-class _Told(Dataset):
-    """Clips, or the error in place of one: what fails in a worker is to be told in one line."""
-
-    def __init__(self, clips: ClipDataset) -> None:
-        self.clips = clips
-
-    def __getitem__(self, index: int) -> Any:
+    def __getitem__(self, index: int) -> tuple[Any, float]:
+        start = time.process_time()
         try:
-            return self.clips[index]
+            item = self.items[index]
         except (ValueError, OSError) as error:
-            return error
+            item = error
+        return item, time.process_time() - start
 
 
 def step_batches(
@@ -106,62 +67,79 @@ def step_batches(
     stop: int,
     seed: int,
     ramp: int = 0,
+    hardness: float = 0.0,
     workers: int = 0,
 ) -> Iterator[StepBatches]:
-    """The batches of this process, from step ``start`` up to ``stop``.
+    """Clips for this process, from step ``start`` up to ``stop``.
 
     Args:
         source: draws clips.
-        processes: who shares them.
+        processes: that share them.
         clips: in a batch.
         accumulate: batches in a step.
         seed: of the clips.
-        ramp: over the first so many steps, hardness grows from 0 to 1.
+        ramp: over the first so many steps, hardness grows to 1.
+        hardness: 0..1, with which it begins.
         workers: processes that draw clips for this one; 0 = it does so itself.
 
     Raises:
         ValueError, OSError: if data is damaged; the message names the file.
     """
-    share = _Share(clips, accumulate, start, stop, processes)
-    dataset = ClipDataset(source, length=ENDLESS, seed=seed, ramp=ramp * share.each)
+    each = clips * accumulate * processes.count  # clips per step
+    first = tuple((processes.index * accumulate + part) * clips for part in range(accumulate))
+    starts = (step * each + offset for step in range(start, stop) for offset in first)
+    dataset = ClipDataset(source, length=ENDLESS, seed=seed, ramp=ramp * each, hardness=hardness)
+    parts, seconds = [], 0.0
+    for batch, spent in _load(dataset, starts, clips, processes, workers):
+        moved = {name: t.to(processes.device, non_blocking=True) for name, t in batch.items()}
+        parts.append(Clips(**moved))
+        seconds += spent
+        if len(parts) == accumulate:
+            yield StepBatches(tuple(parts), first, seconds)
+            parts, seconds = [], 0.0
+
+
+def picture_batches(
+    pictures: Dataset, processes: Processes, *, size: int, start: int, stop: int, workers: int = 0
+) -> Iterator[UInt8[Tensor, "B 3 S S"]]:
+    """``size`` pictures for this process in each step, from step ``start`` up to ``stop``.
+
+    Raises:
+        ValueError: if too many pictures cannot be read.
+    """
+    starts = ((step * processes.count + processes.index) * size for step in range(start, stop))
+    for batch, _ in _load(pictures, starts, size, processes, workers):
+        yield batch.to(processes.device, non_blocking=True)
+
+
+def _load(
+    dataset: Dataset, starts: Iterable[int], size: int, processes: Processes, workers: int
+) -> Iterator[tuple[Any, float]]:
+    """Batches of ``size`` items that begin at ``starts``, and the CPU time to draw each."""
     loader = DataLoader(
-        _Told(dataset),
-        batch_sampler=share,
+        _TimedItems(dataset),
+        batch_sampler=(list(range(start, start + size)) for start in starts),
         num_workers=workers,
         collate_fn=_collate,
         worker_init_fn=prepare_worker,
         pin_memory=processes.device.type == "cuda",
         generator=torch.Generator(),  # of its own: PyTorch's is part of the checkpoint
     )
-    parts, seconds = [], 0.0
-    for batch in loader:
+    for batch, seconds in loader:
         if isinstance(batch, Exception):
             raise batch
-        seconds += batch.pop("seconds")
-        moved = {name: t.to(processes.device, non_blocking=True) for name, t in batch.items()}
-        parts.append(Clips(**moved))
-        if len(parts) == accumulate:
-            yield StepBatches(tuple(parts), share.first, seconds)
-            parts, seconds = [], 0.0
+        yield batch, seconds
 
 
-def _collate(items: list[Any]) -> Any:
-    """Clips as one batch, with the CPU time that this worker took since its last."""
-    for item in items:
-        if isinstance(item, Exception):
-            return item
-    batch = default_collate(items)
-    batch["seconds"] = 0.0
-    info = get_worker_info()
-    if info is not None:
-        now = time.process_time()
-        batch["seconds"] = now - getattr(info.dataset, "counted", 0.0)
-        info.dataset.counted = now  # type: ignore[attr-defined]
-    return batch
+def _collate(timed: list[tuple[Any, float]]) -> tuple[Any, float]:
+    """Items as one batch, or the first error, and the CPU time that they took."""
+    items, seconds = [item for item, _ in timed], sum(spent for _, spent in timed)
+    errors = [item for item in items if isinstance(item, Exception)]
+    return errors[0] if errors else default_collate(items), seconds
 
 
 def prepare_worker(_: int) -> None:
-    """A data worker leaves signals to the trainer, which finishes its step and then ends it.
+    """Let a data worker ignore signals; the trainer finishes its step and then ends the worker.
 
     A terminal's Ctrl-C and ``torchrun``'s SIGTERM reach the whole group of processes.
     """

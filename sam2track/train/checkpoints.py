@@ -1,7 +1,6 @@
-"""The files that a run goes on from.
+"""Checkpoints on disk: written whole or not at all, and read without executing anything.
 
-Room: TRAIN. State enters, a file appears whole or not at all. ``last.pt`` holds plain tensors and
-numbers, and is read as such: nothing in it is executed.
+``last.pt`` holds plain tensors, numbers and settings.
 """
 
 from __future__ import annotations
@@ -16,18 +15,11 @@ import torch
 
 from ..files import write_whole
 
-# Settings that may change when a run goes on: they decide how long and how, not what is learnt.
-FREE = (
-    "out",
-    "device",
-    "steps",
-    "workers",
-    "threads",
-    "save_every",
-    "pictures_every",
-    "checkpointing",
-    "evaluate",
-)
+LAST, WEIGHTS = "last.pt", "weights.safetensors"
+
+# Settings that may change when a run is resumed: they do not change what is learnt.
+CHANGEABLE = ("out", "device", "steps", "workers", "threads", "checkpointing", "evaluate")
+CHANGEABLE += ("save_every", "pictures_every")
 
 
 class NotSaved(RuntimeError):
@@ -36,7 +28,7 @@ class NotSaved(RuntimeError):
 
 @contextmanager
 def saving(step: int, out: Path) -> Iterator[None]:
-    """While a step is saved: a disk that refuses ends in :class:`NotSaved`."""
+    """While a step is saved: an error of the disk becomes :class:`NotSaved`."""
     try:
         yield
     except OSError as error:
@@ -80,22 +72,27 @@ def load_state(path: Path) -> dict[str, Any]:
 
 
 def check_settings(now: Mapping[str, Any], stored: Mapping[str, Any], out: Path) -> None:
-    """Refuse to go on with other settings than a run began with.
+    """Refuse to resume a run with other settings than it began with.
 
     Raises:
         ValueError: naming the settings that differ.
     """
-    fixed = sorted(name for name in now.keys() | stored.keys() if name.split(".")[0] not in FREE)
     differ = [
         f"{name}={_shown(now, name)} (was {_shown(stored, name)})"
-        for name in fixed
-        if now.get(name) != stored.get(name)
+        for name in sorted(now.keys() | stored.keys())
+        if name.split(".")[0] not in CHANGEABLE and now.get(name) != stored.get(name)
     ]
     if differ:
         raise ValueError(
             f"{out} holds a run with other settings: {', '.join(differ)}. Go on with those it was "
-            f"begun with, or begin a new out= with checkpoint={out / 'weights.safetensors'}"
+            f"begun with, or {new_run(now, out)}"
         )
+
+
+def new_run(settings: Mapping[str, Any], out: Path) -> str:
+    """How to begin a new run with the weights in ``out``; the end of an error message."""
+    key = "trunk" if "mae.hidden" in settings else "checkpoint"
+    return f"begin a new out= with {key}={out / WEIGHTS}"
 
 
 def _shown(settings: Mapping[str, Any], name: str) -> Any:

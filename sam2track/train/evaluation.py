@@ -1,7 +1,7 @@
-"""How well a model follows objects through held-out video, while it is trained.
+"""Mean J and F of a model on held-out video, while it is trained.
 
-Room: TRAIN. A model and annotated sequences enter, mean J and F leave. Objects are given by a mask,
-a box or a click where they first appear, and tracked as a user's would be.
+Objects begin with a mask, a box or a click where they first appear, and are tracked as a user's
+objects are.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ class Score:
 
     @property
     def j_and_f(self) -> float:
-        """The mean of both: what decides which weights are the best."""
+        """The mean of both, by which the best weights are chosen."""
         return (self.j + self.f) / 2
 
 
 def check_sequences(sequences: Sequence[MaskSequence]) -> None:
-    """Whether there is something to score, before hours are spent.
+    """Check that there is something to score, before training begins.
 
     Raises:
         ValueError: if there is not; the message names the sequence.
@@ -60,10 +60,10 @@ def score_sequences(
     The model is in evaluation mode afterwards.
 
     Args:
-        model: what is scored.
-        sequences: what on.
-        processes: among which they are shared out, or None.
-        prompt: what begins an object, see :func:`sam2track.prompts.simulated_user.first_prompt`.
+        model: to score.
+        sequences: to track.
+        processes: that share them, or None.
+        prompt: see :func:`sam2track.prompts.simulated_user.first_prompt`.
 
     Raises:
         ValueError: if a file cannot be read, the message names it; or there is no such prompt.

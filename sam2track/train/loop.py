@@ -1,87 +1,110 @@
-"""The training loop.
+"""The training loop: steps, log, scores and checkpoints, until the last step or a signal.
 
-Room: TRAIN. A trainer and batches of clips enter; checkpoints, weights, the log, scores and the
-report leave, in the run's folder.
+There is one loop for every kind of training. What a step does and which files come of it is an
+:class:`Update`: :class:`sam2track.train.tracking_update.TrackingUpdate` or
+:class:`sam2track.train.autoencoding_update.AutoencodingUpdate`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any, Protocol
 
+import numpy as np
+from jaxtyping import UInt8
 from tqdm import tqdm
 
-from ..data.readers.sequence import MaskSequence
-from .batches import StepBatches
+from .checkpoints import LAST, save_state, saving
 from .log import RunLog
-from .stopping import Stopping, stopped
-from .trainer import Trainer
+from .stopping import stop_requests
+from .training_run import TrainingRun
 
 
-@dataclass(frozen=True, slots=True)
-class Often:
-    """How often, in steps, what is done beside training; 0 = never. The last step does all.
+class Update(Protocol):
+    """What differs from training to training."""
 
-    Attributes:
-        save: checkpoint, weights, curve and card.
-        picture: prompts, predictions and truth for TensorBoard.
-        evaluate: scores on held-out video.
-    """
+    run: TrainingRun[Any]
 
-    save: int = 100
-    picture: int = 100
-    evaluate: int = 0
+    def step(self, batch: Any) -> dict[str, Any]:
+        """Do one step; the entry for the log, with ``step`` and ``loss``."""
+        ...
+
+    def picture(self) -> UInt8[np.ndarray, "H W 3"] | None:
+        """What the network does now, for TensorBoard."""
+        ...
+
+    def write_results(self, out: Path) -> None:
+        """Write the weights, and files for people; in the main process alone."""
+        ...
 
 
-def train(
-    trainer: Trainer,
-    batches: Iterable[StepBatches],
+def run_loop(
+    update: Update,
+    batches: Iterable[Any],
     out: Path,
     *,
-    often: Often,
-    held_out: Sequence[MaskSequence] = (),
-    prompt: str = "mask",
+    save_every: int,
+    picture_every: int = 0,
+    evaluate_every: int = 0,
+    evaluate: Callable[[], Mapping[str, float]] | None = None,
 ) -> None:
-    """Train to the last step.
+    """Train to the last step. What is done every so many steps (0 = never) is done after it, too.
 
     Args:
-        trainer: where the run is.
-        batches: from the trainer's step on.
+        update: does the steps.
+        batches: of this process, from the run's step on.
         out: the run's folder, which exists.
-        often: when to save, draw and score.
-        held_out: video to score on.
-        prompt: what its objects begin with.
+        save_every: steps between checkpoints and results.
+        picture_every: steps between pictures for TensorBoard.
+        evaluate_every: steps between scores on held-out video.
+        evaluate: gives these scores; every process calls it at once.
 
     Raises:
-        FloatingPointError: if the loss is not finite; it says where.
+        FloatingPointError: if the loss is not finite; the message says where.
         NotSaved: if a checkpoint cannot be written.
         KeyboardInterrupt: after Ctrl-C or SIGTERM; the step is saved.
         ValueError: if data is damaged.
     """
-    steps, main = trainer.schedule.steps, trainer.processes.main
-    bar = tqdm(total=steps, initial=trainer.step, unit="step", disable=not main)
-    with Stopping() as stopping, bar, RunLog(out, trainer.step) if main else nullcontext() as log:
+    run = update.run
+    steps, main = run.options.steps, run.processes.main
+    bar = tqdm(total=steps, initial=run.step, unit="step", disable=not main)
+    with stop_requests() as request, bar, RunLog(out, run.step) if main else nullcontext() as log:
         for batch in batches:
-            entry, rollout = trainer.update(batch)
-            done = trainer.step >= steps
-            stop = trainer.processes.any(stopping.asked)
+            entry = update.step(batch)
+            done = run.step >= steps
+            stop = run.processes.any(request.asked)
             bar.update()
-            bar.set_postfix(loss=f"{entry['loss']:.3f}", iou=f"{entry['iou'] or 0:.3f}")
+            bar.set_postfix({k: f"{entry[k] or 0:.3f}" for k in ("loss", "iou") if k in entry})
             if log is not None:
                 log.write(entry, group="train")
-                if _due(often.picture, trainer.step, done):
-                    log.picture(rollout, trainer.step)
-            if held_out and _due(often.evaluate, trainer.step, done):
-                score = trainer.evaluate(held_out, prompt=prompt)
-                trainer.keep_best(score, out, prompt=prompt)
+                if _due(picture_every, run.step, done):
+                    log.picture(update.picture(), run.step)
+            if evaluate is not None and _due(evaluate_every, run.step, done):
+                scores = evaluate()
                 if log is not None:
-                    log.write({"step": trainer.step, **asdict(score)}, group="held_out")
-            if stop or _due(often.save, trainer.step, done):
-                trainer.save(out)
+                    log.write({"step": run.step, **scores}, group="held_out")
+            if stop or _due(save_every, run.step, done):
+                save(update, out)
             if stop and not done:
-                raise stopped(trainer.step, steps, out)
+                raise KeyboardInterrupt(
+                    f"stopped after step {run.step} of {steps}, which is saved in {out}; the same "
+                    "command goes on from there"
+                )
+
+
+def save(update: Update, out: Path) -> None:
+    """Write the checkpoint and the results, each file whole or not at all.
+
+    Raises:
+        NotSaved: if the disk is full, for example; the files before are as they were.
+    """
+    state = update.run.state()
+    if update.run.processes.main:
+        with saving(update.run.step, out):
+            save_state(state, out / LAST)
+            update.write_results(out)
 
 
 def _due(every: int, step: int, done: bool) -> bool:

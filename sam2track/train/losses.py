@@ -1,8 +1,8 @@
-"""What a prediction is judged by (SAM 2, 2408.00714, appendix D.2).
+"""The losses of a prediction (SAM 2, 2408.00714, appendix D.2).
 
-Room: TRAIN. Candidates and true masks enter, one number a row and term leaves. Of the candidate
-masks only the best is supervised; the predicted IoU is, for all. Focal loss (1708.02002) weighs
-20, dice (1606.04797) 1, predicted IoU 1, presence 1.
+Candidates and true masks go in, one number per row and term comes out. Of the candidate masks only
+the best is supervised; of the predicted IoUs, all are. The weights are 20 for focal loss
+(1708.02002), and 1 each for dice (1606.04797), predicted IoU and presence.
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ from torch import Tensor
 from ..types import Candidates
 
 FOCAL, DICE, IOU, PRESENCE = 20.0, 1.0, 1.0, 1.0
+LOSS_TERMS = ("focal", "dice", "iou", "presence")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Losses:
-    """Each term by row, before weights. Masks and IoU are 0 where the object is absent."""
+    """Each term by row, not yet weighted. All but presence are 0 where the object is absent."""
 
     focal: Float[Tensor, " R"]
     dice: Float[Tensor, " R"]
@@ -40,7 +41,7 @@ def focal_loss(
     alpha: float = 0.25,
     gamma: float = 2.0,
 ) -> Float[Tensor, "*batch"]:
-    """Cross entropy that fades where the prediction is right already; mean over pixels."""
+    """Cross entropy with less weight where the prediction is right already; mean over pixels."""
     entropy = F.binary_cross_entropy_with_logits(logits, truth, reduction="none")
     probability = logits.sigmoid()
     wrong = probability * (1 - truth) + (1 - probability) * truth
@@ -51,7 +52,7 @@ def focal_loss(
 def dice_loss(
     logits: Float[Tensor, "*batch H W"], truth: Float[Tensor, "*batch H W"]
 ) -> Float[Tensor, "*batch"]:
-    """One minus the soft Dice coefficient; one is added above and below, so that empty agree."""
+    """One minus the soft Dice coefficient, smoothed by one, so that two empty masks give 0."""
     probability = logits.sigmoid()
     overlap = (probability * truth).sum((-1, -2))
     areas = probability.sum((-1, -2)) + truth.sum((-1, -2))
@@ -70,7 +71,7 @@ def mask_iou(
 def prediction_losses(
     candidates: Candidates, truth: Bool[Tensor, "R S S"], *, stride: int = 1
 ) -> Losses:
-    """Judge candidates against the true masks; an empty one is an absent object.
+    """The losses of candidates against the true masks; an empty mask is an absent object.
 
     Args:
         candidates: mask logits of any size.

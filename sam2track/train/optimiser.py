@@ -1,13 +1,9 @@
-"""What turns gradients into steps: which parameters at which rate, and the rate by step.
-
-Room: TRAIN. A model and numbers enter, AdamW's parameter groups and the learning rate leave.
-"""
+"""The learning rate of each step, and AdamW's parameter groups."""
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from torch import nn
@@ -16,8 +12,10 @@ BLOCK = re.compile(r"^trunk\.blocks\.(\d+)\.")
 
 
 @dataclass(frozen=True, slots=True)
-class Schedule:
-    """The learning rate by step: a linear warm-up, a plateau, a cosine.
+class OptimiserOptions:
+    """How gradients change the weights.
+
+    The learning rate has a linear warm-up, a plateau, and a cosine decay.
 
     Attributes:
         rate: on the plateau.
@@ -25,6 +23,12 @@ class Schedule:
         warmup: steps on the way up.
         decay: last steps, on the way down; None = all after the warm-up: no plateau.
         final: share of the rate that the cosine ends at.
+        trunk_rate: share of the learning rate that the trunk gets.
+        layer_decay: share that a block of the trunk gets of the next block's rate.
+        frozen: prefixes of the names of parameters that are not trained.
+        weight_decay, betas: AdamW's.
+        clip: largest norm of the gradient.
+        average: decay of the averaged weights (EMA); None = no average.
 
     Raises:
         ValueError: if there is no step.
@@ -35,13 +39,20 @@ class Schedule:
     warmup: int = 100
     decay: int | None = 800
     final: float = 0.01
+    trunk_rate: float = 1.0
+    layer_decay: float = 1.0
+    frozen: tuple[str, ...] = ()
+    weight_decay: float = 0.05
+    betas: tuple[float, float] = (0.9, 0.95)
+    clip: float = 1.0
+    average: float | None = None
 
     def __post_init__(self) -> None:
         if self.steps < 1:
             raise ValueError(f"steps={self.steps}: give at least one")
 
-    def __call__(self, step: int) -> float:
-        """The rate at a step, from 0."""
+    def rate_at(self, step: int) -> float:
+        """The learning rate at a step, from 0."""
         decay = self.steps - self.warmup if self.decay is None else self.decay
         rising = min(1.0, (step + 1) / max(self.warmup, 1))
         left = min(1.0, max(0.0, (self.steps - step) / max(decay, 1)))
@@ -49,48 +60,30 @@ class Schedule:
         return self.rate * rising * falling
 
 
-def rate_scale(name: str, blocks: int, *, trunk_rate: float, layer_decay: float) -> float:
-    """A parameter's share of the learning rate.
+def parameter_groups(model: nn.Module, options: OptimiserOptions) -> list[dict]:
+    """Parameters for the optimiser, those of one rate and decay together; ``scale`` is the share.
 
     The trunk gets ``trunk_rate``, times ``layer_decay`` for each block from a parameter's own on to
     the trunk's end (as BEiT, 2106.08254); what comes before the first block counts as one more.
-    That holds for any trunk whose layers are ``blocks``.
-    """
-    if not name.startswith("trunk."):
-        return 1.0
-    block = BLOCK.match(name)
-    return trunk_rate * layer_decay ** (blocks - (int(block[1]) if block else -1))
-
-
-def parameter_groups(
-    model: nn.Module,
-    *,
-    trunk_rate: float,
-    layer_decay: float,
-    weight_decay: float,
-    frozen: Sequence[str],
-) -> list[dict]:
-    """Parameters for the optimiser, those of one rate and decay together; ``scale`` is the share.
-
-    Vectors and scalars do not decay. Parameters whose name begins with one of ``frozen`` are not
-    trained.
+    This holds for any trunk whose layers are ``blocks``. Vectors and scalars do not decay.
 
     Raises:
-        ValueError: if a prefix fits no parameter, or all parameters are frozen.
+        ValueError: if a frozen prefix fits no parameter, or all parameters are frozen.
     """
     names = [name for name, _ in model.named_parameters()]
-    for prefix in frozen:
+    for prefix in options.frozen:
         if not any(name.startswith(prefix) for name in names):
             roots = ", ".join(sorted({name.split(".")[0] for name in names}))
             raise ValueError(f"frozen: no parameter begins with {prefix!r}; they begin: {roots}")
-    places = [int(found[1]) for name in names if (found := BLOCK.match(name))]
-    blocks = 1 + max(places, default=-1)
+    last = max(_layer(name) for name in names)
     groups: dict[tuple[float, float], list[nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
-        parameter.requires_grad_(not name.startswith(tuple(frozen)))
+        parameter.requires_grad_(not name.startswith(options.frozen))
         if parameter.requires_grad:
-            scale = rate_scale(name, blocks, trunk_rate=trunk_rate, layer_decay=layer_decay)
-            decay = weight_decay if parameter.ndim > 1 else 0.0
+            depth = last + 1 - _layer(name)
+            trunk = options.trunk_rate * options.layer_decay**depth
+            scale = trunk if name.startswith("trunk.") else 1.0
+            decay = options.weight_decay if parameter.ndim > 1 else 0.0
             groups.setdefault((scale, decay), []).append(parameter)
     if not groups:
         raise ValueError("frozen: every parameter is, so there is nothing to train")
@@ -98,3 +91,9 @@ def parameter_groups(
         {"params": parameters, "scale": scale, "weight_decay": decay}
         for (scale, decay), parameters in groups.items()
     ]
+
+
+def _layer(name: str) -> int:
+    """The block of the trunk that a parameter belongs to; -1 = none."""
+    block = BLOCK.match(name)
+    return int(block[1]) if block else -1

@@ -1,9 +1,9 @@
 """The processes that train together, as Hugging Face Accelerate starts them.
 
-Room: TRAIN. ``accelerate launch -m sam2track train ...`` starts one a device; started plainly there
-is one, and nothing here does anything. Each process goes through its own clips and adds up its
-losses and gradients; here they are added up across processes, so that a step is what one process
-with all the clips would have made of it, however the objects are spread over the processes.
+``accelerate launch -m sam2track train ...`` starts one per device; without it there is one process,
+and nothing is exchanged. Each process sums the losses and gradients of its own clips. Here they are
+summed over the processes, so that a step equals that of one process with all the clips, however
+the objects are spread over the processes.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ..device import pick_device
 
 
 class Processes:
-    """Who trains.
+    """This process, and what it exchanges with the others.
 
     Args:
         device: as :func:`sam2track.device.pick_device` takes it; several processes share out the
@@ -57,20 +57,20 @@ class Processes:
         return cast(Tensor, reduce(values, reduction="sum")) if self.count > 1 else values
 
     def any(self, asked: bool) -> bool:
-        """Whether it is so in any process."""
+        """Whether any process asked."""
         return bool(self.sum(torch.tensor(float(asked), device=self.device)))
 
     def gather(self, thing: Any) -> list[Any]:
-        """What every process has, by its index, in all of them."""
+        """The things of all processes, by index, in each of them."""
         from accelerate.utils import gather_object
 
         return gather_object([thing]) if self.count > 1 else [thing]
 
     def sum_gradients(self, parameters: Sequence[nn.Parameter]) -> None:
-        """Replace each gradient by its sum over the processes; none is a gradient of zeros.
+        """Replace each gradient by its sum over the processes; a missing one becomes zeros.
 
-        Which parameters a clip touches depends on its prompts. With zeros for the others each step
-        is the same for AdamW wherever the clips were.
+        Which parameters get a gradient from a clip depends on its prompts. With zeros for the
+        others, AdamW does the same in every process.
         """
         for parameter in parameters:
             if parameter.grad is None:

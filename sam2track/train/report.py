@@ -1,7 +1,4 @@
-"""What a run leaves for people: a picture of its learning curve, and a model card.
-
-Room: TRAIN. The log and the settings enter; ``curve.png`` and ``card.md`` leave.
-"""
+"""The learning curve (``curve.png``) and the model card (``card.md``) of a run, from its log."""
 
 from __future__ import annotations
 
@@ -15,32 +12,13 @@ import numpy as np
 from ..files import write_text, write_whole
 from ..model.sam2 import SAM2
 from .log import read_log
+from .training_run import TrainingRun
 
 CURVE, CARD = "curve.png", "card.md"
 
 
-def write_report(
-    out: Path,
-    model: SAM2,
-    *,
-    variant: str,
-    device: str,
-    settings: Mapping[str, Any],
-    hours: float,
-    core_hours: float,
-    best: Mapping[str, Any] | None,
-) -> None:
-    """Draw the curve and write the card, from what the log says so far.
-
-    Args:
-        out: the run's folder.
-        model: what is trained, for its size.
-        variant: its name.
-        device: what it is trained on.
-        settings: of the run, by name.
-        hours: by the clock, spent on steps.
-        core_hours: of CPU time, over all processes and workers.
-        best: ``step``, ``prompt``, ``j`` and ``f`` of ``best.safetensors``, if anything was scored.
+def write_report(out: Path, run: TrainingRun[SAM2], variant: str) -> None:
+    """Draw the curve and write the card of a variant's training, from the log so far.
 
     Raises:
         OSError: if they cannot be written.
@@ -51,17 +29,19 @@ def write_report(
     if not steps:
         return
     write_whole(out / CURVE, lambda file: file.write(draw_curve(steps, scores)))
-    parameters = sum(p.numel() for p in model.parameters()) / 1e6
-    last = steps[-1]
+    parameters = sum(p.numel() for p in run.model.parameters()) / 1e6
+    size, last = run.model.variant.image_size, steps[-1]
+    device = f"{run.processes.count} x {run.processes.device}"
+    hours, core_hours = run.seconds / 3600, run.core_seconds / 3600
     lines = [
         f"# Model card: {variant}, trained for {last['step']} steps",
         "",
         "| | |",
         "|---|---|",
-        f"| model | {variant}, input {model.variant.image_size} x {model.variant.image_size} |",
+        f"| model | {variant}, input {size} x {size} |",
         f"| size | {parameters:.2f} million parameters |",
         "| weights | `weights.safetensors`: averaged, at the last step"
-        + ("; `best.safetensors`: those that scored best |" if best else " |"),
+        + ("; `best.safetensors`: those that scored best |" if run.best else " |"),
         f"| trained on | {device}, {hours:.2f} hours, {core_hours:.2f} core-hours of CPU time |",
         f"| last step | loss {last['loss']:.3f}, IoU {last['iou'] or 0:.3f} on training clips |",
         "",
@@ -69,20 +49,20 @@ def write_report(
         "",
         "## Scores on held-out video",
         "",
-        *_score_lines(scores, best),
+        *_score_lines(scores, run.best),
         "",
         "## What it was trained on, and how",
         "",
         "| setting | value |",
         "|---|---|",
-        *(f"| `{name}` | {_cell(value)} |" for name, value in sorted(settings.items())),
+        *(f"| `{name}` | {_cell(value)} |" for name, value in sorted(run.settings.items())),
         "",
     ]
     write_text(out / CARD, "\n".join(lines))
 
 
 def draw_curve(steps: list[dict[str, Any]], scores: list[dict[str, Any]]) -> bytes:
-    """A PNG: the loss and the IoU of training clips, and what was scored, by step."""
+    """A PNG: the loss and the IoU of training clips, and the scores, by step."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

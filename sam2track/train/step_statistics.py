@@ -1,58 +1,52 @@
-"""What is measured in a step: sums that add up over batches and processes, and their means.
-
-Room: TRAIN. Rollouts enter, a line of the log leaves.
-"""
+"""Statistics of one step: sums over rows, batches and processes, and their means for the log."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import torch
+from jaxtyping import Float64
 from torch import Tensor
 
+from .losses import LOSS_TERMS
 from .rollout import Rollout
 
-
-def tally(rollout: Rollout) -> Tensor:
-    """Sums over a rollout, for :func:`log_entry`; the last place is for CPU time."""
-    losses = [judgement.losses for judgement in rollout.judgements]
-    zero = torch.zeros(0, device=rollout.rows.device)
-
-    def both(parts: Sequence[Tensor]) -> list[float]:
-        values = torch.cat([zero, *parts]).detach().double()
-        return [float(values.sum()), float(len(values))]
-
-    terms = [
-        both([getattr(each, name) for each in losses])[0]
-        for name in ("focal", "dice", "iou", "presence")
-    ]
-    sums = [
-        *both([each.total() for each in losses]),
-        *terms,
-        *both(rollout.ious),
-        *both(rollout.ious[-1:]),
-        *both(rollout.prompted_ious),
-        float(len(rollout.rows)),
-        0.0,
-    ]
-    return torch.tensor(sums, dtype=torch.float64, device=zero.device)
+NAMES = ("loss", "focal", "dice", "iou_loss", "presence", "iou", "last_iou", "prompt_iou")
 
 
-def log_entry(step: int, total: Tensor, norm: float, rate: float) -> dict[str, Any]:
-    """A line of the log from the sums over all rows; None where nothing was measured."""
-    loss, count, focal, dice, iou, presence, *pairs, rows, seconds = total.tolist()
+def sum_statistics(rollout: Rollout) -> Float64[Tensor, "10 2"]:
+    """Sum and count of each of ``NAMES``; then ``(rows, 0)`` and ``(0, 0)``, for the CPU time."""
+    losses = [losses for _, losses in rollout.losses]
+    terms = [[getattr(each, term) for each in losses] for term in LOSS_TERMS]
+    ious = (rollout.ious, rollout.ious[-1:], rollout.prompted_ious)
+    sums = []
+    for values in ([each.total() for each in losses], *terms, *ious):
+        joined = torch.cat(values).detach().double() if values else torch.zeros(0)
+        sums.append([float(joined.sum()), float(len(joined))])
+    sums += [[float(len(rollout.rows)), 0.0], [0.0, 0.0]]
+    return torch.tensor(sums, dtype=torch.float64, device=rollout.rows.device)
 
-    def mean(value: float, over: float) -> float | None:
-        return round(value / over, 5) if over else None
 
-    terms = {"focal": focal, "dice": dice, "iou_loss": iou, "presence": presence}
-    measures = zip(("iou", "last_iou", "prompt_iou"), pairs[::2], pairs[1::2], strict=True)
+def log_entry(
+    step: int, total: Float64[Tensor, "10 2"], norm: float, rate: float
+) -> dict[str, Any]:
+    """The log's entry for a step; None where nothing was measured.
+
+    Args:
+        step: that is done.
+        total: :func:`sum_statistics`, over all batches and processes.
+        norm: of the gradient.
+        rate: the learning rate.
+    """
+    *pairs, (rows, _), (seconds, _) = total.tolist()
+    means = {
+        name: round(value / count, 5) if count else None
+        for name, (value, count) in zip(NAMES, pairs, strict=True)
+    }
     return {
         "step": step,
-        "loss": mean(loss, count) or 0.0,
-        **{name: mean(value, count) for name, value in terms.items()},
-        **{name: mean(value, over) for name, value, over in measures},
+        **means,
+        "loss": means["loss"] or 0.0,
         "norm": round(norm, 4),
         "rate": rate,
         "rows": int(rows),

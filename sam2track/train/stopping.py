@@ -1,52 +1,39 @@
-"""Ctrl-C and SIGTERM end a run between two steps.
-
-Room: TRAIN. Signals enter, one question leaves: was it asked to stop?
-"""
+"""The first Ctrl-C or SIGTERM asks a run to stop between two steps."""
 
 from __future__ import annotations
 
 import signal
-from pathlib import Path
-from types import FrameType, TracebackType
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-class Stopping:
-    """While it lasts, the first SIGINT or SIGTERM is only noted; a second one is as it always was.
+@dataclass
+class StopRequest:
+    """Whether the run was asked to stop."""
 
-    Attributes:
-        asked: whether there was one.
-    """
-
-    def __init__(self) -> None:
-        self.asked = False
-        self._before: dict[int, object] = {}
-
-    def __enter__(self) -> Stopping:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            self._before[number] = signal.signal(number, self._note)
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._restore()
-
-    def _note(self, number: int, frame: FrameType | None) -> None:
-        self.asked = True
-        self._restore()
-
-    def _restore(self) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)  # type: ignore[arg-type]
-        self._before.clear()
+    asked: bool = False
 
 
-def stopped(step: int, steps: int, out: Path) -> KeyboardInterrupt:
-    """What ends a run whose step is saved."""
-    return KeyboardInterrupt(
-        f"stopped after step {step} of {steps}, which is saved in {out}; the same command goes on "
-        "from there"
-    )
+@contextmanager
+def stop_requests() -> Iterator[StopRequest]:
+    """While it lasts, the first SIGINT or SIGTERM is only noted; a second one acts as before."""
+    request = StopRequest()
+    handlers = {number: signal.getsignal(number) for number in SIGNALS}
+
+    def restore() -> None:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+
+    def note(*_: object) -> None:
+        request.asked = True
+        restore()
+
+    for number in SIGNALS:
+        signal.signal(number, note)
+    try:
+        yield request
+    finally:
+        restore()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 
-from sam2track.prompts.simulated_user import corrective_click, first_prompt
+from sam2track.prompts.simulated_user import corrective_click, first_prompt, inner_point
 
 SIZE = (40, 60)
 
@@ -42,3 +43,14 @@ def test_corrections_are_in_the_middle_of_the_larger_error():
     assert (truth & ~mask)[tuple(click.points[0].astype(int)[::-1])]
     with pytest.raises(ValueError, match="nothing to correct"):
         corrective_click(truth, truth)
+
+
+@pytest.mark.parametrize("seed", [14, 30, 38])
+def test_of_equally_deep_pixels_the_first_is_clicked(seed):
+    """OpenCV's distances of two such pixels may differ in the last bit, by the array's address."""
+    noise = cv2.GaussianBlur(np.random.default_rng(seed).normal(size=(64, 64)), (0, 0), 3)
+    kept, points = [], set()
+    for size in range(60):
+        kept.append(np.empty(size * 997 + 1, np.uint8))
+        points.add(inner_point(noise > 0))
+    assert len(points) == 1

@@ -21,9 +21,8 @@ from tiny import TINY
 from sam2track import cli
 from sam2track.model import variants
 from sam2track.runners.compose import compose_config
-from sam2track.runners.train import make_trainer
-from sam2track.train.batches import step_batches
-from sam2track.train.processes import Processes
+from sam2track.runners.train import make_update
+from sam2track.train import Processes, step_batches
 
 CHEAP = ("frames=3", "objects=2", "clips=1", "accumulate=1", "workers=0", "steps=2", "warmup=1")
 TINY_MODEL = ("model=tiny", "image_size=64", "checkpoint=null", "trunk=scratch", "frozen=[]")
@@ -117,25 +116,29 @@ def test_the_official_recipe_runs_a_step_at_a_shrunken_size():
     model = ("model=sam2.1_hiera_tiny", "image_size=64", "layer_decay=0.8")
     less = ("frames=4", "prompts.clicks=2", "data.root=x", "out=y")
     config = compose_config("train", ["recipe=sam2", *model, *less])
-    trainer = make_trainer(config, Processes("cpu"))
+    update = make_update(config, Processes("cpu"))
+    run = update.run
     source = MovingSquares(config.frames, objects=config.objects)
     for batch in step_batches(
-        source, trainer.processes, clips=1, accumulate=1, start=0, stop=1, seed=0
+        source, run.processes, clips=1, accumulate=1, start=0, stop=1, seed=0
     ):
-        entry, rollout = trainer.update(batch)
+        entry = update.step(batch)
     assert np.isfinite(entry["loss"])
-    assert (trainer.precision, trainer.checkpointing, rollout.stride) == (torch.bfloat16, True, 1)
-    rates = {group["scale"] for group in trainer.optimiser.param_groups}
+    assert (run.precision, update.options.checkpointing, update.options.stride) == (
+        torch.bfloat16,
+        True,
+        1,
+    )
+    rates = {group["scale"] for group in run.optimiser.param_groups}
     assert max(rates) == 1.0
     assert min(rates) == pytest.approx(0.2 * 0.8**13)  # 12 blocks, and what comes before them
 
 
-@pytest.mark.parametrize("recipe", ["nano", "finetune", "sam2", "mae"])
+@pytest.mark.parametrize("recipe", ["nano", "finetune", "sam2"])
 def test_every_recipe_composes_with_what_the_runner_reads(recipe):
     config = compose_config("train", [f"recipe={recipe}", "data.root=x", "out=y"])
     assert config.data.root == "x"
-    if recipe != "mae":
-        assert config.data.sources
+    assert config.data.sources
 
 
 def test_the_official_recipe_is_the_papers():
@@ -283,7 +286,7 @@ def test_help_lists_the_recipes(capsys):
     text = capsys.readouterr().out
     assert "recipe=nano, of:" in text
     assert "  data.root=???" in text.replace(" (required)", "")
-    for recipe in ("finetune", "sam2", "mae"):
+    for recipe in ("finetune", "sam2"):
         assert f"\n  {recipe} " in text
 
 

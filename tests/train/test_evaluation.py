@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
-from moving import MovingSquares, batches, tiny_trainer
+from moving import MovingSquares, batches, tiny_update
 from tiny import tiny_model
 
 from sam2track.model.checkpoint import read_state
 from sam2track.prompts.simulated_user import first_prompt
-from sam2track.train.evaluation import Score, check_sequences, score_sequences
+from sam2track.train import (
+    Score,
+    check_sequences,
+    run_loop,
+    score_sequences,
+)
 from sam2track.train.log import read_log
-from sam2track.train.loop import Often, train
+from sam2track.train.loop import save
 from sam2track.types import Frame
 
 
@@ -94,13 +100,15 @@ def test_scoring_does_not_disturb_training(tmp_path):
     """Dropout included: a run that is scored ends with the weights of one that is not."""
     ends = []
     for every in (0, 1):
-        made = tiny_trainer(steps=2, variant={"dropout": 0.3})
+        made = tiny_update(steps=2, variant={"dropout": 0.3})
         out = tmp_path / str(every)
         out.mkdir()
-        often = Often(2, 0, every)
-        train(made, batches(made), out, often=often, held_out=[Squares()], prompt="click")
+        score = partial(made.evaluate, [Squares()], out, prompt="click")
+        run_loop(made, batches(made), out, save_every=2, evaluate_every=every, evaluate=score)
         ends.append(made)
-    for mine, theirs in zip(ends[0].model.parameters(), ends[1].model.parameters(), strict=True):
+    for mine, theirs in zip(
+        ends[0].run.model.parameters(), ends[1].run.model.parameters(), strict=True
+    ):
         assert torch.equal(mine, theirs)
     scored = [entry for entry in read_log(tmp_path / "1") if "j" in entry]
     assert [entry["step"] for entry in scored] == [1, 2]
@@ -108,16 +116,16 @@ def test_scoring_does_not_disturb_training(tmp_path):
 
 
 def test_the_best_weights_are_kept(tmp_path):
-    made = tiny_trainer()
+    made = tiny_update()
     for step, score in ((1, 0.5), (2, 0.7), (3, 0.6)):
-        made.step = step
+        made.run.step = step
         made.keep_best(Score(score, score), tmp_path)
-    assert made.best == {"step": 2, "prompt": "mask", "j": 0.7, "f": 0.7}
+    assert made.run.best == {"step": 2, "prompt": "mask", "j": 0.7, "f": 0.7}
     assert read_state(tmp_path / "best.safetensors")[1]["steps"] == "2"
-    made.save(tmp_path)
-    again = tiny_trainer()
-    again.resume(tmp_path)
+    save(made, tmp_path)
+    again = tiny_update()
+    again.run.resume(tmp_path)
     again.keep_best(Score(0.65, 0.65), tmp_path)
     assert read_state(tmp_path / "best.safetensors")[1]["steps"] == "2"
     again.keep_best(Score(0.6, 0.6), tmp_path, prompt="click")  # another scale: begins anew
-    assert again.best == {"step": 3, "prompt": "click", "j": 0.6, "f": 0.6}
+    assert again.run.best == {"step": 3, "prompt": "click", "j": 0.6, "f": 0.6}

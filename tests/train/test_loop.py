@@ -9,16 +9,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from moving import OFTEN, MovingSquares, Still, batch_of, batches, tiny_trainer
+from moving import MovingSquares, Still, batch_of, batches, tiny_update
 from tiny import TINY
 
 from sam2track.model.sam2 import SAM2
-from sam2track.train.batches import Harder, step_batches
-from sam2track.train.checkpoints import NotSaved, load_state
+from sam2track.prompts.training_prompts import PromptMix
+from sam2track.train import NotSaved, OptimiserOptions, RolloutOptions, run_loop, step_batches
+from sam2track.train.checkpoints import load_state
 from sam2track.train.log import read_log
-from sam2track.train.loop import Often, train
-from sam2track.train.optimiser import Schedule
-from sam2track.train.prompting import PromptMix
+from sam2track.train.loop import save
 from sam2track.train.rollout import Rollout
 
 DROPOUT = {"variant": {"dropout": 0.3}}  # PyTorch's generator matters
@@ -32,44 +31,44 @@ def stop_after(made, source_batches, count: int):
         yield batch
 
 
-def weights_of(trainer) -> dict[str, torch.Tensor]:
+def weights_of(update) -> dict[str, torch.Tensor]:
     return {
-        **trainer.model.state_dict(),
-        **{f"a.{k}": v for k, v in trainer.averaged.state_dict().items()},
+        **update.run.model.state_dict(),
+        **{f"a.{k}": v for k, v in update.averaged.state_dict().items()},
     }
 
 
 def test_a_run_that_was_stopped_goes_on_to_the_bit(tmp_path):
-    whole = tiny_trainer(**DROPOUT)
+    whole = tiny_update(**DROPOUT)
     (tmp_path / "whole").mkdir()
-    train(whole, batches(whole), tmp_path / "whole", often=OFTEN)
+    run_loop(whole, batches(whole), tmp_path / "whole", save_every=3)
 
-    first, out = tiny_trainer(**DROPOUT), tmp_path / "parts"
+    first, out = tiny_update(**DROPOUT), tmp_path / "parts"
     out.mkdir()
     with pytest.raises(KeyboardInterrupt, match="stopped after step 2 of 6, which is saved"):
-        train(first, stop_after(first, batches(first), 2), out, often=OFTEN)
-    second = tiny_trainer(seed=0, **DROPOUT)
+        run_loop(first, stop_after(first, batches(first), 2), out, save_every=3)
+    second = tiny_update(seed=0, **DROPOUT)
     torch.rand(7)  # whatever else happened
-    assert second.resume(out) == 2
-    train(second, batches(second), out, often=OFTEN)
+    assert second.run.resume(out) == 2
+    run_loop(second, batches(second), out, save_every=3)
 
     assert [(e["loss"], e["iou"]) for e in read_log(out)] == [
         (e["loss"], e["iou"]) for e in read_log(tmp_path / "whole")
     ]
     for name, tensor in weights_of(whole).items():
         assert torch.equal(tensor, weights_of(second)[name]), name
-    assert second.core_seconds > first.core_seconds > 0
+    assert second.run.core_seconds > first.run.core_seconds > 0
 
 
 def test_what_the_log_says_of_later_steps_is_taken_out(tmp_path):
     """A run that was killed after its last checkpoint repeats the steps since."""
-    first = tiny_trainer(steps=5)
+    first = tiny_update(steps=5)
     with pytest.raises(RuntimeError, match="killed"):
-        train(first, _killed(batches(first), 5), tmp_path, often=OFTEN)
+        run_loop(first, _killed(batches(first), 5), tmp_path, save_every=3)
     assert [entry["step"] for entry in read_log(tmp_path)] == [1, 2, 3, 4]
-    second = tiny_trainer(steps=5)
-    assert second.resume(tmp_path) == 3
-    train(second, batches(second), tmp_path, often=OFTEN)
+    second = tiny_update(steps=5)
+    assert second.run.resume(tmp_path) == 3
+    run_loop(second, batches(second), tmp_path, save_every=3)
     assert [entry["step"] for entry in read_log(tmp_path)] == [1, 2, 3, 4, 5]
 
 
@@ -81,33 +80,33 @@ def _killed(source_batches, count):
 
 
 def test_another_configuration_is_refused(tmp_path):
-    begun = tiny_trainer(settings={"rate": 0.1, "workers": 1, "prompts.mask": 0.5})
-    begun.save(tmp_path)
-    other = tiny_trainer(settings={"rate": 0.2, "workers": 3, "prompts.mask": 0.5, "new": None})
+    begun = tiny_update(settings={"rate": 0.1, "workers": 1, "prompts.mask": 0.5})
+    save(begun, tmp_path)
+    other = tiny_update(settings={"rate": 0.2, "workers": 3, "prompts.mask": 0.5, "new": None})
     with pytest.raises(ValueError, match=r"other settings: rate=0\.2 \(was 0\.1\)\. Go on with"):
-        other.resume(tmp_path)
+        other.run.resume(tmp_path)
 
 
 def test_a_damaged_checkpoint_is_refused(tmp_path):
-    tiny_trainer().save(tmp_path)
+    save(tiny_update(), tmp_path)
     half = (tmp_path / "last.pt").read_bytes()[:5000]
     (tmp_path / "last.pt").write_bytes(half)
     with pytest.raises(ValueError, match=r"last\.pt is no checkpoint of a run, or is damaged"):
-        tiny_trainer().resume(tmp_path)
+        tiny_update().run.resume(tmp_path)
 
 
 @pytest.mark.parametrize("source", [MovingSquares(5), MovingSquares(5, leaving=True)])
 def test_gradient_reaches_every_parameter(source):
     """Over several first weights: which of the candidate masks is supervised depends on them."""
     mix = PromptMix(mask=0.34, box=0.33, click=0.33, anchors=2, corrected=3, clicks=2)
-    made = tiny_trainer(steps=8)
+    made = tiny_update(steps=8)
     touched: set[str] = set()
     for number, batch in enumerate(batches(made, source, clips=3)):
         torch.manual_seed(number)
         model = SAM2(TINY).train()
         # Present or absent: the pointer's projection learns from the one, its stand-in from both.
         model.mask_decoder.pred_obj_score_head.layers[-1].bias.data.fill_(3.0 - number % 2 * 6)
-        Rollout(model, batch.parts[0], mix, seed=(0, number)).run().backward()
+        Rollout(model, batch.parts[0], RolloutOptions(mix), seed=(0, number)).run().backward()
         touched |= {
             name for name, p in model.named_parameters() if p.grad is not None and p.grad.any()
         }
@@ -115,107 +114,113 @@ def test_gradient_reaches_every_parameter(source):
 
 
 def test_frozen_parameters_stay():
-    made = tiny_trainer(frozen=("trunk.", "neck."), steps=2)
-    before = {name: p.clone() for name, p in made.model.named_parameters()}
+    made = tiny_update(optimiser={"frozen": ("trunk.", "neck.")}, steps=2)
+    before = {name: p.clone() for name, p in made.run.model.named_parameters()}
     for batch in batches(made):
-        made.update(batch)
-    for name, parameter in made.model.named_parameters():
+        made.step(batch)
+    for name, parameter in made.run.model.named_parameters():
         if name.startswith(("trunk.", "neck.")):
             assert torch.equal(parameter, before[name])
-    assert not torch.equal(made.model.no_memory, before["no_memory"])
+    assert not torch.equal(made.run.model.no_memory, before["no_memory"])
 
 
 def test_accumulated_gradients_are_those_of_a_larger_batch():
     """Sums over all rows, whichever batch they came in; some batches have fewer objects."""
-    together, apart = tiny_trainer(steps=2), tiny_trainer(steps=2)
+    together, apart = tiny_update(steps=2), tiny_update(steps=2)
     for one, several in zip(
         batches(together, clips=4), batches(apart, clips=2, accumulate=2), strict=True
     ):
         for clips in (one.parts[0], several.parts[1]):
             clips.valid[-1, 1] = False
-        entry, _ = together.update(one)
-        other, _ = apart.update(several)
+        entry = together.step(one)
+        other = apart.step(several)
         assert entry["loss"] == pytest.approx(other["loss"], rel=1e-4)
         assert entry["norm"] == pytest.approx(other["norm"], rel=1e-3)
         assert entry["rows"] == other["rows"] == 7
-    for mine, theirs in zip(together.model.parameters(), apart.model.parameters(), strict=True):
+    for mine, theirs in zip(
+        together.run.model.parameters(), apart.run.model.parameters(), strict=True
+    ):
         # AdamW makes a step of rounding errors where there is no gradient
         torch.testing.assert_close(mine, theirs, rtol=1e-3, atol=1e-4)
 
 
 def test_a_step_without_any_object_changes_nothing_but_the_count():
-    made = tiny_trainer(steps=2, weight_decay=0.0)
+    made = tiny_update(steps=2, optimiser={"weight_decay": 0.0})
     batch = next(iter(batches(made)))
     batch.parts[0].valid[:] = False
-    before = {name: p.clone() for name, p in made.model.named_parameters()}
-    entry, _ = made.update(batch)
-    assert (entry["rows"], entry["loss"], entry["iou"], made.step) == (0, 0.0, None, 1)
-    for name, parameter in made.model.named_parameters():
+    before = {name: p.clone() for name, p in made.run.model.named_parameters()}
+    entry = made.step(batch)
+    assert (entry["rows"], entry["loss"], entry["iou"], made.run.step) == (0, 0.0, None, 1)
+    for name, parameter in made.run.model.named_parameters():
         assert torch.equal(parameter, before[name])
 
 
 def test_checkpointing_changes_no_gradient():
-    plain, thrifty = tiny_trainer(), tiny_trainer(checkpointing=True)
+    plain, thrifty = tiny_update(), tiny_update(checkpointing=True)
     batch = next(iter(batches(plain)))
-    assert plain.update(batch)[0]["loss"] == thrifty.update(batch)[0]["loss"]
-    for mine, theirs in zip(plain.model.parameters(), thrifty.model.parameters(), strict=True):
+    assert plain.step(batch)["loss"] == thrifty.step(batch)["loss"]
+    for mine, theirs in zip(
+        plain.run.model.parameters(), thrifty.run.model.parameters(), strict=True
+    ):
         torch.testing.assert_close(mine, theirs)
 
 
 def test_checkpointing_repeats_the_same_dropout():
-    plain, thrifty = (tiny_trainer(checkpointing=on, **DROPOUT) for on in (False, True))
+    plain, thrifty = (tiny_update(checkpointing=on, **DROPOUT) for on in (False, True))
     batch = next(iter(batches(plain)))
     for made in (plain, thrifty):
         torch.manual_seed(5)
-        made.update(batch)
-    for mine, theirs in zip(plain.model.parameters(), thrifty.model.parameters(), strict=True):
+        made.step(batch)
+    for mine, theirs in zip(
+        plain.run.model.parameters(), thrifty.run.model.parameters(), strict=True
+    ):
         torch.testing.assert_close(mine, theirs)
 
 
 def test_bf16_steps_are_near_those_in_fp32():
-    exact, rough = tiny_trainer(), tiny_trainer(precision=torch.bfloat16)
+    exact, rough = tiny_update(), tiny_update(precision=torch.bfloat16)
     batch = next(iter(batches(exact)))
-    assert rough.update(batch)[0]["loss"] == pytest.approx(exact.update(batch)[0]["loss"], rel=0.02)
-    assert {p.dtype for p in rough.model.parameters()} == {torch.float32}
+    assert rough.step(batch)["loss"] == pytest.approx(exact.step(batch)["loss"], rel=0.02)
+    assert {p.dtype for p in rough.run.model.parameters()} == {torch.float32}
 
 
 def test_a_loss_that_is_not_finite_stops_and_keeps_the_checkpoint(tmp_path):
-    made = tiny_trainer()
-    made.save(tmp_path)
+    made = tiny_update()
+    save(made, tmp_path)
     good = (tmp_path / "last.pt").read_bytes()
     with torch.no_grad():
-        made.model.mask_decoder.iou_prediction_head.layers[-1].bias.fill_(float("nan"))
-    before = {name: p.clone() for name, p in made.model.named_parameters()}
+        made.run.model.mask_decoder.iou_prediction_head.layers[-1].bias.fill_(float("nan"))
+    before = {name: p.clone() for name, p in made.run.model.named_parameters()}
     with pytest.raises(FloatingPointError, match=r"step 1: the iou loss of frame . is not finite"):
-        train(made, batches(made), tmp_path, often=OFTEN)
+        run_loop(made, batches(made), tmp_path, save_every=3)
     assert (tmp_path / "last.pt").read_bytes() == good
-    assert torch.equal(before["no_memory"], made.model.no_memory)
+    assert torch.equal(before["no_memory"], made.run.model.no_memory)
 
 
 def test_a_full_disk_keeps_the_checkpoint_before(tmp_path):
     resource = pytest.importorskip("resource")
-    made = tiny_trainer(steps=2)
-    made.save(tmp_path)
+    made = tiny_update(steps=2)
+    save(made, tmp_path)
     good = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
-    made.update(next(iter(batches(made))))
+    made.step(next(iter(batches(made))))
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
     try:
         with pytest.raises(NotSaved, match=r"step 1 could not be saved in .* make room"):
-            made.save(tmp_path)
+            save(made, tmp_path)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
         signal.signal(signal.SIGXFSZ, before)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == good
     assert load_state(tmp_path / "last.pt")["step"] == 0
-    made.save(tmp_path)
+    save(made, tmp_path)
     assert load_state(tmp_path / "last.pt")["step"] == 1
 
 
 def test_the_rate_rises_stays_and_falls():
-    schedule = Schedule(rate=1.0, steps=100, warmup=10, decay=20)
-    rates = [schedule(step) for step in range(100)]
+    options = OptimiserOptions(rate=1.0, steps=100, warmup=10, decay=20)
+    rates = [options.rate_at(step) for step in range(100)]
     assert rates[0] == pytest.approx(0.1)
     assert rates[10:80] == [1.0] * 70
     assert rates[80:] == sorted(rates[80:], reverse=True)
@@ -223,23 +228,10 @@ def test_the_rate_rises_stays_and_falls():
 
 
 def test_a_cosine_after_the_warm_up():
-    schedule = Schedule(rate=1.0, steps=110, warmup=10, decay=None, final=0.1)
-    assert schedule(10) == pytest.approx(1.0)
-    assert schedule(60) == pytest.approx(0.1 + 0.9 / 2)
-    assert schedule(110) == pytest.approx(0.1)
-
-
-def test_a_ramp_may_begin_anywhere():
-    class Asked:
-        objects = 1
-
-        def clip(self, rng, *, hardness=1.0):
-            return hardness
-
-    source = Harder(Asked(), 0.4)
-    assert [source.clip(None, hardness=h) for h in (0.0, 0.5, 1.0)] == [0.4, 0.7, 1.0]
-    with pytest.raises(ValueError, match=r"hardness=1\.5"):
-        Harder(Asked(), 1.5)
+    options = OptimiserOptions(rate=1.0, steps=110, warmup=10, decay=None, final=0.1)
+    assert options.rate_at(10) == pytest.approx(1.0)
+    assert options.rate_at(60) == pytest.approx(0.1 + 0.9 / 2)
+    assert options.rate_at(110) == pytest.approx(0.1)
 
 
 def test_a_worker_that_fails_says_why_in_one_line():
@@ -247,9 +239,9 @@ def test_a_worker_that_fails_says_why_in_one_line():
         def clip(self, rng, *, hardness=1.0):
             raise ValueError("a.png is damaged")
 
-    made = tiny_trainer()
+    made = tiny_update()
     stream = step_batches(
-        Broken(), made.processes, clips=1, accumulate=1, start=0, stop=1, seed=0, workers=1
+        Broken(), made.run.processes, clips=1, accumulate=1, start=0, stop=1, seed=0, workers=1
     )
     with pytest.raises(ValueError, match=r"^a\.png is damaged$"):
         next(iter(stream))
@@ -260,11 +252,11 @@ def test_clips_do_not_depend_on_the_batch():
     mix = PromptMix(mask=0.3, box=0.3, click=0.4, centre=0.3)
     model = SAM2(TINY).eval()
     clips = batch_of(clips=3)
-    whole = Rollout(model, clips, mix, seed=(1, 2))
+    whole = Rollout(model, clips, RolloutOptions(mix), seed=(1, 2))
     alone = Rollout(
         model,
         replace(clips, frames=clips.frames[2:], masks=clips.masks[2:], valid=clips.valid[2:]),
-        mix,
+        RolloutOptions(mix),
         seed=(1, 2),
         first=2,
     )
@@ -274,19 +266,22 @@ def test_clips_do_not_depend_on_the_batch():
     assert whole.kinds[-2:].tolist() == alone.kinds.tolist()
     for index in range(3):
         torch.testing.assert_close(
-            whole.outcomes[index].logits[-2:], alone.outcomes[index].logits, rtol=1e-3, atol=1e-3
+            whole.predictions[index].logits[-2:],
+            alone.predictions[index].logits,
+            rtol=1e-3,
+            atol=1e-3,
         )
 
 
 def test_pictures_curve_and_card(tmp_path):
-    made = tiny_trainer(steps=2, settings={"rate": 1})
-    train(made, batches(made), tmp_path, often=Often(save=1, picture=1))
+    made = tiny_update(steps=2, settings={"rate": 1})
+    run_loop(made, batches(made), tmp_path, save_every=1, picture_every=1)
     assert (tmp_path / "curve.png").read_bytes().startswith(b"\x89PNG")
     card = (tmp_path / "card.md").read_text()
     assert "trained for 2 steps" in card
     assert "| `rate` | 1 |" in card
     events = b"".join(path.read_bytes() for path in (tmp_path / "tensorboard").iterdir())
-    assert b"objects" in events
+    assert b"pictures" in events
     assert b"train/loss" in events
 
 
@@ -294,13 +289,12 @@ def test_pictures_curve_and_card(tmp_path):
 @pytest.mark.timeout(1200)
 def test_one_clip_can_be_learnt_by_heart():
     mix = PromptMix(mask=1, box=0, click=0, anchors=1, corrected=0)
-    schedule = Schedule(rate=2e-3, steps=300, warmup=1, decay=200)
-    made = tiny_trainer(mix=mix, schedule=schedule, stride=1)
+    made = tiny_update(mix=mix, steps=300, optimiser={"decay": 200}, stride=1)
     for batch in batches(made, Still(), clips=1):
-        entry, _ = made.update(batch)
+        entry = made.step(batch)
         if entry["iou"] > 0.97:
             break
-    rollout = Rollout(made.model.eval(), batch.parts[0], mix, seed=(0, 0))
+    rollout = Rollout(made.run.model.eval(), batch.parts[0], RolloutOptions(mix), seed=(0, 0))
     with torch.no_grad():
         rollout.run()
     assert np.mean([iou.numpy() for iou in rollout.ious]) > 0.95

@@ -1,4 +1,4 @@
-"""Signals are noted, and who insists is heard."""
+"""The first signal is noted, the second one ends the run."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ import pytest
 from torch.utils.data import DataLoader
 
 from sam2track.train.batches import prepare_worker
-from sam2track.train.stopping import Stopping
+from sam2track.train.stopping import stop_requests
 
 
 def test_nothing_is_asked_of_its_own():
-    with Stopping() as stopping:
-        assert not stopping.asked
+    with stop_requests() as request:
+        assert not request.asked
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_the_first_signal_is_only_noted(number):
     before = signal.getsignal(number)
-    with Stopping() as stopping:
+    with stop_requests() as request:
         os.kill(os.getpid(), number)
-        assert stopping.asked
+        assert request.asked
     assert signal.getsignal(number) is before
 
 
 def test_a_second_ctrl_c_interrupts():
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's job ignores it
     try:
-        with Stopping():
+        with stop_requests():
             os.kill(os.getpid(), signal.SIGINT)
             with pytest.raises(KeyboardInterrupt):
                 os.kill(os.getpid(), signal.SIGINT)

@@ -108,11 +108,21 @@ class ClipDataset(Dataset):
         source: draws the clips.
         length: number of clips.
         seed: another seed, other clips.
-        ramp: over the first so many clips, hardness grows from 0 to 1.
+        ramp: over the first so many clips, hardness grows to 1.
+        hardness: 0..1, with which it begins.
     """
 
-    def __init__(self, source: ClipSource, *, length: int, seed: int = 0, ramp: int = 0) -> None:
-        self.source, self.length, self.seed, self.ramp = source, length, seed, ramp
+    def __init__(
+        self,
+        source: ClipSource,
+        *,
+        length: int,
+        seed: int = 0,
+        ramp: int = 0,
+        hardness: float = 0.0,
+    ) -> None:
+        self.source, self.length, self.seed = source, length, seed
+        self.ramp, self.hardness = ramp, hardness
 
     def __len__(self) -> int:
         return self.length
@@ -128,7 +138,8 @@ class ClipDataset(Dataset):
         if not 0 <= index < self.length:
             raise IndexError(f"clip {index} does not exist; there are {self.length}, from 0")
         cv2.setNumThreads(0)  # workers run beside the training: one thread each
-        hardness = min(1.0, index / self.ramp) if self.ramp else 1.0
+        progress = min(1.0, index / self.ramp) if self.ramp else 1.0
+        hardness = self.hardness + (1 - self.hardness) * progress
         random = np.random.default_rng([self.seed, index])
         clip = self.source.clip(random, hardness=hardness)
         labels = torch.arange(1, self.source.objects + 1, dtype=torch.uint8)

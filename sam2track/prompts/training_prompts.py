@@ -1,10 +1,10 @@
-"""A user, simulated while training: masks, boxes and clicks to begin with, and corrections.
+"""The simulated user in training: draws masks, boxes, clicks and corrections, as tokens.
 
-Room: TRAIN. True and predicted masks enter, prompts leave; SAM 2 (2408.00714, appendix D.2.2).
-Which frames are prompted and corrected is drawn once for all rows of a step, so that they run as
-one batch; what is drawn for a row (the kind of its prompt, its clicks) comes from the row's own
-generator, so that it does not depend on which rows it is batched with, or on which device.
-Coordinates are pixels of the model's square input.
+True and predicted masks go in, :class:`PromptTokens` come out, in pixels of the model's square
+input. Which frames are prompted and corrected is drawn once for all rows of a step, so that they
+run as one batch. What is drawn for one row (the kind of its prompt, its clicks) comes from that
+row's own generator, so that it does not depend on the other rows or on the device. SAM 2
+(2408.00714, appendix D.2.2).
 """
 
 from __future__ import annotations
@@ -12,27 +12,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 import torch
+import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor
 
 from ..masks.boxes import mask_box
-from ..prompts.simulated_user import PROMPTS
-from ..prompts.tokens import BOX_CORNERS, LARGEST_LOGIT
 from ..types import PromptTokens
+from .simulated_user import PROMPTS, error_centre, inner_point
+from .tokens import BOX_CORNERS, LARGEST_LOGIT
 
 
 @dataclass(frozen=True, slots=True)
 class PromptMix:
-    """What the simulated user does; the defaults are SAM 2's.
+    """How often the simulated user gives which prompt; the defaults are SAM 2's.
 
-    Each corrective click is one more pass of the decoder and each further anchor more memory to
+    Each corrective click is one more pass of the decoder, and each further anchor is more memory to
     attend to: with ``anchors=1, corrected=1, clicks=2`` a step costs half as much.
 
     Attributes:
-        mask, box, click: how often each opens an object; they sum to one.
+        mask, box, click: share of the objects whose first prompt it is; they sum to one.
         anchors: most frames that are prompted before tracking begins: the first, and others drawn
             from the clip. From one up, all equally likely.
         corrected: most frames that get corrective clicks, the anchors counted; an anchor whose
@@ -40,9 +40,9 @@ class PromptMix:
         correct: share of the steps that have corrections at all.
         clicks: corrective clicks on each such frame, one after another.
         truth: share of these that fall anywhere on the object, whatever was predicted.
-        centre: share of the others that fall where the error is deepest, and of first clicks that
-            fall on the object's middle; the rest fall anywhere in it.
-        jitter: how far a box's edges are off at most, as a share of its sides.
+        centre: share of the others that fall in the middle of the largest error, and of first
+            clicks that fall in the object's middle; the rest fall anywhere in it.
+        jitter: how far an edge of a box is moved at most, as a share of the box's side.
 
     Raises:
         ValueError: if a value is out of its range.
@@ -78,7 +78,7 @@ class PromptMix:
 
 @dataclass(frozen=True, slots=True)
 class PromptPlan:
-    """Which frames of a clip the simulated user attends to.
+    """Which frames of a clip the simulated user prompts and corrects.
 
     Attributes:
         anchors: prompted before tracking begins, in order; the first is frame 0.
@@ -102,73 +102,49 @@ class PromptPlan:
         return cls(anchors, frozenset((*anchors[: mix.corrected], *others)))
 
 
-def inner_point(
-    region: Bool[np.ndarray, "S S"], random: np.random.Generator, *, centre: bool
-) -> tuple[float, float]:
-    """A pixel ``(x, y)`` of a region that is not empty: any, or the farthest from its border."""
-    if centre:
-        padded = np.pad(region.astype(np.uint8), 1)
-        distance = cv2.distanceTransform(padded, cv2.DIST_L2, 3)[1:-1, 1:-1]
-        place = int(distance.argmax())
-    else:
-        place = int(random.choice(np.flatnonzero(region)))
-    return float(place % region.shape[1]), float(place // region.shape[1])
-
-
-def click_tokens(
-    masks: Bool[Tensor, "R S S"], randoms: Sequence[np.random.Generator], mix: PromptMix
+def first_tokens(
+    kind: str,
+    masks: Bool[Tensor, "R S S"],
+    generators: Sequence[np.random.Generator],
+    mix: PromptMix,
 ) -> PromptTokens:
-    """One click inside each mask; none of them is empty."""
-    points = [
-        inner_point(mask, random, centre=random.random() < mix.centre)
-        for mask, random in zip(masks.cpu().numpy(), randoms, strict=True)
-    ]
-    coords = torch.tensor(points, dtype=torch.float32, device=masks.device)[:, None]
-    return PromptTokens(coords, torch.ones(len(points), 1, dtype=torch.long, device=masks.device))
-
-
-def box_tokens(
-    masks: Bool[Tensor, "R S S"], randoms: Sequence[np.random.Generator], mix: PromptMix
-) -> PromptTokens:
-    """A box around each mask, its edges off a little; none of the masks is empty."""
-    boxes = []
-    for mask, random in zip(masks.cpu().numpy(), randoms, strict=True):
+    """A click inside each mask, or a box around it, each edge moved a little; no mask is empty."""
+    points = []
+    for mask, random in zip(masks.cpu().numpy(), generators, strict=True):
+        if kind == "click":
+            points.append(inner_point(mask, None if random.random() < mix.centre else random))
+            continue
         x0, y0, x1, y1 = mask_box(mask) or (0, 0, *mask.shape[::-1])
-        sides = np.array([x1 - x0, y1 - y0] * 2)
-        noise = np.clip(random.normal(0, mix.jitter / 2, 4), -mix.jitter, mix.jitter) * sides
-        boxes.append(np.clip(np.array([x0, y0, x1 - 1, y1 - 1]) + noise, 0, mask.shape[-1] - 1))
-    coords = torch.tensor(np.array(boxes), dtype=torch.float32, device=masks.device)
-    labels = torch.tensor(BOX_CORNERS, device=masks.device).expand(len(boxes), 2)
-    return PromptTokens(coords.view(-1, 2, 2), labels)
+        noise = np.clip(random.normal(0, mix.jitter / 2, 4), -mix.jitter, mix.jitter)
+        box = np.array([x0, y0, x1 - 1, y1 - 1]) + noise * np.array([x1 - x0, y1 - y0] * 2)
+        points.append(np.clip(box, 0, mask.shape[-1] - 1))
+    coords = torch.tensor(np.array(points), dtype=torch.float32, device=masks.device)
+    labels = torch.tensor((1,) if kind == "click" else BOX_CORNERS, device=masks.device)
+    return PromptTokens(coords.view(len(points), -1, 2), labels.expand(len(points), -1))
 
 
-def corrected(
+def corrected_tokens(
     prompts: PromptTokens | None,
     logits: Float[Tensor, "R 1 _ _"],
     masks: Bool[Tensor, "R S S"],
-    randoms: Sequence[np.random.Generator],
+    generators: Sequence[np.random.Generator],
     mix: PromptMix,
 ) -> PromptTokens:
     """The prompts with one more click where the predicted mask is wrong, and that mask itself.
 
     Args:
-        prompts: what was said so far, or None.
+        prompts: those given before, or None.
         logits: the prediction at stride 4.
-        masks: the truth.
-        randoms: one a row.
+        masks: the true masks.
+        generators: one per row.
         mix: where clicks fall.
     """
-    side = masks.shape[-1]
-    shown = torch.nn.functional.interpolate(logits.detach(), (side, side), mode="bilinear") > 0
-    points, labels = [], []
-    wrongs, trues = (shown[:, 0] ^ masks).cpu().numpy(), masks.cpu().numpy()
-    for wrong, true, random in zip(wrongs, trues, randoms, strict=True):
-        anywhere = random.random() < mix.truth and true.any()
-        # A perfect mask is confirmed by a click off the object, as in the paper.
-        region = true if anywhere else wrong if wrong.any() else ~true if not true.all() else true
-        x, y = inner_point(region, random, centre=not anywhere and random.random() < mix.centre)
-        points.append((x, y))
-        labels.append(int(true[int(y), int(x)]))
+    predicted = F.interpolate(logits.detach(), masks.shape[-2:], mode="bilinear")[:, 0] > 0
+    predicted, true = predicted.cpu().numpy(), masks.cpu().numpy()
+    points = [
+        _correction(predicted[row], true[row], random, mix) for row, random in enumerate(generators)
+    ]
+    labels = [int(true[row, int(y), int(x)]) for row, (x, y) in enumerate(points)]
     coords = torch.tensor(points, dtype=torch.float32, device=logits.device)[:, None]
     kinds = torch.tensor(labels, dtype=torch.long, device=logits.device)[:, None]
     if prompts is not None:
@@ -176,3 +152,20 @@ def corrected(
         kinds = torch.cat((prompts.labels, kinds), dim=1)
     limit = LARGEST_LOGIT
     return PromptTokens(coords, kinds, mask=logits.detach().float().clamp(-limit, limit))
+
+
+def _correction(
+    mask: Bool[np.ndarray, "S S"],
+    truth: Bool[np.ndarray, "S S"],
+    random: np.random.Generator,
+    mix: PromptMix,
+) -> tuple[float, float]:
+    """Where the user clicks to correct one mask."""
+    if random.random() < mix.truth and truth.any():
+        return inner_point(truth, random)
+    drawn = None if random.random() < mix.centre else random
+    wrong = mask ^ truth
+    if wrong.any():
+        return inner_point(wrong, drawn) if drawn else error_centre(mask, truth)
+    # A perfect mask is confirmed by a click off the object, as in the paper.
+    return inner_point(truth if truth.all() else ~truth, drawn)

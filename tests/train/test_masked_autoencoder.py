@@ -13,8 +13,17 @@ from tiny import TINY
 from sam2track.model.checkpoint import CheckpointError, load_weights, read_state, save_weights
 from sam2track.model.sam2 import SAM2
 from sam2track.model.variants import find_variant
-from sam2track.train.mae import (
+from sam2track.train import (
+    AutoencodingUpdate,
     MaskedAutoencoder,
+    OptimiserOptions,
+    Processes,
+    TrainingRun,
+    initialise_trunk,
+    run_loop,
+)
+from sam2track.train.loop import save
+from sam2track.train.masked_autoencoder import (
     draw_hidden,
     hiding,
     patches,
@@ -22,10 +31,6 @@ from sam2track.train.mae import (
     reconstruction_loss,
     targets,
 )
-from sam2track.train.mae_loop import Pretrainer, pretrain
-from sam2track.train.optimiser import Schedule
-from sam2track.train.processes import Processes
-from sam2track.train.trunk import start_trunk
 
 SIDE = 96
 TRUNKS = {
@@ -55,7 +60,7 @@ def hidden_units(count: int = 4, *, seed: int = 0) -> torch.Tensor:
 def autoencoder(request):
     torch.manual_seed(0)
     made = MaskedAutoencoder(TRUNKS[request.param], width=32, layers=1)
-    start_trunk(made, "scratch", "a model")
+    initialise_trunk(made, "scratch", "a model")
     return made
 
 
@@ -147,7 +152,7 @@ def test_signals_pass_a_trunk_from_scratch():
     """What leaves differs from picture to picture; PyTorch's own weights would make it fade."""
     torch.manual_seed(0)
     model = MaskedAutoencoder(TRUNKS["efficientnet"])
-    start_trunk(model, "scratch", "nano")
+    initialise_trunk(model, "scratch", "nano")
     with torch.no_grad():
         maps = model.trunk(torch.randn(6, 3, SIDE, SIDE))
     assert all(0.1 < features.std(0).mean() < 10 for features in maps)
@@ -165,15 +170,17 @@ def test_a_picture_for_the_eye(autoencoder):
     assert torch.equal(seen[~gone], true[~gone])
 
 
-def trainer(*, steps: int = 6, seed: int = 0, settings: dict | None = None) -> Pretrainer:
+def update(
+    *, steps: int = 6, seed: int = 0, settings: dict | None = None, kind: str = "hiera"
+) -> AutoencodingUpdate:
     torch.manual_seed(seed)
-    return Pretrainer(
-        MaskedAutoencoder(TRUNKS["hiera"], width=32, layers=1),
+    run = TrainingRun(
+        MaskedAutoencoder(TRUNKS[kind], width=32, layers=1),
         Processes("cpu"),
-        variant="tiny",
-        schedule=Schedule(rate=2e-3, steps=steps, warmup=1, decay=1),
+        OptimiserOptions(rate=2e-3, steps=steps, warmup=1, decay=1),
         settings=settings,
     )
+    return AutoencodingUpdate(run, photographs(2), variant="tiny")
 
 
 def batches(start: int, stop: int):
@@ -181,17 +188,17 @@ def batches(start: int, stop: int):
         yield photographs(4, seed=seed)
 
 
-def train(made: Pretrainer, out, *, stop: int, save_every: int = 3) -> None:
+def train(made: AutoencodingUpdate, out, *, stop: int) -> None:
     out.mkdir(exist_ok=True)
-    pretrain(made, batches(made.step, stop), out, sample=photographs(2), save_every=save_every)
+    run_loop(made, batches(made.run.step, stop), out, save_every=3, picture_every=3)
 
 
 def test_the_loss_falls():
     """Pictures brighten to the right or downward."""
     ramp = torch.arange(SIDE, dtype=torch.uint8).expand(3, SIDE, SIDE)
     pictures = torch.stack((ramp, ramp.mT))
-    made = trainer(steps=12)
-    losses = [made.update(pictures)["loss"] for _ in range(12)]
+    made = update(steps=12)
+    losses = [made.step(pictures)["loss"] for _ in range(12)]
     assert losses[0] > 0.95  # 1 is what a guess of the mean gets
     assert losses[-1] < 0.85
 
@@ -201,38 +208,38 @@ def test_what_is_hidden_is_learnt_from_what_is_seen():
     """Which of the two it is must be seen: who does not look is left with a loss of 0.5."""
     ramp = torch.arange(SIDE, dtype=torch.uint8).expand(3, SIDE, SIDE)
     pictures = torch.stack((ramp, ramp.mT))
-    made = trainer(steps=150)
-    losses = [made.update(pictures)["loss"] for _ in range(150)]
+    made = update(steps=150)
+    losses = [made.step(pictures)["loss"] for _ in range(150)]
     assert np.mean(losses[-5:]) < 0.3
 
 
 def test_resume_is_exact(tmp_path):
-    whole = trainer()
+    whole = update()
     train(whole, tmp_path / "whole", stop=6)
-    train(trainer(), tmp_path / "parts", stop=3)
-    second = trainer(seed=5)
-    assert second.resume(tmp_path / "parts") == 3
+    train(update(), tmp_path / "parts", stop=3)
+    second = update(seed=5)
+    assert second.run.resume(tmp_path / "parts") == 3
     train(second, tmp_path / "parts", stop=6)
     assert (tmp_path / "parts/log.jsonl").read_text() == (tmp_path / "whole/log.jsonl").read_text()
-    for name, tensor in whole.model.state_dict().items():
-        assert torch.equal(tensor, second.model.state_dict()[name]), name
+    for name, tensor in whole.run.model.state_dict().items():
+        assert torch.equal(tensor, second.run.model.state_dict()[name]), name
     with Image.open(tmp_path / "whole/reconstruction.png") as picture:
         assert picture.size == (3 * SIDE, 2 * SIDE)
 
 
 def test_a_run_with_other_settings_does_not_go_on(tmp_path):
-    train(trainer(settings={"mae.hidden": 0.6}), tmp_path, stop=3)
-    with pytest.raises(ValueError, match=r"mae\.hidden=0\.75 \(was 0\.6\)"):
-        trainer(settings={"mae.hidden": 0.75}).resume(tmp_path)
+    train(update(settings={"mae.hidden": 0.6}), tmp_path, stop=3)
+    with pytest.raises(ValueError, match=r"mae\.hidden=0\.75 \(was 0\.6\).*with trunk="):
+        update(settings={"mae.hidden": 0.75}).run.resume(tmp_path)
 
 
 def test_a_loss_that_is_not_finite_stops_and_keeps_the_checkpoint(tmp_path):
-    made = trainer()
+    made = update()
     train(made, tmp_path, stop=3)
     good = (tmp_path / "last.pt").read_bytes()
     with torch.no_grad():
-        made.model.hidden.fill_(float("nan"))
-    with pytest.raises(FloatingPointError, match="step 3: the loss is not finite"):
+        made.run.model.hidden.fill_(float("nan"))
+    with pytest.raises(FloatingPointError, match="step 4: the loss is not finite"):
         train(made, tmp_path, stop=6)
     assert (tmp_path / "last.pt").read_bytes() == good
 
@@ -240,16 +247,15 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_checkpoint(tmp_path):
 @pytest.mark.parametrize("kind", TRUNKS)
 def test_what_was_learnt_is_the_trunk_of_a_tracker(tmp_path, kind):
     variant = TRUNKS[kind]
-    made = trainer()
-    made.model = MaskedAutoencoder(variant, width=32, layers=1)
-    made.save(tmp_path, torch.zeros(3, 8, 8, dtype=torch.uint8))
+    made = update(kind=kind)
+    save(made, tmp_path)
     file = tmp_path / "weights.safetensors"
     stored, metadata = read_state(file)
     assert metadata["part"] == "trunk"
     assert metadata["variant"] == "tiny"
     tracker = SAM2(variant)
-    start_trunk(tracker, str(file), "tiny")
-    learnt = made.model.trunk.state_dict()
+    initialise_trunk(tracker, str(file), "tiny")
+    learnt = made.run.model.trunk.state_dict()
     for name, tensor in tracker.trunk.state_dict().items():
         assert torch.equal(tensor, learnt[name].half().float()), name
     assert stored.keys() == {f"trunk.{name}" for name in learnt}
@@ -260,19 +266,19 @@ def test_the_trunk_of_a_whole_model_will_do(tmp_path):
     model = SAM2(TRUNKS["hiera"])
     save_weights(model, tmp_path / "whole.safetensors", "tiny")
     made = MaskedAutoencoder(TRUNKS["hiera"])
-    start_trunk(made, str(tmp_path / "whole.safetensors"), "tiny")
+    initialise_trunk(made, str(tmp_path / "whole.safetensors"), "tiny")
     weight = made.trunk.patch_embed.proj.weight
     assert torch.equal(weight, model.trunk.patch_embed.proj.weight.half().float())
 
 
 def test_a_trunk_alone_is_no_model_and_another_trunk_does_not_fit(tmp_path, monkeypatch):
-    trainer().save(tmp_path, torch.zeros(3, 8, 8, dtype=torch.uint8))
+    save(update(), tmp_path)
     file = tmp_path / "weights.safetensors"
     with pytest.raises(CheckpointError, match=r"holds the trunk of tiny alone.*trunk=FILE"):
         load_weights(SAM2(TRUNKS["hiera"]), file, "tiny")
     with pytest.raises(CheckpointError, match=r"\(of tiny\) does not fit the trunk of nano: lacks"):
-        start_trunk(SAM2(find_variant("nano")), str(file), "nano")
+        initialise_trunk(SAM2(find_variant("nano")), str(file), "nano")
     with pytest.raises(CheckpointError, match="no such checkpoint"):
-        start_trunk(SAM2(TRUNKS["hiera"]), str(tmp_path / "none.safetensors"), "tiny")
+        initialise_trunk(SAM2(TRUNKS["hiera"]), str(tmp_path / "none.safetensors"), "tiny")
     with pytest.raises(ValueError, match="no ImageNet weights are known for a Hiera trunk"):
-        start_trunk(MaskedAutoencoder(TRUNKS["hiera"]), "imagenet", "tiny")
+        initialise_trunk(MaskedAutoencoder(TRUNKS["hiera"]), "imagenet", "tiny")

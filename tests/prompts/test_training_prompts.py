@@ -1,4 +1,4 @@
-"""The simulated user: where it clicks, and on which frames."""
+"""The simulated user of training: where it clicks, and on which frames."""
 
 from __future__ import annotations
 
@@ -11,15 +11,14 @@ from moving import batch_of
 from tiny import TINY
 
 from sam2track.model.sam2 import SAM2
-from sam2track.train.prompting import (
+from sam2track.prompts.simulated_user import inner_point
+from sam2track.prompts.training_prompts import (
     PromptMix,
     PromptPlan,
-    box_tokens,
-    click_tokens,
-    corrected,
-    inner_point,
+    corrected_tokens,
+    first_tokens,
 )
-from sam2track.train.rollout import Rollout
+from sam2track.train.rollout import Rollout, RolloutOptions
 
 SIDE = 32
 
@@ -42,7 +41,7 @@ def test_kinds_come_as_often_as_the_paper_says():
     mix, model, clips = PromptMix(), SAM2(TINY), batch_of(clips=20)
     kinds: Counter[int] = Counter()
     for step in range(20):
-        kinds.update(Rollout(model, clips, mix, seed=(0, step)).kinds.tolist())
+        kinds.update(Rollout(model, clips, RolloutOptions(mix), seed=(0, step)).kinds.tolist())
     share = np.array([kinds[kind] for kind in range(3)]) / kinds.total()
     assert share == pytest.approx([0.5, 0.25, 0.25], abs=0.06)
 
@@ -79,25 +78,25 @@ def test_clicks_fall_inside_and_in_the_middle_if_asked():
     mask = square(4, 6)
     seen = set()
     for seed in range(60):
-        tokens = click_tokens(mask, generators(seed), PromptMix())
+        tokens = first_tokens("click", mask, generators(seed), PromptMix())
         x, y = (int(value) for value in tokens.coords[0, 0])
         assert mask[0, y, x]
         assert tokens.labels.tolist() == [[1]]
         seen.add((x, y))
     assert len(seen) > 30
-    middle = inner_point(mask[0].numpy(), np.random.default_rng(0), centre=True)
+    middle = inner_point(mask[0].numpy())
     assert middle in {(x, y) for x in (9.0, 10.0) for y in (7.0, 8.0)}
 
 
 def test_boxes_are_off_by_a_tenth_of_a_side_at_most():
     edges = []
     for seed in range(200):
-        tokens = box_tokens(square(10, 12, 10), generators(seed), PromptMix())
+        tokens = first_tokens("box", square(10, 12, 10), generators(seed), PromptMix())
         assert tokens.labels.tolist() == [[2, 3]]
         edges.append(tokens.coords.flatten().numpy() - [12, 10, 21, 19])
     assert np.abs(edges).max() <= 1.0
     assert np.abs(edges).max(axis=0).min() > 0.5
-    exact = box_tokens(square(10, 12, 10), generators(0), PromptMix(jitter=0.0))
+    exact = first_tokens("box", square(10, 12, 10), generators(0), PromptMix(jitter=0.0))
     assert exact.coords.flatten().tolist() == [12, 10, 21, 19]
 
 
@@ -106,7 +105,7 @@ def test_corrections_fall_where_the_mask_is_wrong():
     for shown, label in ((square(0, 0, 8), 1), (square(0, 0, 28), 0)):
         for seed in range(20):
             mix = PromptMix(truth=0.0)
-            tokens = corrected(None, logits_of(shown), truth, generators(seed), mix)
+            tokens = corrected_tokens(None, logits_of(shown), truth, generators(seed), mix)
             x, y = (int(value) for value in tokens.coords[0, 0])
             assert tokens.labels.tolist() == [[label]]
             assert bool(truth[0, y, x]) == bool(label)
@@ -120,7 +119,7 @@ def test_corrections_in_evaluation_fall_where_the_error_is_deepest():
     nothing = torch.full((1, 1, 8, 8), -10.0)
     for seed in range(5):
         mix = PromptMix(truth=0.0, centre=1.0)
-        tokens = corrected(None, nothing, truth, generators(seed), mix)
+        tokens = corrected_tokens(None, nothing, truth, generators(seed), mix)
         assert np.abs(tokens.coords.flatten().numpy() - 15.5).max() <= 0.5
 
 
@@ -128,7 +127,7 @@ def test_some_corrections_come_from_the_truth_whatever_was_predicted():
     truth = square(0, 0, 16)
     wide = logits_of(square(0, 0, 28))
     labels = [
-        corrected(None, wide, truth, generators(seed), PromptMix()).labels.item()
+        corrected_tokens(None, wide, truth, generators(seed), PromptMix()).labels.item()
         for seed in range(300)
     ]
     assert np.mean(labels) == pytest.approx(0.1, abs=0.05)  # all others are off the object
@@ -137,30 +136,30 @@ def test_some_corrections_come_from_the_truth_whatever_was_predicted():
 def test_a_perfect_mask_is_confirmed_off_the_object():
     truth = torch.zeros(1, SIDE, SIDE, dtype=torch.bool)
     nothing = torch.full((1, 1, 8, 8), -10.0)
-    tokens = corrected(None, nothing, truth, generators(0), PromptMix())
+    tokens = corrected_tokens(None, nothing, truth, generators(0), PromptMix())
     assert tokens.labels.tolist() == [[0]]
 
 
 def test_clicks_add_up():
     truth, shown = square(0, 0, 16), logits_of(square(0, 0, 8))
-    first = click_tokens(truth, generators(0), PromptMix())
-    both = corrected(first, shown, truth, generators(1), PromptMix())
+    first = first_tokens("click", truth, generators(0), PromptMix())
+    both = corrected_tokens(first, shown, truth, generators(1), PromptMix())
     assert both.coords.shape == (1, 2, 2)
     assert torch.equal(both.coords[:, :1], first.coords)
 
 
-def test_every_step_of_the_interaction_is_judged():
+def test_every_step_of_the_interaction_has_losses():
     """A click and seven corrections on the first frame, then tracking, then seven corrections."""
     mix = PromptMix(mask=0, box=0, click=1, anchors=1, corrected=2)
     model, clips = SAM2(TINY).eval(), batch_of(frames=3)
     for step in range(20):
-        rollout = Rollout(model, clips, mix, seed=(0, step))
+        rollout = Rollout(model, clips, RolloutOptions(mix), seed=(0, step))
         if len(rollout.plan.corrected) == 2:
             break
     with torch.no_grad():
         rollout.run()
     later = max(rollout.plan.corrected)
-    counts = Counter(judgement.frame for judgement in rollout.judgements)
+    counts = Counter(frame for frame, _ in rollout.losses)
     assert counts == {0: 8, later: 8, 3 - later: 1}
     assert {memory.recall(2, 1)[0].shape[0] for memory in rollout.memories} == {2}
 
@@ -170,7 +169,7 @@ def test_a_late_anchor_is_known_to_the_frames_before_it():
     mix = PromptMix(mask=0, box=0.5, click=0.5, anchors=2, corrected=0)
     model, clips = SAM2(TINY).eval(), batch_of(frames=4, leaving=True)
     for step in range(20):
-        rollout = Rollout(model, clips, mix, seed=(0, step))
+        rollout = Rollout(model, clips, RolloutOptions(mix), seed=(0, step))
         if len(rollout.plan.anchors) == 2:
             break
     with torch.no_grad():
@@ -178,7 +177,7 @@ def test_a_late_anchor_is_known_to_the_frames_before_it():
     late = rollout.plan.anchors[1]
     assert all(set(memory.bank.anchors) == {0, late} for memory in rollout.memories)
     kinds = {
-        row: tokens for rows, tokens in rollout.outcomes[late].prompts for row in rows.tolist()
+        row: tokens for rows, tokens in rollout.predictions[late].prompts for row in rows.tolist()
     }
     absent = (~rollout.truth[:, late].flatten(1).any(1)).tolist()
     assert [kinds[row] is None for row in range(4)] == absent

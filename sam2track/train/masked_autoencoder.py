@@ -1,13 +1,12 @@
-"""Masked autoencoding: a trunk learns from pictures without labels by filling in what is hidden.
+"""Masked autoencoding: a trunk learns from pictures without labels, by predicting hidden parts.
 
-What enters: pictures, and which squares of them are hidden. What leaves: the hidden pixels as the
-network guesses them, and how far off they are. MAE (2111.06377) in one way for every trunk: a
-square of 32 x 32 pixels is the unit that is hidden, as for Hiera (2306.00989, section 3), so that
-it is whole cells at all strides; and before any convolution that is wider than a pixel, its input
-is zeroed wherever the picture is hidden, as in SparK (2301.03580, section 3.1). A convolutional
-trunk thereby computes at visible places what sparse convolutions would; Hiera sees, at each hidden
-place, its patch embedding's bias and the position: a learned mask token, as in SimMIM (2111.09886).
-Nothing is built into the trunk, so what was learned is the trunk, as the tracker uses it.
+Pictures and a map of hidden units go in; predicted pixels and their error come out. MAE
+(2111.06377), in the same way for every trunk. A unit is a square of 32 x 32 pixels, as for Hiera
+(2306.00989, section 3), so that it covers whole cells at all strides. Before any convolution wider
+than one pixel, its input is set to zero at hidden units, as in SparK (2301.03580, section 3.1). At
+visible places a convolutional trunk thereby computes what sparse convolutions would. Hiera sees, at
+each hidden place, its patch embedding's bias and the position: a learned mask token, as in SimMIM
+(2111.09886). The trunk itself is not changed, so the tracker can use it as it is.
 """
 
 from __future__ import annotations
@@ -24,9 +23,9 @@ from torch import Tensor, nn
 from ..model.layers import LayerNorm2d, sine_position_2d
 from ..model.variants import Variant
 
-UNIT = 32  # side of what is hidden at once, pixels
-PATCH = 16  # side of what is predicted at once, pixels
-HEAD = 32  # channels of an attention head in the decoder
+HIDDEN_UNIT = 32  # side of a hidden square, pixels
+PATCH = 16  # side of a predicted square, pixels
+DECODER_HEAD = 32  # channels of an attention head in the decoder
 
 
 def draw_hidden(
@@ -45,13 +44,13 @@ def draw_hidden(
 
 
 class MaskedAutoencoder(nn.Module):
-    """A trunk and a light decoder, which is thrown away afterwards.
+    """A trunk and a small decoder, which is not needed afterwards.
 
-    The trunk's four maps are brought to stride 16 and added up, as Hiera's pre-training does; a few
-    transformer layers then look at the whole picture.
+    The trunk's four maps are brought to stride 16 and summed, as in Hiera's pre-training; a few
+    transformer layers follow.
 
     Args:
-        variant: whose trunk it is, and how that trunk's pictures are normalised.
+        variant: gives the trunk, and the normalisation of its pictures.
         width: channels of the decoder, a multiple of 32.
         layers: transformer layers in it.
     """
@@ -76,7 +75,7 @@ class MaskedAutoencoder(nn.Module):
         nn.init.trunc_normal_(self.hidden, std=0.02)
         layer = nn.TransformerEncoderLayer(
             width,
-            width // HEAD,
+            width // DECODER_HEAD,
             4 * width,
             dropout=0.0,
             activation=F.gelu,
@@ -94,7 +93,7 @@ class MaskedAutoencoder(nn.Module):
     def forward(
         self, pictures: UInt8[Tensor, "B 3 S S"], hidden: Bool[Tensor, "B u u"]
     ) -> Float[Tensor, "B P 3*16*16"]:
-        """Each 16 x 16 patch's pixels, in the patch's own normalisation (:func:`targets`).
+        """The pixels of each 16 x 16 patch, normalised by patch (:func:`targets`).
 
         Args:
             pictures: RGB; S is a multiple of 32.
@@ -112,7 +111,7 @@ class MaskedAutoencoder(nn.Module):
 
 @contextmanager
 def hiding(trunk: nn.Module, hidden: Bool[Tensor, "B u u"]) -> Iterator[None]:
-    """While it lasts, no convolution of the trunk that is wider than a pixel sees a hidden unit."""
+    """While it lasts, the input of wider convolutions of the trunk is zero at hidden units."""
 
     def hide(module: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         (x,) = inputs
@@ -144,9 +143,10 @@ def patches(images: Float[Tensor, "B 3 S S"]) -> Float[Tensor, "B P 3*16*16"]:
 
 
 def targets(pictures: UInt8[Tensor, "B 3 S S"]) -> Float[Tensor, "B P 3*16*16"]:
-    """What is to be predicted: patches, each with mean 0 and variance 1 (MAE, section 4.1)."""
+    """The pixels to predict: patches, each with mean 0 and variance 1 (MAE, section 4.1)."""
     pixels = patches(pictures.float() / 255)
-    return (pixels - _mean(pixels)) / _deviation(pixels)
+    mean, deviation = _mean_and_deviation(pixels)
+    return (pixels - mean) / deviation
 
 
 def reconstruction_loss(
@@ -154,9 +154,11 @@ def reconstruction_loss(
     pictures: UInt8[Tensor, "B 3 S S"],
     hidden: Bool[Tensor, "B u u"],
 ) -> Float[Tensor, ""]:
-    """Mean squared error over the pixels of hidden patches; 1 is what a guess of the mean gets."""
+    """Mean squared error over the pixels of hidden patches; predicting the mean gives 1."""
     errors = (predicted.float() - targets(pictures)).square().mean(2)  # (B, P)
-    chosen = hidden.repeat_interleave(UNIT // PATCH, 1).repeat_interleave(UNIT // PATCH, 2)
+    chosen = hidden.repeat_interleave(HIDDEN_UNIT // PATCH, 1).repeat_interleave(
+        HIDDEN_UNIT // PATCH, 2
+    )
     return errors[chosen.flatten(1)].mean()
 
 
@@ -166,24 +168,25 @@ def reconstruct(
     pictures: UInt8[Tensor, "B 3 S S"],
     hidden: Bool[Tensor, "B u u"],
 ) -> UInt8[Tensor, "3 B*S 3*S"]:
-    """For the eye: a row for each picture; what was seen, what was filled in, what was there.
+    """An image with one row per picture: what is seen, what is filled in, and what is there.
 
-    A patch's own mean and contrast are given back to the guess, as MAE's figures do.
+    Predictions get the true mean and contrast of their patch, as in MAE's figures.
     """
     true = pictures.float() / 255
     pixels = patches(true)
-    guessed = predicted.float() * _deviation(pixels) + _mean(pixels)
+    mean, deviation = _mean_and_deviation(pixels)
+    guessed = predicted.float() * deviation + mean
     guessed = F.fold(guessed.transpose(1, 2), true.shape[-2:], PATCH, stride=PATCH)
-    gone = _spread(hidden, true)
-    seen = torch.where(gone, 0.5, true)
-    filled = torch.where(gone, guessed, true)
+    masked = _spread(hidden, true)
+    seen = torch.where(masked, 0.5, true)
+    filled = torch.where(masked, guessed, true)
     rows = torch.cat((seen, filled, true), dim=3).clamp(0, 1)  # (B, 3, S, 3 S)
     return (rows * 255).round().to(torch.uint8).permute(1, 0, 2, 3).flatten(1, 2)
 
 
-def _mean(pixels: Float[Tensor, "B P _"]) -> Float[Tensor, "B P 1"]:
-    return pixels.mean(2, keepdim=True)
-
-
-def _deviation(pixels: Float[Tensor, "B P _"]) -> Float[Tensor, "B P 1"]:
-    return (pixels.var(2, keepdim=True, correction=0) + 1e-6).sqrt()
+def _mean_and_deviation(
+    pixels: Float[Tensor, "B P _"],
+) -> tuple[Float[Tensor, "B P 1"], Float[Tensor, "B P 1"]]:
+    """Of each patch."""
+    variance = pixels.var(2, keepdim=True, correction=0)
+    return pixels.mean(2, keepdim=True), (variance + 1e-6).sqrt()

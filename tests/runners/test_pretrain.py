@@ -1,9 +1,10 @@
-"""``sam2track train recipe=mae``, from a folder to the weights of a trunk."""
+"""``sam2track pretrain``, from a folder to the weights of a trunk."""
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +16,7 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from sam2track.runners.compose import compose_config
-from sam2track.runners.train import run
+from sam2track.runners.pretrain import run
 
 SMALL = (
     *("image_size=64", "mae.pictures=2", "mae.width=32", "mae.layers=1"),
@@ -34,14 +35,14 @@ def folder(tmp_path):
     return tmp_path / "pictures"
 
 
-def train(folder, out, *settings: str) -> None:
-    arguments = ["recipe=mae", f"data.root={folder}", f"out={out}", *SMALL, *settings]
-    run(compose_config("train", arguments))
+def pretrain(folder, out, *settings: str) -> None:
+    arguments = [f"data.root={folder}", f"out={out}", *SMALL, *settings]
+    run(compose_config("pretrain", arguments))
 
 
 def test_a_folder_becomes_a_trunk_and_the_run_goes_on(folder, tmp_path, capsys):
     out = tmp_path / "mae"
-    train(folder, out)
+    pretrain(folder, out)
     printed = capsys.readouterr().out
     assert "3 images, 0 videos" in printed
     assert f"2 steps: {out / 'weights.safetensors'}" in printed
@@ -51,9 +52,9 @@ def test_a_folder_becomes_a_trunk_and_the_run_goes_on(folder, tmp_path, capsys):
     }
     first = load_file(out / "weights.safetensors")
     assert "trunk.stem.weight" in first
-    train(folder, out)
+    pretrain(folder, out)
     assert "has reached step 2 already" in capsys.readouterr().out
-    train(folder, out, "steps=3")
+    pretrain(folder, out, "steps=3")
     later = load_file(out / "weights.safetensors")
     assert not torch.equal(first["trunk.stem.weight"], later["trunk.stem.weight"])
     with Image.open(out / "reconstruction.png") as picture:
@@ -61,16 +62,16 @@ def test_a_folder_becomes_a_trunk_and_the_run_goes_on(folder, tmp_path, capsys):
 
 
 def test_a_folder_that_has_changed_is_noticed(folder, tmp_path):
-    train(folder, tmp_path / "mae", "steps=1")
+    pretrain(folder, tmp_path / "mae", "steps=1")
     (folder / "2.png").unlink()
     with pytest.raises(ValueError, match=r"images=2 \(was 3\)"):
-        train(folder, tmp_path / "mae")
+        pretrain(folder, tmp_path / "mae")
 
 
 def test_broken_files_are_counted_and_named(folder, tmp_path, capsys):
     for number in range(12):
         (folder / f"text{number:02}.jpg").write_text("no picture")
-    train(folder, tmp_path / "mae", "steps=1")
+    pretrain(folder, tmp_path / "mae", "steps=1")
     said = capsys.readouterr().err
     assert "12 broken files are skipped:\n" in said
     assert str(folder / "text09.jpg") in said
@@ -91,17 +92,27 @@ def test_broken_files_are_counted_and_named(folder, tmp_path, capsys):
 )
 def test_bad_settings_are_refused_before_anything_is_written(folder, tmp_path, setting, message):
     with pytest.raises(ValueError, match=message):
-        train(folder, tmp_path / "mae", setting)
+        pretrain(folder, tmp_path / "mae", setting)
     assert not (tmp_path / "mae").exists()
 
 
 def test_what_is_missing_is_said(folder, tmp_path):
-    with pytest.raises(ValueError, match=r"data\.root= and out= are needed"):
-        run(compose_config("train", ["recipe=mae", f"out={tmp_path / 'mae'}"]))
-    with pytest.raises(ValueError, match=r"data\.root= and out= are needed"):
-        run(compose_config("train", ["recipe=mae", f"data.root={folder}"]))
+    with pytest.raises(ValueError, match=r"data\.root= is missing"):
+        run(compose_config("pretrain", [f"out={tmp_path / 'mae'}"]))
+    with pytest.raises(ValueError, match="out= is missing"):
+        run(compose_config("pretrain", [f"data.root={folder}"]))
     with pytest.raises(FileNotFoundError, match="no folder nowhere"):
-        train("nowhere", tmp_path / "mae")
+        pretrain("nowhere", tmp_path / "mae")
+
+
+def test_documented_commands_compose():
+    root = Path(__file__).parents[2]
+    texts = [(root / name).read_text() for name in ("docs/mae.md", "configs/pretrain.yaml")]
+    lines = re.findall(r"^(?:    |#   )sam2track (.*?)(?:  +\(.*)?$", "\n".join(texts), re.M)
+    verbs = [line.split()[0] for line in lines]
+    assert sorted(verbs) == ["pretrain", "pretrain", "train", "train"]
+    for verb, line in zip(verbs, lines, strict=True):
+        assert compose_config(verb, line.split()[1:]).steps >= 1
 
 
 @pytest.mark.slow
@@ -109,7 +120,7 @@ def test_two_processes_equal_one_with_twice_the_pictures(folder, tmp_path):
     """Real processes, joined by gloo, each with half of the pictures."""
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
     several = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m"]
-    settings = ["train", "recipe=mae", f"data.root={folder}", *SMALL, "steps=3"]
+    settings = ["pretrain", f"data.root={folder}", *SMALL, "steps=3"]
     logs = []
     for name, launcher, pictures in (("one", ["-m"], 4), ("two", several, 2)):
         out = tmp_path / name

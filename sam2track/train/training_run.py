@@ -1,0 +1,155 @@
+"""What every training shares: model, optimiser, averaged weights, counters; and their checkpoint.
+
+``last.pt`` holds all of it; a resumed run continues to the bit.
+"""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from ..device import autocast
+from .checkpoints import LAST, check_settings, load_state
+from .optimiser import OptimiserOptions, parameter_groups
+from .processes import Processes
+
+Network = TypeVar("Network", bound=nn.Module)
+
+
+class TrainingRun(Generic[Network]):
+    """A model in training.
+
+    Args:
+        model: to train, on its device, with its first weights.
+        processes: that train together.
+        options: how gradients change the weights.
+        precision: of the arithmetic; weights, gradients and AdamW's state stay fp32.
+        seed: of dropout.
+        settings: of the whole run, by name; it is resumed only with the same.
+
+    Attributes:
+        averaged: the model with averaged weights, if ``options`` ask for it.
+        step, seconds, core_seconds: steps done, and their time by the clock and in CPU time.
+        best: step, prompt and score of the best weights, if there were scores.
+    """
+
+    def __init__(
+        self,
+        model: Network,
+        processes: Processes,
+        options: OptimiserOptions,
+        *,
+        precision: torch.dtype = torch.float32,
+        seed: int = 0,
+        settings: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.model, self.processes, self.options = model, processes, options
+        self.precision = precision
+        self.settings = {**(settings or {}), "processes": processes.count}
+        groups = parameter_groups(model, options)
+        self.trained: list[nn.Parameter] = [p for group in groups for p in group["params"]]
+        self.optimiser = torch.optim.AdamW(groups, lr=options.rate, betas=options.betas)
+        self.averaged: Network | None = None
+        if options.average is not None:
+            self.averaged = copy.deepcopy(model).eval().requires_grad_(False)
+        self.step = 0
+        self.seconds = self.core_seconds = self._started = 0.0
+        self.best: dict[str, Any] | None = None
+        torch.manual_seed(seed + 1 + processes.index)  # each process has its own dropout
+
+    def begin_step(self) -> float:
+        """Set the learning rates and clear the gradients; the rate of this step."""
+        self._started = time.perf_counter()
+        rate = self.options.rate_at(self.step)
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate * group["scale"]
+        self.optimiser.zero_grad()
+        return rate
+
+    def autocast(self) -> torch.autocast:
+        """The context in which the network runs."""
+        return autocast(self.processes.device, self.precision)
+
+    def end_step(self, count: float | Tensor) -> float:
+        """Change the weights by the gradients' sum over the processes, divided by ``count``.
+
+        Returns:
+            the norm of the gradient.
+
+        Raises:
+            FloatingPointError: if it is not finite; the weights are as they were.
+        """
+        self.processes.sum_gradients(self.trained)
+        for parameter in self.trained:
+            assert parameter.grad is not None
+            parameter.grad.div_(count)
+        norm = nn.utils.clip_grad_norm_(self.trained, self.options.clip)
+        self.check_finite(norm, "the gradient")
+        self.optimiser.step()
+        self.step += 1
+        self._update_average()
+        self.seconds += time.perf_counter() - self._started
+        return norm.item()
+
+    @torch.no_grad()
+    def _update_average(self) -> None:
+        """Average the weights, over fewer steps at first, so that the first weights fade soon."""
+        if self.averaged is None or self.options.average is None:
+            return
+        decay = min(self.options.average, self.step / (9 + self.step))
+        for mean, value in zip(self.averaged.parameters(), self.model.parameters(), strict=True):
+            mean.lerp_(value, 1 - decay)
+
+    def check_finite(self, values: Tensor, what: str) -> None:
+        """Raise FloatingPointError, with the step, if a value is not finite."""
+        if not torch.isfinite(values).all():
+            raise FloatingPointError(f"step {self.step + 1}: {what} is not finite")
+
+    def metadata(self) -> dict[str, str]:
+        """Facts for a file of weights."""
+        return {"steps": str(self.step), "hours": f"{self.seconds / 3600:.2f}"}
+
+    def state(self) -> dict[str, Any]:
+        """What ``last.pt`` holds; every process must call this at once."""
+        device = self.processes.device
+        cuda = torch.cuda.get_rng_state(device) if device.type == "cuda" else None
+        return {
+            "model": self.model.state_dict(),
+            "averaged": None if self.averaged is None else self.averaged.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "step": self.step,
+            "seconds": self.seconds,
+            "core_seconds": self.core_seconds,
+            "best": self.best,
+            "random": self.processes.gather((torch.get_rng_state(), cuda)),
+            "settings": self.settings,
+        }
+
+    def resume(self, out: Path) -> int:
+        """Continue from a folder's ``last.pt`` if there is one; the step that is reached.
+
+        Raises:
+            ValueError: if it is no checkpoint, or of a run with other settings.
+        """
+        if not (out / LAST).is_file():
+            return 0
+        state = load_state(out / LAST)
+        check_settings(self.settings, state["settings"], out)
+        self.model.load_state_dict(state["model"])
+        if self.averaged is not None:
+            self.averaged.load_state_dict(state["averaged"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.step, self.seconds = state["step"], state["seconds"]
+        self.core_seconds, best = state["core_seconds"], state["best"]
+        self.best = best and {"prompt": "mask", **best}  # older runs had no other prompt
+        cpu, cuda = state["random"][self.processes.index]
+        torch.set_rng_state(cpu)
+        if cuda is not None and self.processes.device.type == "cuda":
+            torch.cuda.set_rng_state(cuda, self.processes.device)
+        return self.step
