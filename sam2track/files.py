@@ -1,31 +1,88 @@
-"""Files that appear whole or not at all."""
+"""Files that appear whole or not at all.
+
+A file is written under a temporary name beside its final place, and renamed when it is complete.
+"""
 
 from __future__ import annotations
 
+import errno
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
 
-def write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:
-    """Let ``write`` fill a file under another name, then put it in place; folders are made.
+class UnfinishedFile:
+    """A file that is written over some time: :meth:`start`, then :meth:`commit` or :meth:`discard`.
+
+    Where one block of code writes the whole file, :func:`whole_file` is shorter.
+
+    Attributes:
+        path: the final place.
+        temporary: where the bytes go until :meth:`commit`.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self.temporary = self.path.with_name(f".{self.path.name}.part")
+        self._made: list[Path] = []
+
+    def start(self) -> Path:
+        """Make the folders; the path to write to.
+
+        Raises:
+            OSError: if a folder cannot be made, or there is a folder at the final place.
+        """
+        folder = self.path.parent
+        missing = [path for path in (folder, *folder.parents) if not path.exists()]
+        for path in reversed(missing):
+            path.mkdir(exist_ok=True)
+            self._made.append(path)
+        if self.path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(self.path))
+        return self.temporary
+
+    def commit(self) -> None:
+        """Give the finished file its name, over an older one."""
+        os.replace(self.temporary, self.path)
+
+    def discard(self) -> None:
+        """Remove the temporary file, and the folders made for it if they are empty."""
+        with suppress(OSError):
+            self.temporary.unlink(missing_ok=True)
+        for path in reversed(self._made):
+            with suppress(OSError):
+                path.rmdir()
+
+
+@contextmanager
+def whole_file(path: str | Path) -> Iterator[Path]:
+    """A temporary path to write to, which becomes ``path`` when the block ends without an error.
+
+    The content is on the disk (``fsync``) before it gets its name. Folders are made.
 
     Raises:
-        OSError: if it cannot be written; what was at ``path`` is still there.
+        OSError: if it cannot be written. What was at ``path`` before is still there.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
+    file = UnfinishedFile(path)
     try:
-        with part.open("wb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+        temporary = file.start()
+        yield temporary
+        with temporary.open("rb+") as written:
+            os.fsync(written.fileno())
+        file.commit()
+    except BaseException:
+        file.discard()
+        raise
+
+
+def write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:
+    """Let ``write`` fill a file, by :func:`whole_file`."""
+    with whole_file(path) as temporary, temporary.open("wb") as file:
+        write(file)
 
 
 def write_text(path: Path, text: str) -> None:
-    """:func:`write_whole` for text, as UTF-8."""
+    """Write a text file as UTF-8, by :func:`whole_file`."""
     write_whole(path, lambda file: file.write(text.encode()))

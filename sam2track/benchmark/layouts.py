@@ -1,7 +1,4 @@
-"""How predicted masks lie on disk: as each evaluation server wants them.
-
-Room: BENCHMARK. Frames with their results enter, PNGs leave; a finished folder becomes a zip.
-"""
+"""Writes predicted masks as each evaluation server wants them, and packs them into a zip."""
 
 from __future__ import annotations
 
@@ -13,6 +10,7 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
+from ..files import whole_file
 from ..sinks import davis_palette
 from ..sinks.png import check_palette_id
 from ..types import FrameResult
@@ -69,18 +67,13 @@ def pack(folder: Path, names: Sequence[str], archive: Path) -> None:
     Raises:
         OSError: if the disk refuses.
     """
-    part = archive.with_name(f".{archive.name}.part")
     wanted = set(names)
-    try:
-        with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as packed:
-            for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-                inside = path.relative_to(folder)
-                if wanted.isdisjoint((*inside.parts, path.stem)):
-                    continue
-                # A fixed date: the same results make the same zip.
-                entry = zipfile.ZipInfo(inside.as_posix())
-                entry.compress_type = zipfile.ZIP_DEFLATED
-                packed.writestr(entry, path.read_bytes())
-        part.replace(archive)
-    finally:
-        part.unlink(missing_ok=True)
+    with whole_file(archive) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as packed:
+        for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+            inside = path.relative_to(folder)
+            if wanted.isdisjoint((*inside.parts, path.stem)):
+                continue
+            # A fixed date: the same results make the same zip.
+            entry = zipfile.ZipInfo(inside.as_posix())
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            packed.writestr(entry, path.read_bytes())
