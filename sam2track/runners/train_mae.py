@@ -10,7 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from ..data.clips.unlabelled_images import Found, Pictures, find_pictures
+from ..data.clips.unlabelled_images import Found, RandomCrops, find_pictures
 from ..device import pick_precision
 from ..model.variants import find_variant
 from ..train.batches import ENDLESS, prepare_worker
@@ -52,7 +52,7 @@ def run(config: DictConfig) -> None:
         _tell(found)
     trainer = _trainer(config, processes, found)
     first = trainer.resume(out)
-    pictures = Pictures(found, config.image_size, length=ENDLESS, seed=config.seed)
+    pictures = RandomCrops(found, config.image_size, length=ENDLESS, seed=config.seed)
     if processes.main:
         write_settings(out, config)
     if first >= config.steps:
@@ -124,7 +124,7 @@ def _trainer(config: DictConfig, processes: Processes, found: Found) -> Pretrain
 
 
 def _batches(
-    config: DictConfig, processes: Processes, pictures: Pictures, step: int
+    config: DictConfig, processes: Processes, pictures: RandomCrops, step: int
 ) -> Iterator[Tensor]:
     """This process's batches from that of ``step`` on, as an undisturbed run would have them."""
     batch = config.mae.pictures

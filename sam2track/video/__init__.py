@@ -1,15 +1,27 @@
-"""SOURCE: where frames come from."""
+"""Sources of video: files, folders of pictures, arrays, cameras and streams."""
 
 from .arrays import ArrayVideo
-from .file import VideoFile
+from .decord_file import DecordFile
+from .file import VIDEO_SUFFIXES, VideoFile
 from .folder import ImageFolder
 from .live import LiveVideo
-from .open import open_video
+from .open import open_file, open_video
+from .pictures import (
+    PICTURE_SUFFIXES,
+    list_pictures,
+    load_picture,
+    natural_key,
+    picture_size,
+    read_picture,
+)
 from .prefetch import Prefetch
 from .source import SeekableSource, TruncatedVideo, VideoError, VideoSource
 
 __all__ = [
+    "PICTURE_SUFFIXES",
+    "VIDEO_SUFFIXES",
     "ArrayVideo",
+    "DecordFile",
     "ImageFolder",
     "LiveVideo",
     "Prefetch",
@@ -18,5 +30,11 @@ __all__ = [
     "VideoError",
     "VideoFile",
     "VideoSource",
+    "list_pictures",
+    "load_picture",
+    "natural_key",
+    "open_file",
     "open_video",
+    "picture_size",
+    "read_picture",
 ]

@@ -1,8 +1,4 @@
-"""Reading ahead, so that decoding and tracking overlap.
-
-Room: SOURCE. A source enters, the same source with a thread behind it leaves; the thread may also
-do something with every frame.
-"""
+"""Reads a source ahead in a background thread, so that decoding and tracking overlap."""
 
 from __future__ import annotations
 
@@ -16,16 +12,16 @@ from .source import VideoSource
 
 
 class Prefetch(VideoSource):
-    """A source read in a background thread, at most ``depth`` frames ahead.
+    """A source that is read in a background thread, at most ``depth`` frames ahead.
 
-    Whatever the source or ``each`` raises is raised here, after the frames before it. The thread
-    ends when the source does, when the consumer leaves its loop, or on :meth:`close`, which closes
+    An error of the source or of ``each`` is raised here, after the frames before it. The thread
+    ends when the source ends, when the consumer leaves its loop, or on :meth:`close`, which closes
     the source as well.
 
     Args:
         source: what to read; nothing else may iterate over it meanwhile.
-        depth: frames in waiting, at least 1.
-        each: what to make of every frame in that thread, or None.
+        depth: most frames that wait to be consumed, at least 1.
+        each: applied to every frame in that thread, or None.
 
     Raises:
         ValueError: if depth is less than 1.
@@ -43,6 +39,7 @@ class Prefetch(VideoSource):
         self.size = source.size
         self.fps = source.fps
         self.length = source.length
+        self.pixel_aspect = source.pixel_aspect
         self._source = source
         self._depth = depth
         self._each = each
@@ -87,7 +84,7 @@ class _Reader:
                 self._queue.put(frame)
                 if self._stopping.is_set():
                     return
-        except BaseException as error:  # it belongs to the consumer's thread
+        except BaseException as error:  # is raised again in the consumer's thread
             last = error
         self._queue.put(last)
 
@@ -101,11 +98,11 @@ class _Reader:
             yield item
 
     def stop(self) -> None:
-        """End the thread. It may be waiting to put one thing, so make room until it is gone."""
+        """End the thread. It may wait to put an item, so the queue is emptied until it ends."""
         self._stopping.set()
         while self._thread.is_alive():
             with suppress(queue.Empty):
                 self._queue.get(timeout=0.01)
         while not self._queue.empty():
             self._queue.get()
-        self._queue.put(None)  # whoever still iterates is at the end
+        self._queue.put(None)  # ends a loop that still iterates

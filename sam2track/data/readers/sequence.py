@@ -1,7 +1,7 @@
-"""What a benchmark's sequence is, whichever disk layout or generator it comes from.
+"""The two kinds of sequence: a video with masks, and a video with the boxes of one object.
 
-Room: DATA. Readers (``davis``, ``sav``, ``lasot``, ...) and generators make these; the benchmark,
-the sampling of training clips and the scores take them. Nothing is decoded before it is asked for.
+Readers (``davis``, ``sav``, ``lasot``, ...) and generators make them; the benchmark and training
+clips use them. Nothing is decoded before it is asked for.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class MaskSequence(Protocol):
     Attributes:
         name: unique within its dataset, fit for a folder's name.
         attributes: what is hard about it, for break-downs ("occlusion"); may be empty.
-        annotated: indices of the frames whose truth is known, ascending.
+        annotated: indices of the frames whose ground truth is known, ascending.
     """
 
     @property
@@ -65,7 +65,7 @@ class MaskSequence(Protocol):
         ...
 
     def starts(self) -> dict[int, dict[int, Bool[np.ndarray, "H W"]]]:
-        """What a semi-supervised tracker is given: by frame, the masks of objects new in it.
+        """What a semi-supervised tracker is given: by frame, the masks of the objects new there.
 
         Raises:
             ValueError: as :meth:`labels`.

@@ -1,12 +1,11 @@
 """A long-term benchmark that needs no download: procedural clips with exact masks.
 
-What enters: the tables below. What leaves: sequences whose frames are drawn when they are asked
-for, in any order, in constant memory. A version of the tables gives the same pixels for ever; what
-changes them gets a new version.
+The tables below define it. Frames are drawn when they are asked for, in any order, in constant
+memory. One version of the tables always gives the same pixels; a change needs a new version.
 
-Objects hide behind things that pass or stand, leave and come back elsewhere, meet look-alikes,
-shrink to a tenth, dash, turn and change with the light. Where an object cannot be seen its truth is
-empty: whoever claims to see it loses.
+Objects hide behind other things, leave and come back elsewhere, meet similar objects, shrink to a
+tenth, move fast, turn, and change with the light. Where an object cannot be seen its mask is empty,
+so a tracker that still reports it loses points.
 """
 
 from __future__ import annotations
@@ -20,6 +19,7 @@ from jaxtyping import Bool, UInt8
 from ...synthetic.long_events import Event, Story
 from ...synthetic.long_scene import Stage
 from ...types import Frame
+from .listing import choose_names
 
 VERSION = 1
 SIZE, SHORT_SIZE = (360, 640), (240, 426)
@@ -60,7 +60,7 @@ SHORT = (
 
 @dataclass(frozen=True, slots=True)
 class LongSequence:
-    """One sequence of the benchmark; holds its story only, pictures are drawn on demand.
+    """One sequence of the benchmark; it holds the story, and draws pictures on demand.
 
     Attributes:
         story: what happens in it.
@@ -123,8 +123,8 @@ def synthetic_long(
     Args:
         short: the few small clips that are meant for continuous integration.
         version: of the benchmark; there is 1.
-        draws: how often each story is told, with another seed each time: where 16 clips do not
-            tell two methods apart, more may. The second ``dash`` is called ``dash.2``.
+        draws: how many clips each story gets, each with another seed: more clips tell two methods
+            apart more surely. The second clip of ``dash`` is called ``dash.2``.
         names: only these sequences, in this order.
 
     Raises:
@@ -133,16 +133,13 @@ def synthetic_long(
     if version != VERSION:
         raise ValueError(f"synthetic_long has version {VERSION}, not {version}")
     if draws < 1:
-        raise ValueError(f"draws {draws}: each story is told at least once")
+        raise ValueError(f"draws {draws}: give 1 or more")
     size = SHORT_SIZE if short else SIZE
     stories = [
         _retold(story, draw) for draw in range(draws) for story in (SHORT if short else FULL)
     ]
     found = {story.name: LongSequence(story, size) for story in stories}
-    for name in names or ():
-        if name not in found:
-            raise ValueError(f"no sequence {name}; there are {', '.join(found)}")
-    return tuple(found[name] for name in (names or found))
+    return tuple(found[name] for name in choose_names(found, names or None, "synthetic_long"))
 
 
 def _retold(story: Story, draw: int) -> Story:

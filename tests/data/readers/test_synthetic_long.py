@@ -135,9 +135,9 @@ def test_a_second_draw_tells_the_same_stories_with_other_things():
 def test_wrong_names_and_versions_are_refused():
     with pytest.raises(ValueError, match="version 1, not 2"):
         synthetic_long(version=2)
-    with pytest.raises(ValueError, match="no sequence away_3; there are hidden_10"):
+    with pytest.raises(ValueError, match="no video 'away_3'; did you mean 'away_50'"):
         synthetic_long(names=["away_3"])
-    with pytest.raises(ValueError, match="draws 0: each story is told at least once"):
+    with pytest.raises(ValueError, match="draws 0: give 1 or more"):
         synthetic_long(draws=0)
     with pytest.raises(IndexError, match="frames 0 to 139, not 140"):
         named("short_away").frame(140)
