@@ -181,8 +181,8 @@ def video_stream(container: InputContainer, path: Path) -> av.VideoStream:
     stream = container.streams.best("video") or next(iter(container.streams.video), None)
     if isinstance(stream, av.VideoStream) and stream.codec_context is None:
         raise VideoError(
-            f"{path}: FFmpeg knows no decoder for its video; the file is damaged, or convert it "
-            "to H.264"
+            f"{path}: the codec of its video is unknown to FFmpeg; the file is damaged, or "
+            "convert it to H.264"
         )
     # FFmpeg renders plain text as a picture of a terminal ("ansi").
     if not isinstance(stream, av.VideoStream) or stream.codec_context.name == "ansi":
