@@ -123,7 +123,7 @@ def score_alone(mask: Bool[np.ndarray, "H W"], truth: Bool[np.ndarray, "H W"]) -
 
 
 def _refuse_gaps(sequence: MaskSequence, toolkit: Toolkit) -> None:
-    """Refuse gaps among the first frame's ids: the toolkit would count objects that do not exist."""
+    """Refuse gaps among the first frame's ids, which the toolkit would count as objects."""
     if not toolkit.from_first_frame:
         return
     ids = set(sequence.masks(sequence.annotated[0]))

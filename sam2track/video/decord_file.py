@@ -29,7 +29,7 @@ class DecordFile(SeekableSource):
 
     def __init__(self, path: str | Path) -> None:
         try:
-            from decord import DECORDError, VideoReader
+            from decord import DECORDError, VideoReader  # pyright: ignore[reportMissingImports]
         except ImportError as error:
             raise VideoError(
                 "video_reader=decord needs decord: pip install 'sam2track[decord]', or use pyav"

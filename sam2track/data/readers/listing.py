@@ -69,7 +69,7 @@ def choose_names(known: Iterable[str], names: Sequence[str] | None, where: str |
     there = set(known)
     for name in names:
         if name not in there:
-            close = difflib.get_close_matches(str(name), known, n=1)
+            close: list[str] = difflib.get_close_matches(str(name), known, n=1)
             more = ", ..." if len(known) > _SHOWN else ""
             hint = f"did you mean {close[0]!r}? " if close else ""
             raise ValueError(

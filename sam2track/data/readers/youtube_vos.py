@@ -84,13 +84,13 @@ def _read(
     images: Path, annotations: Path, expected: tuple[str, ...]
 ) -> tuple[PictureFrames, LabelMaps]:
     """The parts of a sequence that must have some frames."""
-    pictures, annotations = read_sequence(images, annotations)
+    pictures, labels = read_sequence(images, annotations)
     missing = set(expected) - {pictures.name(index) for index in range(len(pictures))}
     if missing:
         raise FileNotFoundError(
             f"{images} has no picture {min(missing)}, which meta.json lists; copy the folder again"
         )
-    return pictures, annotations
+    return pictures, labels
 
 
 def _frames(videos: dict[str, dict[str, Any]], name: str) -> tuple[str, ...]:
