@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-
-import numpy as np
 
 from ..types import Frame
 from .file import VideoFile
@@ -34,39 +33,31 @@ class DecordFile(SeekableSource):
             raise VideoError(
                 "video_reader=decord needs decord: pip install 'sam2track[decord]', or use pyav"
             ) from error
-        self.path = Path(path)
-        if not self.path.is_file():
-            raise VideoError(f"no such video: {path}; check the path")
+        self.path, self.name = Path(path), Path(path).stem
         self._lock = threading.Lock()
         self._errors = (DECORDError, RuntimeError)
-        try:
+        with self._readable():
             self._reader = VideoReader(f"file:{self.path}", num_threads=1)
-            self.length = len(self._reader)
-            self.fps = float(self._reader.get_avg_fps()) or 30.0
-        except self._errors as error:
-            raise self._unreadable() from error
-        self.name = self.path.stem
-        self.size = self._decode([0]).shape[1:3]
+        self.length = len(self._reader)
+        self.fps = float(self._reader.get_avg_fps()) or 30.0
+        self.size = self.read(0).size
 
     def read(self, index: int) -> Frame:
         return self.read_many([index])[0]
 
     def read_many(self, indices: Sequence[int]) -> list[Frame]:
-        images = self._decode(indices)
+        with self._lock, self._readable():
+            images = self._reader.get_batch(list(indices)).asnumpy()
+            # Its thread would decode the rest of the video into memory; seeking stops it.
+            self._reader.seek(0)
         return [Frame(index, image) for index, image in zip(indices, images, strict=True)]
 
-    def _decode(self, indices: Sequence[int]) -> np.ndarray:
-        with self._lock:
-            try:
-                images = self._reader.get_batch(list(indices)).asnumpy()
-                # Its thread would decode the rest of the video into memory; seeking stops it.
-                self._reader.seek(0)
-            except self._errors as error:
-                raise self._unreadable() from error
-        return images
-
-    def _unreadable(self) -> VideoError:
-        return VideoError(f"decord cannot read {self.path}; use video_reader=pyav")
+    @contextmanager
+    def _readable(self) -> Iterator[None]:
+        try:
+            yield
+        except self._errors as error:
+            raise VideoError(f"decord cannot read {self.path}; use video_reader=pyav") from error
 
     def __iter__(self) -> Iterator[Frame]:
         with VideoFile(self.path) as video:

@@ -49,16 +49,6 @@ class VideoInfo:
     listed: bool
 
 
-@dataclass(frozen=True, slots=True)
-class _Listing:
-    """The frames in a container: see :class:`VideoInfo`. ``missing``: declared, but not there."""
-
-    times: array[int]
-    keyframes: array[int]
-    missing: int
-    listed: bool
-
-
 def open_container(path: Path) -> InputContainer:
     """Open a file with FFmpeg. ``file:`` keeps a colon in its name from being read as a protocol.
 
@@ -90,23 +80,22 @@ def scan_video(path: Path) -> VideoInfo:
             size = to_rgb(first).shape[:2]
             pixel_aspect = _pixel_aspect(stream, first)
             shown = [first.pts, *_next_times(frames, 7)]
-        found = _list_frames(path)
+        times, keyframes, missing, listed = _list_frames(path)
     except FFmpegError as error:
         raise VideoError(f"cannot read {path}: {_reason(path, error)}") from error
-    times = found.times
     if first.pts in times:  # a recording may begin with frames that lack what predicts them
         times = times[times.index(first.pts) :]
     # Some writers (OpenCV's among them) store decoding order as the time.
     timed = all(decoded == time for decoded, time in zip(shown, times, strict=False))
     return VideoInfo(
         size=size,
-        fps=_mean_rate(times, time_base, declared_rate, trusted=found.listed or not timed),
+        fps=_mean_rate(times, time_base, declared_rate, trusted=listed or not timed),
         pixel_aspect=pixel_aspect,
-        length=len(times) + found.missing,
+        length=len(times) + missing,
         times=times if timed else array("q", range(len(times))),
-        keyframes=found.keyframes,
+        keyframes=keyframes,
         timed=timed,
-        listed=found.listed,
+        listed=listed,
     )
 
 
@@ -130,8 +119,13 @@ def _pixel_aspect(stream: av.VideoStream, frame: av.VideoFrame) -> Fraction:
     return 1 / aspect if frame.rotation % 180 else aspect
 
 
-def _list_frames(path: Path) -> _Listing:
-    """List the frames that are there. All of the file is read, and nothing is decoded."""
+def _list_frames(path: Path) -> tuple[array[int], array[int], int, bool]:
+    """List the frames that are there. All of the file is read, and nothing is decoded.
+
+    Returns:
+        their times, the times of keyframes, how many frames the container declares but does not
+        hold, and whether it declares any.
+    """
     times: list[int] = []
     keyframes: list[int] = []
     packets, last, cut = 0, 0, None
@@ -158,7 +152,7 @@ def _list_frames(path: Path) -> _Listing:
         # Frames are stored in decoding order: one that is there may be shown after one that isn't.
         times = [time for time in times if (time <= last if cut is None else time < cut)]
     missing = max(0, declared - len(times)) if listed else 0
-    return _Listing(array("q", times), array("q", sorted(keyframes)), missing, listed)
+    return array("q", times), array("q", sorted(keyframes)), missing, listed
 
 
 def _next_times(frames: Iterator[av.VideoFrame], count: int) -> list[int | None]:
