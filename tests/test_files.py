@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sam2track.files import UnfinishedFile, expand_home, whole_file, write_text
+from sam2track.files import UnfinishedFile, expand_home, whole_file, write_text, write_whole
 
 
 def test_a_file_gets_its_name_when_it_is_complete(tmp_path):
@@ -21,9 +21,13 @@ def test_a_file_gets_its_name_when_it_is_complete(tmp_path):
 def test_after_an_error_the_old_file_is_still_there(tmp_path):
     path = tmp_path / "notes.txt"
     write_text(path, "é")
-    with pytest.raises(KeyboardInterrupt), whole_file(path) as temporary:
-        temporary.write_text("half")
+
+    def write(file):
+        file.write(b"half")
         raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_whole(path, write)
     assert path.read_text(encoding="utf-8") == "é"
     assert [file.name for file in tmp_path.iterdir()] == ["notes.txt"]
 

@@ -29,7 +29,7 @@ def write_masks(
         result: the objects, on the host.
         layout: ``palette``: one PNG, each pixel its object's id, as DAVIS 2017, YouTube-VOS, MOSE
             and LVOS have it; ``binary``: one PNG, 0 and 255, as DAVIS 2016; ``objects``: a binary
-            PNG for each object in a folder of its own, as SA-V, where objects may overlap.
+            PNG for each object in its own folder, as SA-V, where objects may overlap.
         names: of the objects' folders.
 
     Raises:

@@ -1,7 +1,6 @@
 """Sources of video: files, folders of pictures, arrays, cameras and streams."""
 
 from .arrays import ArrayVideo
-from .decord_file import DecordFile
 from .file import VIDEO_SUFFIXES, VideoFile
 from .folder import ImageFolder
 from .live import LiveVideo
@@ -10,7 +9,6 @@ from .pictures import (
     PICTURE_SUFFIXES,
     list_pictures,
     load_picture,
-    natural_key,
     picture_size,
     read_picture,
 )
@@ -21,7 +19,6 @@ __all__ = [
     "PICTURE_SUFFIXES",
     "VIDEO_SUFFIXES",
     "ArrayVideo",
-    "DecordFile",
     "ImageFolder",
     "LiveVideo",
     "Prefetch",
@@ -32,7 +29,6 @@ __all__ = [
     "VideoSource",
     "list_pictures",
     "load_picture",
-    "natural_key",
     "open_file",
     "open_video",
     "picture_size",

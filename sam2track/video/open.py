@@ -13,7 +13,7 @@ from .decord_file import DecordFile
 from .file import VideoFile
 from .folder import ImageFolder
 from .live import LiveVideo
-from .source import VideoError, VideoSource
+from .source import SeekableSource, VideoError, VideoSource
 
 VIDEO_READERS = ("auto", "pyav", "decord")
 
@@ -49,7 +49,7 @@ def open_video(
     return ImageFolder(path) if path.is_dir() else open_file(path, video_reader)
 
 
-def open_file(path: str | Path, video_reader: str = "auto") -> VideoFile | DecordFile:
+def open_file(path: str | Path, video_reader: str = "auto") -> SeekableSource:
     """Open a video file.
 
     Args:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice
@@ -79,7 +79,10 @@ def scan_video(path: Path) -> VideoInfo:
                 raise _without_frames(path)
             size = to_rgb(first).shape[:2]
             pixel_aspect = _pixel_aspect(stream, first)
-            shown = [first.pts, *_next_times(frames, 7)]
+            shown = [first.pts]
+            with suppress(FFmpegError):  # a file may be damaged here
+                for frame in islice(frames, 7):
+                    shown.append(frame.pts)
         times, keyframes, missing, listed = _list_frames(path)
     except FFmpegError as error:
         raise VideoError(f"cannot read {path}: {_reason(path, error)}") from error
@@ -153,17 +156,6 @@ def _list_frames(path: Path) -> tuple[array[int], array[int], int, bool]:
         times = [time for time in times if (time <= last if cut is None else time < cut)]
     missing = max(0, declared - len(times)) if listed else 0
     return array("q", times), array("q", sorted(keyframes)), missing, listed
-
-
-def _next_times(frames: Iterator[av.VideoFrame], count: int) -> list[int | None]:
-    """The times of the next frames; fewer if the file is damaged there."""
-    times = []
-    try:
-        for frame in islice(frames, count):
-            times.append(frame.pts)
-    except FFmpegError:
-        pass
-    return times
 
 
 def video_stream(container: InputContainer, path: Path) -> av.VideoStream:

@@ -30,7 +30,7 @@ class TruncatedVideo(VideoError):
 
 @runtime_checkable
 class VideoSource(Protocol):
-    """Frames in order, one at a time; a context manager that lets go of the file or camera.
+    """Frames in order, one at a time; a context manager that closes the file or camera.
 
     Sources inherit from it to be context managers.
 
@@ -59,7 +59,7 @@ class VideoSource(Protocol):
         ...
 
     def close(self) -> None:
-        """Let go of what is open; may be called twice."""
+        """Close what is open; may be called twice."""
 
     def __enter__(self) -> Self:
         return self

@@ -13,7 +13,8 @@ import av
 import numpy as np
 import pytest
 
-from sam2track.video import DecordFile, TruncatedVideo, VideoError, VideoFile, open_video
+from sam2track.video import TruncatedVideo, VideoError, VideoFile, open_video
+from sam2track.video.decord_file import DecordFile
 
 
 def numbers(video, number) -> tuple[list[int], TruncatedVideo | None]:

@@ -23,7 +23,7 @@ from ...files import expand_home
 from ...video import (
     PICTURE_SUFFIXES,
     VIDEO_SUFFIXES,
-    DecordFile,
+    SeekableSource,
     VideoError,
     VideoFile,
     load_picture,
@@ -171,7 +171,7 @@ def random_crop(
 
 
 @lru_cache(maxsize=8)
-def _opened(path: Path, video_reader: str, process: int) -> VideoFile | DecordFile:
+def _opened(path: Path, video_reader: str, process: int) -> SeekableSource:
     """A video, kept open. By process: a forked one must not share the file's position."""
     return open_file(path, video_reader)
 

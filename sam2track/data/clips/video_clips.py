@@ -88,7 +88,9 @@ class VideoClips:
         """A clip before augmentation (None if its first frame shows no object), and its aspect."""
         annotated = sequence.annotated
         if not annotated:
-            raise ValueError(f"{sequence!r} has no annotated frame: there is nothing to learn from")
+            raise ValueError(
+                f"{sequence!r} has no annotated frame; add masks, or leave it out with names="
+            )
         indices = np.array(annotated)[self._places(len(annotated), rng, hardness)].tolist()
         first = sequence.masks(indices[0])
         seen = [k for k, mask in first.items() if mask.mean() >= SMALLEST]

@@ -11,14 +11,7 @@ from typing import Protocol
 import numpy as np
 
 from ...types import Frame
-from ...video import (
-    PICTURE_SUFFIXES,
-    DecordFile,
-    VideoFile,
-    open_file,
-    picture_size,
-    read_picture,
-)
+from ...video import PICTURE_SUFFIXES, SeekableSource, open_file, picture_size, read_picture
 from .listing import list_files
 
 
@@ -116,7 +109,7 @@ class VideoFrames:
     def size(self, index: int) -> tuple[int, int]:
         return self._opened().size
 
-    def _opened(self) -> VideoFile | DecordFile:
+    def _opened(self) -> SeekableSource:
         return _open(self.path, self.video_reader, os.getpid())
 
 
@@ -133,6 +126,6 @@ def _check_numbers(folder: Path, stems: list[str]) -> None:
 
 
 @lru_cache(maxsize=1)
-def _open(path: Path, video_reader: str, process: int) -> VideoFile | DecordFile:
+def _open(path: Path, video_reader: str, process: int) -> SeekableSource:
     """A video, kept open. By process: a forked one must not share the file's position."""
     return open_file(path, video_reader)

@@ -52,7 +52,7 @@ def list_files(folder: Path, suffixes: tuple[str, ...]) -> tuple[Path, ...]:
         raise FileNotFoundError(f"no folder {folder}: copy or unpack the dataset again")
     files = list_pictures(folder, suffixes)
     if not files:
-        wanted = "pictures" if len(suffixes) > 1 else f"{suffixes[0]} files"
+        wanted = "pictures" if len(suffixes) > 1 else " ".join(suffixes) + " files"
         raise FileNotFoundError(f"{folder} has no {wanted}; copy them again")
     return tuple(files)
 

@@ -22,8 +22,8 @@ def sav(
 
     The layout is ``JPEGImages_24fps/<video>/00000.jpg``,
     ``Annotations_6fps/<video>/<object>/00000.png`` and ``sav_<split>.txt``. Every fourth frame is
-    annotated. The dataset counts its objects from 000; ids count from 1, since 0 is nobody, and
-    ``object_names`` leads back to the folders.
+    annotated. The dataset counts its objects from 000; ids count from 1, since 0 is the
+    background, and ``object_names`` has the names of the folders.
 
     Args:
         root: the folder that holds ``sav_val`` and ``sav_test``, or one of them itself.

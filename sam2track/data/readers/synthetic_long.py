@@ -123,8 +123,8 @@ def synthetic_long(
     Args:
         short: the few small clips that are meant for continuous integration.
         version: of the benchmark; there is 1.
-        draws: how many clips each story gets, each with another seed: more clips tell two methods
-            apart more surely. The second clip of ``dash`` is called ``dash.2``.
+        draws: how many clips each story gets, each with another seed: more clips show smaller
+            differences. The second clip of ``dash`` is called ``dash.2``.
         names: only these sequences, in this order.
 
     Raises:
@@ -136,13 +136,13 @@ def synthetic_long(
         raise ValueError(f"draws {draws}: give 1 or more")
     size = SHORT_SIZE if short else SIZE
     stories = [
-        _retold(story, draw) for draw in range(draws) for story in (SHORT if short else FULL)
+        _with_seed(story, draw) for draw in range(draws) for story in (SHORT if short else FULL)
     ]
     found = {story.name: LongSequence(story, size) for story in stories}
     return tuple(found[name] for name in choose_names(found, names or None, "synthetic_long"))
 
 
-def _retold(story: Story, draw: int) -> Story:
+def _with_seed(story: Story, draw: int) -> Story:
     """The story with another seed; draw 0 is the story itself."""
     if not draw:
         return story

@@ -110,7 +110,7 @@ def _groups(objects: dict[str, dict[str, Any]], seen: set[str]) -> dict[int, str
 
 
 def _seen(root: Path, path: str | Path | None) -> set[str]:
-    """The categories that count as seen; empty if nobody says."""
+    """The categories that count as seen; empty if neither list is there."""
     if path is not None:
         return {line.strip() for line in Path(path).read_text().splitlines()} - {""}
     meta = root / "train" / "meta.json"
