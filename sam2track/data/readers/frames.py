@@ -46,23 +46,23 @@ class PictureFrames:
 
     Raises:
         FileNotFoundError: if the folder is missing or empty, or a number is missing.
-        ValueError: if two pictures have one name.
     """
 
     def __init__(self, folder: Path, *, gapless: bool = False) -> None:
         self.files = list_files(folder, PICTURE_SUFFIXES)
-        stems = [file.stem for file in self.files]
-        if len(set(stems)) < len(stems):
-            twice = next(stem for stem in stems if stems.count(stem) > 1)
-            raise ValueError(f"{folder} has two pictures named {twice}; remove or rename one")
+        self._names: list[str] = []
+        stems: set[str] = set()
+        for file in self.files:  # as PaletteSink names masks: cat.bmp after cat.jpg keeps its name
+            self._names.append(file.name if file.stem in stems else file.stem)
+            stems.add(file.stem)
         if gapless:
-            _check_numbers(folder, stems)
+            _check_numbers(folder, self._names)
 
     def __len__(self) -> int:
         return len(self.files)
 
     def name(self, index: int) -> str:
-        return self.files[index].stem
+        return self._names[index]
 
     def read(self, indices: Sequence[int]) -> list[Frame]:
         files = ((index, self.files[index]) for index in indices)

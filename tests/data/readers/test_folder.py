@@ -61,9 +61,15 @@ def test_kinds_of_pictures_may_be_mixed(tmp_path):
     )
     write_masks(tmp_path / "Annotations/v", range(LENGTH))
     assert_in_step(folder(tmp_path)[0])
-    save_image(tmp_path / "JPEGImages/v/3.jpg", pictures()[0][0])
-    with pytest.raises(ValueError, match="two pictures named 3"):
-        folder(tmp_path)[0].check()
+
+
+def test_pictures_of_one_name_have_masks_of_their_own(tmp_path):
+    """As the tracker names them: the second keeps its suffix."""
+    write_pictures(
+        tmp_path / "JPEGImages/v", ["1.bmp", "1.jpg", "2.bmp", "2.jpg", "3.bmp", "3.jpg"]
+    )
+    write_masks(tmp_path / "Annotations/v", ["1", "1.jpg", "2", "2.jpg", "3", "3.jpg"])
+    assert_in_step(folder(tmp_path)[0])
 
 
 @pytest.mark.parametrize("named_by", ["picture", "index"])
