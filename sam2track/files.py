@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all.
+"""Writes files that appear whole or not at all.
 
 A file is written under a temporary name beside its final place, and renamed when it is complete.
 """
@@ -86,3 +86,11 @@ def write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:
 def write_text(path: Path, text: str) -> None:
     """Write a text file as UTF-8, by :func:`whole_file`."""
     write_whole(path, lambda file: file.write(text.encode()))
+
+
+def expand_home(path: str | Path) -> Path:
+    """A path whose leading ``~`` or ``~user`` is replaced; as it is if there is no such user."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return Path(path)

@@ -1,4 +1,4 @@
-"""BENCHMARK: a tracker and a dataset enter; masks, scores and a report leave.
+"""Runs a tracker on a dataset: masks, scores and a report.
 
 The data flow: :mod:`.datasets` -> :mod:`.pool` -> :mod:`.work` (:mod:`.trackers`,
 :mod:`.protocols`, :mod:`.layouts`, :mod:`.scoring`) -> :mod:`.results`.

@@ -1,7 +1,4 @@
-"""Where a tracker does worst, to look at: pictures and short clips, small enough for a page.
-
-Room: BENCHMARK. A finished run enters; JPEGs and H.264 clips leave, as data addresses.
-"""
+"""Draws a tracker's worst sequences for the report: pictures and short clips, as data URLs."""
 
 from __future__ import annotations
 
@@ -29,13 +26,13 @@ CLIP_FRAMES, CLIP_FPS = 48, 12
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One sequence to look at.
+    """One sequence for the report.
 
     Attributes:
         sequence: its name.
-        title: which object, and how well it was followed.
-        pictures: data addresses of JPEGs, in order of time.
-        clip: data address of an MP4.
+        title: the object and its scores.
+        pictures: data URLs of JPEGs, in order of time.
+        clip: data URL of an MP4.
     """
 
     sequence: str
@@ -47,7 +44,7 @@ class Case:
 def worst_cases(
     dataset: Dataset | BoxDataset, out: Path, records: list[Record], measure: str
 ) -> list[Case]:
-    """The sequences with the worst objects by a measure; without truth, the first ones."""
+    """The sequences with the worst objects by a measure; without ground truth, the first ones."""
     ranked = []
     for record in records:
         worst = min(record["objects"].items(), key=lambda item: item[1][measure], default=None)
@@ -56,7 +53,7 @@ def worst_cases(
     return [
         _case(
             record["sequence"],
-            "no public truth" if worst is None else _title(*worst),
+            "no public ground truth" if worst is None else _title(*worst),
             _drawn(dataset, out, record),
             worst[1] if worst else None,
         )
@@ -83,7 +80,7 @@ def _case(name: str, title: str, drawn: _Masks | _Boxes, row: dict | None) -> Ca
         places = [written[round(share * (len(written) - 1))] for share in (0, 1 / 3, 2 / 3, 1)]
         middle = len(written) // 2
     else:
-        places = _telling(row, written)
+        places = _informative_frames(row, written)
         middle = written.index(places[2])
     start = max(0, min(middle - CLIP_FRAMES // 2, len(written) - CLIP_FRAMES))
     pictures = tuple(_jpeg(drawn.draw(index, PICTURE_WIDTH)) for index in places)
@@ -91,7 +88,7 @@ def _case(name: str, title: str, drawn: _Masks | _Boxes, row: dict | None) -> Ca
     return Case(name, title, pictures, clip)
 
 
-def _telling(row: dict, written: list[int]) -> list[int]:
+def _informative_frames(row: dict, written: list[int]) -> list[int]:
     """Four frames: the first, where it first fails, its worst, the last that counts."""
     there = set(written)
     scored = [
@@ -107,7 +104,7 @@ def _telling(row: dict, written: list[int]) -> list[int]:
 
 
 class _Masks:
-    """A finished sequence's masks, drawn over its pictures with the truth's outline."""
+    """Draws the masks of a finished sequence over its pictures, and the true outlines."""
 
     def __init__(self, dataset: Dataset, sequence: MaskSequence, folder: Path) -> None:
         self.dataset, self.sequence, self.folder = dataset, sequence, folder
@@ -133,7 +130,7 @@ class _Masks:
         return {int(k): labels == k for k in np.unique(labels) if k}
 
     def draw(self, index: int, width: int) -> UInt8[np.ndarray, "h w 3"]:
-        """Filled: the prediction. White line: the truth."""
+        """Filled: the prediction. White line: the ground truth."""
         image, _ = _resized(self.sequence.frame(index).image, width)
         size = (image.shape[1], image.shape[0])
         masks = {k: _shrink(mask, size) for k, mask in self.masks(index).items()}
@@ -149,7 +146,7 @@ class _Masks:
 
 
 class _Boxes:
-    """A finished sequence's boxes, drawn over its pictures with the true ones."""
+    """Draws the boxes of a finished sequence over its pictures, and the true ones."""
 
     def __init__(self, sequence: BoxSequence, boxes: list[list[float] | None]) -> None:
         self.sequence, self.boxes = sequence, boxes
@@ -159,7 +156,7 @@ class _Boxes:
         return list(range(len(self.boxes)))
 
     def draw(self, index: int, width: int) -> UInt8[np.ndarray, "h w 3"]:
-        """Coloured: the prediction. White: the truth."""
+        """Coloured: the prediction. White: the ground truth."""
         image, scale = _resized(self.sequence.frame(index).image, width)
         truth = self.sequence.boxes[index]
         if np.isfinite(truth).all():
@@ -178,7 +175,7 @@ def _rectangle(image: np.ndarray, box: np.ndarray, colour: tuple[int, int, int])
 def _resized(
     image: UInt8[np.ndarray, "H W 3"], width: int
 ) -> tuple[UInt8[np.ndarray, "h w 3"], float]:
-    """A picture of that width and even height, and how much smaller it is."""
+    """A picture of that width and an even height, and its scale."""
     height = round(image.shape[0] * width / image.shape[1] / 2) * 2
     resized = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
     return resized, width / image.shape[1]

@@ -1,7 +1,4 @@
-"""Numbers drawn as SVG, to stand inside a page; colours are the page's (``currentColor``, classes).
-
-Room: BENCHMARK. Curves enter, markup leaves.
-"""
+"""Draws curves as SVG inside a page, in the page's colours (``currentColor`` and CSS classes)."""
 
 from __future__ import annotations
 
@@ -14,7 +11,7 @@ BINS = 40  # of relative time
 
 
 def over_time(curves: Sequence[Sequence[float | None]]) -> str:
-    """Mean and middle half of many curves over relative time, values in percent."""
+    """Mean and interquartile range of many curves over relative time, values in percent."""
     rows = []
     for curve in curves:
         values = np.array([np.nan if v is None else v for v in curve], float)
@@ -53,7 +50,7 @@ def over_time(curves: Sequence[Sequence[float | None]]) -> str:
 
 
 def sparkline(curve: Sequence[float | None], label: str) -> str:
-    """One curve in percent, small, without axes but for a line at one half."""
+    """One small curve in percent, without axes, with a line at one half."""
     width, height = 220, 48
     values = [(i, v) for i, v in enumerate(curve) if v is not None]
     if not values:

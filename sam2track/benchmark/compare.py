@@ -1,9 +1,9 @@
-"""Finished runs beside each other: paired differences, and how far chance alone could move them.
+"""Compares finished runs: paired differences with confidence intervals.
 
-Room: BENCHMARK. Folders of runs enter; a table, ``comparison.json`` and ``comparison.html`` leave.
+The input are folders of runs; the output a table, ``comparison.json`` and ``comparison.html``.
 
-Runs are compared object by object. Objects of one video share its fate, so whole videos are drawn
-anew for the confidence interval (a cluster bootstrap: Efron and Tibshirani, "An Introduction to the
+Runs are compared object by object. Objects of one video are not independent, so the confidence
+interval resamples whole videos (a cluster bootstrap: Efron and Tibshirani, "An Introduction to the
 Bootstrap", 1993, chapter 8).
 """
 
@@ -19,6 +19,7 @@ import numpy as np
 from jaxtyping import Float
 
 from . import charts
+from .attributes import in_words
 from .files import write_json
 from .report import write_page
 
@@ -35,7 +36,7 @@ class Run:
     """A finished run.
 
     Attributes:
-        name: how it is called in the comparison.
+        name: its name in the comparison.
         results: its ``results.json``.
         measure: what is compared.
         scores: of every object, in percent.
@@ -49,7 +50,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Difference:
-    """A run less the one that it is compared with, over the objects that both have, in percent.
+    """A run minus the one that it is compared with, over the objects that both have, in percent.
 
     Attributes:
         name: of the run.
@@ -68,12 +69,12 @@ class Difference:
 
     @property
     def verdict(self) -> str:
-        """``better`` or ``worse`` if the interval leaves zero out, else ``even``."""
+        """``better`` or ``worse`` if the interval does not contain zero, else ``even``."""
         return "better" if self.low > 0 else "worse" if self.high < 0 else "even"
 
 
 def load_run(folder: str | Path, name: str | None = None) -> Run:
-    """A run by its folder.
+    """Load a run from its folder.
 
     Raises:
         ValueError: if there is no finished run with scores in it.
@@ -84,7 +85,7 @@ def load_run(folder: str | Path, name: str | None = None) -> Run:
     results = json.loads(path.read_text(encoding="utf-8"))
     scored = [row for row in results["sequences"].values() if row["objects"]]
     if not scored:
-        raise ValueError(f"{folder} has no scores: the truth of its dataset is not public")
+        raise ValueError(f"{folder} has no scores: the ground truth of its dataset is not public")
     row = next(iter(scored[0]["objects"].values()))
     measure = next(lead for lead in LEADS if lead in row)
     scores = {
@@ -96,7 +97,7 @@ def load_run(folder: str | Path, name: str | None = None) -> Run:
 
 
 def compare(base: Run, other: Run) -> Difference:
-    """One run less another.
+    """One run minus another.
 
     Raises:
         ValueError: if they are of different datasets, or share no object.
@@ -119,7 +120,7 @@ def compare(base: Run, other: Run) -> Difference:
 
 
 def interval(clusters: Sequence[Float[np.ndarray, " N"]]) -> tuple[float, float]:
-    """95 % confidence interval of the mean over all values, whole clusters being drawn anew.
+    """95 % confidence interval of the mean over all values, by resampling whole clusters.
 
     The same values give the same interval.
     """
@@ -148,7 +149,10 @@ def table(base: Run, differences: Sequence[Difference], runs: Sequence[Run]) -> 
 
 
 def write_comparison(out: Path, runs: Sequence[Run], *, page: bool = True) -> str:
-    """Compare runs with the first of them; the table for the terminal comes back.
+    """Compare runs with the first of them.
+
+    Returns:
+        the table for the terminal.
 
     Raises:
         ValueError: if there is only one, or they cannot be compared.
@@ -239,7 +243,7 @@ def _by_attribute(base: Run, one: Difference) -> list[dict[str, Any]]:
         for name in base.results["sequences"][sequence]["attributes"]:
             found.setdefault(name, []).append(value)
     rows = [
-        {"name": name, "mean": float(np.mean(values)), "objects": len(values)}
+        {"name": in_words(name), "mean": float(np.mean(values)), "objects": len(values)}
         for name, values in found.items()
     ]
     return sorted(rows, key=lambda row: -row["mean"])

@@ -1,7 +1,7 @@
-"""What the benchmark knows of each dataset: its reader, how it is scored, how it is handed in.
+"""The datasets of the benchmark: the reader of each, how it is scored, how masks are submitted.
 
-Room: BENCHMARK. A folder enters, a :class:`Dataset` leaves. One function for each dataset, named by
-``configs/dataset/*.yaml``; ``names`` are only those sequences, in that order.
+One function for each dataset, named by ``configs/dataset/*.yaml``. ``names`` are only these
+sequences, in this order.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from ..data.readers import box_datasets
 from ..data.readers.davis import davis
+from ..data.readers.folder import folder as read_folder
 from ..data.readers.lvos import lvos as read_lvos
 from ..data.readers.mose import mose as read_mose
 from ..data.readers.sav import sav
@@ -24,15 +25,15 @@ Names = Sequence[str] | None
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """The sequences of a split, and how the toolkit of the dataset treats them.
+    """The sequences of a split, and how the dataset's toolkit scores them.
 
     Attributes:
         name: as in the published tables.
         sequences: in order.
         toolkit: how masks are scored.
         layout: how masks are written, see :mod:`sam2track.benchmark.layouts`.
-        has_truth: whether the masks of all annotated frames are public; without it the annotated
-            frames are only those where objects begin.
+        has_truth: whether the masks of all annotated frames are public; else only the frames where
+            objects begin are annotated.
     """
 
     name: str
@@ -63,7 +64,7 @@ OpenDataset = Callable[[], Dataset | BoxDataset]
 
 
 def frame_name(sequence: MaskSequence, index: int) -> str:
-    """What a frame's files are called: as in its dataset, or by index if it never was a file."""
+    """The name of a frame's files: as in its dataset, or its index if it never was a file."""
     name = getattr(sequence, "frame_name", None)
     return f"{index:05d}" if name is None else name(index)
 
@@ -117,6 +118,13 @@ def lvos(
 def sa_v(root: str, split: str = "val", *, names: Names = None) -> Dataset:
     """SA-V: objects may overlap, and each has its own folder."""
     return Dataset(f"sav_{split}", sav(root, split, names=names), SA_V, layout="objects")
+
+
+def folder(
+    root: str, split: str | None = None, *, names: Names = None, video_reader: str = "auto"
+) -> Dataset:
+    """A user's own videos with masks, or the results of ``sam2track track``."""
+    return Dataset("folder", read_folder(root, split, names=names, video_reader=video_reader))
 
 
 def synthetic_long(

@@ -1,7 +1,4 @@
-"""A run's records, and what a process has used.
-
-Room: BENCHMARK. Text and measurements; knows nothing of tracking.
-"""
+"""The files of a run, and the peak memory of a process."""
 
 from __future__ import annotations
 
@@ -19,7 +16,7 @@ from ..files import write_text
 
 
 def record_path(out: Path, name: str) -> Path:
-    """Where a finished sequence's record is: it is finished when this is there."""
+    """The record of a sequence; the sequence is finished when this file exists."""
     return out / "sequences" / f"{name}.json"
 
 

@@ -1,7 +1,4 @@
-"""Work spread over processes, so that one that dies takes no other with it.
-
-Room: BENCHMARK. Items enter, their outcomes leave in the order in which they are finished.
-"""
+"""Spreads work over processes, so that one that dies does not stop the others."""
 
 from __future__ import annotations
 
@@ -23,11 +20,11 @@ Prepare = Callable[[str], Work]
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of an item.
+    """The result of the work on an item.
 
     Attributes:
         item: its name.
-        error: what went wrong, in one line; None if all is well.
+        error: what went wrong, in one line; None if nothing did.
     """
 
     item: str
@@ -35,7 +32,7 @@ class Outcome:
 
 
 class CannotStart(ValueError):
-    """A process could not make ready for its work: no item would fare better."""
+    """A process could not get ready for its work, so that no item can be done."""
 
 
 def spread(
@@ -43,12 +40,14 @@ def spread(
 ) -> Generator[Outcome, None, None]:
     """Do some work on every item, each in one of several processes.
 
+    Outcomes come in the order in which they are finished.
+
     Args:
-        prepare: makes a process ready on a device, and gives what is called with each item.
-            Travels to the processes.
+        prepare: gets a process ready on a device, and returns what is called with each item. It is
+            pickled and sent to the processes.
         items: their names.
         devices: at least one.
-        workers: processes on each; 0 = the work is done in this one, on the first device.
+        workers: processes on each device; 0 = the work is done in this one, on the first device.
         threads: of PyTorch and of OpenCV, in each process.
 
     Raises:
@@ -82,7 +81,7 @@ def _here(work: Work, items: Sequence[str]) -> Iterator[Outcome]:
 
 
 def _attempt(work: Work, item: str) -> str | None:
-    """What goes wrong, in one line."""
+    """Do the work; what went wrong, in one line."""
     try:
         work(item)
     except Exception as error:
@@ -95,7 +94,7 @@ def _attempt(work: Work, item: str) -> str | None:
 
 
 class _Worker:
-    """A process and the line to it; one that died is replaced when there is more to do."""
+    """A process and the connection to it; one that died is replaced when there is more to do."""
 
     def __init__(self, prepare: Prepare, device: str, threads: int) -> None:
         self.arguments = prepare, device, threads
@@ -107,7 +106,7 @@ class _Worker:
         self.connection, theirs = context.Pipe()
         self.process = context.Process(target=_serve, args=(theirs, *self.arguments), daemon=True)
         self.process.start()
-        theirs.close()  # so that the line ends with the process
+        theirs.close()  # so that the connection closes when the process ends
 
     def give(self, item: str) -> None:
         if not self.process.is_alive():
@@ -117,7 +116,7 @@ class _Worker:
         self.connection.send(item)
 
     def outcome(self) -> Outcome:
-        """The finished item's; an item whose process died is lost."""
+        """The outcome of the item; an item whose process died is lost."""
         assert self.item is not None
         item, self.item = self.item, None
         try:
@@ -143,27 +142,27 @@ def _status(code: int | None) -> str:
     return f"exit status {code}"
 
 
-def _serve(line: Connection, prepare: Prepare, device: str, threads: int) -> None:
-    """A process's life: make ready, then one item after the other until the line ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's affair, which ends us
+def _serve(connection: Connection, prepare: Prepare, device: str, threads: int) -> None:
+    """What a process does: get ready, then work on items until the connection closes."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C, and ends this process
     threading.Thread(target=_die_with_parent, daemon=True).start()
     use_threads(threads)
     keep_freed_memory()
     try:
         work = prepare(device)
     except Exception as error:
-        line.send(CannotStart(" ".join(str(error).split())))
+        connection.send(CannotStart(" ".join(str(error).split())))
         return
     while True:
         try:
-            item = line.recv()
+            item = connection.recv()
         except EOFError:
             return
-        line.send(_attempt(work, item))
+        connection.send(_attempt(work, item))
 
 
 def _die_with_parent() -> None:
-    """Leave at once when the parent is gone, even if it was killed."""
+    """End at once when the parent ends, even if it was killed."""
     parent = parent_process()
     if parent is not None:
         wait([parent.sentinel])

@@ -1,7 +1,4 @@
-"""A finished run as one page of HTML that needs nothing but itself.
-
-Room: BENCHMARK. Records and results enter, ``report.html`` leaves.
-"""
+"""Writes ``report.html``: a finished run as one page of HTML without other files."""
 
 from __future__ import annotations
 
@@ -16,6 +13,7 @@ import yaml
 
 from ..files import write_text
 from . import charts
+from .attributes import in_words
 from .cases import Case
 from .results import Record, mean_of
 
@@ -29,10 +27,10 @@ class Subject:
 
     Attributes:
         dataset: its name.
-        method: what tracks, in words.
-        settings: all that was chosen, as YAML.
-        measures: to show, the leading one first.
-        caution: why published numbers are of something else; empty if they are not.
+        method: the tracker, in words.
+        settings: the settings of the run, as YAML.
+        measures: the measures to show, the main one first.
+        caution: why published numbers cannot be compared; empty if they can.
     """
 
     dataset: str
@@ -48,7 +46,7 @@ def has_jinja() -> bool:
 
 
 def require_jinja() -> None:
-    """Refuse to go on if a report could not be written: better now than after hours of tracking.
+    """Check that a report can be written, before hours of tracking.
 
     Raises:
         ValueError: if Jinja is not installed.
@@ -60,7 +58,7 @@ def require_jinja() -> None:
 
 
 def write_page(path: Path, template: str, **context: Any) -> None:
-    """Render a template of this package; the page appears whole or not at all.
+    """Render a template of this package.
 
     Raises:
         ValueError: if Jinja is not installed.
@@ -89,10 +87,10 @@ def write_report(
 
     Args:
         path: of the page.
-        subject: what it is about.
+        subject: what the report is about.
         records: of the finished sequences.
         results: what :func:`sam2track.benchmark.results.summarise` made of them.
-        cases: to look at.
+        cases: the worst sequences.
 
     Raises:
         ValueError, OSError: as :func:`write_page`.
@@ -132,7 +130,7 @@ def write_report(
 
 
 def _scope(results: Mapping[str, Any]) -> str:
-    """How much was measured."""
+    """How many sequences, objects and frames were measured."""
     sequences = results["sequences"].values()
     objects = sum(len(row["objects"]) for row in sequences)
     frames = sum(row["frames"] for row in sequences)
@@ -157,7 +155,7 @@ def _cards(subject: Subject, results: Mapping[str, Any]) -> list[dict[str, str]]
 
 
 def _published(subject: Subject, results: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The published numbers of the dataset with this run's among them, best first."""
+    """The published numbers of the dataset and this run's, best first."""
     table = yaml.safe_load((HERE / "published.yaml").read_text(encoding="utf-8"))
     known = table["datasets"].get(subject.dataset)
     if known is None or known["measure"] not in results["mean"]:
@@ -204,7 +202,7 @@ def _attributes(records: Sequence[Record], lead: str) -> list[dict[str, Any]]:
     rows = [
         {
             **mean_of([row for record in some for row in record["objects"].values()]),
-            "name": name,
+            "name": in_words(name),
             "sequences": len(some),
         }
         for name, some in having.items()

@@ -1,7 +1,4 @@
-"""Sequences' records put together: what ``results.json`` and ``objects.csv`` hold.
-
-Room: BENCHMARK. Records enter, tables leave.
-"""
+"""Summarises the records of sequences: the content of ``results.json`` and ``objects.csv``."""
 
 from __future__ import annotations
 
@@ -24,7 +21,7 @@ Record = dict[str, Any]
 
 
 def mean_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
-    """The means of all measures (whatever is a float) over some objects; none without objects.
+    """The means of all measures (the values that are floats) over some objects.
 
     Objects in groups (seen, unseen) are averaged by group, and then the groups, as YouTube-VOS and
     LVOS do.
@@ -40,7 +37,7 @@ def mean_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
 
 
 def measures_of(row: Mapping[str, Any]) -> list[str]:
-    """What of an object's row are measures."""
+    """The names of the measures in an object's row."""
     return [name for name, value in row.items() if isinstance(value, float)]
 
 
@@ -55,7 +52,7 @@ def groups_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[str, 
 def summarise(
     records: Sequence[Record], broken: Mapping[str, str], pooled: Mapping[str, float]
 ) -> dict[str, Any]:
-    """What ``results.json`` holds. ``pooled`` replaces means that are not means over objects.
+    """The content of ``results.json``. ``pooled`` has measures that are not means over objects.
 
     ``mean``: over all objects, in percent, and frames a second; ``groups``: the mean of each, if
     there are any; ``rounds``: the mean J&F by number of annotated frames, if interactive;

@@ -1,7 +1,4 @@
-"""Results against truth, frame by frame as they come, so that no video is kept in memory.
-
-Room: BENCHMARK. Results enter, scores by object leave.
-"""
+"""Scores results against the ground truth, frame by frame, so that no video is kept in memory."""
 
 from __future__ import annotations
 
@@ -25,9 +22,9 @@ class Scored:
     """One object.
 
     Attributes:
-        frames: the frames that its scores are of.
+        frames: the scored frames.
         scores: its scores on them.
-        group: how the dataset averages it, such as ``seen``; empty if it does not tell.
+        group: the group that the dataset averages it in, such as ``seen``; empty if there is none.
     """
 
     frames: tuple[int, ...]
@@ -38,13 +35,13 @@ class Scored:
 class SequenceScorer:
     """Scores one sequence as the dataset's toolkit does.
 
-    Where masks are written as label maps, label maps are scored: a pixel is one object's. Where
-    each object has its own files, each is scored on its own.
+    Where masks are written as label maps, label maps are scored: a pixel belongs to one object.
+    Where each object has its own files, each object is scored on its own.
 
     Args:
-        sequence: knows the truth.
+        sequence: has the ground truth.
         dataset: says how to score.
-        apart: score each object on its own in any case, as if it were alone.
+        apart: score each object on its own in any case.
     """
 
     def __init__(self, sequence: MaskSequence, dataset: Dataset, *, apart: bool = False) -> None:
@@ -59,7 +56,7 @@ class SequenceScorer:
         self.single: dict[int, dict[int, FrameScores]] = {}
 
     def add(self, result: FrameResult) -> None:
-        """Score a frame, if its truth is known.
+        """Score a frame, if it is annotated.
 
         Raises:
             ValueError: if the annotation cannot be read or has another size than the picture.
@@ -78,7 +75,7 @@ class SequenceScorer:
             self.single.setdefault(object_id, {})[result.index] = scores
 
     def scores(self) -> dict[int, Scored]:
-        """Every object's; none if the truth is not public.
+        """The scores of every object; none if the ground truth is not public.
 
         Raises:
             ValueError: if an object that is counted never appears.
@@ -120,13 +117,13 @@ class SequenceScorer:
 
 
 def score_alone(mask: Bool[np.ndarray, "H W"], truth: Bool[np.ndarray, "H W"]) -> FrameScores:
-    """J and F of one object; it is object 1 of what is returned."""
+    """J and F of one object, which is object 1 of the result."""
     maps: tuple[UInt8[np.ndarray, "H W"], ...] = (mask.view(np.uint8), truth.view(np.uint8))
     return score_frame(*maps, SA_V)
 
 
 def _refuse_gaps(sequence: MaskSequence, toolkit: Toolkit) -> None:
-    """Refuse gaps among the first frame's ids: the toolkit would count objects that never were."""
+    """Refuse gaps among the first frame's ids, which the toolkit would count as objects."""
     if not toolkit.from_first_frame:
         return
     ids = set(sequence.masks(sequence.annotated[0]))

@@ -8,7 +8,7 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 
 from .. import train as training
-from ..data.clips.unlabelled_images import Found, Pictures, find_pictures
+from ..data.clips.unlabelled_images import Found, RandomCrops, find_pictures
 from ..device import keep_freed_memory, use_threads
 from ..model.variants import find_variant
 from .output import claim_folder
@@ -37,7 +37,7 @@ def run(config: DictConfig) -> None:
     found = find_pictures(config.data.root)
     if processes.main:
         _report(found)
-    pictures = Pictures(found, config.image_size, length=training.ENDLESS, seed=config.seed)
+    pictures = RandomCrops(found, config.image_size, length=training.ENDLESS, seed=config.seed)
     train_until_done(
         config,
         _make_update(config, processes, pictures),
@@ -80,7 +80,7 @@ def _report(found: Found) -> None:
 
 
 def _make_update(
-    config: DictConfig, processes: training.Processes, pictures: Pictures
+    config: DictConfig, processes: training.Processes, pictures: RandomCrops
 ) -> training.AutoencodingUpdate:
     """The network with its first weights, ready to train."""
     torch.manual_seed(config.seed)  # every process begins with the same weights

@@ -75,7 +75,7 @@ class SyntheticVideo(SeekableSource):
         copies = [self._lookalike(rng, layer) for layer in tracked[:lookalikes]]
         self._layers = copies + tracked + [self._bar(rng) for _ in range(occluders)]
 
-    def __getitem__(self, index: int) -> Frame:
+    def read(self, index: int) -> Frame:
         return Frame(index, self._draw(index)[0])
 
     def close(self) -> None:

@@ -1,14 +1,23 @@
-"""SOURCE: where frames come from."""
+"""Sources of video: files, folders of pictures, arrays, cameras and streams."""
 
 from .arrays import ArrayVideo
-from .file import VideoFile
+from .file import VIDEO_SUFFIXES, VideoFile
 from .folder import ImageFolder
 from .live import LiveVideo
-from .open import open_video
+from .open import open_file, open_video
+from .pictures import (
+    PICTURE_SUFFIXES,
+    list_pictures,
+    load_picture,
+    picture_size,
+    read_picture,
+)
 from .prefetch import read_ahead
 from .source import SeekableSource, TruncatedVideo, VideoError, VideoSource
 
 __all__ = [
+    "PICTURE_SUFFIXES",
+    "VIDEO_SUFFIXES",
     "ArrayVideo",
     "ImageFolder",
     "LiveVideo",
@@ -17,6 +26,11 @@ __all__ = [
     "VideoError",
     "VideoFile",
     "VideoSource",
+    "list_pictures",
+    "load_picture",
+    "open_file",
     "open_video",
+    "picture_size",
     "read_ahead",
+    "read_picture",
 ]

@@ -1,7 +1,4 @@
-"""Frames that are already in memory.
-
-Room: SOURCE. Arrays enter, frames leave.
-"""
+"""Videos that are already in memory, as arrays."""
 
 from __future__ import annotations
 
@@ -12,11 +9,13 @@ import numpy as np
 from ..types import Frame
 from .source import SeekableSource, VideoError
 
+_WANTED = "give RGB uint8 arrays of shape (H, W, 3), or one of shape (T, H, W, 3)"
+
 
 class ArrayVideo(SeekableSource):
     """A video held as one array ``(T, H, W, 3)`` or a sequence of ``(H, W, 3)``; RGB ``uint8``.
 
-    Nothing is copied but frames that are not contiguous.
+    Only frames that are not contiguous are copied.
 
     Raises:
         VideoError: if there are no frames, or one is not RGB ``uint8`` or of another size.
@@ -28,10 +27,11 @@ class ArrayVideo(SeekableSource):
         if not len(images):
             raise VideoError("an array video needs at least one frame, got none")
         for index, image in enumerate(images):
+            if not isinstance(image, np.ndarray):
+                raise VideoError(f"frame {index} is a {type(image).__name__}; {_WANTED}")
             if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
                 raise VideoError(
-                    f"frame {index} is {image.dtype} of shape {image.shape}; "
-                    "give RGB uint8 arrays of shape (H, W, 3)"
+                    f"frame {index} is {image.dtype} of shape {image.shape}; {_WANTED}"
                 )
             if image.shape != images[0].shape:
                 raise VideoError(
@@ -44,7 +44,5 @@ class ArrayVideo(SeekableSource):
         self.fps = fps
         self.length = len(images)
 
-    def __getitem__(self, index: int) -> Frame:
-        if not 0 <= index < len(self._images):
-            raise IndexError(f"{self.name} has frames 0 to {len(self._images) - 1}, not {index}")
+    def read(self, index: int) -> Frame:
         return Frame(index, np.ascontiguousarray(self._images[index]))

@@ -1,19 +1,9 @@
-"""Video files.
-
-Room: SOURCE. A path enters, frames leave.
-
-Through PyAV, not decord, which was measured first (decord2 3.4). It decodes ahead without bound:
-whoever reads more slowly than it decodes, as every tracker does, soon holds the whole video (4.2 GB
-of RAM after 1,000 frames at 480p; dmlc/decord issues 157 and 208). Of a file that was cut off it
-loses up to thirty frames that do decode, a different number each time; of a file with an edit list
-it repeats the last frame in place of the hidden ones; of an MPEG transport stream it skips the
-first group of pictures; frames less than about 130 pixels wide it may give in a wrong shape; all
-without a word. PyAV gives the same pixels for half a millisecond more at 480p.
-"""
+"""Video files, decoded by FFmpeg through PyAV."""
 
 from __future__ import annotations
 
 import threading
+from bisect import bisect_right
 from collections.abc import Generator
 from itertools import count
 from pathlib import Path
@@ -23,20 +13,25 @@ import numpy as np
 from av.error import FFmpegError
 
 from ..types import Frame
-from .scan import Facts, survey, upright, video_stream
+from .scan import VideoInfo, open_container, scan_video, to_rgb, video_stream
 from .source import SeekableSource, TruncatedVideo, VideoError
 
-_HELD_BYTES = 64 << 20
-_NEAR = 16  # frames that are sooner decoded than jumped over
+# What is taken for a video in a folder of many files; a file that is named may end in anything.
+VIDEO_SUFFIXES = (
+    *(".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi"),
+    *(".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".ogv"),
+)
+_BLOCK_BYTES = 64 << 20  # of frames held for reading backwards
+_MARGIN = 16  # frames before a wanted one at which a seek aims
 
 
 class VideoFile(SeekableSource):
     """A video file: MP4, MOV, MKV, WebM, AVI, TS and what else FFmpeg reads.
 
     Opening reads the file once, to list its frames, and decodes a few. Reading in order decodes
-    each frame once, a jump seeks, and reading backwards decodes a block at a time and holds it
-    (64 MB at most, or two frames). Rotation that the file asks for (phones) is applied. Frames are
-    counted as they are shown, whatever their times.
+    each frame once, a jump seeks, and reading backwards decodes blocks of frames and holds one (64
+    MB at most, or two frames). The rotation that a file asks for (phones) is applied. Frames are
+    counted in the order in which they are shown, whatever their times.
 
     Raises:
         VideoError: if there is no such file, or no video in it, or no frame of it can be decoded.
@@ -44,27 +39,25 @@ class VideoFile(SeekableSource):
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        facts = survey(self.path)
+        info = scan_video(self.path)
         self.name = self.path.stem
-        self.size = facts.size
-        self.fps = facts.fps
-        self.length = facts.length
-        self._last = facts.length - 1
+        self.size = info.size
+        self.fps = info.fps
+        self.length = info.length
+        self.pixel_aspect = info.pixel_aspect
         self._lock = threading.Lock()
-        self._decoder = _Decoder(self.path, facts)
-        self._given = -1  # the frame given last
-        self._held: dict[int, np.ndarray] = {}  # decoded for reading backwards
+        self._decoder = _Decoder(self.path, info)
+        self._last = -1  # the frame that was read last
+        self._block: dict[int, np.ndarray] = {}  # decoded for reading backwards
 
-    def __getitem__(self, index: int) -> Frame:
-        if not 0 <= index <= self._last:
-            raise IndexError(f"{self.name} has frames 0 to {self._last}, not {index}")
+    def read(self, index: int) -> Frame:
         with self._lock:
-            if index == self._given - 1:
-                image = self._backwards(index)
+            if index == self._last - 1:
+                image = self._read_backwards(index)
             else:
-                self._held.clear()
+                self._block.clear()
                 image = self._decoder.read(index)
-            self._given = index
+            self._last = index
         height, width = image.shape[:2]
         if (height, width) != self.size:
             raise VideoError(
@@ -73,124 +66,146 @@ class VideoFile(SeekableSource):
             )
         return Frame(index, image)
 
-    def _backwards(self, index: int) -> np.ndarray:
-        """A frame asked for right after the one that follows it; the next may be asked for soon."""
-        if index not in self._held:
+    def _read_backwards(self, index: int) -> np.ndarray:
+        """A frame that is read right after the one behind it: decode a block that ends with it."""
+        if index not in self._block:
             height, width = self.size
-            block = min(max(_HELD_BYTES // (height * width * 3), 2), 32)
-            for earlier in range(max(0, index + 1 - block), index + 1):
-                self._held[earlier] = self._decoder.read(earlier)
-        return self._held.pop(index)
+            count = min(max(_BLOCK_BYTES // (height * width * 3), 2), 32)
+            for earlier in range(max(0, index + 1 - count), index + 1):
+                self._block[earlier] = self._decoder.read(earlier)
+        return self._block.pop(index)
 
     def close(self) -> None:
         with self._lock:
             self._decoder.close()
-            self._held.clear()
+            self._block.clear()
 
 
 class _Decoder:
-    """Frames by number, in order cheaply, elsewhere by seeking.
+    """Frames by number; those in order cost least.
 
-    A frame is known by its time, so that one that the decoder loses is noticed. Threads lose good
-    frames that are in flight when another fails; so the first loss is looked at again with one
-    thread, and only then believed.
+    A frame is known by its time, so that one that the decoder loses is noticed. Several threads
+    lose good frames that are in flight when another fails; so after the first loss all is decoded
+    again with one thread, and only what is lost then is missing.
     """
 
-    def __init__(self, path: Path, facts: Facts) -> None:
+    def __init__(self, path: Path, info: VideoInfo) -> None:
         self._path = path
-        self._facts = facts
+        self._info = info
         self._frames: Generator[tuple[int, av.VideoFrame]] | None = None
         self._next = 0
-        self._careful = False
+        self._wanted = 0  # the time of the frame that is looked for
+        self._one_thread = False
 
     def read(self, index: int) -> np.ndarray:
         """Frame ``index`` as RGB.
 
         Raises:
             TruncatedVideo: if it is missing and the container lists it.
-            IndexError: if it is missing and nobody promised it.
+            IndexError: if it is missing and the container lists nothing.
         """
-        if index >= len(self._facts.times):
-            raise self._missing(len(self._facts.times))
+        if index >= len(self._info.times):
+            raise self._missing(len(self._info.times))
         frame = self._find(index)
-        if frame is None and not self._careful:
-            self._careful = True
+        if frame is None and not self._one_thread:
+            self._one_thread = True
             self.close()
             frame = self._find(index)
         if frame is None:
             raise self._missing(index)
         self._next = index + 1
-        return upright(frame)
+        return to_rgb(frame)
 
     def close(self) -> None:
         if self._frames is not None:
-            self._frames.close()  # and with it the file
+            self._frames.close()  # closes the file too
             self._frames = None
 
     def _missing(self, index: int) -> Exception:
         self.close()
-        if not self._facts.listed:
+        if not self._info.listed:
             return IndexError(f"{self._path.stem} has frames 0 to {index - 1}")
         return TruncatedVideo(
-            f"{self._path} stops at frame {index} of {self._facts.length}: it is cut off or "
+            f"{self._path} stops at frame {index} of {self._info.length}: it is cut off or "
             "damaged there; the frames before it are good",
             index,
         )
 
     def _find(self, index: int) -> av.VideoFrame | None:
         """Decode up to a frame; None if it does not come."""
-        time = self._facts.times[index]
+        time = self._wanted = self._info.times[index]
         try:
             for shown, frame in self._from(index):
                 if shown >= time:
                     # Where nothing says how many there are, what decodes is what there is.
-                    passed = shown > time and (self._facts.listed or not self._careful)
-                    damaged = frame.is_corrupt and self._facts.listed
+                    passed = shown > time and (self._info.listed or not self._one_thread)
+                    damaged = frame.is_corrupt and self._info.listed
                     return None if passed or damaged else frame
         except FFmpegError:
             self.close()
         return None
 
     def _from(self, index: int) -> Generator[tuple[int, av.VideoFrame]]:
-        """Frames from one at or before ``index`` on: those under way, or begun anew."""
-        if self._frames is None or not self._next <= index < self._next + _NEAR:
-            self.close()
-            early = index - _NEAR  # a keyframe's neighbours may need the one before it
-            start = self._facts.times[early] if early > 0 and self._facts.timed else None
-            if start is not None and not self._lands_before(start):
-                start = None
-            self._frames = self._decode(start)
+        """Frames from one at or before ``index`` on: those being decoded, or after a seek."""
+        times, keyframes = self._info.times, self._info.keyframes
+        # A margin, because the frames around a keyframe may need the keyframe before it.
+        aim = times[index - _MARGIN] if index > _MARGIN and self._info.timed else None
+        place = 0 if aim is None else bisect_right(keyframes, aim)
+        start = keyframes[place - 1] if place else None
+        no_gain = start is None or (self._next < len(times) and start <= times[self._next])
+        if self._frames is not None and self._next <= index and no_gain:
+            return self._frames  # a seek would land no later than where decoding is
+        self.close()
+        self._frames = self._start(aim)
         return self._frames
 
-    def _lands_before(self, start: int) -> bool:
-        """Whether seeking works: in some files it goes too far."""
-        trial = self._decode(start)
+    def _start(self, aim: int | None) -> Generator[tuple[int, av.VideoFrame]]:
+        """Frames from the keyframe before a time on, or from the first: seeking may go too far."""
+        frames = self._decode(aim)
+        if aim is None:
+            return frames
         try:
-            landed = next(trial, None)
+            first = next(frames, None)
         except FFmpegError:
-            return False
-        finally:
-            trial.close()
-        return landed is not None and landed[0] <= start
+            first = None
+        if first is not None and first[0] <= aim:
+            return _prepend(first, frames)
+        frames.close()
+        return self._decode(None)
 
     def _decode(self, start: int | None) -> Generator[tuple[int, av.VideoFrame]]:
-        """Frames with their times, all of them or from the keyframe before ``start``."""
-        with av.open(str(self._path)) as container:
+        """Frames with their times, all of them or from the keyframe before ``start`` on."""
+        with open_container(self._path) as container:
             stream = video_stream(container, self._path)
-            stream.thread_type = "NONE" if self._careful else "AUTO"
+            stream.thread_type = "NONE" if self._one_thread else "AUTO"
             if start is not None:
                 container.seek(start, stream=stream)
+            # H.264 marks the frames that no other needs; before the wanted one they are left out.
+            skips = stream.codec_context.name == "h264" and self._info.timed
             number = count()
             for packet in container.demux(stream):
+                if skips:
+                    early = packet.pts is not None and packet.pts < self._wanted
+                    stream.codec_context.skip_frame = "NONREF" if early else "DEFAULT"
                 try:
                     for frame in packet.decode():
-                        shown = frame.pts if self._facts.timed else None
+                        shown = frame.pts if self._info.timed else None
                         yield (next(number) if shown is None else shown), frame
                 except FFmpegError:
-                    if self._facts.listed:
+                    if self._info.listed:
                         break
             else:
                 return  # the demuxer's last, empty packet has drained the decoder
             for frame in stream.codec_context.decode(None):
-                shown = frame.pts if self._facts.timed else None
+                shown = frame.pts if self._info.timed else None
                 yield (next(number) if shown is None else shown), frame
+
+
+def _prepend(
+    first: tuple[int, av.VideoFrame], frames: Generator[tuple[int, av.VideoFrame]]
+) -> Generator[tuple[int, av.VideoFrame]]:
+    try:
+        yield first
+        yield from frames
+    finally:
+        frames.close()

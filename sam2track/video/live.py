@@ -1,7 +1,4 @@
-"""Cameras and network streams, through OpenCV.
-
-Room: SOURCE. A camera index or an address enters, frames leave.
-"""
+"""Cameras and network streams, read through OpenCV."""
 
 from __future__ import annotations
 
@@ -23,8 +20,8 @@ _TIMEOUT_MS = 10_000
 class LiveVideo(VideoSource):
     """A camera (an index from 0) or a stream (an address, ``rtsp://`` or ``http://``).
 
-    It ends where the camera or stream stops giving frames; ten seconds of silence from a stream
-    are an end too. Frames are counted from 0 from the moment of opening.
+    It ends when the camera or stream gives no more frames; for a stream, after ten seconds without
+    one. The first frame after opening is frame 0.
 
     Raises:
         VideoError: if it cannot be opened or gives no frame.

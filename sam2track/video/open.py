@@ -1,33 +1,67 @@
-"""One door to every source.
-
-Room: SOURCE. What a user writes after ``video=`` enters, a source leaves.
-"""
+"""Opens any source from what a user writes after ``video=``."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
+from ..files import expand_home
+from .arrays import ArrayVideo
+from .decord_file import DecordFile
 from .file import VideoFile
 from .folder import ImageFolder
 from .live import LiveVideo
-from .source import VideoSource
+from .source import SeekableSource, VideoError, VideoSource
+
+VIDEO_READERS = ("auto", "pyav", "decord")
 
 
-def open_video(spec: int | str | Path) -> VideoSource:
-    """Open a camera, a stream, a folder of pictures or a video file.
+def open_video(
+    spec: str | Path | int | np.ndarray | Sequence[np.ndarray], *, video_reader: str = "auto"
+) -> VideoSource:
+    """Open a video file, a folder of pictures, a camera, a stream, or frames in memory.
 
     Args:
-        spec: a whole number (also as text) is a camera, an address with ``://`` a stream,
-            a directory a folder of pictures, anything else a file. A folder that is named by
+        spec: a whole number (also as text) is a camera, an address with ``://`` a stream, an array
+            ``(T, H, W, 3)`` or a list of arrays ``(H, W, 3)`` frames in memory (RGB ``uint8``), a
+            directory a folder of pictures, any other text or path a file. A folder that is named by
             a number is written ``./0``.
+        video_reader: for a file, see :func:`open_file`.
 
     Raises:
         VideoError: if it cannot be opened; the message says why and what to do.
     """
+    if isinstance(spec, (np.ndarray, list, tuple)):
+        return ArrayVideo(spec)
+    if not isinstance(spec, (str, Path, int, np.integer)):
+        raise VideoError(
+            f"a {type(spec).__name__} is no video; give a path, a camera's number, an address, or "
+            "RGB uint8 arrays"
+        )
     text = str(spec)
-    if isinstance(spec, int) or (isinstance(spec, str) and text.isascii() and text.isdigit()):
+    if not isinstance(spec, Path) and text.isascii() and text.isdigit():
         return LiveVideo(int(text))
     if "://" in text:
         return LiveVideo(text)
-    path = Path(text).expanduser()
-    return ImageFolder(path) if path.is_dir() else VideoFile(path)
+    path = expand_home(text)
+    return ImageFolder(path) if path.is_dir() else open_file(path, video_reader)
+
+
+def open_file(path: str | Path, video_reader: str = "auto") -> SeekableSource:
+    """Open a video file.
+
+    Args:
+        path: the file.
+        video_reader: ``pyav``, ``decord``, or ``auto``, which is ``pyav``: measured to be as fast
+            at jumping, and the only one that gives every file's own frames (docs/video.md).
+
+    Raises:
+        VideoError: if there is no such reader, or it cannot read the file.
+    """
+    if video_reader not in VIDEO_READERS:
+        raise VideoError(
+            f"video_reader={video_reader!r} is none of {', '.join(VIDEO_READERS)}; use auto"
+        )
+    return DecordFile(path) if video_reader == "decord" else VideoFile(path)

@@ -1,12 +1,11 @@
-"""A look through a video file: what is in it, and whether all of it is there.
-
-Room: SOURCE. A path enters, facts leave.
-"""
+"""Reads through a video file once, to list its frames and to find out what is missing."""
 
 from __future__ import annotations
 
 from array import array
+from contextlib import suppress
 from dataclasses import dataclass
+from fractions import Fraction
 from itertools import islice
 from pathlib import Path
 
@@ -14,34 +13,52 @@ import av
 import numpy as np
 from av.container import InputContainer
 from av.error import FFmpegError
+from av.video.reformatter import Colorspace
 
 from .source import VideoError
 
+_UNSPECIFIED = 2  # FFmpeg's AVCOL_SPC_UNSPECIFIED
+_YUV = ("yuv", "nv", "p0", "p2", "p4")  # beginnings of the pixel formats' names
+_LARGEST_SD = 576, 1279  # height and width; what is larger is high definition, as in mpv
+
 
 @dataclass(frozen=True, slots=True)
-class Facts:
-    """What a look through the file tells.
+class VideoInfo:
+    """What :func:`scan_video` finds.
 
     Attributes:
         size: height and width as shown.
-        fps: mean rate.
+        fps: mean frames per second.
+        pixel_aspect: width of a pixel over its height, as shown.
         length: frames that should be shown.
-        times: when each frame that is there is shown, in the stream's ticks, in order; the
-            frames' numbers in a file whose times cannot be trusted.
-        timed: whether they are times.
-        listed: the container says how many frames there are (MP4, MOV), so that one missing is
+        times: when each frame that is there is shown, in the stream's time base, ascending; the
+            frames' numbers in a file whose times are not in display order.
+        keyframes: the times of the frames at which decoding can start, ascending.
+        timed: whether ``times`` are times.
+        listed: the container says how many frames there are (MP4, MOV), so that a missing one is
             noticed.
     """
 
     size: tuple[int, int]
     fps: float
+    pixel_aspect: Fraction
     length: int
     times: array[int]
+    keyframes: array[int]
     timed: bool
     listed: bool
 
 
-def survey(path: Path) -> Facts:
+def open_container(path: Path) -> InputContainer:
+    """Open a file with FFmpeg. ``file:`` keeps a colon in its name from being read as a protocol.
+
+    Raises:
+        FFmpegError: if FFmpeg cannot read it.
+    """
+    return av.open(f"file:{path}")
+
+
+def scan_video(path: Path) -> VideoInfo:
     """Decode the first frames of a file, and list those that are there.
 
     Raises:
@@ -52,36 +69,70 @@ def survey(path: Path) -> Facts:
     if not path.stat().st_size:
         raise VideoError(f"{path} is empty (0 bytes); export or download the video again")
     try:
-        with av.open(str(path)) as container:
+        with open_container(path) as container:
             stream = video_stream(container, path)
-            fps = float(stream.average_rate or stream.guessed_rate or 0)
-            first = next(container.decode(stream), None)
+            declared_rate = float(stream.average_rate or 0)
+            time_base = float(stream.time_base or 0)
+            frames = container.decode(stream)
+            first = next(frames, None)
             if first is None:
                 raise _without_frames(path)
-            size, begin = upright(first).shape[:2], first.pts
-        times, missing, listed = _list_frames(path)
+            size = to_rgb(first).shape[:2]
+            pixel_aspect = _pixel_aspect(stream, first)
+            shown = [first.pts]
+            with suppress(FFmpegError):  # a file may be damaged here
+                for frame in islice(frames, 7):
+                    shown.append(frame.pts)
+        times, keyframes, missing, listed = _list_frames(path)
     except FFmpegError as error:
         raise VideoError(f"cannot read {path}: {_reason(path, error)}") from error
-    if begin in times:  # a recording may begin with frames that lack what they build on
-        times = times[times.index(begin) :]
-    timed = _as_decoded(path, times)
-    return Facts(
+    if first.pts in times:  # a recording may begin with frames that lack what predicts them
+        times = times[times.index(first.pts) :]
+    # Some writers (OpenCV's among them) store decoding order as the time.
+    timed = all(decoded == time for decoded, time in zip(shown, times, strict=False))
+    return VideoInfo(
         size=size,
-        fps=fps if 0.1 <= fps <= 1000 else 30.0,
+        fps=_mean_rate(times, time_base, declared_rate, trusted=listed or not timed),
+        pixel_aspect=pixel_aspect,
         length=len(times) + missing,
         times=times if timed else array("q", range(len(times))),
+        keyframes=keyframes,
         timed=timed,
         listed=listed,
     )
 
 
-def _list_frames(path: Path) -> tuple[array[int], int, bool]:
-    """The times of the frames that are there, in order; how many the container declares but does
-    not hold; whether it declares any. All of the file is read and nothing decoded.
+def _mean_rate(times: array[int], time_base: float, declared: float, *, trusted: bool) -> float:
+    """Frames per second: as the file declares it, or by its frames' times where it does not.
+
+    WebM files of browsers declare none, and FFmpeg then takes one frame for each tick of the clock.
+    """
+    span = (times[-1] - times[0]) * time_base if times else 0.0
+    measured = (len(times) - 1) / span if span > 0 else 0.0
+    if measured and not (declared and (trusted or 0.8 < declared / measured < 1.25)):
+        declared = measured
+    return declared if 0.1 <= declared <= 1000 else 30.0
+
+
+def _pixel_aspect(stream: av.VideoStream, frame: av.VideoFrame) -> Fraction:
+    """Width over height of a pixel as shown; 1 where the file says nothing that makes sense."""
+    aspect = stream.sample_aspect_ratio
+    if not aspect or not 0.1 < aspect < 10:
+        return Fraction(1)
+    return 1 / aspect if frame.rotation % 180 else aspect
+
+
+def _list_frames(path: Path) -> tuple[array[int], array[int], int, bool]:
+    """List the frames that are there. All of the file is read, and nothing is decoded.
+
+    Returns:
+        their times, the times of keyframes, how many frames the container declares but does not
+        hold, and whether it declares any.
     """
     times: list[int] = []
+    keyframes: list[int] = []
     packets, last, cut = 0, 0, None
-    with av.open(str(path)) as container:
+    with open_container(path) as container:
         stream = video_stream(container, path)
         listed = stream.frames > 0
         for packet in container.demux(stream):
@@ -93,6 +144,8 @@ def _list_frames(path: Path) -> tuple[array[int], int, bool]:
                 break
             packets += 1
             last = packet.dts if packet.dts is not None else time
+            if packet.is_keyframe:
+                keyframes.append(time)
             if not packet.is_discard:
                 times.append(time)
         hidden = packets - len(times)
@@ -100,29 +153,23 @@ def _list_frames(path: Path) -> tuple[array[int], int, bool]:
     times.sort()
     if listed and declared > len(times):
         # Frames are stored in decoding order: one that is there may be shown after one that isn't.
-        whole = [time for time in times if (time <= last if cut is None else time < cut)]
-        return array("q", whole), declared - len(whole), listed
-    return array("q", times), 0, listed
-
-
-def _as_decoded(path: Path, times: array[int]) -> bool:
-    """Whether frames leave the decoder with the times that the file lists, in their order.
-
-    Some writers (OpenCV's among them) store decoding order as the time.
-    """
-    with av.open(str(path)) as container:
-        frames = container.decode(video_stream(container, path))
-        try:
-            return all(
-                frame.pts == time for frame, time in zip(islice(frames, 8), times, strict=False)
-            )
-        except FFmpegError:
-            return True  # damaged, but in order up to there
+        times = [time for time in times if (time <= last if cut is None else time < cut)]
+    missing = max(0, declared - len(times)) if listed else 0
+    return array("q", times), array("q", sorted(keyframes)), missing, listed
 
 
 def video_stream(container: InputContainer, path: Path) -> av.VideoStream:
-    """The stream to show; VideoError if there is none."""
-    stream = container.streams.best("video")
+    """The stream to show.
+
+    Raises:
+        VideoError: if there is none, or FFmpeg has no decoder for it.
+    """
+    stream = container.streams.best("video") or next(iter(container.streams.video), None)
+    if isinstance(stream, av.VideoStream) and stream.codec_context is None:
+        raise VideoError(
+            f"{path}: the codec of its video is unknown to FFmpeg; the file is damaged, or "
+            "convert it to H.264"
+        )
     # FFmpeg renders plain text as a picture of a terminal ("ansi").
     if not isinstance(stream, av.VideoStream) or stream.codec_context.name == "ansi":
         raise _without_frames(path)
@@ -149,7 +196,16 @@ def _reason(path: Path, error: FFmpegError) -> str:
     return f"{error.strerror or error}; give a video such as MP4, MOV, MKV or WebM"
 
 
-def upright(frame: av.VideoFrame) -> np.ndarray:
-    """A decoded frame as RGB, turned as the file asks, ``(H, W, 3)`` uint8."""
-    image = frame.to_ndarray(format="rgb24")
+def to_rgb(frame: av.VideoFrame) -> np.ndarray:
+    """A decoded frame as RGB, turned as the file asks, ``(H, W, 3)`` uint8.
+
+    A frame that does not say which matrix its colours have is read as players read it: BT.709 in
+    high definition, else BT.601.
+    """
+    height, width = _LARGEST_SD
+    untagged = frame.colorspace == _UNSPECIFIED and frame.format.name.startswith(_YUV)
+    if untagged and (frame.height > height or frame.width > width):
+        image = frame.to_ndarray(format="rgb24", src_colorspace=Colorspace.ITU709)
+    else:
+        image = frame.to_ndarray(format="rgb24")
     return np.ascontiguousarray(np.rot90(image, frame.rotation // 90 % 4))

@@ -1,12 +1,11 @@
-"""What a source of video is: a name, a size, a rate, and frames in order.
-
-Room: SOURCE. Nothing enters; the protocols that every source keeps, and their errors, leave.
-"""
+"""What every source of video offers: a name, a size, a rate, and frames in order."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Protocol, runtime_checkable
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from operator import index as as_index
+from typing import Protocol, overload, runtime_checkable
 
 from typing_extensions import Self
 
@@ -31,22 +30,24 @@ class TruncatedVideo(VideoError):
 
 @runtime_checkable
 class VideoSource(Protocol):
-    """Frames in order, one at a time; a context manager that lets go of the file or camera.
+    """Frames in order, one at a time; a context manager that closes the file or camera.
 
     Sources inherit from it to be context managers.
 
     Attributes:
         name: short, fit for a file name, such as ``cup`` for ``videos/cup.mp4``.
         size: height and width in pixels, the same for every frame.
-        fps: frames a second, above zero; an average where the rate varies.
+        fps: frames per second, above zero; a mean where the rate varies.
         length: number of frames, as the container declares it; None where it is unknown (a camera,
             a stream). A file that was cut off holds fewer.
+        pixel_aspect: width of a pixel over its height, as shown; 1 = square.
     """
 
     name: str
     size: tuple[int, int]
     fps: float
     length: int | None
+    pixel_aspect: Fraction = Fraction(1)
 
     def __iter__(self) -> Iterator[Frame]:
         """Frames 0, 1, 2, ... A file starts over each time, a camera goes on where it is.
@@ -58,7 +59,7 @@ class VideoSource(Protocol):
         ...
 
     def close(self) -> None:
-        """Let go of what is open; may be called twice."""
+        """Close what is open; may be called twice."""
 
     def __enter__(self) -> Self:
         return self
@@ -69,23 +70,61 @@ class VideoSource(Protocol):
 
 @runtime_checkable
 class SeekableSource(VideoSource, Protocol):
-    """A source that also gives any frame by its index: files, folders and arrays."""
+    """A source that also gives any frame by its index: files, folders and arrays.
 
-    def __getitem__(self, index: int) -> Frame:
+    A subclass implements :meth:`read`.
+    """
+
+    def read(self, index: int) -> Frame:
         """Frame ``index``, from 0. Several threads may ask.
 
         Raises:
-            IndexError: if the index is negative or the video has no such frame.
+            IndexError: if the video has no such frame.
             VideoError: if the frame cannot be read.
         """
         ...
 
+    def read_many(self, indices: Sequence[int]) -> list[Frame]:
+        """Several frames, in the order of ``indices``; ascending costs least."""
+        return [self.read(index) for index in indices]
+
+    def __len__(self) -> int:
+        """Number of frames, as the container declares it."""
+        return self.length or 0
+
+    @overload
+    def __getitem__(self, index: int) -> Frame: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[Frame]: ...
+
+    def __getitem__(self, index: int | slice) -> Frame | list[Frame]:
+        """One frame, or the frames of a slice as a list, as in ``video[7]`` and ``video[0:3]``.
+
+        Negative indices count from the end.
+
+        Raises:
+            TypeError: if the index is neither a whole number nor a slice.
+            IndexError, VideoError: as :meth:`read`.
+        """
+        if isinstance(index, slice):
+            return self.read_many(range(*index.indices(len(self))))
+        try:
+            number = as_index(index)
+        except TypeError:
+            raise TypeError(
+                f"{index!r} is no index of a frame; give a whole number or a slice: video[7], "
+                "video[0:3]"
+            ) from None
+        position = number + len(self) if number < 0 else number
+        if not 0 <= position < len(self):
+            raise IndexError(f"{self.name} has frames 0 to {len(self) - 1}, not {number}")
+        return self.read(position)
+
     def __iter__(self) -> Iterator[Frame]:
-        index = 0
-        while True:
+        for index in range(len(self)):
             try:
-                frame = self[index]
-            except IndexError:
+                frame = self.read(index)
+            except IndexError:  # a file without an index may hold fewer than it seemed
                 return
             yield frame
-            index += 1

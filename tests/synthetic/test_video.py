@@ -79,8 +79,8 @@ def test_wrong_arguments_are_named(wrong, says):
 
 def test_frames_outside_are_refused():
     video = SyntheticVideo(SIZE, 3)
+    with pytest.raises(IndexError, match="not 3"):
+        video[3]
     for index in (-1, 3):
         with pytest.raises(IndexError, match=f"not {index}"):
-            video[index]
-        with pytest.raises(IndexError):
             video.mask(index)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import random
+import re
 import struct
+import sys
+from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
 
-from sam2track.video import TruncatedVideo, VideoError, VideoFile
+from sam2track.video import TruncatedVideo, VideoError, VideoFile, open_video
+from sam2track.video.decord_file import DecordFile
 
 
 def numbers(video, number) -> tuple[list[int], TruncatedVideo | None]:
@@ -61,8 +65,8 @@ def test_any_frame_by_index(clip, number):
         assert [number(video[index].image) for index in asked] == asked
         with pytest.raises(IndexError, match="frames 0 to 59, not 60"):
             video[60]
-        with pytest.raises(IndexError):
-            video[-1]
+        with pytest.raises(IndexError, match="not -61"):
+            video[-61]
 
 
 @pytest.mark.parametrize("suffix", ["mp4", "ts"])
@@ -220,3 +224,116 @@ def test_times_that_are_not_in_order_of_showing(clip, number, tmp_path):
     with VideoFile(path) as video:
         assert numbers(video, number) == (list(range(60)), None)
         assert number(video[30].image) == 30
+
+
+def write_colour(path: Path, size: tuple[int, int], matrix: str, *, tag: int | None = None) -> Path:
+    """A video of one colour, converted with a matrix, which the file names if there is a tag."""
+    image = np.full((*size, 3), (200, 40, 60), np.uint8)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=25, options={"crf": "1"})
+        (stream.height, stream.width), stream.pix_fmt = size, "yuv420p"
+        if tag is not None:
+            stream.codec_context.colorspace = tag
+        frame = av.VideoFrame.from_ndarray(image, format="rgb24")
+        frame = frame.reformat(format="yuv420p", dst_colorspace=matrix)
+        frame.pts, frame.time_base = 0, Fraction(1, 25)
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return path
+
+
+@pytest.mark.parametrize(
+    ("size", "matrix", "tag"),
+    [
+        ((480, 640), "ITU601", None),
+        ((576, 720), "ITU601", None),
+        ((720, 1280), "ITU709", None),
+        ((1080, 608), "ITU709", None),  # a phone held upright
+        ((480, 640), "ITU709", 1),
+        ((720, 1280), "ITU601", 5),
+    ],
+)
+def test_colours_are_read_with_the_matrix_of_the_video(size, matrix, tag, tmp_path):
+    """As the file says; without a word high definition is BT.709, else BT.601."""
+    image = VideoFile(write_colour(tmp_path / "clip.mp4", size, matrix, tag=tag))[0].image
+    assert np.abs(image[8:-8, 8:-8].astype(int) - (200, 40, 60)).max() <= 3
+
+
+def test_a_colon_in_a_name_is_no_protocol(clip, number, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("2024-11-02T14:30:05.mp4").write_bytes(clip.read_bytes())
+    for name in ("2024-11-02T14:30:05.mp4", "./2024-11-02T14:30:05.mp4"):
+        with open_video(name) as video:
+            assert (len(video), number(video[7].image)) == (60, 7)
+
+
+def test_a_codec_that_nobody_knows_is_named(clip, tmp_path):
+    data = clip.read_bytes()
+    path = tmp_path / "clip.mov"
+    path.write_bytes(data.replace(b"avc1", b"zzzz").replace(b"avcC", b"zzzC"))
+    with pytest.raises(VideoError, match=r"clip\.mov: the codec of its video is unknown to FFmpeg"):
+        VideoFile(path)
+
+
+def test_the_rate_of_a_file_without_one_is_that_of_its_frames(write_clip, number, tmp_path):
+    """As browsers record: times in milliseconds, and no word of the rate."""
+    ticks = [round(1000 * index / 30) for index in range(30)]
+    path = write_clip(tmp_path / "clip.mkv", 30, ticks=ticks)
+    # The element DefaultDuration becomes Void, of the same size.
+    path.write_bytes(re.sub(rb"\x23\xe3\x83\x84....", b"\xec\x86" + bytes(6), path.read_bytes()))
+    with VideoFile(path) as video:
+        assert video.fps == pytest.approx(30, abs=1)
+        assert numbers(video, number) == (list(range(30)), None)
+
+
+def test_pixels_that_are_not_square(tmp_path):
+    path = tmp_path / "wide.mp4"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=25)
+        stream.height, stream.width, stream.pix_fmt = 48, 80, "yuv420p"
+        stream.codec_context.sample_aspect_ratio = Fraction(16, 11)
+        image = np.zeros((48, 80, 3), np.uint8)
+        container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        container.mux(stream.encode())
+    with VideoFile(path) as video:
+        assert video.pixel_aspect == Fraction(16, 11)
+    data = bytearray(path.read_bytes())
+    place, one = data.index(b"tkhd") + 44, 1 << 16
+    data[place : place + 36] = struct.pack(">9i", 0, one, 0, -one, 0, 0, 0, 0, 1 << 30)
+    path.write_bytes(data)
+    with VideoFile(path) as video:
+        assert (video.size, video.pixel_aspect) == ((80, 48), Fraction(11, 16))
+
+
+def test_a_jump_forward_does_not_go_back(clip, number, monkeypatch):
+    """Within a group of pictures decoding goes on; a seek would begin at the same keyframe."""
+    from sam2track.video import file
+
+    opened = []
+    monkeypatch.setattr(
+        file,
+        "open_container",
+        lambda path, real=file.open_container: opened.append(1) or real(path),
+    )
+    with VideoFile(clip) as video:
+        assert [number(frame.image) for frame in video.read_many([0, 3, 10, 17])] == [0, 3, 10, 17]
+        assert len(opened) == 1
+        assert number(video[55].image) == 55
+        assert len(opened) == 2
+
+
+def test_decord_reads_the_same_frames(clip, number):
+    pytest.importorskip("decord")
+    with open_video(clip, video_reader="decord") as video, VideoFile(clip) as other:
+        assert isinstance(video, DecordFile)
+        assert (video.name, video.size, video.fps, video.length) == ("clip", (48, 80), 25.0, 60)
+        for index in (40, 3, 59):
+            np.testing.assert_array_equal(video[index].image, other[index].image)
+        assert [number(frame.image) for frame in video[5:30:8]] == [5, 13, 21, 29]
+        assert numbers(video, number) == (list(range(60)), None)
+
+
+def test_decord_that_is_not_installed(clip, monkeypatch):
+    monkeypatch.setitem(sys.modules, "decord", None)
+    with pytest.raises(VideoError, match=r"pip install 'sam2track\[decord\]'"):
+        open_video(clip, video_reader="decord")

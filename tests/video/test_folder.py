@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from sam2track.video import ImageFolder, VideoError
-from sam2track.video.folder import natural_sort
+from sam2track.video.pictures import list_pictures
 
 
 def save(path, value=0, size=(8, 6), **options):
@@ -21,7 +21,7 @@ def test_numbers_in_names_count_by_value(tmp_path_factory, numbers):
     folder = tmp_path_factory.mktemp("names")
     for number in numbers:
         (folder / f"shot 2 frame{number}.jpg").touch()
-    order = [int(file.stem.split("frame")[1]) for file in natural_sort(folder)]
+    order = [int(file.stem.split("frame")[1]) for file in list_pictures(folder)]
     assert order == sorted(numbers)
 
 

@@ -73,3 +73,39 @@ def test_what_cannot_be_opened(spec, words):
 def test_the_package_shows_what_it_raises():
     with pytest.raises(sam2track.VideoError, match=r"no such video: nowhere\.mp4"):
         sam2track.open_video("nowhere.mp4")
+
+
+def test_frames_by_index_slice_and_number_of_numpy():
+    images = np.arange(5, dtype=np.uint8)[:, None, None, None] * np.ones((5, 2, 3, 3), np.uint8)
+    video = open_video(images)
+    assert isinstance(video, ArrayVideo)
+    assert len(video) == 5
+    assert [frame.index for frame in video[1:4]] == [1, 2, 3]
+    assert [frame.index for frame in video[::-2]] == [4, 2, 0]
+    assert (video[-1].index, video[np.int64(2)].index) == (4, 2)
+    assert type(video[np.int32(2)].index) is int
+    for index in (5, -6):
+        with pytest.raises(IndexError, match=f"frames 0 to 4, not {index}"):
+            video[index]
+    with pytest.raises(TypeError, match=r"'3' is no index of a frame; give a whole number"):
+        video["3"]
+    with pytest.raises(TypeError, match=r"1\.5 is no index"):
+        video[1.5]
+
+
+def test_what_is_no_video_is_told_what_to_give():
+    with pytest.raises(VideoError, match="frame 0 is a Image; give RGB uint8 arrays"):
+        open_video([Image.new("RGB", (4, 4))])
+    with pytest.raises(VideoError, match="a float is no video; give a path"):
+        open_video(1.5)
+    with pytest.raises(VideoError, match=r"no such video: ~no-such-user/x\.mp4"):
+        open_video("~no-such-user/x.mp4")
+    with pytest.raises(VideoError, match="video_reader='av' is none of auto, pyav, decord"):
+        open_video("x.mp4", video_reader="av")
+
+
+def test_frames_know_the_names_of_their_pictures(tmp_path, clip):
+    for number in (0, 5, 10):
+        Image.new("RGB", (4, 4)).save(tmp_path / f"{number:05d}.png")
+    assert [frame.name for frame in open_video(tmp_path)] == ["00000.png", "00005.png", "00010.png"]
+    assert open_video(clip)[0].name is None

@@ -1,8 +1,8 @@
 """Random changes to a training clip, the same for its frames and its masks.
 
-Room: DATA. Clips enter and leave. What is drawn holds for the whole clip, but for a little colour
-that flickers from frame to frame. The defaults are those of SAM 2 (2408.00714, appendix D.2.2, and
-its released training configuration), with zoom added.
+The changes are drawn once for the whole clip, except small changes of colour from frame to frame.
+The defaults are those of SAM 2 (2408.00714, appendix D.2.2, and its released training
+configuration), with zoom added.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ LUMA = np.array([0.299, 0.587, 0.114])
 
 @dataclass(frozen=True, slots=True)
 class Jitter:
-    """How far colours may go from 1, either way."""
+    """The largest change of each factor, which is drawn around 1."""
 
     brightness: float = 0.1
     contrast: float = 0.03
@@ -33,15 +33,15 @@ class Augment:
     """Draws the changes and makes them.
 
     Attributes:
-        flip: how often left and right change places.
-        rotation: degrees, most, either way.
-        shear: degrees, most, either way, across.
-        zoom: of the logarithm of the scale, most, either way.
-        grey: how often colour is taken out.
-        mosaic: how often the clip becomes one quarter of a picture whose other quarters show the
-            same clip, untracked: only by place and motion can the object be told from its doubles.
-        clip: colour of the whole clip.
-        frame: colour of each frame, on top.
+        flip: probability of a horizontal flip.
+        rotation: largest angle, degrees, in both directions.
+        shear: largest horizontal shear, degrees, in both directions.
+        zoom: largest logarithm of the scale, in both directions.
+        grey: probability of a grey clip.
+        mosaic: probability that the clip is shown four times in one picture and tracked in one
+            quarter: the object differs from its three copies only by place and motion.
+        clip: changes of colour of the whole clip.
+        frame: further changes of colour of each frame.
     """
 
     flip: float = 0.5
@@ -59,10 +59,10 @@ class Augment:
         """A changed clip, its objects renumbered.
 
         Args:
-            clip: is left as it is.
-            rng: decides everything.
-            aspect: width over height of the video that was squashed to the clip's square, so that
-                what turns keeps its shape.
+            clip: is not changed itself.
+            rng: all random choices come from it.
+            aspect: width over height of the video before it was resized to the clip's square; a
+                rotation is done in the video's proportions.
             hardness: 0..1, the share of the rotation, shear, zoom and mosaics.
 
         Returns:
@@ -84,7 +84,7 @@ class Augment:
     def _matrix(
         self, rng: np.random.Generator, size: int, aspect: float, hardness: float
     ) -> Float[np.ndarray, "2 3"]:
-        """Where each pixel of the clip goes."""
+        """The affine transform of pixel coordinates."""
         turn = np.deg2rad(self.rotation * hardness) * rng.uniform(-1, 1)
         slant = np.tan(np.deg2rad(self.shear * hardness) * rng.uniform(-1, 1))
         scale = np.exp(self.zoom * hardness * rng.uniform(-1, 1))
@@ -98,7 +98,7 @@ class Augment:
         return np.column_stack([linear, centre - linear @ centre])
 
     def _colours(self, rng: np.random.Generator, clip: Clip) -> list[Float[np.ndarray, "3 4"]]:
-        """For each frame, what its RGB is multiplied by, and what is added."""
+        """For each frame the affine transform of its colours."""
         whole = _draw(self.clip, rng)
         if rng.random() < self.grey:
             whole[2] = 0.0

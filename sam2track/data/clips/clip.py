@@ -1,14 +1,14 @@
-"""Training clips, whatever they are cut from: what a clip is, what draws clips, and the dataset.
+"""Training clips: what a clip is, what draws clips, and the dataset for the trainer.
 
-Room: DATA. Sources of clips enter, tensors for the trainer leave. Sources are
+Sources of clips are
 
-* :class:`sam2track.data.clips.procedural_clips.ProceduralClips`: procedural scenes;
-* :class:`sam2track.data.clips.video_clips.VideoClips`: annotated videos, from any reader;
-* :class:`sam2track.data.clips.still_clips.StillClips`: annotated still images, set in motion;
+* :class:`.procedural_clips.ProceduralClips`: procedural scenes;
+* :class:`.video_clips.VideoClips`: annotated videos, from any reader;
+* :class:`.still_clips.StillClips`: annotated still images with simulated motion;
 * :class:`Mixture`: several of them, by weight.
 
-Every source but the mixture takes ``size=``, ``frames=`` and ``objects=``, which the trainer gives;
-a recipe names the rest, and ``instantiate(entry, size=.., frames=.., objects=..)`` makes it,
+Every source except the mixture takes ``size=``, ``frames=`` and ``objects=`` from the trainer. A
+recipe gives the rest, and ``instantiate(entry, size=.., frames=.., objects=..)`` makes the source,
 from entries such as::
 
     - _target_: sam2track.data.clips.video_clips.VideoClips
@@ -37,12 +37,12 @@ SMALLEST = 0.003  # share of the picture that a tracked object must cover in fra
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Clip:
-    """Frames and what is where in them.
+    """Frames and the masks of the tracked objects in them.
 
     Attributes:
         frames: RGB.
-        masks: the tracked object (1..K) that each pixel shows, 0 = none of them. Each shows in
-            frame 0 and may be absent from others.
+        masks: for each pixel the tracked object (1..K) that it shows, 0 = none of them. Each object
+            is visible in frame 0 and may be absent from others.
     """
 
     frames: UInt8[np.ndarray, "T S S 3"]
@@ -51,10 +51,10 @@ class Clip:
 
 @runtime_checkable
 class ClipSource(Protocol):
-    """What draws clips, all of the same number of frames and the same size.
+    """Draws clips of one size with one number of frames.
 
     Attributes:
-        objects: most objects in a clip.
+        objects: largest number of objects in a clip.
     """
 
     @property
@@ -64,7 +64,7 @@ class ClipSource(Protocol):
         """One clip that depends on ``rng`` alone.
 
         Args:
-            rng: decides everything.
+            rng: all random choices come from it.
             hardness: 0..1, how hard a clip may be.
 
         Raises:
@@ -74,7 +74,7 @@ class ClipSource(Protocol):
 
 
 class Mixture:
-    """Several sources, drawn from in proportion to their weights.
+    """Draws from several sources in proportion to their weights.
 
     Args:
         parts: sources and their weights, which need not sum to one.
@@ -100,16 +100,16 @@ class Mixture:
 
 
 class ClipDataset(Dataset):
-    """Clips as tensors; clip ``index`` depends on ``(seed, index)`` alone, so a resume is exact.
+    """Clips as tensors.
 
-    Nothing is kept between clips.
+    Clip ``index`` depends on ``(seed, index)`` alone, so that training resumes exactly.
 
     Args:
         source: draws the clips.
         length: number of clips.
         seed: another seed, other clips.
-        ramp: over the first so many clips, hardness grows to 1.
-        hardness: 0..1, with which it begins.
+        ramp: number of clips over which hardness grows to 1; 0 = it is always 1.
+        hardness: 0..1, what it grows from.
     """
 
     def __init__(

@@ -1,8 +1,8 @@
-"""Training clips made of still images with masks, set in motion.
+"""Training clips made of still images with masks and simulated motion.
 
-Room: DATA. Images enter, clips leave. A camera moves over the image, which ripples a little; things
-cut out of another image may move in front of it, so that some motion is not the camera's. That
-still images teach tracking was shown by STM (1904.00607, section 4.1) and its successors.
+A camera moves over the image, which is deformed a little; objects cut out of another image may move
+in front of it, so that not all motion is the camera's. STM (1904.00607, section 4.1) showed that
+still images help to learn tracking.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from .augment import USUAL, Augment
 from .clip import SMALLEST, Clip, keep_visible
 from .video_clips import OVERLAP, TRIES, paint, squash, squash_mask
 
-LARGEST = 0.8  # share of the image above which a mask is its background
-HURRY = 4.0  # times as fast as a film at full hardness, since nothing moves by itself
+LARGEST = 0.8  # share of the image above which a mask is taken for the background
+SPEED = 4.0  # at full hardness, relative to real videos, since objects do not move by themselves
 CANVAS = 1.6  # height of the image, as a share of the clip's, before the camera moves over it
 
 
@@ -32,9 +32,9 @@ class _Canvas:
 
     Attributes:
         image: RGB.
-        masks: its objects, 255 on them, one a channel.
-        to_world: its own coordinates to the camera's world.
-        deformation: how it ripples.
+        masks: one for each object, 255 on the object.
+        to_world: from the image's coordinates to the camera's world.
+        deformation: how it is deformed over time.
     """
 
     image: UInt8[np.ndarray, "h w 3"]
@@ -48,12 +48,12 @@ class StillClips:
 
     Args:
         stills: the images: ``CocoStills``, ``SA1BStills`` or ``FolderStills``.
-        size: height and width of the frames, pixels; images are squashed to it.
+        size: height and width of the frames, pixels; images are resized to it.
         frames: frames a clip, at least 1.
-        objects: most tracked objects in a clip.
+        objects: largest number of tracked objects in a clip.
         moving: share of the clips that move; the others repeat one frame.
-        paste: share of the moving clips in which things of another image pass.
-        augment: what happens to the clips; None = nothing.
+        paste: share of the moving clips in which objects of another image pass.
+        augment: applied to the clips; None = nothing.
 
     Raises:
         ValueError: if there is no image, or a number is below 1.
@@ -81,7 +81,7 @@ class StillClips:
     def clip(self, rng: np.random.Generator, *, hardness: float = 1.0) -> Clip:
         """One clip with at least one object that is well visible in its first frame.
 
-        At ``hardness`` 0 all is slow and little is changed.
+        At ``hardness`` 0 motion is slow and changes are small.
 
         Raises:
             ValueError, FileNotFoundError: if a file is damaged or missing, or no image has an
@@ -109,7 +109,7 @@ class StillClips:
     def _repeat(
         self, still: Still, chosen: list[int], rng: np.random.Generator, hardness: float
     ) -> Clip:
-        """One frame, over and over."""
+        """One frame, repeated."""
         masks = {k: squash_mask(still.mask(k), self.size) for k in chosen}
         frame, labels = squash(still.image, self.size), paint(masks, chosen, self.size)
         return Clip(np.stack([frame] * self.frames), np.stack([labels] * self.frames))
@@ -117,15 +117,15 @@ class StillClips:
     def _film(
         self, still: Still, chosen: list[int], rng: np.random.Generator, hardness: float
     ) -> Clip:
-        """The image under a moving camera, and things that pass."""
+        """The image under a moving camera, and objects that pass."""
         moments = FrameTimes.draw(rng, self.frames)
-        pace = 1 + (HURRY - 1) * hardness
+        pace = 1 + (SPEED - 1) * hardness
         aspect = still.image.shape[1] / still.image.shape[0]
         camera = Camera.draw(rng, aspect, self.size, pace * moments.end)
         canvas = self._canvas(still, chosen, rng, aspect)
         layers: list[Layer] = []
         if rng.random() < self.paste:
-            layers = self._things(rng, aspect, pace * moments.end, first=len(chosen) + 1)
+            layers = self._passing_objects(rng, aspect, pace * moments.end, first=len(chosen) + 1)
         frames = np.empty((self.frames, self.size, self.size, 3), np.uint8)
         labels = np.zeros((self.frames, self.size, self.size), np.uint8)
         for index, t in enumerate(pace * moments.times):
@@ -138,7 +138,7 @@ class StillClips:
         return Clip(frames, labels)
 
     def _seen(self, canvas: _Canvas, picture, camera, t: float):
-        """What the camera sees of an image or a mask; beyond the edge it mirrors, mask and all."""
+        """The camera's view of an image or a mask, which are mirrored beyond their edges."""
         box = (0, 0, self.size, self.size)
         place = camera @ canvas.to_world
         return sample(picture, place, box, deformation=canvas.deformation, t=t, repeat=True)
@@ -146,7 +146,7 @@ class StillClips:
     def _canvas(
         self, still: Still, chosen: list[int], rng: np.random.Generator, aspect: float
     ) -> _Canvas:
-        """The image, a little larger than the view, which lies anywhere on it."""
+        """The image, a little larger than the view, which lies at a random place on it."""
         height = min(still.image.shape[0], round(CANVAS * self.size))
         size = (max(2, round(height * aspect)), max(2, height))
         spare = rng.uniform(0, 0.6)  # of the image beyond the view, view heights
@@ -159,24 +159,25 @@ class StillClips:
         image, *masks = (
             cv2.resize(p, size, interpolation=cv2.INTER_AREA) for p in (still.image, *masks)
         )
-        return _Canvas(image, masks, to_world, _ripples(rng, rng.uniform(0, 0.02)))
+        return _Canvas(image, masks, to_world, _deformation(rng, rng.uniform(0, 0.02)))
 
-    def _things(
+    def _passing_objects(
         self, rng: np.random.Generator, aspect: float, end: float, *, first: int
     ) -> list[Layer]:
-        """Things cut out of another image, tracked while there is room among the objects."""
+        """Objects cut out of another image; tracked until the clip has its largest number."""
         still = self.stills[int(rng.integers(len(self.stills)))]
         layers = []
         for number, k in enumerate(choose(still, rng, int(rng.integers(1, 3)))):
             label = first + number if first + number <= self.objects else 0
             cut = cut_out(still.image, still.mask(k), self.size)
             height = min(rng.uniform(0.15, 0.6), 2 * cut.shape[0] / self.size)
-            layers.append(Layer(cut, _way(rng, height, aspect, end), _ripples(rng, 0.02), label))
+            motion = _passing_motion(rng, height, aspect, end)
+            layers.append(Layer(cut, motion, _deformation(rng, 0.02), label))
         return layers
 
 
 def choose(still: Still, rng: np.random.Generator, most: int) -> list[int]:
-    """Some of an image's objects, at random: of a useful size, and apart from one another."""
+    """Random objects of an image, of a useful size, that do not overlap."""
     useful = [k for k, share in enumerate(still.shares()) if 2 * SMALLEST <= share <= LARGEST]
     chosen: list[int] = []
     for k in rng.permutation(useful).astype(int).tolist():
@@ -190,7 +191,7 @@ def choose(still: Still, rng: np.random.Generator, most: int) -> list[int]:
 def cut_out(
     image: UInt8[np.ndarray, "H W 3"], mask: Bool[np.ndarray, "H W"], most: int
 ) -> UInt8[np.ndarray, "h w 4"]:
-    """What a mask shows, RGBA with colours multiplied by alpha, no larger than ``most`` pixels."""
+    """The object under a mask, RGBA with premultiplied alpha, no larger than ``most`` pixels."""
     x0, y0, x1, y1 = mask_box(mask) or (0, 0, 1, 1)
     alpha = np.pad(mask[y0:y1, x0:x1].astype(np.float32), 2)
     colour = np.pad(image[y0:y1, x0:x1], ((2, 2), (2, 2), (0, 0)), mode="edge")
@@ -207,8 +208,8 @@ def _apart(one, other) -> bool:
     return bool(both <= OVERLAP * min(coco_masks.area(one), coco_masks.area(other)))
 
 
-def _way(rng: np.random.Generator, height: float, aspect: float, end: float) -> Motion:
-    """How a thing of a height passes: through the view, turning and swelling a little."""
+def _passing_motion(rng: np.random.Generator, height: float, aspect: float, end: float) -> Motion:
+    """How an object of a height passes through the view, turning and changing its size a little."""
     start = np.array([aspect * rng.random(), rng.random(), np.log(height), 0, 0, 0])
     rate = np.zeros(6)
     rate[:2] = rng.normal(0, 0.35, 2) * (aspect, 1.0) / end
@@ -217,7 +218,7 @@ def _way(rng: np.random.Generator, height: float, aspect: float, end: float) -> 
     return Motion(start, rate, Waves.draw(rng, reach, (12, 70)))
 
 
-def _ripples(rng: np.random.Generator, reach: float, count: int = 3) -> Deformation:
+def _deformation(rng: np.random.Generator, reach: float, count: int = 3) -> Deformation:
     """A smooth deformation by about ``reach`` heights."""
     angle = rng.uniform(0, 2 * np.pi, count)
     wave = np.stack([np.cos(angle), np.sin(angle)], 1) * rng.uniform(2, 7, (count, 1))

@@ -1,7 +1,6 @@
-"""Pictures without labels, from a folder of images and videos: what self-supervision feeds on.
+"""Random crops of unlabelled images and video frames, for self-supervised pre-training.
 
-What enters: a folder, searched with all that is below it. What leaves: square crops at random, as
-tensors. The same seed gives the same crops.
+A folder is searched with all folders in it. The same seed gives the same crops.
 """
 
 from __future__ import annotations
@@ -16,33 +15,38 @@ from pathlib import Path
 import numpy as np
 import torch
 from jaxtyping import UInt8
-from PIL import Image, ImageOps
+from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from ...video import VideoError, VideoFile
-from ...video.folder import SUFFIXES
-
-VIDEO_SUFFIXES = (
-    *(".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi"),
-    *(".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".ogv"),
+from ...files import expand_home
+from ...video import (
+    PICTURE_SUFFIXES,
+    VIDEO_SUFFIXES,
+    SeekableSource,
+    VideoError,
+    VideoFile,
+    load_picture,
+    open_file,
+    picture_size,
 )
+
 AREA = (0.2, 1.0)  # of a crop, as a share of the picture's (MAE, 2111.06377, appendix A.1)
 ASPECT = (3 / 4, 4 / 3)  # of a crop, width to height
-TRIES = 100  # pictures in a row that cannot be read, before it is no accident
+TRIES = 100  # pictures in a row that cannot be read before this is an error
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a folder holds.
+    """The images and videos in a folder.
 
     Attributes:
-        images: JPEG, PNG and WebP files.
+        images: picture files.
         videos: video files.
-        seconds: how long each video is, at least 1.
-        broken: for each file that cannot be read, what is wrong with it; its name is in there.
+        seconds: the duration of each video, at least 1.
+        broken: for each file that cannot be read, one line that names it and says what is wrong.
     """
 
     images: tuple[Path, ...]
@@ -60,49 +64,50 @@ def find_pictures(root: str | Path) -> Found:
         FileNotFoundError: if there is no such folder.
         ValueError: if there is nothing in it that can be read.
     """
-    root = Path(root).expanduser()
+    root = expand_home(root)
     if not root.is_dir():
         raise FileNotFoundError(f"no folder {root}: give one with images or videos in it")
     images, videos, seconds, broken = [], [], [], []
     for path in _files(root):
         suffix = path.suffix.lower()
         try:
-            if suffix in SUFFIXES:
-                with Image.open(path):
-                    images.append(path)
+            if suffix in PICTURE_SUFFIXES:
+                picture_size(path)  # raises if it is no picture
+                images.append(path)
             elif suffix in VIDEO_SUFFIXES:
                 with VideoFile(path) as video:
-                    seconds.append(max(1.0, _frames(video) / video.fps))
+                    seconds.append(max(1.0, len(video) / video.fps))
                     videos.append(path)
         except VideoError as error:
             broken.append(str(error))
-        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-            broken.append(_unreadable(path, error))
     if not images and not videos:
         found = f"{len(broken)} that cannot be read: {broken[0]}" if broken else "none"
         raise ValueError(
-            f"{root} has no images ({', '.join(SUFFIXES)}) and no videos to learn from; found "
-            + found
+            f"{root} has no images (.jpg, .png, ...) and no videos to learn from; found {found}"
         )
     return Found(tuple(images), tuple(videos), tuple(seconds), tuple(broken))
 
 
-class Pictures(Dataset):
-    """Random crops, mirrored half of the time; crop ``index`` depends on ``(seed, index)`` alone.
+class RandomCrops(Dataset):
+    """Random crops, flipped with probability 1/2.
 
-    Every image is drawn as often as another; a video counts for as many images as it has seconds,
-    since frames that are close in time are nearly the same. A picture that turns out to be damaged
-    is reported on the log and another one drawn in its place.
+    Crop ``index`` depends on ``(seed, index)`` alone. All images have the same probability; a video
+    counts as one image for each second, since frames that are close in time are nearly the same. A
+    damaged picture is reported on the log, and another one is drawn instead.
 
     Args:
-        found: the pictures.
+        found: the images and videos.
         size: side of the crops, pixels.
         length: number of crops.
-        seed: another seed, other crops.
+        seed: another seed gives other crops.
+        video_reader: see :func:`sam2track.video.open_file`.
     """
 
-    def __init__(self, found: Found, size: int, *, length: int, seed: int = 0) -> None:
+    def __init__(
+        self, found: Found, size: int, *, length: int, seed: int = 0, video_reader: str = "auto"
+    ) -> None:
         self.found, self.size, self.length, self.seed = found, size, length, seed
+        self.video_reader = video_reader
         weights = np.concatenate((np.ones(len(found.images)), found.seconds))
         self._chances = np.cumsum(weights)
         self._reported: set[str] = set()
@@ -125,7 +130,7 @@ class Pictures(Dataset):
             number = int(np.searchsorted(self._chances, place, side="right"))
             try:
                 pixels = random_crop(self._read(number, rng), self.size, rng)
-            except (OSError, SyntaxError, ValueError) as error:
+            except VideoError as error:
                 self._report(number, error)
             else:
                 return torch.from_numpy(pixels).permute(2, 0, 1).contiguous()
@@ -134,41 +139,26 @@ class Pictures(Dataset):
     def _read(self, number: int, rng: np.random.Generator) -> Image.Image:
         images = self.found.images
         if number < len(images):
-            return read_picture(images[number], self.size)
-        video = _opened(self.found.videos[number - len(images)], os.getpid())
+            # Crops of the smallest area then still have the wanted size.
+            return load_picture(images[number], least=round(self.size / AREA[0] ** 0.5))
+        video = _opened(self.found.videos[number - len(images)], self.video_reader, os.getpid())
         try:
-            return Image.fromarray(video[int(rng.integers(_frames(video)))].image)
+            return Image.fromarray(video.read(int(rng.integers(len(video)))).image)
         except IndexError as error:  # fewer frames than it declares
             raise VideoError(str(error)) from error
 
-    def _report(self, number: int, error: Exception) -> None:
-        """Once for each file (and each process that draws)."""
+    def _report(self, number: int, error: VideoError) -> None:
+        """Log it once for each file (in each process)."""
         path = (*self.found.images, *self.found.videos)[number]
         if str(path) not in self._reported:
             self._reported.add(str(path))
-            fault = str(error) if isinstance(error, VideoError) else _unreadable(path, error)
-            _log.warning("passed over: %s", fault)
-
-
-def read_picture(path: Path, size: int) -> Image.Image:
-    """A picture upright and in RGB; a large JPEG is decoded at a fraction of its size.
-
-    Args:
-        size: of the crops that will be made of it, pixels: what is decoded has crops that large.
-
-    Raises:
-        OSError, SyntaxError, ValueError: if it cannot be read; Pillow's own.
-    """
-    with Image.open(path) as picture:
-        side = round(size / AREA[0] ** 0.5)
-        picture.draft("RGB", (side, side))  # does nothing to other formats
-        return ImageOps.exif_transpose(picture).convert("RGB")
+            _log.warning("passed over: %s", error)
 
 
 def random_crop(
     picture: Image.Image, size: int, rng: np.random.Generator
 ) -> UInt8[np.ndarray, "S S 3"]:
-    """A part of the picture, of random area and aspect, squashed to a square and maybe mirrored."""
+    """A part of random area and aspect, resized to a square, flipped with probability 1/2."""
     area = picture.width * picture.height * rng.uniform(*AREA)
     aspect = np.exp(rng.uniform(*np.log(ASPECT)))
     width = min(picture.width, float(np.sqrt(area * aspect)))
@@ -181,14 +171,9 @@ def random_crop(
 
 
 @lru_cache(maxsize=8)
-def _opened(path: Path, process: int) -> VideoFile:
-    """A video, kept open. By process: one forked off must not share the file's position."""
-    return VideoFile(path)
-
-
-def _frames(video: VideoFile) -> int:
-    assert video.length is not None  # only a stream's is unknown
-    return video.length
+def _opened(path: Path, video_reader: str, process: int) -> SeekableSource:
+    """A video, kept open. By process: a forked one must not share the file's position."""
+    return open_file(path, video_reader)
 
 
 def _files(root: Path) -> Iterator[Path]:
@@ -197,8 +182,3 @@ def _files(root: Path) -> Iterator[Path]:
         for name in sorted(names):
             if not name.startswith("."):
                 yield Path(folder, name)
-
-
-def _unreadable(path: Path, error: Exception) -> str:
-    reason = "not a picture" if isinstance(error, Image.UnidentifiedImageError) else str(error)
-    return f"cannot read {path}: {reason}"

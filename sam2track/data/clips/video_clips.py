@@ -1,40 +1,38 @@
-"""Training clips cut from annotated videos.
-
-Room: DATA. Sequences of any reader enter, clips leave.
-"""
+"""Training clips cut from annotated videos, from any reader."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import cv2
 import numpy as np
 from jaxtyping import Bool, Int, UInt8
 
+from ...types import Frame
 from ..readers.sequence import MaskSequence
 from ..readers.vos import VOSSequence
 from .augment import USUAL, Augment
 from .clip import SMALLEST, Clip
 
-TRIES = 100  # clips without a visible object, before it is no accident
-OVERLAP = 0.1  # share of the smaller of two objects that may lie under the other
+TRIES = 100  # clips without a visible object before this is an error
+OVERLAP = 0.1  # largest share of the smaller of two objects that the other may cover
 
 
 class VideoClips:
     """Draws clips at random speed, forward or backward, from the frames that have masks.
 
     A clip shows up to ``objects`` objects that are visible in its first frame; where one is absent
-    later its mask is empty. Of objects that overlap, such as a part and its whole, one is taken.
-    A video that is shorter than a clip is played to and fro.
+    later its mask is empty. Of objects that overlap, such as a part and its whole, one is taken. A
+    video that is shorter than a clip is played forward and backward in turn.
 
     Args:
-        sequences: where clips come from, each as often as any other.
-        size: height and width of the frames, pixels; videos are squashed to it.
+        sequences: where clips come from, each with the same probability.
+        size: height and width of the frames, pixels; videos are resized to it.
         frames: frames a clip, at least 1.
-        objects: most tracked objects in a clip.
-        stride: most annotated frames from one frame of a clip to the next.
-        reverse: how often a clip runs backward.
-        augment: what happens to the clips; None = nothing.
+        objects: largest number of tracked objects in a clip.
+        stride: largest step from one frame of a clip to the next, in annotated frames.
+        reverse: probability that a clip runs backward.
+        augment: applied to the clips; None = nothing.
 
     Raises:
         ValueError: if there is no sequence, or a number is below 1.
@@ -66,7 +64,7 @@ class VideoClips:
     def clip(self, rng: np.random.Generator, *, hardness: float = 1.0) -> Clip:
         """One clip with at least one object that is well visible in its first frame.
 
-        At ``hardness`` 0 frames follow one another closely and little is changed.
+        At ``hardness`` 0 frames are close in time and changes are small.
 
         Raises:
             ValueError: if a file is damaged, a sequence has no masks, or no object is ever visible.
@@ -87,10 +85,12 @@ class VideoClips:
     def _cut(
         self, sequence: MaskSequence, rng: np.random.Generator, hardness: float
     ) -> tuple[Clip | None, float]:
-        """A clip as it is, or None if its first frame shows nothing; and the video's aspect."""
+        """A clip before augmentation (None if its first frame shows no object), and its aspect."""
         annotated = sequence.annotated
         if not annotated:
-            raise ValueError(f"{sequence!r} has no annotated frame: there is nothing to learn from")
+            raise ValueError(
+                f"{sequence!r} has no annotated frame; add masks, or leave it out with names="
+            )
         indices = np.array(annotated)[self._places(len(annotated), rng, hardness)].tolist()
         first = sequence.masks(indices[0])
         seen = [k for k, mask in first.items() if mask.mean() >= SMALLEST]
@@ -99,13 +99,13 @@ class VideoClips:
         frames: dict[int, np.ndarray] = {}
         masks: dict[int, dict[int, np.ndarray]] = {}
         aspect = 1.0
-        for index in sorted(set(indices)):  # in the order in which a video file is read
-            image = sequence.frame(index).image
-            aspect = image.shape[1] / image.shape[0]
-            frames[index] = squash(image, self.size)
-            found = first if index == indices[0] else sequence.masks(index)
-            masks[index] = {k: squash_mask(found[k], self.size) for k in seen if k in found}
-        chosen = choose_apart(list(masks.values()), rng.permutation(seen).tolist(), self.objects)
+        for frame in _read_frames(sequence, sorted(set(indices))):
+            height, width = frame.size
+            aspect = width / height
+            frames[frame.index] = squash(frame.image, self.size)
+            found = first if frame.index == indices[0] else sequence.masks(frame.index)
+            masks[frame.index] = {k: squash_mask(found[k], self.size) for k in seen if k in found}
+        chosen = choose_separate(list(masks.values()), rng.permutation(seen).tolist(), self.objects)
         labels = {index: paint(masks[index], chosen, self.size) for index in frames}
         return Clip(
             np.stack([frames[index] for index in indices]),
@@ -115,7 +115,7 @@ class VideoClips:
     def _places(
         self, length: int, rng: np.random.Generator, hardness: float
     ) -> Int[np.ndarray, " T"]:
-        """Which of a video's annotated frames make the clip."""
+        """Which of a video's annotated frames make the clip, as positions among them."""
         gaps = self.frames - 1
         most = 1 + round(hardness * (self.stride - 1))
         if gaps:
@@ -125,10 +125,17 @@ class VideoClips:
         places = start + step * np.arange(self.frames)
         if length == 1:
             places = np.zeros_like(places)
-        elif places[-1] >= length:  # to and fro
+        elif places[-1] >= length:  # forward and backward in turn
             period = 2 * (length - 1)
             places = length - 1 - np.abs(places % period - (length - 1))
         return places[::-1] if rng.random() < self.reverse else places
+
+
+def _read_frames(sequence: MaskSequence, indices: list[int]) -> Iterable[Frame]:
+    """Ascending frames; at once where they come from a file, which costs least."""
+    if isinstance(sequence, VOSSequence):
+        return sequence.frames(indices)
+    return (sequence.frame(index) for index in indices)
 
 
 def squash(image: UInt8[np.ndarray, "H W 3"], size: int) -> UInt8[np.ndarray, "S S 3"]:
@@ -140,19 +147,19 @@ def squash(image: UInt8[np.ndarray, "H W 3"], size: int) -> UInt8[np.ndarray, "S
 
 
 def squash_mask(mask: Bool[np.ndarray, "H W"], size: int) -> Bool[np.ndarray, "S S"]:
-    """A mask at the size of the clips: the pixels that it fills by half."""
+    """A mask at the size of the clips: the pixels that it covers by more than half."""
     return squash(mask.view(np.uint8) * np.uint8(255), size) > 127  # type: ignore[arg-type]
 
 
-def choose_apart(
+def choose_separate(
     frames: Sequence[Mapping[int, Bool[np.ndarray, "S S"]]], order: Sequence[int], most: int
 ) -> list[int]:
-    """The first objects, at most so many, that nowhere overlap much.
+    """The first objects, at most ``most``, that hardly overlap on any frame.
 
     Args:
         frames: each object's mask by frame.
-        order: the objects, the ones wanted most first.
-        most: how many.
+        order: the objects, the preferred ones first.
+        most: largest number of objects.
     """
     chosen: list[int] = []
     for k in order:

@@ -1,7 +1,4 @@
-"""What is known of a video's objects: label maps, a folder of masks for each, or run lengths.
-
-Room: DATA. Paths enter; what :class:`~sam2track.data.readers.vos.VOSSequence` is made of leaves.
-"""
+"""The annotations of a video: label maps, a folder of masks for each object, or run lengths."""
 
 from __future__ import annotations
 
@@ -17,16 +14,17 @@ from jaxtyping import Bool
 
 from ...masks.label_maps import read_labels
 from ...masks.run_lengths import decode_runs
-from .frames import Pictures, list_files
+from .frames import FrameReader
+from .listing import list_files
 
 SAV_STEP = 4  # frames at 24 a second from one annotation to the next, 6 a second
 
 
-class Truth(Protocol):
-    """What is known of a video's objects, whatever holds it.
+class Annotations(Protocol):
+    """The masks of a video's objects, however they are stored.
 
     Attributes:
-        annotated: the frames that it knows, ascending.
+        annotated: indices of the annotated frames, ascending.
         object_names: what the dataset calls each object, where that is not its id.
     """
 
@@ -37,21 +35,21 @@ class Truth(Protocol):
     def object_names(self) -> Mapping[int, str]: ...
 
     def masks(self, index: int) -> dict[int, Bool[np.ndarray, "H W"]]:
-        """Those that show, on an annotated frame."""
+        """The visible objects of an annotated frame, by id."""
         ...
 
     def place(self, index: int, object_id: int) -> str:
-        """Where a mask lies, for messages."""
+        """The file of a mask, for messages."""
         ...
 
 
 class LabelMaps:
-    """One PNG a frame, each pixel its object's id.
+    """One PNG for each frame; each pixel holds the id of its object.
 
     Args:
         files: by frame index.
         binary: every label above zero is object 1.
-        void: a label that is nobody's object, or None.
+        void: a label that belongs to no object, or None.
     """
 
     object_names: Mapping[int, str] = MappingProxyType({})
@@ -74,7 +72,7 @@ class LabelMaps:
 
 
 class ObjectMaps:
-    """One folder an object, one PNG a frame in it, zero where the object is not; they may overlap.
+    """One folder for each object, with one PNG for each frame; masks may overlap.
 
     Args:
         files: for each object, by frame index.
@@ -99,7 +97,7 @@ class ObjectMaps:
 class Masklets:
     """The masks of a video in SA-V's JSON: for each annotated frame, each object's run lengths.
 
-    The file is read anew after others were, so that a whole dataset is never in memory.
+    Only the last file is kept in memory.
 
     Args:
         path: ``<video>_manual.json`` or ``<video>_auto.json``.
@@ -125,24 +123,34 @@ class Masklets:
         return f"object {object_id} of frame {index} in {self.path}"
 
 
-def match_files(folder: Path, pictures: Pictures) -> dict[int, Path]:
-    """The PNGs of a folder by the index of the frame that they are named after.
+def match_files(folder: Path, frames: FrameReader, *, or_indices: bool = False) -> dict[int, Path]:
+    """The PNGs of a folder by the index of their frame.
+
+    Args:
+        folder: holds the PNGs, each named as its frame.
+        frames: of the video.
+        or_indices: the PNGs may also be named by the index of their frame, as older versions of
+            ``sam2track track`` name them.
 
     Raises:
         FileNotFoundError: if the folder is missing or empty.
-        ValueError: if one is named after no frame.
+        ValueError: if a PNG belongs to no frame.
     """
-    index = {pictures.name(position): position for position in range(len(pictures))}
-    found = {}
-    for file in list_files(folder, (".png",)):
-        stem = Path(file).stem
-        if stem not in index:
-            raise ValueError(
-                f"{folder / file} belongs to no picture: none is named {stem}; copy the pictures "
-                "again, or remove the mask"
-            )
-        found[index[stem]] = folder / file
-    return dict(sorted(found.items()))
+    index = {frames.name(position): position for position in range(len(frames))}
+    files = list_files(folder, (".png",))
+    stray = [file for file in files if file.stem not in index]
+    if stray and or_indices and all(_is_index(file.stem, len(frames)) for file in files):
+        index, stray = {file.stem: int(file.stem) for file in files}, []
+    if stray:
+        raise ValueError(
+            f"{stray[0]} belongs to no picture: none is named {stray[0].stem}; copy the pictures "
+            "again, or remove the mask"
+        )
+    return dict(sorted((index[file.stem], file) for file in files))
+
+
+def _is_index(stem: str, length: int) -> bool:
+    return stem.isdecimal() and int(stem) < length
 
 
 @lru_cache(maxsize=1)

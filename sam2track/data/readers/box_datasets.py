@@ -1,11 +1,10 @@
-"""Box tracking datasets on disk: LaSOT, GOT-10k, OTB and VOT, as their archives unpack.
+"""Reads box tracking datasets as their archives unpack: LaSOT, GOT-10k, OTB and VOT.
 
-In: the folder of a dataset. Out: sequences (:class:`~sam2track.data.readers.sequence.BoxSequence`). A
-sequence's files are listed and its annotations parsed when it is first used, so that one that is
-broken says so itself and leaves the others alone.
+A sequence's files are listed and its annotations parsed when it is first used, so that a broken one
+reports itself and does not stop the others.
 
-Boxes are x, y, width, height in pixels, as they stand in the files; only OTB's, which count from 1,
-are shifted to count from 0. A frame without the object, or whose annotation is missing, holds NaN.
+Boxes are x, y, width, height in pixels, as in the files; only OTB's, which count from 1, are
+shifted to count from 0. A frame without the object, or without an annotation, has NaN.
 """
 
 from __future__ import annotations
@@ -18,25 +17,24 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import Bool, Float
-from PIL import Image, UnidentifiedImageError
 
 from ...types import Frame
+from ...video import PICTURE_SUFFIXES, read_picture
 from .box_regions import read_regions
+from .listing import choose_names, list_files, list_folders, read_list
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp")
-
-# OTB: where the annotations begin, if not with the first picture or not with their first line.
+# OTB: the picture and the line with which the annotations begin, where it is not the first.
 OTB_FIRST_PICTURE = {"David": 300}
 OTB_FIRST_LINE = {"Tiger1": 5}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Track:
-    """What is known of one object in one video.
+    """One object in one video.
 
     Attributes:
         frames: the pictures, in order.
-        boxes: x, y, width, height; NaN where it is absent or nobody said.
+        boxes: x, y, width, height; NaN where it is absent or not annotated.
         visible: whether it is in the frame.
         attributes: what is hard about the video.
     """
@@ -91,11 +89,7 @@ class BoxFolder:
             ValueError: if the file is no picture; the message names it.
         """
         path = self.path(index)
-        try:
-            with Image.open(path) as image:
-                return Frame(index, np.array(image.convert("RGB")))
-        except (UnidentifiedImageError, OSError) as error:
-            raise ValueError(f"{path} is not a readable picture: {error}") from error
+        return Frame(index, read_picture(path), name=path.name)
 
 
 def lasot(
@@ -111,17 +105,19 @@ def lasot(
 
     Raises:
         FileNotFoundError: if the folder holds no sequence; the message names it.
+        ValueError: if there is no such sequence.
     """
     root = Path(root)
     listed = root / f"{split}.txt"
     if names is None and listed.is_file():
-        names = _listed(listed)
-    if names is None:
-        names = [path.parent.name for path in sorted(root.glob("*/*/groundtruth.txt"))]
-    if not names:
-        raise FileNotFoundError(
-            f"no LaSOT in {root}: root must hold airplane/airplane-1/groundtruth.txt and so on"
-        )
+        names = read_list(listed)
+    else:
+        found = [path.parent.name for path in sorted(root.glob("*/*/groundtruth.txt"))]
+        if not found:
+            raise FileNotFoundError(
+                f"no LaSOT in {root}: root must hold airplane/airplane-1/groundtruth.txt and so on"
+            )
+        names = choose_names(found, names, root)
     return tuple(
         BoxFolder(name, partial(_lasot_track, root / name.rpartition("-")[0] / name))
         for name in names
@@ -143,9 +139,10 @@ def got10k(
 
     Raises:
         FileNotFoundError: if the list is missing; the message names it.
+        ValueError: if there is no such sequence.
     """
     folder = Path(root) / split
-    names = _listed(folder / "list.txt") if names is None else names
+    names = _listed_or_chosen(folder / "list.txt", names)
     return tuple(BoxFolder(name, partial(_got10k_track, folder / name)) for name in names)
 
 
@@ -162,8 +159,8 @@ def otb(
         names: only these sequences.
 
     Raises:
-        FileNotFoundError: if there are no sequences, or no list or sequence of that name; the
-            message names it.
+        FileNotFoundError: if there are no sequences, or no such list; the message names it.
+        ValueError: if there is no such sequence.
     """
     root = Path(root)
     found: dict[str, Path] = {}
@@ -176,11 +173,9 @@ def otb(
         raise FileNotFoundError(
             f"no OTB in {root}: root must hold Basketball/groundtruth_rect.txt and so on"
         )
-    if names is None:
-        names = list(found) if split == "all" else _listed(root / f"{split}.txt")
-    for name in names:
-        if name not in found:
-            raise FileNotFoundError(f"no sequence {name} in {root}; it has {', '.join(found)}")
+    if names is None and split != "all":
+        names = read_list(root / f"{split}.txt")
+    names = choose_names(found, names, root)
     return tuple(BoxFolder(name, partial(_otb_track, found[name])) for name in names)
 
 
@@ -200,11 +195,12 @@ def vot(
         names: only these folders.
 
     Raises:
-        FileNotFoundError: if the list or a folder's annotation is missing; the message names it.
+        FileNotFoundError: if the list is missing; the message names it.
+        ValueError: if there is no such folder.
     """
     root = Path(root)
     root = root / "sequences" if (root / "sequences").is_dir() else root
-    names = _listed(root / f"{split}.txt") if names is None else names
+    names = _listed_or_chosen(root / f"{split}.txt", names)
     sequences = []
     for name in names:
         objects = sorted((root / name).glob("groundtruth_*.txt"))
@@ -219,7 +215,7 @@ def vot(
 
 
 def _lasot_track(folder: Path) -> Track:
-    frames = _pictures(folder / "img")
+    frames = list_files(folder / "img", PICTURE_SUFFIXES)
     boxes = read_regions(folder / "groundtruth.txt")
     hidden = [
         _flags(folder / f"{name}.txt", len(boxes)) for name in ("full_occlusion", "out_of_view")
@@ -228,7 +224,7 @@ def _lasot_track(folder: Path) -> Track:
 
 
 def _got10k_track(folder: Path) -> Track:
-    frames = _pictures(folder)
+    frames = list_files(folder, PICTURE_SUFFIXES)
     boxes = read_regions(folder / "groundtruth.txt")
     visible = np.ones(len(boxes), bool)
     if (folder / "absence.label").is_file():
@@ -240,7 +236,7 @@ def _got10k_track(folder: Path) -> Track:
 
 def _otb_track(path: Path) -> Track:
     name = path.parent.name
-    frames = _pictures(path.parent / "img")
+    frames = list_files(path.parent / "img", PICTURE_SUFFIXES)
     first = OTB_FIRST_PICTURE.get(name, 1) - 1
     frames = frames[first:] if len(frames) > first else frames
     boxes = read_regions(path)
@@ -258,7 +254,7 @@ def _vot_track(path: Path) -> Track:
         facts = {key.strip(): value.strip() for key, _, value in lines}
     channel = facts.get("channels.color", "color/%08d.jpg")
     pictures = folder / (Path(channel).parent if Path(channel).suffix else channel)
-    frames = _pictures(pictures if pictures.is_dir() else folder)
+    frames = list_files(pictures if pictures.is_dir() else folder, PICTURE_SUFFIXES)
     boxes = read_regions(path)
     tags = [tag for tag in sorted(folder.glob("*.tag")) if "1" in tag.read_text().split()]
     known = ~np.isnan(boxes).any(1)
@@ -266,7 +262,7 @@ def _vot_track(path: Path) -> Track:
 
 
 def _track(path: Path, frames, boxes, visible, attributes: tuple[str, ...] = ()) -> Track:
-    """Boxes and frames in step; where the annotation stops early, the rest is unknown."""
+    """One box for each frame; where the annotation stops early, the rest is NaN."""
     if len(boxes) > len(frames):
         raise ValueError(
             f"{path} has {len(boxes)} boxes for {len(frames)} pictures: pictures are missing; "
@@ -282,31 +278,15 @@ def _track(path: Path, frames, boxes, visible, attributes: tuple[str, ...] = ())
 # -- files
 
 
-def _listed(path: Path) -> list[str]:
-    """The names in a list, one a line."""
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"no list {path}: is root the folder that the archive unpacked to, and is the split "
-            "right? Or give names"
-        )
-    names = path.read_text().split()
-    if not names:
-        raise ValueError(f"{path} lists no sequence")
-    return names
-
-
-def _pictures(folder: Path) -> tuple[Path, ...]:
-    """A folder's pictures, by number or name."""
-    if not folder.is_dir():
-        raise FileNotFoundError(f"no folder {folder}: the sequence's pictures should be there")
-    frames = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
-    if not frames:
-        raise FileNotFoundError(f"{folder} has no pictures ({', '.join(SUFFIXES)})")
-    return tuple(frames)
+def _listed_or_chosen(path: Path, names: Sequence[str] | None) -> list[str]:
+    """The names in a list, or those asked for among the folders beside it."""
+    if names is None:
+        return read_list(path)
+    return choose_names(list_folders(path.parent), names, path.parent)
 
 
 def _flags(path: Path, count: int) -> Bool[np.ndarray, " T"]:
-    """Numbers apart by commas, spaces or lines, as whether they are not zero."""
+    """Whether each number in a file is not zero; they are separated by commas, spaces or lines."""
     if not path.is_file():
         raise FileNotFoundError(f"no {path}: the sequence is not complete, unpack it again")
     try:

@@ -1,6 +1,6 @@
-"""Annotations of box datasets, one object in one file, a line a frame.
+"""Reads the annotation files of box datasets: one object in one file, one line for each frame.
 
-In: a text file. Out: one box a line. A line holds a rectangle ``x,y,width,height``, a polygon
+A line holds a rectangle ``x,y,width,height``, a polygon
 ``x1,y1,x2,y2,...``, a mask ``m x0,y0,width,height,run,run,...`` (runs of 0 and 1 in turn, row by
 row inside the rectangle), or a single number (VOT's code for "absent" or "unknown").
 """
@@ -34,7 +34,7 @@ def read_regions(path: Path) -> Float[np.ndarray, "T 4"]:
                 f"{path}, line {number}: {line[:60]!r} is no rectangle, polygon or mask ({error})"
             ) from error
     if not boxes:
-        raise ValueError(f"{path} is empty: it should hold one box a line")
+        raise ValueError(f"{path} is empty: it should hold one box per line")
     return np.array(boxes)
 
 

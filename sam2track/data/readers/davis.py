@@ -1,8 +1,7 @@
-"""DAVIS 2016 and 2017 on disk, laid out as the DAVIS 2017 archives are.
+"""Reads DAVIS 2016 and 2017, laid out as the DAVIS 2017 archives are.
 
-Room: DATA. The folder that holds ``JPEGImages``, ``Annotations`` and ``ImageSets`` enters, its
-sequences leave. 2016 has one object a sequence (any label above zero), 2017 several (palette
-indices; 255 is void). Of ``test-dev`` only the first frame's masks are public.
+2016 has one object in each sequence (any label above zero), 2017 several (palette indices; 255 is
+void). Of ``test-dev`` only the first frame's masks are public.
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ from pathlib import Path
 
 import yaml
 
+from .listing import choose_names, list_folders, read_list
 from .vos import VOSSequence, read_sequence
 
 
@@ -32,13 +32,17 @@ def davis(
 
     Raises:
         FileNotFoundError: if the list is missing; when a sequence is used, if it is incomplete.
-        ValueError: if the year is neither 2016 nor 2017, or the list is empty or damaged.
+        ValueError: if the year is neither 2016 nor 2017, a list is empty or damaged, or there is no
+            such sequence.
     """
     root = Path(root)
     if year not in (2016, 2017):
         raise ValueError(f"year {year} is neither 2016 nor 2017")
     if names is None:
-        names = _listed(root / "ImageSets" / str(year) / f"{split}.txt")
+        names = read_list(root / "ImageSets" / str(year) / f"{split}.txt")
+    else:
+        folder = root / "JPEGImages" / "480p"
+        names = choose_names(list_folders(folder), names, folder)
     attributes = _attributes(root / "Annotations" / "db_info.yml") if year == 2016 else {}
     return tuple(
         VOSSequence(
@@ -53,22 +57,10 @@ def davis(
                 whole=True,
             ),
             attributes=attributes.get(name, ()),
-            late=False,
+            late_objects=False,
         )
         for name in names
     )
-
-
-def _listed(path: Path) -> list[str]:
-    """The names in a list, one a line."""
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"no list {path}: root must be the folder that holds JPEGImages, Annotations, ImageSets"
-        )
-    names = path.read_text().split()
-    if not names:
-        raise ValueError(f"{path} lists no sequence")
-    return names
 
 
 def _attributes(path: Path) -> dict[str, tuple[str, ...]]:

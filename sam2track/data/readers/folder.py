@@ -1,13 +1,13 @@
-"""A user's own videos with masks.
+"""Reads a user's own videos with masks, and the results of ``sam2track track``.
 
-Room: DATA. A folder enters, its sequences leave. Two layouts are known:
+Three layouts are known; docs/datasets.md shows them. The PNGs hold object ids by pixel, and not
+every frame needs one.
 
-* pictures: ``JPEGImages/<video>/*.jpg`` and ``Annotations/<video>/*.png``, the PNG of a frame named
-  as its picture (``480p`` may lie in between, as in DAVIS);
-* video files: ``<video>.mp4`` and beside it ``<video>/masks/00000.png``, named by frame index, as
-  ``sam2track track video=<video>.mp4 out=<video>`` writes them.
-
-The PNGs hold object ids by pixel. Not every frame needs one.
+* Pictures: ``JPEGImages/<video>/*.jpg`` and ``Annotations/<video>/*.png``, the PNG of a frame named
+  as its picture. The PNGs may lie in ``Annotations/<video>/masks/``, where
+  ``sam2track track out=Annotations/<video>`` writes them.
+* Video files: ``<video>.mp4`` and beside it ``<video>/masks/00000.png``, named by frame index.
+* Runs: folders with ``run.yaml`` and ``masks/``. ``run.yaml`` says where the video is.
 """
 
 from __future__ import annotations
@@ -16,49 +16,56 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from .annotations import LabelMaps, match_files
-from .frames import VideoPictures, list_folders
-from .vos import VOSSequence, read_sequence
-from .youtube_vos import pick
+import yaml
 
-VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v")
+from ...video import VIDEO_SUFFIXES
+from .annotations import LabelMaps, match_files
+from .frames import FrameReader, PictureFrames, VideoFrames
+from .listing import choose_names, list_folders
+from .vos import VOSSequence
 
 
 def folder(
-    root: str | Path, split: str | None = None, *, names: Sequence[str] | None = None
+    root: str | Path,
+    split: str | None = None,
+    *,
+    names: Sequence[str] | None = None,
+    video_reader: str = "auto",
 ) -> tuple[VOSSequence, ...]:
     """The videos of a folder that have masks, in the order of their names.
 
     Args:
-        root: the folder, in either layout.
+        root: the folder, in one of the layouts.
         split: a folder in it that holds the layout, such as ``train`` or ``valid``; None = itself.
         names: only these videos, in this order.
+        video_reader: see :func:`sam2track.video.open_file`.
 
     Raises:
-        FileNotFoundError: if it has neither layout, or a video or its masks are missing; when a
-            sequence is used, if it is incomplete.
+        FileNotFoundError: if it has none of the layouts, or a video or its masks are missing; when
+            a sequence is used, if it is incomplete.
         ValueError: if there is no such video.
     """
     root = Path(root) / (split or "")
     images, annotations = root / "JPEGImages", root / "Annotations"
+    places: dict[str, tuple[Path, Path]] = {}  # the video and the masks of each name
     if images.is_dir() and annotations.is_dir():
         if (images / "480p").is_dir():
             images, annotations = images / "480p", annotations / "480p"
-        return tuple(
-            VOSSequence(name, partial(read_sequence, images / name, annotations / name))
-            for name in pick(_paired(images, annotations), names, root)
-        )
-    videos = {}
-    if root.is_dir():
+        for name in _paired(images, annotations):
+            masks = annotations / name
+            places[name] = images / name, masks / "masks" if (masks / "masks").is_dir() else masks
+    elif root.is_dir():
         files = sorted(path for path in root.iterdir() if path.suffix.lower() in VIDEO_SUFFIXES)
-        videos = {path.stem: path for path in files if (path.with_suffix("") / "masks").is_dir()}
-    if not videos:
+        places = {path.stem: (path, path.with_suffix("") / "masks") for path in files}
+        places = {name: place for name, place in places.items() if place[1].is_dir()} or _runs(root)
+    if not places:
         raise FileNotFoundError(
             f"{root} holds neither JPEGImages/ and Annotations/ nor a <video>.mp4 with "
-            "<video>/masks/; see docs/datasets.md"
+            "<video>/masks/, nor runs (run.yaml and masks/); see docs/datasets.md"
         )
     return tuple(
-        VOSSequence(name, partial(_read_video, videos[name])) for name in pick(videos, names, root)
+        VOSSequence(name, partial(_read, *places[name], video_reader))
+        for name in choose_names(places, names, root)
     )
 
 
@@ -75,6 +82,39 @@ def _paired(images: Path, annotations: Path) -> list[str]:
     return shown
 
 
-def _read_video(path: Path) -> tuple[VideoPictures, LabelMaps]:
-    pictures = VideoPictures(path)
-    return pictures, LabelMaps(match_files(path.with_suffix("") / "masks", pictures))
+def _runs(root: Path) -> dict[str, tuple[Path, Path]]:
+    """The runs of ``sam2track track`` in a folder, or the folder itself if it is one."""
+    folders = [root] if (root / "run.yaml").is_file() else sorted(root.iterdir())
+    visible = [path for path in folders if path == root or not path.name.startswith(".")]
+    return {
+        path.resolve().name: (_video_of(path), path / "masks")
+        for path in visible
+        if (path / "run.yaml").is_file() and (path / "masks").is_dir()
+    }
+
+
+def _video_of(run: Path) -> Path:
+    """The video that a run tracked: its path as given, from here or from a folder above the run.
+
+    Raises:
+        FileNotFoundError: if it is not there.
+        ValueError: if ``run.yaml`` names none.
+    """
+    try:
+        video = yaml.safe_load((run / "run.yaml").read_text(encoding="utf-8"))["video"]
+    except (yaml.YAMLError, KeyError, TypeError) as error:
+        raise ValueError(f"{run / 'run.yaml'} names no video ({error!r})") from error
+    path = Path(str(video)).expanduser()
+    for base in (Path(), *run.resolve().parents):
+        if (base / path).exists():
+            return base / path
+    raise FileNotFoundError(
+        f"{run / 'run.yaml'}: no video {path}, neither here nor in a folder above {run}; put it "
+        "there, or remove the run"
+    )
+
+
+def _read(video: Path, masks: Path, video_reader: str) -> tuple[FrameReader, LabelMaps]:
+    is_file = video.suffix.lower() in VIDEO_SUFFIXES and not video.is_dir()
+    frames = VideoFrames(video, video_reader) if is_file else PictureFrames(video)
+    return frames, LabelMaps(match_files(masks, frames, or_indices=masks.name == "masks"))

@@ -1,35 +1,35 @@
-"""The frames of a dataset's video: a folder of pictures, or a video file.
-
-Room: DATA. Paths enter; what :class:`~sam2track.data.readers.vos.VOSSequence` is made of leaves.
-"""
+"""The frames of a dataset's video: a folder of pictures, or a video file."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-from jaxtyping import UInt8
-from PIL import Image, ImageOps
 
-from ...video.file import VideoFile
-
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
-_ORIENTATION = 0x0112  # where EXIF keeps how the camera was held; from 5 on it lay on its side
+from ...types import Frame
+from ...video import PICTURE_SUFFIXES, SeekableSource, open_file, picture_size, read_picture
+from .listing import list_files
 
 
-class Pictures(Protocol):
-    """The frames of a video, whatever holds them."""
+class FrameReader(Protocol):
+    """The frames of a video, however they are stored."""
 
     def __len__(self) -> int: ...
 
     def name(self, index: int) -> str:
-        """What the frame is called: the stem of its file, by which masks are found."""
+        """What the frame is called: its file without the suffix, by which its mask is found."""
         ...
 
-    def image(self, index: int) -> UInt8[np.ndarray, "H W 3"]:
-        """RGB."""
+    def read(self, indices: Sequence[int]) -> list[Frame]:
+        """Some frames; ascending indices cost least.
+
+        Raises:
+            ValueError: if one cannot be read; the message names the file.
+        """
         ...
 
     def size(self, index: int) -> tuple[int, int]:
@@ -37,8 +37,8 @@ class Pictures(Protocol):
         ...
 
 
-class PictureFiles:
-    """A folder of pictures, one a frame, in the order of their names.
+class PictureFrames:
+    """A folder of pictures, one for each frame, in natural order.
 
     Args:
         folder: holds them.
@@ -49,107 +49,68 @@ class PictureFiles:
     """
 
     def __init__(self, folder: Path, *, gapless: bool = False) -> None:
-        self.folder, self.files = folder, list_files(folder, IMAGE_SUFFIXES)
+        self.files = list_files(folder, PICTURE_SUFFIXES)
+        self._names: list[str] = []
+        stems: set[str] = set()
+        for file in self.files:  # as PaletteSink names masks: cat.bmp after cat.jpg keeps its name
+            self._names.append(file.name if file.stem in stems else file.stem)
+            stems.add(file.stem)
         if gapless:
-            _check_numbers(folder, [Path(file).stem for file in self.files])
+            _check_numbers(folder, self._names)
 
     def __len__(self) -> int:
         return len(self.files)
 
     def name(self, index: int) -> str:
-        return Path(self.files[index]).stem
+        return self._names[index]
 
-    def image(self, index: int) -> UInt8[np.ndarray, "H W 3"]:
-        return read_picture(self.folder / self.files[index])
+    def read(self, indices: Sequence[int]) -> list[Frame]:
+        files = ((index, self.files[index]) for index in indices)
+        return [Frame(index, read_picture(file), name=file.name) for index, file in files]
 
     def size(self, index: int) -> tuple[int, int]:
-        path = self.folder / self.files[index]
-        try:
-            with Image.open(path) as picture:
-                width, height = picture.size
-                sideways = picture.getexif().get(_ORIENTATION, 1) >= 5
-        except (OSError, SyntaxError, ValueError) as error:
-            raise _unreadable(path, error) from error
-        return (width, height) if sideways else (height, width)
+        return picture_size(self.files[index])
 
 
-class VideoPictures:
+class VideoFrames:
     """The frames of a video file.
 
     Args:
-        path: of the file, which is opened when a frame is read and stays open until others were.
+        path: the file. It is opened when a frame is read, and closed when another one is.
+        video_reader: see :func:`sam2track.video.open_file`.
 
     Raises:
         FileNotFoundError: if there is none.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, video_reader: str = "auto") -> None:
         if not path.is_file():
             raise FileNotFoundError(f"no video {path}: copy it again, or remove its masks")
-        self.path = path
+        self.path, self.video_reader = path, video_reader
 
     def __len__(self) -> int:
-        return _open(self.path).length or 0
+        return len(self._opened())
 
     def name(self, index: int) -> str:
         return f"{index:05d}"
 
-    def image(self, index: int) -> UInt8[np.ndarray, "H W 3"]:
-        try:
-            return _open(self.path)[index].image
-        except IndexError as error:
+    def read(self, indices: Sequence[int]) -> list[Frame]:
+        video = self._opened()
+        beyond = [index for index in indices if index >= len(video)]
+        if beyond:
             raise ValueError(
-                f"{self.path} has no frame {index}, for which there is a mask: copy both again"
-            ) from error
+                f"{self.path} has no frame {beyond[0]}, for which there is a mask: copy both again"
+            )
+        try:
+            return video.read_many(indices)
+        except IndexError as error:
+            raise ValueError(f"{self.path} ends before its masks do ({error})") from error
 
     def size(self, index: int) -> tuple[int, int]:
-        return _open(self.path).size
+        return self._opened().size
 
-
-def read_picture(path: Path) -> UInt8[np.ndarray, "H W 3"]:
-    """A picture as RGB, upright as its EXIF says.
-
-    Raises:
-        FileNotFoundError: if there is no such file.
-        ValueError: if it is no picture or damaged; the message names it.
-    """
-    try:
-        with Image.open(path) as image:
-            ImageOps.exif_transpose(image, in_place=True)
-            return np.array(image if image.mode == "RGB" else image.convert("RGB"))
-    except FileNotFoundError:
-        raise
-    except (OSError, SyntaxError, ValueError) as error:
-        raise _unreadable(path, error) from error
-
-
-def list_folders(folder: Path) -> list[str]:
-    """The names of the folders in a folder, in order.
-
-    Raises:
-        FileNotFoundError: if it is missing or has none.
-    """
-    if not folder.is_dir():
-        raise FileNotFoundError(f"no folder {folder}: check root= and split=")
-    names = sorted(path.name for path in folder.iterdir() if path.is_dir())
-    if not names:
-        raise FileNotFoundError(f"{folder} has no folders: there should be one for each video")
-    return names
-
-
-def list_files(folder: Path, suffixes: tuple[str, ...]) -> tuple[str, ...]:
-    """The names of the files in a folder that end so, in order; hidden ones are passed over.
-
-    Raises:
-        FileNotFoundError: if it is missing or has none.
-    """
-    if not folder.is_dir():
-        raise FileNotFoundError(f"no folder {folder}: copy or unpack the dataset again")
-    names = sorted(p.name for p in folder.iterdir() if p.suffix.lower() in suffixes)
-    names = [name for name in names if not name.startswith(".")]
-    if not names:
-        raise FileNotFoundError(f"{folder} has no {' or '.join(suffixes)} files; copy them again")
-    return tuple(names)
+    def _opened(self) -> SeekableSource:
+        return _open(self.path, self.video_reader, os.getpid())
 
 
 def _check_numbers(folder: Path, stems: list[str]) -> None:
@@ -164,10 +125,7 @@ def _check_numbers(folder: Path, stems: list[str]) -> None:
         )
 
 
-def _unreadable(path: Path, error: Exception) -> ValueError:
-    return ValueError(f"{path} is not a readable picture ({error}); copy it again")
-
-
 @lru_cache(maxsize=1)
-def _open(path: Path) -> VideoFile:
-    return VideoFile(path)
+def _open(path: Path, video_reader: str, process: int) -> SeekableSource:
+    """A video, kept open. By process: a forked one must not share the file's position."""
+    return open_file(path, video_reader)

@@ -1,7 +1,6 @@
-"""LVOS on disk, version 1 and 2.
+"""Reads LVOS, version 1 and 2.
 
-Room: DATA. The folder that holds ``train``, ``valid``, ... enters, the sequences of one leave. A
-split is ``JPEGImages/<video>/00000001.jpg``, ``Annotations/<video>/00000001.png`` (palette ids;
+A split is ``JPEGImages/<video>/00000001.jpg``, ``Annotations/<video>/00000001.png`` (palette ids;
 255 is void) and a list (``valid_meta.json``, or ``meta.json`` in older archives). Objects may
 appear late, and leave for long.
 """
@@ -13,8 +12,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from .listing import choose_names
 from .vos import VOSSequence, read_sequence
-from .youtube_vos import pick, read_meta
+from .youtube_vos import read_meta
 
 
 def lvos(
@@ -33,8 +33,9 @@ def lvos(
         root: the folder that holds the splits.
         split: ``train``, ``valid`` or ``test``.
         names: only these videos, in this order.
-        unseen: a text file of the videos whose objects are ``unseen``, one a line, the others being
-            ``seen``: ``unseen_videos.txt`` of lvos-evaluation. Without it objects have no group.
+        unseen: a text file of the videos whose objects are ``unseen``, one per line, such as
+            ``unseen_videos.txt`` of lvos-evaluation; the others are ``seen``. Without it objects
+            have no group.
 
     Raises:
         FileNotFoundError: if something is missing; when a sequence is used, if that is incomplete.
@@ -58,7 +59,7 @@ def lvos(
             groups=_groups(videos[name]["objects"], name, fresh),
             spans=_spans(videos[name]["objects"], path),
         )
-        for name in pick(videos, names, path)
+        for name in choose_names(videos, names, path)
     )
 
 

@@ -1,7 +1,6 @@
-"""MOSE on disk, version 1 and 2, which are laid out alike.
+"""Reads MOSE, version 1 and 2, which have the same layout.
 
-Room: DATA. The folder that holds ``train``, ``valid``, ... enters, the sequences of one leave. A
-split is ``JPEGImages/<video>/00000.jpg`` and ``Annotations/<video>/00000.png`` (palette indices);
+A split is ``JPEGImages/<video>/00000.jpg`` and ``Annotations/<video>/00000.png`` (palette indices);
 of ``valid`` only the first frame's masks are public.
 """
 
@@ -11,9 +10,8 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from .frames import list_folders
+from .listing import choose_names, list_folders
 from .vos import VOSSequence, read_sequence
-from .youtube_vos import pick
 
 
 def mose(
@@ -37,5 +35,5 @@ def mose(
             name,
             partial(read_sequence, images / name, annotations / name, gapless=True, whole=True),
         )
-        for name in pick(list_folders(images), names, images)
+        for name in choose_names(list_folders(images), names, images)
     )

@@ -1,7 +1,6 @@
-"""SA-V on disk: ``val`` and ``test`` as pictures and PNGs, ``train`` as videos and run lengths.
+"""Reads SA-V: ``val`` and ``test`` as pictures and PNGs, ``train`` as videos and run lengths.
 
-Room: DATA. Folders enter, sequences leave. Objects may overlap, so that ``masks()`` is the truth
-and ``labels()`` a view of it.
+Objects may overlap: ``masks()`` is the ground truth, and ``labels()`` shows the smallest on top.
 """
 
 from __future__ import annotations
@@ -11,9 +10,9 @@ from functools import partial
 from pathlib import Path
 
 from .annotations import Masklets, ObjectMaps, match_files
-from .frames import PictureFiles, VideoPictures, list_folders
+from .frames import PictureFrames, VideoFrames
+from .listing import choose_names, list_folders, read_list
 from .vos import VOSSequence
-from .youtube_vos import pick
 
 
 def sav(
@@ -23,8 +22,8 @@ def sav(
 
     The layout is ``JPEGImages_24fps/<video>/00000.jpg``,
     ``Annotations_6fps/<video>/<object>/00000.png`` and ``sav_<split>.txt``. Every fourth frame is
-    annotated. The dataset counts its objects from 000; ids count from 1, since 0 is nobody, and
-    ``object_names`` leads back to the folders.
+    annotated. The dataset counts its objects from 000; ids count from 1, since 0 is the
+    background, and ``object_names`` has the names of the folders.
 
     Args:
         root: the folder that holds ``sav_val`` and ``sav_test``, or one of them itself.
@@ -33,28 +32,30 @@ def sav(
 
     Raises:
         FileNotFoundError: if something is missing; when a sequence is used, if that is incomplete.
-        ValueError: if the list is empty.
+        ValueError: if the list is empty, or there is no such video.
     """
     root = Path(root)
     folder = root / f"sav_{split}" if (root / f"sav_{split}").is_dir() else root
-    listed = folder / f"sav_{split}.txt"
+    images = folder / "JPEGImages_24fps"
     if names is None:
-        if not listed.is_file():
-            raise FileNotFoundError(f"no list {listed}: check root= and split=")
-        names = listed.read_text().split()
-        if not names:
-            raise ValueError(f"{listed} lists no video")
+        names = read_list(folder / f"sav_{split}.txt")
+    else:
+        names = choose_names(list_folders(images), names, images)
     return tuple(
         VOSSequence(
             name,
-            partial(_read, folder / "JPEGImages_24fps" / name, folder / "Annotations_6fps" / name),
+            partial(_read, images / name, folder / "Annotations_6fps" / name),
         )
         for name in names
     )
 
 
 def sav_train(
-    root: str | Path, kind: str = "manual", *, names: Sequence[str] | None = None
+    root: str | Path,
+    kind: str = "manual",
+    *,
+    names: Sequence[str] | None = None,
+    video_reader: str = "auto",
 ) -> tuple[VOSSequence, ...]:
     """The videos of ``train``: ``<video>.mp4`` and ``<video>_manual.json`` or ``_auto.json``.
 
@@ -64,6 +65,7 @@ def sav_train(
         root: the folder that holds them.
         kind: ``manual`` or ``auto``: which masklets.
         names: only these videos, in this order.
+        video_reader: see :func:`sam2track.video.open_file`.
 
     Raises:
         FileNotFoundError: if there is no such file.
@@ -77,17 +79,17 @@ def sav_train(
     if not paths:
         raise FileNotFoundError(f"{root} has no *{ending}, in no folder; check root=")
     return tuple(
-        VOSSequence(name, partial(_read_train, paths[name].with_name(f"{name}.mp4"), paths[name]))
-        for name in pick(paths, names, Path(root))
+        VOSSequence(name, partial(_read_train, paths[name], name, video_reader))
+        for name in choose_names(paths, names, root)
     )
 
 
-def _read(images: Path, annotations: Path) -> tuple[PictureFiles, ObjectMaps]:
-    pictures = PictureFiles(images, gapless=True)
+def _read(images: Path, annotations: Path) -> tuple[PictureFrames, ObjectMaps]:
+    pictures = PictureFrames(images, gapless=True)
     names = dict(enumerate(list_folders(annotations), start=1))
     files = {k: match_files(annotations / name, pictures) for k, name in names.items()}
     return pictures, ObjectMaps(files, names)
 
 
-def _read_train(video: Path, masklets: Path) -> tuple[VideoPictures, Masklets]:
-    return VideoPictures(video), Masklets(masklets)
+def _read_train(masklets: Path, name: str, video_reader: str) -> tuple[VideoFrames, Masklets]:
+    return VideoFrames(masklets.with_name(f"{name}.mp4"), video_reader), Masklets(masklets)

@@ -1,7 +1,7 @@
-"""What a benchmark's sequence is, whichever disk layout or generator it comes from.
+"""The two kinds of sequence: a video with masks, and a video with the boxes of one object.
 
-Room: DATA. Readers (``davis``, ``sav``, ``lasot``, ...) and generators make these; the benchmark,
-the sampling of training clips and the scores take them. Nothing is decoded before it is asked for.
+Readers (``davis``, ``sav``, ``lasot``, ...) and generators make them; the benchmark and training
+clips use them. Nothing is decoded before it is asked for.
 """
 
 from __future__ import annotations
@@ -15,13 +15,12 @@ from ...types import Frame
 
 
 @runtime_checkable
-class MaskSequence(Protocol):
-    """A video with the masks of its objects, whose ids count from 1 and need not be without gaps.
+class VideoSequence(Protocol):
+    """What both kinds have.
 
     Attributes:
-        name: unique within its dataset, fit for a folder's name.
+        name: unique within its dataset, and usable as a folder's name.
         attributes: what is hard about it, for break-downs ("occlusion"); may be empty.
-        annotated: indices of the frames whose truth is known, ascending.
     """
 
     @property
@@ -29,9 +28,6 @@ class MaskSequence(Protocol):
 
     @property
     def attributes(self) -> tuple[str, ...]: ...
-
-    @property
-    def annotated(self) -> tuple[int, ...]: ...
 
     def __len__(self) -> int:
         """Number of frames."""
@@ -44,6 +40,18 @@ class MaskSequence(Protocol):
             ValueError: if it cannot be read; the message names the file.
         """
         ...
+
+
+@runtime_checkable
+class MaskSequence(VideoSequence, Protocol):
+    """A video with the masks of its objects, whose ids count from 1; ids may be missing.
+
+    Attributes:
+        annotated: indices of the frames whose ground truth is known, ascending.
+    """
+
+    @property
+    def annotated(self) -> tuple[int, ...]: ...
 
     def labels(self, index: int) -> UInt8[np.ndarray, "H W"]:
         """Object ids by pixel, 0 = background or void.
@@ -65,7 +73,7 @@ class MaskSequence(Protocol):
         ...
 
     def starts(self) -> dict[int, dict[int, Bool[np.ndarray, "H W"]]]:
-        """What a semi-supervised tracker is given: by frame, the masks of objects new in it.
+        """What a semi-supervised tracker is given: by frame, the masks of the objects new there.
 
         Raises:
             ValueError: as :meth:`labels`.
@@ -74,31 +82,8 @@ class MaskSequence(Protocol):
 
 
 @runtime_checkable
-class BoxSequence(Protocol):
-    """A video with the box of its one object.
-
-    Attributes:
-        name: unique within its dataset, fit for a folder's name.
-        attributes: what is hard about it, for break-downs; may be empty.
-    """
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def attributes(self) -> tuple[str, ...]: ...
-
-    def __len__(self) -> int:
-        """Number of frames."""
-        ...
-
-    def frame(self, index: int) -> Frame:
-        """The picture at ``index``, from 0.
-
-        Raises:
-            ValueError: if it cannot be read; the message names the file.
-        """
-        ...
+class BoxSequence(VideoSequence, Protocol):
+    """A video with the box of its one object."""
 
     @property
     def boxes(self) -> Float[np.ndarray, "T 4"]:

@@ -1,7 +1,4 @@
-"""Still images with masks: COCO's JSON, SA-1B's, or two folders.
-
-Room: DATA. Paths enter; collections leave whose images and masks are read when asked for.
-"""
+"""Reads still images with masks: COCO's JSON, SA-1B's JSON, or two folders."""
 
 from __future__ import annotations
 
@@ -17,7 +14,8 @@ from pycocotools import mask as coco_masks
 
 from ...masks.label_maps import read_labels
 from ...masks.run_lengths import decode_runs, pack_runs
-from .frames import IMAGE_SUFFIXES, list_files, read_picture
+from ...video import PICTURE_SUFFIXES, read_picture
+from .listing import list_files
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -164,14 +162,13 @@ class FolderStills:
 
     def __init__(self, root: str | Path) -> None:
         self.images, self.masks = Path(root) / "images", Path(root) / "masks"
-        self._files = list_files(self.images, IMAGE_SUFFIXES)
-        masks = set(list_files(self.masks, (".png",)))
+        self._files = list_files(self.images, PICTURE_SUFFIXES)
+        masks = {file.name for file in list_files(self.masks, (".png",))}
         for file in self._files:
-            name = f"{Path(file).stem}.png"
+            name = f"{file.stem}.png"
             if name not in masks:
                 raise FileNotFoundError(
-                    f"{self.images / file} has no mask {self.masks / name}; add it, or remove the "
-                    "image"
+                    f"{file} has no mask {self.masks / name}; add it, or remove the image"
                 )
             masks.discard(name)
         if masks:
@@ -183,7 +180,7 @@ class FolderStills:
         return len(self._files)
 
     def __getitem__(self, index: int) -> Still:
-        path = self.images / self._files[index]
+        path = self._files[index]
         labels = read_labels(self.masks / f"{path.stem}.png")
         ids = np.flatnonzero(np.bincount(labels.ravel(), minlength=1)[1:]) + 1
         masks = [np.asfortranarray(labels == k).view(np.uint8) for k in ids]

@@ -19,6 +19,7 @@ from jaxtyping import Bool, UInt8
 
 from ...synthetic import Event, LongScene, SequenceSpec
 from ...types import Frame
+from .listing import choose_names
 
 VERSION = 1
 SIZE, SHORT_SIZE = (360, 640), (240, 426)
@@ -136,10 +137,7 @@ def synthetic_long(
     size = SHORT_SIZE if short else SIZE
     specs = [_with_seed(spec, draw) for draw in range(draws) for spec in (SHORT if short else FULL)]
     found = {spec.name: LongSequence(spec, size) for spec in specs}
-    for name in names or ():
-        if name not in found:
-            raise ValueError(f"no sequence {name}; there are {', '.join(found)}")
-    return tuple(found[name] for name in (names or found))
+    return tuple(found[name] for name in choose_names(found, names or None, "synthetic_long"))
 
 
 def _with_seed(spec: SequenceSpec, draw: int) -> SequenceSpec:

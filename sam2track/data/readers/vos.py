@@ -1,13 +1,11 @@
-"""Videos with masks as datasets store them: footage, and what is known of the objects in it.
+"""A video with masks as datasets store it: a reader of its frames, and its annotations.
 
-Room: DATA. Paths enter; sequences leave (:class:`~sam2track.data.readers.sequence.MaskSequence`) whose
-frames and masks are read when asked for. One module for each dataset (:mod:`sam2track.data.readers.davis`)
-says where its folders are.
+One module for each dataset (such as :mod:`.davis`) says where the folders are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
@@ -17,38 +15,39 @@ from jaxtyping import Bool, UInt8
 
 from ...masks.label_maps import flatten
 from ...types import Frame
-from .annotations import LabelMaps, Truth, match_files
-from .frames import PictureFiles, Pictures
+from .annotations import Annotations, LabelMaps, match_files
+from .frames import FrameReader, PictureFrames
 
 
 class VOSSequence:
-    """One video and its annotations. Its folders are listed at the first use, not before.
+    """One video and its annotations.
 
-    So a dataset opens at once, and a broken sequence stops no other.
+    Its folders are listed at the first use, so that a dataset opens at once, and a broken sequence
+    does not stop the others.
 
     Args:
         name: the folder's name.
         load: lists the folders; raises FileNotFoundError or ValueError if they are incomplete.
         attributes: what is hard about it.
-        late: objects may first appear after the first annotated frame.
-        groups: a name for each object's kind, such as ``seen``, by which the server averages.
-        spans: for each object, the frames that count: from one number to before another, as numbers
-            in the frames' names.
+        late_objects: objects may first appear after the first annotated frame.
+        groups: the group of each object, such as ``seen``; the server averages by group.
+        spans: for each object, the frames that count: the first number and the one after the last,
+            as numbers in the frames' names.
         submitted: names of the frames that the server wants; none = all.
     """
 
     def __init__(
         self,
         name: str,
-        load: Callable[[], tuple[Pictures, Truth]],
+        load: Callable[[], tuple[FrameReader, Annotations]],
         *,
         attributes: tuple[str, ...] = (),
-        late: bool = True,
+        late_objects: bool = True,
         groups: Mapping[int, str] = MappingProxyType({}),
         spans: Mapping[int, tuple[int, int]] = MappingProxyType({}),
         submitted: tuple[str, ...] = (),
     ) -> None:
-        self.name, self.attributes, self.late = name, attributes, late
+        self.name, self.attributes, self.late_objects = name, attributes, late_objects
         self.groups, self.spans, self.submitted = dict(groups), dict(spans), submitted
         self._load = load
 
@@ -56,7 +55,7 @@ class VOSSequence:
         return f"VOSSequence({self.name!r})"
 
     @cached_property
-    def _parts(self) -> tuple[Pictures, Truth]:
+    def _parts(self) -> tuple[FrameReader, Annotations]:
         return self._load()
 
     def check(self) -> None:
@@ -69,7 +68,7 @@ class VOSSequence:
 
     @property
     def annotated(self) -> tuple[int, ...]:
-        """Indices of the frames whose truth is known, ascending."""
+        """Indices of the frames whose ground truth is known, ascending."""
         return self._parts[1].annotated
 
     @property
@@ -90,7 +89,15 @@ class VOSSequence:
         Raises:
             ValueError: if the file is no picture; the message names it.
         """
-        return Frame(index, self._parts[0].image(index))
+        return self.frames([index])[0]
+
+    def frames(self, indices: Sequence[int]) -> list[Frame]:
+        """Several pictures; ascending indices cost least.
+
+        Raises:
+            ValueError: as :meth:`frame`.
+        """
+        return self._parts[0].read(indices)
 
     def labels(self, index: int) -> UInt8[np.ndarray, "H W"]:
         """Object ids by pixel, 0 = background or void; where objects overlap, the smallest shows.
@@ -108,28 +115,28 @@ class VOSSequence:
         Raises:
             KeyError, ValueError: as :meth:`labels`.
         """
-        pictures, truth = self._parts
-        masks, expected = truth.masks(index), pictures.size(index)
+        frames, annotations = self._parts
+        masks, expected = annotations.masks(index), frames.size(index)
         for k, mask in masks.items():
             if mask.shape != expected:
+                (height, width), place = mask.shape, annotations.place(index, k)
                 raise ValueError(
-                    f"{truth.place(index, k)} is {mask.shape[1]}x{mask.shape[0]} but its picture "
-                    f"is {expected[1]}x{expected[0]}; resize it by nearest neighbour, or copy both "
-                    "again"
+                    f"{place} is {width}x{height} but its picture is {expected[1]}x{expected[0]}; "
+                    "resize it by nearest neighbour, or copy both again"
                 )
         return masks
 
     def starts(self) -> dict[int, dict[int, Bool[np.ndarray, "H W"]]]:
         """By frame, the masks of the objects that appear first there.
 
-        Every annotation is read, unless all objects appear at the start (``late=False``).
+        Every annotation is read, unless all objects appear at the start (``late_objects=False``).
 
         Raises:
             ValueError: as :meth:`labels`.
         """
         starts: dict[int, dict[int, np.ndarray]] = {}
         known: set[int] = set()
-        for index in self.annotated if self.late else self.annotated[:1]:
+        for index in self.annotated if self.late_objects else self.annotated[:1]:
             new = {k: mask for k, mask in self.masks(index).items() if k not in known}
             if new:
                 starts[index] = new
@@ -145,14 +152,14 @@ def read_sequence(
     void: int | None = None,
     gapless: bool = False,
     whole: bool = False,
-) -> tuple[PictureFiles, LabelMaps]:
+) -> tuple[PictureFrames, LabelMaps]:
     """The parts of a sequence from its two folders; a picture and its map share the file's stem.
 
     Args:
-        images: folder of the pictures, in the order of their names.
+        images: folder of the pictures.
         annotations: folder of the label maps (PNG); not every frame needs one.
         binary: every label above zero is object 1.
-        void: a label that is nobody's object.
+        void: a label that belongs to no object.
         gapless: the pictures' names are numbers without a gap.
         whole: either the first frame alone has a map, or every frame has.
 
@@ -160,7 +167,7 @@ def read_sequence(
         FileNotFoundError: if a folder is missing or empty, or files in it are missing.
         ValueError: if a label map belongs to no picture.
     """
-    pictures = PictureFiles(images, gapless=gapless)
+    pictures = PictureFrames(images, gapless=gapless)
     files = match_files(annotations, pictures)
     if whole and len(files) not in (1, len(pictures)):
         lacking = next(index for index in range(len(pictures)) if index not in files)

@@ -1,6 +1,5 @@
-"""YouTube-VOS 2018 and 2019 on disk.
+"""Reads YouTube-VOS 2018 and 2019.
 
-Room: DATA. The folder that holds ``train``, ``valid``, ... enters, the sequences of one leave.
 A split is ``JPEGImages/<video>/00005.jpg``, ``Annotations/<video>/00005.png`` and ``meta.json``.
 Every fifth frame is there. Objects may appear late; of ``valid`` and ``test`` a video's PNGs are
 only those on which objects appear.
@@ -15,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from .annotations import LabelMaps
-from .frames import PictureFiles
+from .frames import PictureFrames
+from .listing import choose_names
 from .vos import VOSSequence, read_sequence
 
 
@@ -30,8 +30,8 @@ def youtube_vos(
     """The sequences of a split, in the order of ``meta.json``.
 
     An object's group is ``seen`` or ``unseen``, by whether its category is among those of
-    ``train/meta.json`` (or of the list ``seen``); groups are empty where either is not known. Which
-    frames the server wants is as ``meta.json`` says.
+    ``train/meta.json`` (or of the list ``seen``); groups are empty where either is not known. The
+    frames that the server wants are those of ``meta.json``.
 
     Args:
         root: the folder that holds the splits.
@@ -39,7 +39,7 @@ def youtube_vos(
         names: only these videos, in this order.
         all_frames: track at full rate, on the pictures of ``all_frames/<split>_all_frames`` or
             ``<split>_all_frames``, beside the split.
-        seen: a text file of the categories that count as seen, one a line.
+        seen: a text file of the categories that count as seen, one per line.
 
     Raises:
         FileNotFoundError: if something is missing; when a sequence is used, if that is incomplete.
@@ -58,7 +58,7 @@ def youtube_vos(
             groups=_groups(videos[name]["objects"], known),
             submitted=_frames(videos, name),
         )
-        for name in pick(videos, names, root / split / "meta.json")
+        for name in choose_names(videos, names, root / split / "meta.json")
     )
 
 
@@ -80,29 +80,17 @@ def read_meta(path: Path) -> dict[str, dict[str, Any]]:
     raise ValueError(f"{path} lists no objects; copy it again")
 
 
-def pick(known: Sequence[str] | dict[str, Any], names: Sequence[str] | None, where: Path) -> list:
-    """The names asked for, or all.
-
-    Raises:
-        ValueError: if one is not known.
-    """
-    for name in names or ():
-        if name not in known:
-            raise ValueError(f"{where} has no video {name!r}")
-    return list(known if names is None else names)
-
-
 def _read(
     images: Path, annotations: Path, expected: tuple[str, ...]
-) -> tuple[PictureFiles, LabelMaps]:
+) -> tuple[PictureFrames, LabelMaps]:
     """The parts of a sequence that must have some frames."""
-    pictures, truth = read_sequence(images, annotations)
+    pictures, labels = read_sequence(images, annotations)
     missing = set(expected) - {pictures.name(index) for index in range(len(pictures))}
     if missing:
         raise FileNotFoundError(
             f"{images} has no picture {min(missing)}, which meta.json lists; copy the folder again"
         )
-    return pictures, truth
+    return pictures, labels
 
 
 def _frames(videos: dict[str, dict[str, Any]], name: str) -> tuple[str, ...]:
@@ -122,7 +110,7 @@ def _groups(objects: dict[str, dict[str, Any]], seen: set[str]) -> dict[int, str
 
 
 def _seen(root: Path, path: str | Path | None) -> set[str]:
-    """The categories that count as seen; empty if nobody says."""
+    """The categories that count as seen; empty if neither list is there."""
     if path is not None:
         return {line.strip() for line in Path(path).read_text().splitlines()} - {""}
     meta = root / "train" / "meta.json"

@@ -21,7 +21,7 @@ from hydra.utils import instantiate
 from sam2track.data.clips.augment import Augment, Jitter
 from sam2track.data.clips.clip import SMALLEST, Clip, ClipDataset, ClipSource, Mixture
 from sam2track.data.clips.still_clips import StillClips
-from sam2track.data.clips.video_clips import VideoClips, choose_apart
+from sam2track.data.clips.video_clips import VideoClips, choose_separate
 from sam2track.data.readers.davis import davis
 from sam2track.data.readers.folder import folder
 from sam2track.data.readers.sav import sav, sav_train
@@ -146,12 +146,12 @@ def test_only_annotated_frames_are_shown(tmp_path):
     ):
         shown = set()
 
-        def spy(sequence, index, *, shown=shown):
-            shown.add(index)
-            return type(sequence).frame(sequence, index)
+        def spy(sequence, indices, *, shown=shown):
+            shown.update(indices)
+            return type(sequence).frames(sequence, indices)
 
         for sequence in sequences:
-            sequence.frame = partial(spy, sequence)
+            sequence.frames = partial(spy, sequence)
         clips = draw(VideoClips(sequences, SIZE, frames=3, objects=2, **PLAIN), 10)
         assert shown
         assert not {index % 4 for index in shown} - {0}, root
@@ -194,9 +194,9 @@ def test_of_a_part_and_its_whole_one_is_taken(tmp_path):
     square, part = np.zeros((2, 8, 8), bool)
     square[1:7, 1:7], part[2:4, 2:4] = True, True
     masks = [{1: square, 2: part, 3: ~square}]
-    assert choose_apart(masks, [2, 1, 3], 3) == [2, 3]
-    assert choose_apart(masks, [1, 2, 3], 3) == [1, 3]
-    assert choose_apart(masks, [1, 3, 2], 1) == [1]
+    assert choose_separate(masks, [2, 1, 3], 3) == [2, 3]
+    assert choose_separate(masks, [1, 2, 3], 3) == [1, 3]
+    assert choose_separate(masks, [1, 3, 2], 1) == [1]
 
 
 def test_late_objects_are_taken_where_they_show(tmp_path):
@@ -425,8 +425,8 @@ def broken_stills(root, kind):
         ("no image", r"masks/1\.png belongs to no image"),
         ("other size", r"images/\d\.jpg is 64x48 but a mask of it is 32x48"),
         ("empty masks", r"none of 100 images shows an object .*images/\d\.jpg"),
-        ("not a picture", r"images/\d\.jpg is not a readable picture"),
-        ("empty", r"images has no \.jpg"),
+        ("not a picture", r"images/\d\.jpg: not a picture"),
+        ("empty", r"images has no pictures"),
     ],
 )
 def test_broken_stills_are_named(tmp_path, kind, message):

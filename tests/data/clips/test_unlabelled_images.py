@@ -12,11 +12,11 @@ from PIL import Image
 
 from sam2track.data.clips.unlabelled_images import (
     Found,
-    Pictures,
+    RandomCrops,
     find_pictures,
     random_crop,
-    read_picture,
 )
+from sam2track.video import load_picture
 
 
 @pytest.fixture
@@ -43,13 +43,13 @@ def test_images_and_videos_are_found_in_all_folders(folder):
 
 def test_a_crop_depends_on_seed_and_index_alone(folder):
     found = find_pictures(folder)
-    crops = [crop.clone() for crop in (Pictures(found, 32, length=12)[i] for i in range(12))]
-    again = Pictures(found, 32, length=12)
+    crops = [crop.clone() for crop in (RandomCrops(found, 32, length=12)[i] for i in range(12))]
+    again = RandomCrops(found, 32, length=12)
     for index in reversed(range(12)):
         assert torch.equal(again[index], crops[index])
     assert crops[0].shape == (3, 32, 32)
     assert crops[0].dtype == torch.uint8
-    others = Pictures(found, 32, length=12, seed=1)
+    others = RandomCrops(found, 32, length=12, seed=1)
     assert not all(torch.equal(others[index], crops[index]) for index in range(12))
     with pytest.raises(IndexError, match="crop 12"):
         again[12]
@@ -57,7 +57,7 @@ def test_a_crop_depends_on_seed_and_index_alone(folder):
 
 def test_each_source_gets_its_share(folder):
     """Red image, grey image, video of grey noise with a red square: a third each."""
-    pictures = Pictures(find_pictures(folder), 8, length=300)
+    pictures = RandomCrops(find_pictures(folder), 8, length=300)
     kinds = Counter()
     for index in range(300):
         crop = pictures[index].float()
@@ -75,7 +75,7 @@ def test_a_long_video_counts_more():
     found = Found(("image",), ("short", "long"), (1.0, 8.0), ())
     drawn = Counter()
 
-    class Names(Pictures):
+    class Names(RandomCrops):
         def _read(self, number, rng):
             drawn[number] += 1
             return Image.new("RGB", (8, 8))
@@ -112,7 +112,7 @@ def test_pictures_are_upright_and_large_jpegs_are_read_small(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6  # held a quarter turn to the side
     Image.new("RGB", (1600, 800)).save(tmp_path / "turned.jpg", exif=exif)
-    picture = read_picture(tmp_path / "turned.jpg", 64)
+    picture = load_picture(tmp_path / "turned.jpg", least=round(64 / 0.2**0.5))
     assert picture.height == 2 * picture.width
     assert 64 / 0.2**0.5 <= picture.width < 800
 
@@ -125,7 +125,10 @@ def test_broken_files_are_named_and_skipped(folder, clip_path):
     assert len(found.videos) == 1
     assert len(found.broken) == 2
     assert str(folder / "short.mp4") in found.broken[0]
-    assert found.broken[1] == f"cannot read {folder / 'text.jpg'}: not a picture"
+    assert (
+        found.broken[1]
+        == f"cannot read {folder / 'text.jpg'}: not a picture; replace the file or remove it"
+    )
 
 
 def test_a_picture_that_turns_out_damaged_is_named_once_and_replaced(tmp_path, caplog):
@@ -134,7 +137,7 @@ def test_a_picture_that_turns_out_damaged_is_named_once_and_replaced(tmp_path, c
     whole = (tmp_path / "cut.png").read_bytes()
     (tmp_path / "cut.png").write_bytes(whole[: len(whole) // 2])
     Image.new("RGB", (64, 64), (0, 0, 255)).save(tmp_path / "good.png")
-    pictures = Pictures(find_pictures(tmp_path), 16, length=20)
+    pictures = RandomCrops(find_pictures(tmp_path), 16, length=20)
     with caplog.at_level(logging.WARNING):
         for index in range(20):
             assert pictures[index][2].min() == 255
@@ -145,7 +148,7 @@ def test_nothing_but_damage_ends(tmp_path):
     noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
     Image.fromarray(noise).save(tmp_path / "cut.png")
     (tmp_path / "cut.png").write_bytes((tmp_path / "cut.png").read_bytes()[:2000])
-    pictures = Pictures(find_pictures(tmp_path), 16, length=1)
+    pictures = RandomCrops(find_pictures(tmp_path), 16, length=1)
     with pytest.raises(ValueError, match="100 pictures in a row cannot be read"):
         pictures[0]
 

@@ -245,7 +245,7 @@ BROKEN = [
     ("davis17", remove("Annotations/480p/cat/00003.png"), r"has no 00003\.png.*5 of 6"),
     ("davis17", shrink("Annotations/480p/cat/00000.png"), r"00000\.png is 64x24 but .* 64x48"),
     ("davis17", truncate("Annotations/480p/cat/00000.png"), r"00000\.png is not an undamaged PNG"),
-    ("davis17", write("JPEGImages/480p/cat/00000.jpg"), r"00000\.jpg is not a readable picture"),
+    ("davis17", write("JPEGImages/480p/cat/00000.jpg"), r"00000\.jpg: not a picture"),
     ("youtube_vos", remove("valid/meta.json"), r"no list .*meta\.json"),
     ("youtube_vos", write("valid/meta.json"), r"meta\.json lists no videos"),
     ("youtube_vos", write("valid/meta.json", '{"videos": {"a": {}}}'), r"meta\.json lists no"),

@@ -135,7 +135,7 @@ def test_a_second_draw_has_the_same_events_and_other_objects():
 def test_wrong_names_and_versions_are_refused():
     with pytest.raises(ValueError, match="version 1, not 2"):
         synthetic_long(version=2)
-    with pytest.raises(ValueError, match="no sequence away_3; there are hidden_10"):
+    with pytest.raises(ValueError, match="no video 'away_3'; did you mean 'away_50'"):
         synthetic_long(names=["away_3"])
     with pytest.raises(ValueError, match="draws=0: give at least 1"):
         synthetic_long(draws=0)

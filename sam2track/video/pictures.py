@@ -1,0 +1,117 @@
+"""Reads pictures from files: which files are pictures, their order, their size and their pixels."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import UInt8
+from PIL import Image, ImageOps
+
+from .source import VideoError
+
+# Pillow reads HEIC only where its plug-in is installed; else such a file is refused, not left out.
+PICTURE_SUFFIXES = (
+    *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"),
+    *(".ppm", ".pgm", ".pnm", ".tga", ".jp2", ".avif", ".heic", ".heif"),
+)
+USUAL_SUFFIXES = "JPEG, PNG, WebP, BMP or TIFF"  # for messages
+
+_ORIENTATION = 0x0112  # EXIF: how the camera was held; 5 to 8 swap width and height
+# What Pillow raises for a damaged file.
+_PILLOW_ERRORS = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
+
+
+def natural_key(name: str) -> tuple[list[tuple[int, int | str]], str]:
+    """Sorts names by the values of the numbers in them: ``f2`` before ``f10``."""
+    parts = re.split(r"([0-9]+)", name.lower())
+    return [(0, int(part)) if part.isdigit() else (1, part) for part in parts], name
+
+
+def list_pictures(folder: Path, suffixes: tuple[str, ...] = PICTURE_SUFFIXES) -> list[Path]:
+    """The picture files of a folder in natural order; hidden files are passed over."""
+    files = [file for file in folder.iterdir() if file.suffix.lower() in suffixes]
+    visible = (file for file in files if not file.name.startswith("."))
+    return sorted(visible, key=lambda file: natural_key(file.name))
+
+
+def picture_size(path: Path) -> tuple[int, int]:
+    """Height and width after EXIF orientation, from the file's header alone.
+
+    Raises:
+        VideoError: if it is missing or no picture.
+    """
+    try:
+        with Image.open(path) as picture:
+            width, height = picture.size
+            sideways = _is_turned(picture) and picture.getexif()[_ORIENTATION] >= 5
+    except _PILLOW_ERRORS as error:
+        raise _unreadable(path, error) from error
+    return (width, height) if sideways else (height, width)
+
+
+def read_picture(path: Path) -> UInt8[np.ndarray, "H W 3"]:
+    """A picture as RGB, turned as its EXIF orientation says. See :func:`load_picture`."""
+    return np.array(load_picture(path))
+
+
+def load_picture(path: Path, least: int | None = None) -> Image.Image:
+    """A picture as Pillow's RGB image, turned as its EXIF orientation says.
+
+    Grey values of 16 bits are divided by 256. What is transparent is shown over black.
+
+    Args:
+        path: the file.
+        least: a large JPEG may be decoded at a fraction of its size, with sides of at least so many
+            pixels; None = at its full size.
+
+    Raises:
+        VideoError: if it is missing, no picture or damaged, or has values that are no colours.
+    """
+    try:
+        with Image.open(path) as picture:
+            if least is not None:
+                picture.draft("RGB", (least, least))  # does nothing to other formats
+            upright = ImageOps.exif_transpose(picture) if _is_turned(picture) else picture
+            return _as_rgb(upright)
+    except _PILLOW_ERRORS as error:
+        raise _unreadable(path, error) from error
+
+
+def _as_rgb(picture: Image.Image) -> Image.Image:
+    """Convert any of Pillow's modes; the result holds its own pixels."""
+    mode = picture.mode
+    if mode == "F":
+        raise ValueError("it holds floating-point numbers; save it with 8 or 16 bits")
+    if mode == "I" or mode.startswith("I;"):  # "I" where 16 bits are widened to 32
+        values = np.asarray(picture)
+        if values.min() < 0 or values.max() > 0xFFFF:
+            raise ValueError("it holds values of more than 16 bits; save it with 8 or 16 bits")
+        return Image.fromarray((values >> 8).astype(np.uint8)).convert("RGB")
+    if mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in picture.info:
+        opaque = picture.convert("RGBA")
+        alpha = opaque.getchannel("A")
+        if alpha.getextrema() != (255, 255) and alpha.getextrema() != (0, 0):
+            return Image.composite(opaque, Image.new("RGBA", opaque.size), alpha).convert("RGB")
+        # Alpha that is zero everywhere, as some renderers write it, has no meaning.
+        return opaque.convert("RGB")
+    return picture.convert("RGB")
+
+
+def _is_turned(picture: Image.Image) -> bool:
+    """Whether EXIF says that the picture was not held upright.
+
+    A PNG may keep EXIF after its pixels, and Pillow would decode all of them to look there; EXIF
+    in that place is ignored.
+    """
+    if picture.format == "PNG" and "exif" not in picture.info:
+        return False
+    return picture.getexif().get(_ORIENTATION, 1) in range(2, 9)
+
+
+def _unreadable(path: Path, error: Exception) -> VideoError:
+    reason = "not a picture" if isinstance(error, Image.UnidentifiedImageError) else str(error)
+    if isinstance(error, OSError) and error.strerror:
+        reason = error.strerror  # without the path, which the message names already
+    return VideoError(f"cannot read {path}: {reason}; replace the file or remove it")
