@@ -17,7 +17,7 @@ from jaxtyping import Bool, Float
 
 from ..memory import FifoMemory
 from ..memory.protocol import MemoryFactory
-from ..model.checkpoint import load_model
+from ..model import load_model
 from ..track import TrackingSession
 from ..types import Frame, FrameResult, Prompt
 

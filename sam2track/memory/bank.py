@@ -1,7 +1,8 @@
-"""BANK: where one object's memories lie, by frame.
+"""The bank: stores one object's memories by frame.
 
-Anchors stay. Of the others a stream keeps the few that its policy names: spatial memories (512 KiB
-each at full size), and more pointers (1 KiB). With an archive every frame can be had again.
+Anchors stay. Of the other frames it keeps those that the policy names: a few spatial memories
+(512 KiB each in SAM 2) and more pointers (1 KiB each). With an archive every frame can be
+read again.
 """
 
 from __future__ import annotations
@@ -17,10 +18,10 @@ from .archive import Archive, Record
 
 
 class Bank:
-    """Memories of one object. What a policy does not :meth:`keep` after a write goes.
+    """Memories of one object. After each write a policy says with :meth:`keep` what stays.
 
     Args:
-        archive: where all of them are kept besides, or None.
+        archive: keeps all of them on disk as well, or None.
     """
 
     def __init__(self, archive: Archive | None = None) -> None:
@@ -32,7 +33,7 @@ class Bank:
         self.device = torch.device("cpu")
 
     def write(self, memory: MemoryFrame, *, anchor: bool) -> None:
-        """Remember a frame."""
+        """Store a frame."""
         index = memory.index
         if anchor:
             self.anchors[index] = memory
@@ -49,15 +50,17 @@ class Bank:
             )
 
     def keep(self, spatial: Container[int], pointers: Container[int]) -> None:
-        """Let go of the spatial memories and pointers of all other frames, but for anchors and
-        for what the archive has."""
+        """Drop the spatial memories and pointers of all other frames.
+
+        Anchors stay, and so does what is in the archive.
+        """
         for old in [index for index in self.recent if index not in spatial]:
             del self.recent[old]
         for old in [index for index in self.pointers if index not in pointers]:
             del self.pointers[old]
 
     def drop(self, index: int) -> None:
-        """Let go of a frame that is not an anchor."""
+        """Drop a frame that is not an anchor."""
         self.recent.pop(index, None)
         self.pointers.pop(index, None)
         record = self.records.pop(index, None)

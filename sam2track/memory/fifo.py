@@ -1,11 +1,11 @@
-"""BANK: SAM 2's own policy: every anchor, the last frames, the last pointers."""
+"""SAM 2's own policy: every anchor, the last frames, the last pointers."""
 
 from __future__ import annotations
 
 from ..types import ANCHOR_SLOT, Choice, MemoryFrame, Recall
 from .archive import Archive
 from .bank import Bank
-from .evidence import Evidence
+from .host_candidates import FrameCandidates
 from .protocol import best_candidate
 
 
@@ -13,15 +13,12 @@ class FifoMemory:
     """First in, first out (SAM 2, 2408.00714, section 4).
 
     A frame attends to the spatial memories of all anchors and of the last ``recent`` frames, and
-    to the pointers of the anchors that lie behind it and of the last ``pointers - 1`` frames.
+    to the pointers of the anchors before it and of the last ``pointers - 1`` frames.
 
     Args:
-        recent: past frames attended to, at most as many as the weights know.
+        recent: past frames attended to, at most as many as the weights have temporal embeddings.
         pointers: object pointers attended to, not counting those of anchors; 16 as released.
-        span: frames that pointer positions are measured against: the video's length, at most
-            ``pointers``.
-        slots: temporal embeddings of the weights: one for each past frame and the anchors'.
-        archive: keeps every frame, for going back to it; None keeps what a stream needs.
+        span, slots, archive: see :class:`sam2track.memory.protocol.MemoryFactory`.
     """
 
     lag = 0
@@ -51,7 +48,7 @@ class FifoMemory:
         pointers, offsets = [], []
         for anchor in anchors.values():
             ago = (index - anchor.index) * direction
-            if ago >= 0:  # a pointer from the future would tell where the object is not yet
+            if ago >= 0:  # upstream leaves out pointers from the future
                 pointers.append(anchor.pointer)
                 offsets.append(ago)
         for ago in range(1, self.span):
@@ -61,8 +58,8 @@ class FifoMemory:
                 offsets.append(ago)
         return [Recall(tuple(memories), tuple(slots), tuple(pointers), tuple(offsets), self.span)]
 
-    def choose(self, evidence: Evidence, index: int, direction: int) -> Choice:
-        return best_candidate(evidence.candidates)
+    def choose(self, candidates: FrameCandidates, index: int, direction: int) -> Choice:
+        return best_candidate(candidates.on_device)
 
     def remember(self, memories: list[MemoryFrame], *, anchor: bool) -> None:
         index = memories[0].index
@@ -75,5 +72,5 @@ class FifoMemory:
 
 
 def around(index: int, reach: int) -> range:
-    """The frames that lie at most ``reach`` from one, either way."""
+    """The frames at most ``reach`` from one, in both directions."""
     return range(index - reach, index + reach + 1)

@@ -1,4 +1,4 @@
-"""MEMORISE: a frame's features and the object's mask become a spatial memory.
+"""The memory encoder: a frame's features and the object's mask become a spatial memory.
 
 SAM 2 (2408.00714, section 4 and appendix D.1): the mask is brought to stride 16 by convolutions,
 added to the features, mixed by two ConvNeXt blocks (2201.03545), and projected to few channels.
@@ -61,7 +61,7 @@ class Fuser(nn.Module):
 
 
 class MemoryEncoder(nn.Module):
-    """Fuses a mask with features; ``memory_width`` channels leave."""
+    """Fuses a mask with features into a map of ``memory_width`` channels at stride 16."""
 
     def __init__(self, width: int, memory_width: int) -> None:
         super().__init__()

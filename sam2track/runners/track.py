@@ -22,7 +22,7 @@ from omegaconf import DictConfig, OmegaConf
 from tqdm import tqdm
 
 from ..device import cpu_threads, keep_freed_memory
-from ..model.checkpoint import load_model
+from ..model import load_model
 from ..model.sam2 import SAM2
 from ..prompts.prompt_files import PlacedPrompt, check, read_prompts
 from ..sinks import FanOut, Sink

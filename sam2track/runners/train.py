@@ -15,9 +15,9 @@ from omegaconf import DictConfig, OmegaConf
 from ..data.clips.clip import ClipSource, Mixture
 from ..data.readers.sequence import MaskSequence
 from ..device import keep_freed_memory, pick_precision, use_threads
-from ..model.checkpoint import fetch_weights, load_weights, packaged_weights
 from ..model.sam2 import SAM2
 from ..model.variants import find_variant
+from ..model.weights import fetch_weights, load_weights, packaged_weights
 from ..prompts.simulated_user import PROMPTS
 from ..train.batches import Harder, step_batches
 from ..train.checkpoints import NotSaved

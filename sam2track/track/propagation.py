@@ -15,7 +15,7 @@ from typing import TypeVar
 import torch
 
 from ..device import autocast
-from ..memory import Evidence
+from ..memory import FrameCandidates
 from ..model.sam2 import SAM2
 from ..types import Candidates, Choice, FrameFeatures, MemoryFrame, Recall, Resolved
 from .delayed_results import Branches
@@ -71,10 +71,10 @@ class Follower:
             }
             rows = [row for own in recalls.values() for row in own]
             candidates = _decode(self.model, features, rows)
-            evidence = Evidence(candidates)
+            offered = FrameCandidates(candidates)
             choices, firsts, first = {}, [], 0
             for object_id, own in recalls.items():
-                seen = evidence.rows(first, first + len(own))
+                seen = offered.rows(first, first + len(own))
                 choices[object_id] = objects[object_id].memory.choose(seen, index, direction)
                 firsts.append(first)
                 first += len(own)

@@ -255,9 +255,9 @@ class TrackingSession:
     ) -> Resolved:
         """The outcome of a prompt. Memory is attended to only where the frame was tracked before:
         then the prompt corrects, else it stands for itself."""
-        image_size, device = self.model.variant.image_size, self.model.device
+        transform, device = self.model.transform, self.model.device
         if prompt.mask is not None:
-            mask = mask_prompt(prompt.mask, image_size=image_size, device=device)
+            mask = mask_prompt(prompt.mask, transform=transform, device=device)
             return self.model.adopt(features, mask)
         direction = tracked.tracked.get(frame.index)
         if direction is None:
@@ -267,7 +267,7 @@ class TrackingSession:
         tokens = prompt_tokens(
             prompt,
             frame.size,
-            image_size=image_size,
+            transform=transform,
             device=device,
             previous=tracked.outcome(frame.index, device),
         )
@@ -315,6 +315,7 @@ class TrackingSession:
         self, logits: Float[Tensor, "N h w"], *, picture: UInt8[np.ndarray, "H W 3"] | None
     ) -> Drawn:
         assert self.size is not None  # a frame was seen
+        logits = self.model.transform.to_frame(logits, self.size)
         filled = fill_holes(logits, self.fill_hole_area)
         if self.sharpen and picture is not None:
             return sharpen(filled, picture)

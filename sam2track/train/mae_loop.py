@@ -21,7 +21,7 @@ from tqdm import tqdm
 
 from ..device import autocast
 from ..files import write_whole
-from ..model.checkpoint import save_trunk
+from ..model.weights import save_trunk
 from .checkpoints import check_settings, load_state, save_state, saving
 from .log import RunLog
 from .mae import UNIT, MaskedAutoencoder, draw_hidden, reconstruct, reconstruction_loss

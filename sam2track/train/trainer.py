@@ -18,8 +18,8 @@ from torch import Tensor, nn
 
 from ..data.readers.sequence import MaskSequence
 from ..device import autocast
-from ..model.checkpoint import save_weights
 from ..model.sam2 import SAM2
+from ..model.weights import save_weights
 from .batches import StepBatches
 from .checkpoints import check_settings, load_state, save_state, saving
 from .evaluation import Score, score_sequences

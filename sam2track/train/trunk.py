@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import torch
-from torch import nn
-
-from ..model.checkpoint import load_trunk
-from ..model.efficientnet import EfficientNet
-from ..model.sam2 import SAM2
+from ..model import SAM2, find_variant
+from ..model.weights import load_trunk
 from .initialise import load_imagenet
 from .mae import MaskedAutoencoder
 
@@ -24,24 +20,10 @@ def start_trunk(model: SAM2 | MaskedAutoencoder, source: str, variant: str) -> N
         ValueError: if no ImageNet weights are known for the trunk, or can be found.
         CheckpointError: if there is no such file, or it holds another trunk.
     """
+    backbone = find_variant(variant).trunk
     if source == "scratch":
-        if isinstance(model.trunk, EfficientNet):
-            _keep_variance(model.trunk)
+        backbone.initialise(model.trunk)
     elif source == "imagenet":
-        load_imagenet(model)
+        load_imagenet(backbone, model.trunk)
     else:
         load_trunk(model.trunk, source, variant)
-
-
-@torch.no_grad()
-def _keep_variance(trunk: EfficientNet) -> None:
-    """Let signals pass all of the trunk, which has no normalisation (He, 1502.01852).
-
-    With PyTorch's own first weights what leaves would hardly depend on the picture.
-    """
-    for name, parameter in trunk.named_parameters():
-        if name.endswith("bias"):
-            nn.init.zeros_(parameter)
-        else:
-            follows = "linear" if name.endswith("project.weight") else "relu"
-            nn.init.kaiming_normal_(parameter, nonlinearity=follows)

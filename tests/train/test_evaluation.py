@@ -10,7 +10,7 @@ import torch
 from moving import MovingSquares, batches, tiny_trainer
 from tiny import tiny_model
 
-from sam2track.model.checkpoint import read_state
+from sam2track.model.weights import read_state
 from sam2track.prompts.simulated_user import first_prompt
 from sam2track.train.evaluation import Score, check_sequences, score_sequences
 from sam2track.train.log import read_log

@@ -1,7 +1,7 @@
-"""BANK: the frames that were admitted, however long ago: the part that selective policies share.
+"""A bank of selected frames, however long ago: what policies that select frames share.
 
-Whether a frame is admitted is decided when it is written and never changes, so walking back from
-any later frame meets the same frames as searching the whole history would, and the rest can go.
+Whether a frame is selected is decided when it is written and never changes. So the last n selected
+frames are the same as a search through the whole history would find, and the others can be dropped.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from torch import Tensor
 from ..types import ANCHOR_SLOT, Choice, MemoryFrame, Recall
 from .archive import Archive
 from .bank import Bank
-from .chooser import Chooser, Chosen
-from .evidence import Evidence
-from .trail import Trail
+from .candidate_selection import Selection, Selector
+from .host_candidates import FrameCandidates
+from .sorted_frames import SortedFrames
 
 
-def ranked_recall(
+def recall_selected(
     index: int,
     direction: int,
     *,
@@ -31,19 +31,19 @@ def ranked_recall(
     recent: int,
     span: int,
 ) -> Recall:
-    """What SAM 2 recalls, but with frames that are counted instead of measured.
+    """What SAM 2 recalls, from selected frames instead of the last ones.
 
-    The n-th remembered frame back takes the temporal embedding and the pointer position of n frames
-    ago, which are the ones that the weights know, however long ago it was. An anchor among them
-    holds its place, as it does where every frame is remembered.
+    The n-th selected frame back takes the temporal embedding and the pointer position of n frames
+    ago, however long ago it was, since the weights know no others. An anchor among them counts as
+    one, as it does in SAM 2.
 
     Args:
         index, direction: the frame, and the direction of tracking.
-        anchors: recalled whole; pointers of those that lie behind.
-        kept: frames behind ``index`` that are remembered, nearest first.
+        anchors: all are recalled; of their pointers those from the past.
+        kept: selected frames before ``index``, nearest first.
         memory, pointer: give those of a frame.
         recent: how many frames' spatial memories.
-        span: pointer positions are measured against it; it is one more than there are pointers.
+        span: frames that pointer positions are measured against; one more than there are pointers.
     """
     count = max(recent, span - 1)
     places = {i for i in anchors if (index - i) * direction > 0} | set(islice(kept, count))
@@ -56,7 +56,7 @@ def ranked_recall(
     pointers = [
         (anchor.pointer, (index - anchor.index) * direction)
         for anchor in anchors.values()
-        if (index - anchor.index) * direction >= 0  # one ahead tells where the object is not yet
+        if (index - anchor.index) * direction >= 0  # upstream leaves out pointers from the future
     ]
     for rank, place in enumerate(walk[: span - 1], 1):
         known = None if place in anchors else pointer(place)
@@ -71,8 +71,8 @@ def ranked_recall(
     )
 
 
-class RankedBank:
-    """Anchors, the last frames that were admitted, and the frame before (admitted or not).
+class SelectedFramesBank:
+    """Anchors, the last selected frames, and the frame before (selected or not).
 
     Args:
         recent: how many frames' spatial memories are recalled.
@@ -86,14 +86,14 @@ class RankedBank:
         self.span = min(span, pointers)
         self.reach = max(recent, self.span - 1)
         self.bank = Bank(archive)
-        self.admitted = Trail()
+        self.selected = SortedFrames()
 
     def recall(self, index: int, direction: int) -> Recall:
         before = index - direction
-        kept = [*islice(self.admitted.behind(index, direction), self.reach)]
+        kept = [*islice(self.selected.before(index, direction), self.reach)]
         if before in self.bank and before not in kept:
             kept = [before, *kept]
-        return ranked_recall(
+        return recall_selected(
             index,
             direction,
             anchors=self.bank.anchors,
@@ -104,56 +104,56 @@ class RankedBank:
             span=self.span,
         )
 
-    def write(self, memory: MemoryFrame, *, anchor: bool, admit: bool = True) -> None:
-        """Remember a frame; one that is not admitted only until the next is written."""
+    def write(self, memory: MemoryFrame, *, anchor: bool, select: bool = True) -> None:
+        """Store a frame; one that is not selected only until the next is written."""
         index = memory.index
         self.bank.write(memory, anchor=anchor)
-        self.admitted.discard(index)
+        self.selected.discard(index)
         if anchor:
             return
-        if admit:
-            self.admitted.add(index)
-        # One neighbour each way, admitted or not: the frame before is recalled again when this
-        # one is corrected.
-        passing = (index - 1, index, index + 1)
-        spatial = {*self.admitted.near(index, self.recent), *passing}
-        self.bank.keep(spatial, {*self.admitted.near(index, self.reach), *passing})
+        if select:
+            self.selected.add(index)
+        # One neighbour in each direction stays, selected or not: the frame before is recalled again
+        # when this one is corrected.
+        neighbours = (index - 1, index, index + 1)
+        spatial = {*self.selected.near(index, self.recent), *neighbours}
+        self.bank.keep(spatial, {*self.selected.near(index, self.reach), *neighbours})
         if self.bank.archive is None:
-            self.admitted.trim(index, self.reach)
+            self.selected.trim(index, self.reach)
 
     def forget(self, index: int) -> None:
         """Drop an anchor."""
         self.bank.anchors.pop(index, None)
 
 
-class RankedMemory:
-    """A policy that remembers a frame or does not: what :class:`RankedBank` is for.
+class SelectedFramesMemory:
+    """A policy that attends to the last frames it has selected.
 
     Args:
-        bank: where the frames lie.
-        chooser: takes the mask.
+        bank: stores the frames.
+        selector: takes the mask.
     """
 
     lag = 0
 
-    def __init__(self, bank: RankedBank, chooser: Chooser) -> None:
+    def __init__(self, bank: SelectedFramesBank, selector: Selector) -> None:
         self.bank = bank
-        self.chooser = chooser
-        self.chosen: Chosen | None = None
+        self.selector = selector
+        self.selection: Selection | None = None
 
     def recall(self, index: int, direction: int) -> list[Recall]:
         return [self.bank.recall(index, direction)]
 
-    def choose(self, evidence: Evidence, index: int, direction: int) -> Choice:
-        self.chosen = self.chooser.choose(evidence, index, direction)
-        return self.chosen.choice()
+    def choose(self, candidates: FrameCandidates, index: int, direction: int) -> Choice:
+        self.selection = self.selector.select(candidates, index, direction)
+        return self.selection.choice()
 
     def remember(self, memories: list[MemoryFrame], *, anchor: bool) -> None:
-        admit = not anchor and self.chosen is not None and self.admits(self.chosen)
-        self.bank.write(memories[0], anchor=anchor, admit=admit)
+        select = not anchor and self.selection is not None and self.selects(self.selection)
+        self.bank.write(memories[0], anchor=anchor, select=select)
 
-    def admits(self, chosen: Chosen) -> bool:
-        """Whether a frame is worth remembering."""
+    def selects(self, selection: Selection) -> bool:
+        """Whether to remember the frame on which this mask was taken."""
         raise NotImplementedError
 
     def forget(self, index: int) -> None:
