@@ -41,6 +41,7 @@ class SAM2(nn.Module):
         width, grid = variant.width, variant.grid
         self.variant = variant
         self.precision = torch.float32  # of the arithmetic, under autocast
+        self.compiled = False
         self.trunk = variant.trunk.build()
         self.neck = Neck(variant.trunk.channels, width)
         self.transform = variant.transform(variant.image_size)
@@ -99,6 +100,7 @@ class SAM2(nn.Module):
             part.compile(dynamic=False)
         for part in (self.memory_attention, self.mask_decoder, self.memory_encoder):
             part.compile(dynamic=True)
+        self.compiled = True
 
     @property
     def device(self) -> torch.device:
@@ -114,14 +116,13 @@ class SAM2(nn.Module):
         return 1 if self.device.type == "cpu" and not self.variant.coarse else None
 
     @property
-    def threads(self) -> int | None:
-        """How many CPU threads PyTorch should compute one pass on; None = as many as it is set to.
+    def small_on_cpu(self) -> bool:
+        """Whether its operations are too short to be split between CPU cores one by one.
 
-        The operations of a small model are too short to be shared out among cores one by one. On a
-        machine that is busy with something else, threads that wait for each other make a frame take
-        ten times as long.
+        Then frames are encoded ahead in a thread, and objects are shared out among threads.
+        (Compiling, which the first frame does, cannot be broken off in a thread.)
         """
-        return 1 if self.device.type == "cpu" and self.variant.coarse else None
+        return self.device.type == "cpu" and self.rows_at_once is None and not self.compiled
 
     def prepare(self, image: UInt8[Tensor, "H W 3"]) -> Float[Tensor, "1 3 S S"]:
         """An RGB image as the encoder takes it: brought to a square and normalised."""
