@@ -11,7 +11,7 @@ from .distractor import DistractorMemory, DistractorSettings
 from .fifo import FifoMemory
 from .horizon import HorizonMemory
 from .host_candidates import FrameCandidates, HostCandidates
-from .motion import MotionMemory, MotionSelector, MotionSettings
+from .motion import MotionMemory, MotionSelector
 from .protocol import MemoryFactory, ObjectMemory, best_candidate
 from .select import SelectMemory
 from .tree import TreeMemory, TreeSettings
@@ -30,7 +30,6 @@ __all__ = [
     "MemoryFactory",
     "MotionMemory",
     "MotionSelector",
-    "MotionSettings",
     "ObjectMemory",
     "SelectMemory",
     "Selection",

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from copy import copy
-from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool
 
 from ..masks.boxes import box_iou, mask_box
 from .archive import Archive
-from .candidate_selection import Selection
+from .candidate_selection import Selection, SelectorFactory
 from .host_candidates import FrameCandidates, HostCandidates
 from .kalman import Box, BoxFilter
-from .selected_frames import SelectedFramesBank, SelectedFramesMemory
+from .selected_frames import SelectedFramesMemory
 
 
 class MotionSelector:
@@ -107,36 +106,6 @@ def _box(mask: Bool[np.ndarray, "H W"]) -> Box | None:
     return None if box is None else np.array(box, float)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MotionSettings:
-    """Settings of :class:`MotionMemory`, which make one when they are called.
-
-    Attributes:
-        recent: remembered frames attended to.
-        pointers: object pointers attended to, not counting those of anchors.
-        weight, stable_frames, stable_score, place_noise, rate_noise: see :class:`MotionSelector`.
-        absent_below: presence logit under which the mask is emptied.
-        min_score, min_presence, min_motion: what a remembered frame exceeds.
-    """
-
-    recent: int = 6
-    pointers: int = 16
-    weight: float = 0.25
-    stable_frames: int = 15
-    stable_score: float = 0.3
-    place_noise: float = 1 / 20
-    rate_noise: float = 1 / 160
-    absent_below: float = -1.0
-    min_score: float = 0.5
-    min_presence: float = 0.0
-    min_motion: float = 0.0
-
-    def __call__(
-        self, *, span: int = 16, slots: int = 7, archive: Archive | None = None
-    ) -> MotionMemory:
-        return MotionMemory(self, span=span, slots=slots, archive=archive)
-
-
 class MotionMemory(SelectedFramesMemory):
     """SAMURAI (2411.11922): :class:`MotionSelector`, and a memory of the frames that fit.
 
@@ -145,38 +114,41 @@ class MotionMemory(SelectedFramesMemory):
     are attended to, however long ago.
 
     Args:
-        settings: the thresholds.
+        recent: remembered frames attended to.
+        pointers: object pointers attended to, not counting those of anchors.
+        min_score, min_presence, min_motion: what a remembered frame exceeds.
+        selector: takes the mask.
         span, slots, archive: see :class:`sam2track.memory.protocol.MemoryFactory`.
     """
 
     def __init__(
         self,
-        settings: MotionSettings = MotionSettings(),
         *,
+        recent: int = 6,
+        pointers: int = 16,
+        min_score: float = 0.5,
+        min_presence: float = 0.0,
+        min_motion: float = 0.0,
+        selector: SelectorFactory = MotionSelector,
         span: int = 16,
         slots: int = 7,
         archive: Archive | None = None,
     ) -> None:
-        bank = SelectedFramesBank(
-            recent=min(settings.recent, slots - 1),
-            pointers=settings.pointers,
+        super().__init__(
+            recent=recent,
+            pointers=pointers,
+            selector=selector,
             span=span,
+            slots=slots,
             archive=archive,
         )
-        selector = MotionSelector(
-            weight=settings.weight,
-            stable_frames=settings.stable_frames,
-            stable_score=settings.stable_score,
-            absent_below=settings.absent_below,
-            place_noise=settings.place_noise,
-            rate_noise=settings.rate_noise,
-        )
-        super().__init__(bank, selector)
-        self.settings = settings
+        self.min_score = min_score
+        self.min_presence = min_presence
+        self.min_motion = min_motion
 
     def selects(self, selection: Selection) -> bool:
         return (
-            selection.score > self.settings.min_score
-            and selection.presence > self.settings.min_presence
-            and (selection.motion is None or selection.motion > self.settings.min_motion)
+            selection.score > self.min_score
+            and selection.presence > self.min_presence
+            and (selection.motion is None or selection.motion > self.min_motion)
         )

@@ -6,7 +6,7 @@ import math
 
 from .archive import Archive
 from .candidate_selection import BestScoreSelector, Selection, SelectorFactory
-from .selected_frames import SelectedFramesBank, SelectedFramesMemory
+from .selected_frames import SelectedFramesMemory
 
 
 class SelectMemory(SelectedFramesMemory):
@@ -34,10 +34,14 @@ class SelectMemory(SelectedFramesMemory):
         slots: int = 7,
         archive: Archive | None = None,
     ) -> None:
-        bank = SelectedFramesBank(
-            recent=min(recent, slots - 1), pointers=pointers, span=span, archive=archive
+        super().__init__(
+            recent=recent,
+            pointers=pointers,
+            selector=selector,
+            span=span,
+            slots=slots,
+            archive=archive,
         )
-        super().__init__(bank, selector())
         self.min_score = min_score
 
     def selects(self, selection: Selection) -> bool:

@@ -1,4 +1,4 @@
-"""A bank of selected frames, however long ago: what policies that select frames share.
+"""Memory of selected frames, however long ago: what policies that select frames share.
 
 Whether a frame is selected is decided when it is written and never changes. So the last n selected
 frames are the same as a search through the whole history would find, and the others can be dropped.
@@ -15,7 +15,7 @@ from torch import Tensor
 from ..types import ANCHOR_SLOT, Choice, MemoryFrame, Recall
 from .archive import Archive
 from .bank import Bank
-from .candidate_selection import Selection, Selector
+from .candidate_selection import Selection, Selector, SelectorFactory
 from .host_candidates import FrameCandidates
 from .sorted_frames import SortedFrames
 
@@ -71,47 +71,71 @@ def recall_selected(
     )
 
 
-class SelectedFramesBank:
-    """Anchors, the last selected frames, and the frame before (selected or not).
+class SelectedFramesMemory:
+    """A policy that attends to anchors, the last selected frames, and the frame before.
+
+    A subclass says in :meth:`selects` which frames are selected.
 
     Args:
-        recent: how many frames' spatial memories are recalled.
-        pointers: object pointers recalled, not counting those of anchors.
-        span: frames that pointer positions are measured against, at most ``pointers``.
-        archive: keeps every frame, for going back to it; None keeps what a stream needs.
+        recent: selected frames attended to.
+        pointers: object pointers attended to, not counting those of anchors.
+        selector: takes the mask.
+        span, slots, archive: see :class:`sam2track.memory.protocol.MemoryFactory`.
     """
 
-    def __init__(self, *, recent: int, pointers: int, span: int, archive: Archive | None) -> None:
-        self.recent = recent
+    lag = 0
+
+    def __init__(
+        self,
+        *,
+        recent: int,
+        pointers: int,
+        selector: SelectorFactory,
+        span: int,
+        slots: int,
+        archive: Archive | None,
+    ) -> None:
+        self.recent = min(recent, slots - 1)
         self.span = min(span, pointers)
-        self.reach = max(recent, self.span - 1)
+        self.reach = max(self.recent, self.span - 1)
+        self.selector: Selector = selector()
+        self.selection: Selection | None = None
         self.bank = Bank(archive)
         self.selected = SortedFrames()
 
-    def recall(self, index: int, direction: int) -> Recall:
+    def selects(self, selection: Selection) -> bool:
+        """Whether to remember the frame on which this mask was taken."""
+        raise NotImplementedError
+
+    def recall(self, index: int, direction: int) -> list[Recall]:
         before = index - direction
         kept = [*islice(self.selected.before(index, direction), self.reach)]
         if before in self.bank and before not in kept:
             kept = [before, *kept]
-        return recall_selected(
-            index,
-            direction,
-            anchors=self.bank.anchors,
-            kept=kept,
-            memory=self.bank.memory,
-            pointer=self.bank.pointer,
-            recent=self.recent,
-            span=self.span,
-        )
+        return [
+            recall_selected(
+                index,
+                direction,
+                anchors=self.bank.anchors,
+                kept=kept,
+                memory=self.bank.memory,
+                pointer=self.bank.pointer,
+                recent=self.recent,
+                span=self.span,
+            )
+        ]
 
-    def write(self, memory: MemoryFrame, *, anchor: bool, select: bool = True) -> None:
-        """Store a frame; one that is not selected only until the next is written."""
-        index = memory.index
-        self.bank.write(memory, anchor=anchor)
+    def choose(self, candidates: FrameCandidates, index: int, direction: int) -> Choice:
+        self.selection = self.selector.select(candidates, index, direction)
+        return self.selection.choice()
+
+    def remember(self, memories: list[MemoryFrame], *, anchor: bool) -> None:
+        index = memories[0].index
+        self.bank.write(memories[0], anchor=anchor)
         self.selected.discard(index)
         if anchor:
             return
-        if select:
+        if self.selection is not None and self.selects(self.selection):
             self.selected.add(index)
         # One neighbour in each direction stays, selected or not: the frame before is recalled again
         # when this one is corrected.
@@ -122,39 +146,4 @@ class SelectedFramesBank:
             self.selected.trim(index, self.reach)
 
     def forget(self, index: int) -> None:
-        """Drop an anchor."""
         self.bank.anchors.pop(index, None)
-
-
-class SelectedFramesMemory:
-    """A policy that attends to the last frames it has selected.
-
-    Args:
-        bank: stores the frames.
-        selector: takes the mask.
-    """
-
-    lag = 0
-
-    def __init__(self, bank: SelectedFramesBank, selector: Selector) -> None:
-        self.bank = bank
-        self.selector = selector
-        self.selection: Selection | None = None
-
-    def recall(self, index: int, direction: int) -> list[Recall]:
-        return [self.bank.recall(index, direction)]
-
-    def choose(self, candidates: FrameCandidates, index: int, direction: int) -> Choice:
-        self.selection = self.selector.select(candidates, index, direction)
-        return self.selection.choice()
-
-    def remember(self, memories: list[MemoryFrame], *, anchor: bool) -> None:
-        select = not anchor and self.selection is not None and self.selects(self.selection)
-        self.bank.write(memories[0], anchor=anchor, select=select)
-
-    def selects(self, selection: Selection) -> bool:
-        """Whether to remember the frame on which this mask was taken."""
-        raise NotImplementedError
-
-    def forget(self, index: int) -> None:
-        self.bank.forget(index)

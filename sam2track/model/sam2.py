@@ -19,8 +19,7 @@ from ..types import Candidates, Choice, FrameFeatures, MemoryFrame, PromptTokens
 from .layers import MLP
 from .mask_decoder import MaskDecoder, clear_or_best
 from .memory_attention import MemoryAttention, MemoryBatch, MemoryTokens
-from .memory_compression import GridCompression
-from .memory_encoder import MemoryEncoder
+from .memory_encoder import GridCompression, MemoryEncoder
 from .neck import Neck
 from .prompt_encoder import NOT_A_POINT, PromptEncoder
 from .variants import Variant

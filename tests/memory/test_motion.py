@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scripted import EMPTY, HERE, Row, anchor, contents, follow, recalled, run, square
 
 from sam2track.masks.boxes import box_iou
-from sam2track.memory import Archive, FifoMemory, MotionMemory, MotionSettings
+from sam2track.memory import Archive, FifoMemory, MotionMemory, MotionSelector
 from sam2track.memory.kalman import BoxFilter
 
 SURE = Row()
@@ -149,9 +149,10 @@ rows = st.builds(
 @settings(deadline=None, max_examples=50)
 def test_open_thresholds_are_fifo(trace, corrected, direction):
     ours = MotionMemory(
-        MotionSettings(
-            weight=0.0, absent_below=0.0, min_score=-1.0, min_presence=-99.0, min_motion=-1.0
-        )
+        selector=lambda: MotionSelector(weight=0.0, absent_below=0.0),
+        min_score=-1.0,
+        min_presence=-99.0,
+        min_motion=-1.0,
     )
     fifo = FifoMemory()
     for step, row in enumerate([SURE, *trace]):
