@@ -7,13 +7,13 @@ read again.
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Mapping, Sequence
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ..types import MemoryFrame
+from ..types import MemoryFrame, Recall
 from .archive import Archive, Record
 
 
@@ -86,3 +86,29 @@ class Bank:
             return self.pointers[index]
         memory = self.memory(index)
         return memory.pointer if memory else None
+
+
+def past_pointers(
+    anchors: Mapping[int, MemoryFrame], index: int, direction: int
+) -> list[tuple[Float[Tensor, " C"], int]]:
+    """Pointers of the anchors before a frame, and how many frames ago each was.
+
+    As in the released model, those of anchors in the future are left out.
+    """
+    ago = {place: (index - place) * direction for place in anchors}
+    return [(anchors[place].pointer, frames) for place, frames in ago.items() if frames >= 0]
+
+
+def make_recall(
+    memories: Sequence[tuple[MemoryFrame, int]],
+    pointers: Sequence[tuple[Float[Tensor, " C"], int]],
+    span: int,
+) -> Recall:
+    """A recall of memories with their slots, and pointers with their offsets."""
+    return Recall(
+        tuple(memory for memory, _ in memories),
+        tuple(slot for _, slot in memories),
+        tuple(pointer for pointer, _ in pointers),
+        tuple(offset for _, offset in pointers),
+        span,
+    )

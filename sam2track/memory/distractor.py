@@ -8,13 +8,11 @@ from statistics import median
 
 import cv2
 import numpy as np
-from jaxtyping import Float
-from torch import Tensor
 
 from ..masks.boxes import box_iou, mask_box
 from ..types import ANCHOR_SLOT, Choice, MemoryFrame, Recall
 from .archive import Archive
-from .bank import Bank
+from .bank import Bank, make_recall, past_pointers
 from .candidate_selection import BestScoreSelector, Selection, Selector, SelectorFactory
 from .fifo import around
 from .host_candidates import FrameCandidates
@@ -101,22 +99,18 @@ class DistractorMemory:
         # Prompted frames stay, however many; promoted ones fill up to `anchors`.
         free = max(self.settings.anchors - len(own), 0)
         promoted = [*islice(self.promoted.before(index, direction), free)][::-1]
-        memories = [*own.values(), *self._memories(promoted)]
-        slots = [ANCHOR_SLOT] * len(memories)
-        room = max(self.recent + 1 - len(memories), 1)
+        anchors = [*own.values(), *self._memories(promoted)]
+        memories = [(anchor, ANCHOR_SLOT) for anchor in anchors]
+        room = max(self.recent + 1 - len(anchors), 1)
         for rank, place in reversed([*enumerate(self._sparse(index, direction, room, promoted))]):
-            memories += self._memories([place])
-            slots.append(rank)
-        pointers = self._pointers(index, direction, promoted)
-        return [
-            Recall(
-                tuple(memories),
-                tuple(slots),
-                tuple(pointer for pointer, _ in pointers),
-                tuple(ago for _, ago in pointers),
-                self.span,
-            )
-        ]
+            memories += [(memory, rank) for memory in self._memories([place])]
+        pointers = past_pointers(own, index, direction)
+        near = [index - direction * ago for ago in range(1, self.span)]
+        for place in [*promoted, *(place for place in near if place not in promoted)]:
+            pointer = self.bank.pointer(place)
+            if pointer is not None:
+                pointers.append((pointer, (index - place) * direction))
+        return [make_recall(memories, pointers, self.span)]
 
     def _sparse(self, index: int, direction: int, room: int, promoted: list[int]) -> list[int]:
         """The frames of the recent memory, the nearest first, without anchors."""
@@ -129,22 +123,6 @@ class DistractorMemory:
     def _memories(self, places: list[int]) -> list[MemoryFrame]:
         found = (self.bank.memory(place) for place in places)
         return [memory for memory in found if memory is not None]
-
-    def _pointers(
-        self, index: int, direction: int, promoted: list[int]
-    ) -> list[tuple[Float[Tensor, " C"], int]]:
-        """Pointers and how many frames ago, as in SAM 2, which the paper leaves as it is."""
-        found = [
-            (anchor.pointer, (index - place) * direction)
-            for place, anchor in self.bank.anchors.items()
-            if (index - place) * direction >= 0
-        ]
-        near = [index - direction * ago for ago in range(1, self.span)]
-        for place in [*promoted, *(place for place in near if place not in promoted)]:
-            pointer = self.bank.pointer(place)
-            if pointer is not None:
-                found.append((pointer, (index - place) * direction))
-        return found
 
     def choose(self, candidates: FrameCandidates, index: int, direction: int) -> Choice:
         self.selection = self.selector.select(candidates, index, direction)

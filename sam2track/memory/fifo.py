@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..types import ANCHOR_SLOT, Choice, MemoryFrame, Recall
 from .archive import Archive
-from .bank import Bank
+from .bank import Bank, make_recall, past_pointers
 from .host_candidates import FrameCandidates
 from .protocol import best_candidate
 
@@ -38,25 +38,17 @@ class FifoMemory:
 
     def recall(self, index: int, direction: int) -> list[Recall]:
         anchors = self.bank.anchors
-        memories = list(anchors.values())
-        slots = [ANCHOR_SLOT] * len(anchors)
+        memories = [(anchor, ANCHOR_SLOT) for anchor in anchors.values()]
         for ago in range(self.recent, 0, -1):
             memory = self.bank.memory(index - direction * ago)
             if memory is not None:
-                memories.append(memory)
-                slots.append(ago - 1)
-        pointers, offsets = [], []
-        for anchor in anchors.values():
-            ago = (index - anchor.index) * direction
-            if ago >= 0:  # upstream leaves out pointers from the future
-                pointers.append(anchor.pointer)
-                offsets.append(ago)
+                memories.append((memory, ago - 1))
+        pointers = past_pointers(anchors, index, direction)
         for ago in range(1, self.span):
             pointer = self.bank.pointer(index - direction * ago)
             if pointer is not None:
-                pointers.append(pointer)
-                offsets.append(ago)
-        return [Recall(tuple(memories), tuple(slots), tuple(pointers), tuple(offsets), self.span)]
+                pointers.append((pointer, ago))
+        return [make_recall(memories, pointers, self.span)]
 
     def choose(self, candidates: FrameCandidates, index: int, direction: int) -> Choice:
         return best_candidate(candidates.on_device)

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ..types import ANCHOR_SLOT, Choice, MemoryFrame, Recall
 from .archive import Archive
-from .bank import Bank
+from .bank import Bank, make_recall, past_pointers
 from .candidate_selection import Selection, Selector, SelectorFactory
 from .host_candidates import FrameCandidates
 from .sorted_frames import SortedFrames
@@ -53,22 +53,12 @@ def recall_selected(
         found = None if place in anchors else memory(place)
         if found is not None:
             recalled.append((found, rank))
-    pointers = [
-        (anchor.pointer, (index - anchor.index) * direction)
-        for anchor in anchors.values()
-        if (index - anchor.index) * direction >= 0  # upstream leaves out pointers from the future
-    ]
+    pointers = past_pointers(anchors, index, direction)
     for rank, place in enumerate(walk[: span - 1], 1):
         known = None if place in anchors else pointer(place)
         if known is not None:
             pointers.append((known, rank))
-    return Recall(
-        tuple(frame for frame, _ in recalled),
-        tuple(slot for _, slot in recalled),
-        tuple(known for known, _ in pointers),
-        tuple(offset for _, offset in pointers),
-        span,
-    )
+    return make_recall(recalled, pointers, span)
 
 
 class SelectedFramesMemory:
