@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..model import SAM2, find_variant
+from ..model import SAM2
 from ..model.weights import load_trunk
 from .initialise import load_imagenet
 from .mae import MaskedAutoencoder
@@ -20,7 +20,7 @@ def start_trunk(model: SAM2 | MaskedAutoencoder, source: str, variant: str) -> N
         ValueError: if no ImageNet weights are known for the trunk, or can be found.
         CheckpointError: if there is no such file, or it holds another trunk.
     """
-    backbone = find_variant(variant).trunk
+    backbone = model.variant.trunk
     if source == "scratch":
         backbone.initialise(model.trunk)
     elif source == "imagenet":
