@@ -87,7 +87,7 @@ class _ThreadCounts(threading.local):
 
     lock = threading.Lock()
     running = 0
-    outside = (1, 1)  # the counts before the first of all running blocks
+    outside: tuple[int, int] = (1, 1)  # the counts before the first of all running blocks
     depth = 0
 
 

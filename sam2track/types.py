@@ -144,6 +144,13 @@ class FrameFeatures:
     stride8: Float[Tensor, "1 C/4 2*h 2*w"] | None = None
     stride4: Float[Tensor, "1 C/8 4*h 4*w"] | None = None
 
+    def images(self, places: Int[Tensor, " R"]) -> FrameFeatures:
+        """The features of some of the images, one per row."""
+        stride8, stride4 = (
+            None if skip is None else skip[places] for skip in (self.stride8, self.stride4)
+        )
+        return FrameFeatures(self.stride16[places], stride8, stride4)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MemoryFrame:

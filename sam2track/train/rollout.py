@@ -235,8 +235,7 @@ class Rollout:
             pictures = self.clips.frames[:, index].float() / 255
             images = (pictures - self.model.mean) / self.model.std
             self.encoded[index] = self._pass(self.model.encode, images)
-        every, clip = self.encoded[index], self.clip[rows]
-        return FrameFeatures(every.stride16[clip], every.stride8[clip], every.stride4[clip])
+        return self.encoded[index].images(self.clip[rows])
 
     def fault(self) -> str:
         """Which loss of which frame is not finite first; for a message."""

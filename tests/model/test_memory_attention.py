@@ -54,6 +54,17 @@ def test_it_exports_with_tensors_alone():
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
 
 
+@torch.inference_mode()
+def test_it_compiles_as_one_graph():
+    model = tiny_model()
+    compiled = torch.compile(model.memory_attention, backend="eager", fullgraph=True, dynamic=True)
+    stride16 = torch.randn(1, TINY.width, TINY.grid, TINY.grid)
+    for memories, pointers in ((2, 3), (4, 0), (3, 5)):
+        batch = model.collate([recall(TINY.grid**2, memories=memories, pointers=pointers)])
+        expected = model.memory_attention(stride16, batch)
+        torch.testing.assert_close(compiled(stride16, batch), expected, rtol=1e-4, atol=1e-4)
+
+
 @pytest.mark.parametrize("pointers", [0, 3])
 def test_memories_of_any_number_of_tokens(pointers):
     """Five tokens per memory, of which two have no place."""
