@@ -1,6 +1,6 @@
 """sam2track: click on an object in one frame, and its mask follows it through the whole video."""
 
-from .model.checkpoint import CheckpointError, load_model
+from .model import CheckpointError, load_model
 from .prompts import Prompt
 from .track import TrackingSession
 from .types import Frame, FrameResult

@@ -1,11 +1,13 @@
-"""Where the model runs and in which precision: decided here and nowhere else."""
+"""Where the model runs, in which precision, and on how many CPU threads."""
 
 from __future__ import annotations
 
 import ctypes
 import sys
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Protocol
 
 import cv2
 import torch
@@ -80,16 +82,57 @@ def use_threads(threads: int | None) -> None:
     cv2.setNumThreads(threads)
 
 
+class _ThreadCounts(threading.local):
+    """Blocks of :func:`cpu_threads`: ``depth`` of them in this thread, ``running`` in all."""
+
+    lock = threading.Lock()
+    running = 0
+    outside: tuple[int, int] = (1, 1)  # the counts before the first of all running blocks
+    depth = 0
+
+
+_counts = _ThreadCounts()
+
+
 @contextmanager
 def cpu_threads(threads: int | None) -> Iterator[None]:
-    """:func:`use_threads` for a while."""
-    before = torch.get_num_threads(), cv2.getNumThreads()
-    use_threads(threads)
+    """:func:`use_threads` for a while; blocks may be nested, and overlap in several threads.
+
+    It takes less than a microsecond. New threads begin with the count of the running blocks.
+    """
+    now = torch.get_num_threads(), cv2.getNumThreads()
+    with _counts.lock:
+        if not _ThreadCounts.running:
+            _ThreadCounts.outside = now
+        _ThreadCounts.running += 1
+        before = now if _counts.depth else _ThreadCounts.outside
+    _counts.depth += 1
     try:
+        use_threads(threads)
         yield
     finally:
-        torch.set_num_threads(before[0])
-        cv2.setNumThreads(before[1])
+        _counts.depth -= 1
+        with _counts.lock:
+            _ThreadCounts.running -= 1
+            torch.set_num_threads(before[0])
+            cv2.setNumThreads(before[1])
+
+
+class OnDevice(Protocol):
+    """What :func:`model_threads` asks of a model."""
+
+    @property
+    def small_on_cpu(self) -> bool: ...
+
+
+def model_threads(model: OnDevice) -> AbstractContextManager[None]:
+    """One thread for a model that is :attr:`~sam2track.model.SAM2.small_on_cpu`, for a while.
+
+    Its operations are too short to be split between cores. On a machine that is busy with something
+    else, cores that wait for each other make a frame take ten times as long. Within
+    :func:`cpu_threads` nothing changes, since the caller has decided.
+    """
+    return cpu_threads(1) if model.small_on_cpu and not _counts.depth else nullcontext()
 
 
 def autocast(device: torch.device, dtype: torch.dtype) -> torch.autocast:

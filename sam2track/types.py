@@ -72,12 +72,20 @@ class FrameFeatures:
     Attributes:
         stride16: what memory conditions and the decoder reads.
         stride8: skip connection of the decoder's first upscaling, already projected.
-        stride4: skip connection of its second upscaling, already projected.
+        stride4: skip connection of its second upscaling, already projected. Both are None where the
+            backbone has no maps at these strides.
     """
 
     stride16: Float[Tensor, "1 C h w"]
-    stride8: Float[Tensor, "1 C/4 2*h 2*w"]
-    stride4: Float[Tensor, "1 C/8 4*h 4*w"]
+    stride8: Float[Tensor, "1 C/4 2*h 2*w"] | None = None
+    stride4: Float[Tensor, "1 C/8 4*h 4*w"] | None = None
+
+    def images(self, places: Int[Tensor, " R"]) -> FrameFeatures:
+        """The features of some of the images, one per row."""
+        stride8, stride4 = (
+            None if skip is None else skip[places] for skip in (self.stride8, self.stride4)
+        )
+        return FrameFeatures(self.stride16[places], stride8, stride4)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,7 +94,8 @@ class MemoryFrame:
 
     Attributes:
         index: the frame it remembers.
-        features: the spatial memory, ``bfloat16``, one token for each cell of the stride-16 grid.
+        features: the spatial memory, ``bfloat16``: T tokens, as many as the memory encoder makes
+            (one for each cell of the stride-16 grid in SAM 2).
         pointer: the object's one-token summary.
         score: predicted IoU of the remembered mask, in 0..1 (a scalar tensor: reading its value
             on the host would wait for the device).
@@ -94,7 +103,7 @@ class MemoryFrame:
     """
 
     index: int
-    features: Float[Tensor, "h*w D"]
+    features: Float[Tensor, "T D"]
     pointer: Float[Tensor, " C"]
     score: Float[Tensor, ""]
     presence: Float[Tensor, ""]

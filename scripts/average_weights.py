@@ -17,7 +17,7 @@ from pathlib import Path
 import torch
 
 from sam2track import load_model
-from sam2track.model.checkpoint import save_weights
+from sam2track.model.weights import save_weights
 
 PRESENCE = "mask_decoder.pred_obj_score_head.layers.2.bias"
 

@@ -30,9 +30,9 @@ import torch
 
 from sam2track import Prompt, TrackingSession
 from sam2track.masks.boxes import mask_box
-from sam2track.model.checkpoint import huggingface_name, to_official
 from sam2track.model.sam2 import SAM2
 from sam2track.model.variants import find_variant
+from sam2track.model.weights.names import huggingface_name, to_official
 from sam2track.synthetic.video import SyntheticVideo
 from sam2track.types import Frame
 

@@ -47,9 +47,9 @@ def clip_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def random_nano(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A checkpoint of the variant ``nano`` with seeded random weights."""
-    from sam2track.model.checkpoint import save_weights
     from sam2track.model.sam2 import SAM2
     from sam2track.model.variants import find_variant
+    from sam2track.model.weights import save_weights
 
     torch.manual_seed(0)
     path = tmp_path_factory.mktemp("weights") / "nano.safetensors"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from sam2track.memory import Evidence, ObjectMemory
+from sam2track.memory import FrameCandidates, ObjectMemory
 from sam2track.types import Candidates, Choice, MemoryFrame, Recall
 
 SIDE = 32
@@ -67,7 +67,7 @@ def follow(
     recalls = memory.recall(index, direction)
     rows = [row] * len(recalls) if isinstance(row, Row) else row
     assert len(rows) == len(recalls)
-    choice = memory.choose(Evidence(candidates(rows)), index, direction)
+    choice = memory.choose(FrameCandidates(candidates(rows)), index, direction)
     memory.remember([remembered(index, r) for r in range(len(choice.parents))], anchor=False)
     return recalls, choice
 

@@ -45,7 +45,8 @@ def numpy_integers():
     own, plain = TrackingSession(model, length=np.int64(9)), TrackingSession(model, length=9)
     for k, session in ((np.uint8(1), own), (1, plain)):
         session.prompt(k, Prompt.from_mask(mask), Frame(k - k, picture))
-    return bool((own.step(Frame(np.int64(1), picture)).masks == plain.step(Frame(1, picture)).masks).all())
+    ours, theirs = own.step(Frame(np.int64(1), picture)), plain.step(Frame(1, picture))
+    return bool((ours.masks == theirs.masks).all())
 cases["numpy integers"] = numpy_integers
 said = {}
 for name, call in cases.items():

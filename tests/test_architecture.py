@@ -14,7 +14,7 @@ ALLOWED = {
     "types": {"masks"},
     "device": set(),
     "video": set(),
-    "prompts": {"masks"},
+    "prompts": {"masks", "model"},
     "model": set(),
     "memory": {"masks"},
     "track": {"video", "prompts", "masks", "model", "memory"},

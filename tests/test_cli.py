@@ -190,9 +190,9 @@ def make_evil_pickle():
 
 
 def make_other_variant():
-    from sam2track.model.checkpoint import save_weights
     from sam2track.model.sam2 import SAM2
     from sam2track.model.variants import find_variant
+    from sam2track.model.weights import save_weights
 
     save_weights(SAM2(find_variant("nano")), "other.safetensors", "sam2.1_hiera_tiny")
 

@@ -5,12 +5,21 @@ from __future__ import annotations
 import platform
 import subprocess
 import sys
+import threading
+from types import SimpleNamespace
 
 import cv2
 import pytest
 import torch
 
-from sam2track.device import autocast, cpu_threads, pick_device, pick_precision, use_threads
+from sam2track.device import (
+    autocast,
+    cpu_threads,
+    model_threads,
+    pick_device,
+    pick_precision,
+    use_threads,
+)
 
 CPU = torch.device("cpu")
 
@@ -80,6 +89,43 @@ def test_threads_for_a_while():
         with cpu_threads(before[0] + 2):
             assert torch.get_num_threads() == cv2.getNumThreads() == before[0] + 2
         assert (torch.get_num_threads(), cv2.getNumThreads()) == before
+
+
+def counts() -> tuple[int, int]:
+    return torch.get_num_threads(), cv2.getNumThreads()
+
+
+def test_threads_for_a_while_in_two_threads_at_once():
+    """The second begins and ends later than the first, and starts with the first's count."""
+    before, seen = counts(), []
+    first_ended, second_began = threading.Event(), threading.Event()
+
+    def second():
+        with cpu_threads(before[0] + 3):
+            second_began.set()
+            first_ended.wait(10)
+            seen.append(counts())
+        seen.append(counts())
+
+    thread = threading.Thread(target=second)
+    with cpu_threads(before[0] + 2):
+        thread.start()
+        second_began.wait(10)
+    first_ended.set()
+    thread.join()
+    assert counts() == before
+    assert seen[0][0] == before[0] + 3
+    assert seen[1] == before
+
+
+@pytest.mark.parametrize("small", [True, False])
+def test_a_small_model_on_a_cpu_is_computed_on_one_thread(small):
+    model, before = SimpleNamespace(small_on_cpu=small), counts()
+    with cpu_threads(2), model_threads(model):
+        assert counts() == (2, 2)  # the caller has decided
+    with model_threads(model):
+        assert counts() == ((1, 1) if small else before)
+    assert counts() == before
 
 
 RELEASE = """

@@ -20,7 +20,7 @@ from PIL import Image
 
 from sam2track import open_video
 from sam2track.cli import main
-from sam2track.model.checkpoint import packaged_weights
+from sam2track.model.weights import packaged_weights
 from sam2track.runners.compose import compose_config
 from sam2track.runners.sweep import expand
 

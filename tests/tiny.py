@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from sam2track import Frame
-from sam2track.model.hiera import HieraSpec
+from sam2track.model.backbones import HieraSpec
 from sam2track.model.sam2 import SAM2
 from sam2track.model.variants import Variant
 

@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float
 
 from ..memory import FifoMemory
 from ..memory.protocol import MemoryFactory
-from ..model.checkpoint import load_model
+from ..model import load_model
 from ..prompts import Prompt
 from ..track import Rendering, Session, TrackingSession
 from ..types import Frame, FrameOutcome, FrameResult

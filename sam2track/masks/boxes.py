@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Bool, Float
 
 
 def mask_box(mask: Bool[np.ndarray, "H W"]) -> tuple[int, int, int, int] | None:
@@ -14,3 +14,15 @@ def mask_box(mask: Bool[np.ndarray, "H W"]) -> tuple[int, int, int, int] | None:
     y0, y1 = int(rows[0]), int(rows[-1]) + 1
     columns = np.flatnonzero(mask[y0:y1].any(axis=0))
     return int(columns[0]), y0, int(columns[-1]) + 1, y1
+
+
+def box_iou(
+    boxes: Float[np.ndarray, "*n 4"], others: Float[np.ndarray, "*n 4"]
+) -> Float[np.ndarray, "*n"]:
+    """Intersection over union of boxes ``(x0, y0, x1, y1)`` in pairs, 0..1; 0 if both are empty."""
+    low = np.maximum(boxes[..., :2], others[..., :2])
+    high = np.minimum(boxes[..., 2:], others[..., 2:])
+    shared = np.maximum(high - low, 0).prod(-1)
+    areas = [(b[..., 2:] - b[..., :2]).prod(-1) for b in (boxes, others)]
+    union = areas[0] + areas[1] - shared
+    return np.clip(np.divide(shared, union, out=np.zeros(union.shape), where=union > 0), 0, 1)

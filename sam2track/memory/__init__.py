@@ -1,32 +1,40 @@
-"""BANK: which past frames the tracker remembers. One file a policy, behind one protocol."""
+"""Memory policies: which past frames the tracker remembers. One file per policy.
 
-from .adaptive_presence import WaryChooser
+``protocol.py`` says what a policy is; docs/memory.md says how to write one.
+"""
+
+from .adaptive_presence import AdaptivePresenceSelector
 from .archive import Archive
 from .bank import Bank
-from .chooser import BestChooser
-from .distractor import DistractorMemory
-from .evidence import Evidence
+from .candidate_selection import BestScoreSelector, Selection, Selector
+from .distractor import DistractorMemory, DistractorSettings
 from .fifo import FifoMemory
 from .horizon import HorizonMemory
-from .motion import MotionChooser, MotionMemory
+from .host_candidates import FrameCandidates, HostCandidates
+from .motion import MotionMemory, MotionSelector
 from .protocol import MemoryFactory, ObjectMemory, best_candidate
 from .select import SelectMemory
-from .tree import TreeMemory
+from .tree import TreeMemory, TreeSettings
 
 __all__ = [
+    "AdaptivePresenceSelector",
     "Archive",
     "Bank",
-    "BestChooser",
+    "BestScoreSelector",
     "DistractorMemory",
-    "Evidence",
+    "DistractorSettings",
     "FifoMemory",
+    "FrameCandidates",
     "HorizonMemory",
+    "HostCandidates",
     "MemoryFactory",
-    "MotionChooser",
     "MotionMemory",
+    "MotionSelector",
     "ObjectMemory",
     "SelectMemory",
+    "Selection",
+    "Selector",
     "TreeMemory",
-    "WaryChooser",
+    "TreeSettings",
     "best_candidate",
 ]

@@ -1,20 +1,20 @@
-"""BANK: a chooser that believes in an object only as far as it has learnt to."""
+"""A selector whose presence threshold adapts to what is usual for the object."""
 
 from __future__ import annotations
 
-from .chooser import Chosen
-from .evidence import Evidence
+from .candidate_selection import Selection
+from .host_candidates import FrameCandidates
 
 
-class WaryChooser:
-    """Takes the best mask, and the object for gone where its presence falls far below its usual.
+class AdaptivePresenceSelector:
+    """Takes the mask with the highest predicted IoU; absent where presence falls far below usual.
 
-    A network that has seldom seen an object leave calls most things present: it is the fall of the
-    logit that tells, not its sign. The usual presence is a running mean over the frames on which
-    the object was taken to be there. This project's own.
+    A network that has seen few objects leave calls most of them present: a fall of the presence
+    logit tells more than its sign. The usual presence is a running mean over the frames on which
+    the object counted as present. This project's own.
 
     Args:
-        share: of the usual presence that a frame must reach, 0..1; 0 = above zero, as SAM 2.
+        share: of the usual presence that a frame must reach, 0..1; 0 = above zero, as in SAM 2.
         pace: weight of a new frame in the running mean, 0..1.
     """
 
@@ -23,11 +23,11 @@ class WaryChooser:
         self.pace = pace
         self.usual: float | None = None  # logit
 
-    def choose(self, evidence: Evidence, index: int, direction: int) -> Chosen:
-        sighting = evidence.sightings[0]
-        presence = sighting.presence
+    def select(self, candidates: FrameCandidates, index: int, direction: int) -> Selection:
+        row = candidates.on_host[0]
+        presence = row.presence
         present = presence > 0 and presence >= self.share * (self.usual or 0.0)
         if present:
             usual = presence if self.usual is None else self.usual
             self.usual = usual + self.pace * (presence - usual)
-        return Chosen(sighting, int(sighting.scores.argmax()), present)
+        return Selection(row, int(row.scores.argmax()), present)

@@ -1,7 +1,7 @@
-"""BANK: tensors on disk, for interactive use.
+"""Tensors in a temporary file, for sessions that may come back to any frame.
 
-Whoever may come back to any frame needs every frame's memory. It lies in a temporary file, which
-the operating system keeps in its page cache while there is room, and which goes with the process.
+The operating system keeps the file in its page cache while there is room, and removes it when the
+process ends.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ class Record:
 
 
 class Archive:
-    """Saves groups of tensors and loads them again; the room of freed records is used again.
+    """Saves groups of tensors and loads them again; the space of dropped records is used again.
 
-    Several threads may do so at once.
+    Several threads may use it at once.
 
     Args:
         folder: where the file is made; default: the system's folder for temporary files.
@@ -45,7 +45,7 @@ class Archive:
 
     def __init__(self, folder: str | None = None) -> None:
         self.file = tempfile.TemporaryFile(dir=folder, prefix="sam2track-")  # noqa: SIM115
-        self.lock = threading.Lock()  # of what is used and free
+        self.lock = threading.Lock()  # guards `end` and `free`
         self.end = 0
         self.free: dict[int, list[int]] = defaultdict(list)  # bytes -> offsets
 
@@ -57,8 +57,8 @@ class Archive:
         """
         data = b"".join(_bytes(tensor) for tensor in tensors)
         with self.lock:
-            room = self.free[len(data)]
-            offset = room.pop() if room else self.end
+            offsets = self.free[len(data)]
+            offset = offsets.pop() if offsets else self.end
             self.end = max(self.end, offset + len(data))
         written = os.pwrite(self.file.fileno(), data, offset)
         if written != len(data):
@@ -76,7 +76,7 @@ class Archive:
         return tuple(tensors)
 
     def drop(self, record: Record) -> None:
-        """Give a record's room back."""
+        """Free a record's space."""
         with self.lock:
             self.free[sum(record.sizes)].append(record.offset)
 

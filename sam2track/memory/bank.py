@@ -1,26 +1,27 @@
-"""BANK: where one object's memories lie, by frame.
+"""The bank: stores one object's memories by frame.
 
-Anchors stay. Of the others a stream keeps the few that its policy names: spatial memories (512 KiB
-each at full size), and more pointers (1 KiB). With an archive every frame can be had again.
+Anchors stay. Of the other frames it keeps those that the policy names: a few spatial memories
+(512 KiB each in SAM 2) and more pointers (1 KiB each). With an archive every frame can be
+read again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Mapping, Sequence
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ..types import MemoryFrame
+from ..types import MemoryFrame, Recall
 from .archive import Archive, Record
 
 
 class Bank:
-    """Memories of one object. What a policy does not :meth:`keep` after a write goes.
+    """Memories of one object. After each write a policy says with :meth:`keep` what stays.
 
     Args:
-        archive: where all of them are kept besides, or None.
+        archive: keeps all of them on disk as well, or None.
     """
 
     def __init__(self, archive: Archive | None = None) -> None:
@@ -32,7 +33,7 @@ class Bank:
         self.device = torch.device("cpu")
 
     def write(self, memory: MemoryFrame, *, anchor: bool) -> None:
-        """Remember a frame."""
+        """Store a frame."""
         index = memory.index
         if anchor:
             self.anchors[index] = memory
@@ -49,15 +50,17 @@ class Bank:
             )
 
     def keep(self, spatial: Container[int], pointers: Container[int]) -> None:
-        """Let go of the spatial memories and pointers of all other frames, but for anchors and
-        for what the archive has."""
+        """Drop the spatial memories and pointers of all other frames.
+
+        Anchors stay, and so does what is in the archive.
+        """
         for old in [index for index in self.recent if index not in spatial]:
             del self.recent[old]
         for old in [index for index in self.pointers if index not in pointers]:
             del self.pointers[old]
 
     def drop(self, index: int) -> None:
-        """Let go of a frame that is not an anchor."""
+        """Drop a frame that is not an anchor."""
         self.recent.pop(index, None)
         self.pointers.pop(index, None)
         record = self.records.pop(index, None)
@@ -83,3 +86,29 @@ class Bank:
             return self.pointers[index]
         memory = self.memory(index)
         return memory.pointer if memory else None
+
+
+def past_pointers(
+    anchors: Mapping[int, MemoryFrame], index: int, direction: int
+) -> list[tuple[Float[Tensor, " C"], int]]:
+    """Pointers of the anchors before a frame, and how many frames ago each was.
+
+    As in the released model, those of anchors in the future are left out.
+    """
+    ago = {place: (index - place) * direction for place in anchors}
+    return [(anchors[place].pointer, frames) for place, frames in ago.items() if frames >= 0]
+
+
+def make_recall(
+    memories: Sequence[tuple[MemoryFrame, int]],
+    pointers: Sequence[tuple[Float[Tensor, " C"], int]],
+    span: int,
+) -> Recall:
+    """A recall of memories with their slots, and pointers with their offsets."""
+    return Recall(
+        tuple(memory for memory, _ in memories),
+        tuple(slot for _, slot in memories),
+        tuple(pointer for pointer, _ in pointers),
+        tuple(offset for _, offset in pointers),
+        span,
+    )

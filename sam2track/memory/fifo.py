@@ -1,11 +1,11 @@
-"""BANK: SAM 2's own policy: every anchor, the last frames, the last pointers."""
+"""SAM 2's own policy: every anchor, the last frames, the last pointers."""
 
 from __future__ import annotations
 
 from ..types import ANCHOR_SLOT, Choice, MemoryFrame, Recall
 from .archive import Archive
-from .bank import Bank
-from .evidence import Evidence
+from .bank import Bank, make_recall, past_pointers
+from .host_candidates import FrameCandidates
 from .protocol import best_candidate
 
 
@@ -13,15 +13,12 @@ class FifoMemory:
     """First in, first out (SAM 2, 2408.00714, section 4).
 
     A frame attends to the spatial memories of all anchors and of the last ``recent`` frames, and
-    to the pointers of the anchors that lie behind it and of the last ``pointers - 1`` frames.
+    to the pointers of the anchors before it and of the last ``pointers - 1`` frames.
 
     Args:
-        recent: past frames attended to, at most as many as the weights know.
+        recent: past frames attended to, at most as many as the weights have temporal embeddings.
         pointers: object pointers attended to, not counting those of anchors; 16 as released.
-        span: frames that pointer positions are measured against: the video's length, at most
-            ``pointers``.
-        slots: temporal embeddings of the weights: one for each past frame and the anchors'.
-        archive: keeps every frame, for going back to it; None keeps what a stream needs.
+        span, slots, archive: see :class:`sam2track.memory.protocol.MemoryFactory`.
     """
 
     lag = 0
@@ -41,28 +38,20 @@ class FifoMemory:
 
     def recall(self, index: int, direction: int) -> list[Recall]:
         anchors = self.bank.anchors
-        memories = list(anchors.values())
-        slots = [ANCHOR_SLOT] * len(anchors)
+        memories = [(anchor, ANCHOR_SLOT) for anchor in anchors.values()]
         for ago in range(self.recent, 0, -1):
             memory = self.bank.memory(index - direction * ago)
             if memory is not None:
-                memories.append(memory)
-                slots.append(ago - 1)
-        pointers, offsets = [], []
-        for anchor in anchors.values():
-            ago = (index - anchor.index) * direction
-            if ago >= 0:  # a pointer from the future would tell where the object is not yet
-                pointers.append(anchor.pointer)
-                offsets.append(ago)
+                memories.append((memory, ago - 1))
+        pointers = past_pointers(anchors, index, direction)
         for ago in range(1, self.span):
             pointer = self.bank.pointer(index - direction * ago)
             if pointer is not None:
-                pointers.append(pointer)
-                offsets.append(ago)
-        return [Recall(tuple(memories), tuple(slots), tuple(pointers), tuple(offsets), self.span)]
+                pointers.append((pointer, ago))
+        return [make_recall(memories, pointers, self.span)]
 
-    def choose(self, evidence: Evidence, index: int, direction: int) -> Choice:
-        return best_candidate(evidence.candidates)
+    def choose(self, candidates: FrameCandidates, index: int, direction: int) -> Choice:
+        return best_candidate(candidates.on_device)
 
     def remember(self, memories: list[MemoryFrame], *, anchor: bool) -> None:
         index = memories[0].index
@@ -75,5 +64,5 @@ class FifoMemory:
 
 
 def around(index: int, reach: int) -> range:
-    """The frames that lie at most ``reach`` from one, either way."""
+    """The frames at most ``reach`` from one, in both directions."""
     return range(index - reach, index + reach + 1)

@@ -1,7 +1,7 @@
-"""BANK: what a memory policy is.
+"""What a memory policy is: the protocol that every policy of this room satisfies.
 
-One instance an object: the strategy and its state. The session asks it what to attend to, lets it
-choose among the candidates, and hands it what was made of the frame.
+There is one instance per object. On every frame the session asks it what to attend to, lets it
+choose among the candidates, and gives it the memories that were made of the frame.
 """
 
 from __future__ import annotations
@@ -12,32 +12,34 @@ import torch
 
 from ..types import Candidates, Choice, MemoryFrame, Recall
 from .archive import Archive
-from .evidence import Evidence
+from .host_candidates import FrameCandidates
 
 
 class ObjectMemory(Protocol):
     """One object's memory.
 
-    A policy may be asked about any frame, in any order; the frames that count as past are those
-    behind ``index`` in the ``direction`` of tracking.
+    A policy may be asked about any frame, in any order. The past of frame ``index`` are the frames
+    before it in the ``direction`` of tracking: forward (1) or back in time (-1).
     """
 
     @property
     def lag(self) -> int | None:
-        """How many frames late it settles which row was right; None = when the video has ended."""
+        """How many frames late results are final: 0 = at once, None = when the video has ended."""
         ...
 
     def recall(self, index: int, direction: int) -> list[Recall]:
-        """What to attend to on a frame, going forward (1) or back (-1); a row a hypothesis."""
+        """What to attend to on a frame: one row per hypothesis."""
         ...
 
-    def choose(self, evidence: Evidence, index: int, direction: int) -> Choice:
+    def choose(self, candidates: FrameCandidates, index: int, direction: int) -> Choice:
         """Which candidates of this object's rows live on; the first row is what is shown."""
         ...
 
     def remember(self, memories: list[MemoryFrame], *, anchor: bool) -> None:
-        """Admit what was made of a frame: what was chosen last, a row each, or an anchor: one row
-        on any frame, which the user prompted."""
+        """Store what was made of a frame.
+
+        Either an anchor, which is one row on any frame, or the rows that were last chosen.
+        """
         ...
 
     def forget(self, index: int) -> None:
@@ -46,12 +48,16 @@ class ObjectMemory(Protocol):
 
 
 class MemoryFactory(Protocol):
-    """Makes an object's memory; the session says what it knows of the video."""
+    """Makes an object's memory: a policy's class, a partial of it, or its settings."""
 
     def __call__(self, *, span: int, slots: int, archive: Archive | None) -> ObjectMemory:
-        """``span``: frames that pointer positions are measured against (see ``Recall``);
-        ``slots``: temporal embeddings of the weights, for past frames and the anchors' one;
-        ``archive``: where to keep every frame, or None to keep what a stream needs."""
+        """Called once per object.
+
+        Args:
+            span: frames that pointer positions are measured against (see ``Recall``).
+            slots: temporal embeddings of the weights: one for each past frame, one for anchors.
+            archive: where to keep every frame; None keeps only what a stream needs.
+        """
         ...
 
 

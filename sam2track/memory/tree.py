@@ -1,4 +1,4 @@
-"""BANK: several hypotheses of what happened, each with a memory of its own."""
+"""SAM2Long: several hypotheses of one object, each with a memory of its own."""
 
 from __future__ import annotations
 
@@ -11,81 +11,98 @@ import torch
 
 from ..types import Choice, MemoryFrame, Recall
 from .archive import Archive
-from .evidence import Evidence
-from .ranked import ranked_recall
-from .trail import Trail
+from .host_candidates import FrameCandidates
+from .selected_frames import recall_selected
+from .sorted_frames import SortedFrames
 
-TINY = 1e-6  # a predicted IoU of 0 has no logarithm
+TINY = 1e-6  # stands for a predicted IoU of 0, which has no logarithm
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TreeSettings:
+    """Settings of :class:`TreeMemory`, which make one when they are called.
+
+    Attributes:
+        recent: remembered frames attended to.
+        pointers: object pointers attended to, not counting those of anchors.
+        pathways: hypotheses.
+        sure: presence logit.
+        min_score, min_presence: what a remembered frame exceeds.
+        low_weight, high_weight: of the attention keys; both 1 = as in SAM 2.
+        lag: how many frames late results are final: 0 = at once, by the best hypothesis so far;
+            None = at the end of the video, as in the paper.
+    """
+
+    recent: int = 6
+    pointers: int = 16
+    pathways: int = 3
+    sure: float = 2.0
+    min_score: float = 0.3
+    min_presence: float = 0.0
+    low_weight: float = 0.95
+    high_weight: float = 1.05
+    lag: int | None = 0
+
+    def __call__(
+        self, *, span: int = 16, slots: int = 7, archive: Archive | None = None
+    ) -> TreeMemory:
+        return TreeMemory(self, span=span, slots=slots, archive=archive)
 
 
 class TreeMemory:
     """SAM2Long (2410.16268, section 3), written from the paper.
 
-    Up to ``pathways`` hypotheses of an object are rows of the batch. Each decodes three masks; a
-    mask's score is the sum of log predicted IoU along its way. If the decoder is sure of the
-    object's presence or absence on some row (``|presence| > sure``), the masks with the best scores
-    live on; else the best of those whose predicted IoU (two decimals) differs, since hypotheses
-    that look alike would crowd out the others. There may then be fewer than ``pathways``, until
-    the next frame: to fill up with what is not distinct would add nothing.
+    Up to ``pathways`` hypotheses of an object are rows of the batch. Each decodes three masks; the
+    score of a hypothesis is the sum of log predicted IoU of its masks. If the decoder is sure of
+    the object's presence or absence on some row (``|presence| > sure``), the masks with the best
+    scores live on. Otherwise the best of those whose predicted IoU (two decimals) differs live on,
+    since hypotheses that look alike would crowd out the others; there may then be fewer than
+    ``pathways`` until the next frame.
 
     A hypothesis attends to its own frames: those whose predicted IoU and presence were above
     ``min_score`` and ``min_presence``, however long ago, and the frame before always. The keys of
     spatial memories are scaled from ``low_weight`` to ``high_weight`` by the rank of the object's
     presence; anchors are ranked among them, pointers are not scaled.
 
-    An anchor is on every hypothesis' way. Scores run on over it: they tell which memory was better.
+    An anchor belongs to every hypothesis. Scores continue over it, since they tell which memory was
+    better.
 
     Args:
-        recent: remembered frames attended to.
-        pointers: object pointers attended to, not counting those of anchors.
-        pathways: hypotheses.
-        sure: presence logit.
-        min_score, min_presence: what a remembered frame exceeds.
-        low_weight, high_weight: of the keys; both 1 = as in SAM 2.
-        lag: how many frames late a result is settled: 0 = at once, by what is best so far; None =
-            at the end of the video, as in the paper.
+        settings: the numbers above.
         span, slots, archive: see :class:`sam2track.memory.protocol.MemoryFactory`.
+
+    Raises:
+        ValueError: if the lag is negative.
     """
 
     def __init__(
         self,
+        settings: TreeSettings = TreeSettings(),
         *,
-        recent: int = 6,
-        pointers: int = 16,
-        pathways: int = 3,
-        sure: float = 2.0,
-        min_score: float = 0.3,
-        min_presence: float = 0.0,
-        low_weight: float = 0.95,
-        high_weight: float = 1.05,
-        lag: int | None = 0,
         span: int = 16,
         slots: int = 7,
         archive: Archive | None = None,
     ) -> None:
+        lag = settings.lag
         if lag is not None and lag < 0:
             raise ValueError(f"lag {lag}: give a number of frames from 0, or null for the end")
-        self.recent = min(recent, slots - 1)
-        self.span = min(span, pointers)
-        self.pathways = pathways
-        self.sure = sure
-        self.min_score = min_score
-        self.min_presence = min_presence
-        self.low_weight, self.high_weight = low_weight, high_weight
         self.lag = lag
+        self.settings = settings
+        self.recent = min(settings.recent, slots - 1)
+        self.span = min(span, settings.pointers)
         self.archive = archive
         self.anchors: dict[int, MemoryFrame] = {}
         self.anchor_presence: dict[int, float] = {}
-        self.states: dict[int, tuple[Pathway, ...]] = {}  # what the hypotheses were after a frame
-        self.order = Trail()  # of the states
-        self.forks: list[Fork] = []  # chosen last
+        self.states: dict[int, tuple[Pathway, ...]] = {}  # the hypotheses after each frame
+        self.order = SortedFrames()  # the keys of `states`
+        self.extensions: list[Extension] = []  # chosen last
 
     def recall(self, index: int, direction: int) -> list[Recall]:
         return [self._recall(path, index, direction) for path in self._paths(index, direction)]
 
     def _paths(self, index: int, direction: int) -> tuple[Pathway, ...]:
-        """The hypotheses that a frame goes on from."""
-        before = next(self.order.behind(index, direction), None)
+        """The hypotheses that a frame extends."""
+        before = next(self.order.before(index, direction), None)
         return (Pathway(0.0, ()),) if before is None else self.states[before]
 
     def _recall(self, path: Pathway, index: int, direction: int) -> Recall:
@@ -94,7 +111,7 @@ class TreeMemory:
             for frame in reversed(path.frames)
             if (index - frame.index) * direction > 0 and frame.index not in self.anchors
         }
-        recall = ranked_recall(
+        recall = recall_selected(
             index,
             direction,
             anchors=self.anchors,
@@ -104,59 +121,59 @@ class TreeMemory:
             recent=self.recent,
             span=self.span,
         )
-        if self.low_weight == self.high_weight == 1:
+        low, high = self.settings.low_weight, self.settings.high_weight
+        if low == high == 1:
             return recall
         presence = {**{place: kept[place].presence for place in kept}, **self.anchor_presence}
         ranked = sorted(recall.memories, key=lambda memory: presence[memory.index])
-        step = (self.high_weight - self.low_weight) / max(len(ranked) - 1, 1)
-        weight = {memory.index: self.low_weight + step * r for r, memory in enumerate(ranked)}
+        step = (high - low) / max(len(ranked) - 1, 1)
+        weight = {memory.index: low + step * r for r, memory in enumerate(ranked)}
         if len(ranked) == 1:  # nothing to compare with: the middle
-            weight = {ranked[0].index: (self.low_weight + self.high_weight) / 2}
+            weight = {ranked[0].index: (low + high) / 2}
         return replace(recall, weights=tuple(weight[memory.index] for memory in recall.memories))
 
-    def choose(self, evidence: Evidence, index: int, direction: int) -> Choice:
-        sightings = evidence.sightings
-        forks = [
-            Fork(path, row, pick, float(score), sighting.presence)
-            for row, (path, sighting) in enumerate(
-                zip(self._paths(index, direction), sightings, strict=True)
-            )
-            for pick, score in enumerate(sighting.scores)
+    def choose(self, candidates: FrameCandidates, index: int, direction: int) -> Choice:
+        rows = candidates.on_host
+        extensions = [
+            Extension(path, row, pick, float(score), own.presence)
+            for row, (path, own) in enumerate(zip(self._paths(index, direction), rows, strict=True))
+            for pick, score in enumerate(own.scores)
         ]
-        forks.sort(key=lambda fork: -fork.total)
-        if max(abs(sighting.presence) for sighting in sightings) <= self.sure:
-            forks = _distinct(forks)
-        self.forks = forks[: self.pathways]
+        extensions.sort(key=lambda extension: -extension.total)
+        if max(abs(own.presence) for own in rows) <= self.settings.sure:
+            extensions = _distinct(extensions)
+        self.extensions = extensions[: self.settings.pathways]
         return Choice(
-            torch.tensor([fork.row for fork in self.forks]),
-            torch.tensor([fork.pick for fork in self.forks]),
-            torch.tensor([fork.presence > 0 for fork in self.forks]),
+            torch.tensor([extension.row for extension in self.extensions]),
+            torch.tensor([extension.pick for extension in self.extensions]),
+            torch.tensor([extension.presence > 0 for extension in self.extensions]),
         )
 
     def remember(self, memories: list[MemoryFrame], *, anchor: bool) -> None:
         index = memories[0].index
         if anchor:
             self.anchors[index] = memories[0]
-            self.anchor_presence[index] = float(memories[0].presence)  # waits, as the user does
+            self.anchor_presence[index] = float(memories[0].presence)  # waits for the device
             self.states.pop(index, None)
             self.order.discard(index)
             return
-        best = self.forks[0].total  # taken off, so that long videos lose no precision
+        best = self.extensions[0].total  # subtracted, so that long videos lose no precision
         self.states[index] = tuple(
-            Pathway(fork.total - best, self._extended(fork, memory))
-            for fork, memory in zip(self.forks, memories, strict=True)
+            Pathway(extension.total - best, self._frames(extension, memory))
+            for extension, memory in zip(self.extensions, memories, strict=True)
         )
         self.order.add(index)
         if self.archive is None:
-            self.order.trim(index, 1)  # the state before is asked for again by a correction
+            self.order.trim(index, 1)  # a correction needs the state before
             self.states = {place: self.states[place] for place in self.order.indices}
 
-    def _extended(self, fork: Fork, memory: MemoryFrame) -> tuple[Kept, ...]:
-        """The frames of a fork's hypothesis with a new one; what fell out of reach is let go."""
-        admitted = fork.score > self.min_score and fork.presence > self.min_presence
-        new = Kept(memory, fork.presence, admitted, self.archive)
+    def _frames(self, extension: Extension, memory: MemoryFrame) -> tuple[PathwayFrame, ...]:
+        """The frames of a hypothesis with a new one, without those that are out of reach."""
+        score, presence = extension.score, extension.presence
+        selected = score > self.settings.min_score and presence > self.settings.min_presence
+        new = PathwayFrame(memory, presence, selected, self.archive)
         reach = max(self.recent, self.span - 1)
-        frames = [*(frame for frame in fork.path.frames if frame.admitted), new][-reach:]
+        frames = [*(frame for frame in extension.path.frames if frame.selected), new][-reach:]
         far = max(len(frames) - self.recent, 0)
         return (*(frame.pointer_alone() for frame in frames[:far]), *frames[far:])
 
@@ -165,15 +182,18 @@ class TreeMemory:
         self.anchor_presence.pop(index, None)
 
 
-class Kept:
-    """A frame on some hypotheses' ways; its memory lies here, or in an archive while it lives."""
+class PathwayFrame:
+    """A frame of one or more hypotheses, with its memory or its record in the archive.
+
+    The record is dropped from the archive when no hypothesis holds the frame any more.
+    """
 
     def __init__(
-        self, memory: MemoryFrame, presence: float, admitted: bool, archive: Archive | None
+        self, memory: MemoryFrame, presence: float, selected: bool, archive: Archive | None
     ) -> None:
         self.index = memory.index
         self.presence = presence
-        self.admitted = admitted
+        self.selected = selected
         self.pointer = memory.pointer
         self.memory = memory if archive is None else None
         self.archive = archive
@@ -185,14 +205,14 @@ class Kept:
             weakref.finalize(self, archive.drop, self.record).atexit = False
 
     def load(self) -> MemoryFrame | None:
-        """The memory, unless the pointer alone was kept."""
+        """The memory, or None if only the pointer was kept."""
         if self.archive is None:
             return self.memory
         loaded = self.archive.load(self.record)
         return MemoryFrame(self.index, *(tensor.to(self.device) for tensor in loaded))
 
-    def pointer_alone(self) -> Kept:
-        """The same without the spatial memory, where that takes room."""
+    def pointer_alone(self) -> PathwayFrame:
+        """The same without the spatial memory."""
         if self.memory is None:
             return self
         light = copy(self)
@@ -205,12 +225,12 @@ class Pathway:
     """A hypothesis: its score, relative to the best one's, and its frames, the oldest first."""
 
     score: float
-    frames: tuple[Kept, ...]
+    frames: tuple[PathwayFrame, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Fork:
-    """A way on from a hypothesis: one of the masks of its row."""
+class Extension:
+    """A hypothesis extended by one of the candidate masks of its row."""
 
     path: Pathway
     row: int
@@ -220,13 +240,13 @@ class Fork:
 
     @property
     def total(self) -> float:
-        """The score of the longer way."""
+        """The score of the extended hypothesis."""
         return self.path.score + math.log(max(self.score, TINY))
 
 
-def _distinct(forks: list[Fork]) -> list[Fork]:
+def _distinct(extensions: list[Extension]) -> list[Extension]:
     """The first of those with the same predicted IoU, to two decimals."""
-    first: dict[float, Fork] = {}
-    for fork in forks:
-        first.setdefault(round(fork.score, 2), fork)
+    first: dict[float, Extension] = {}
+    for extension in extensions:
+        first.setdefault(round(extension.score, 2), extension)
     return list(first.values())

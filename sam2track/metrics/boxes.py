@@ -15,6 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float
 
+from ..masks.boxes import box_iou
+
 OVERLAPS = np.arange(21) * 0.05
 PIXELS = np.arange(51.0)
 SHARES = np.arange(51) / 100
@@ -80,11 +82,12 @@ def overlap(
     """
     if boxes.shape != truth.shape:
         raise ValueError(f"{len(boxes)} boxes but {len(truth)} true ones; give one for each frame")
-    low = np.maximum(boxes[:, :2], truth[:, :2])
-    high = np.minimum(boxes[:, :2] + boxes[:, 2:], truth[:, :2] + truth[:, 2:])
-    shared = np.maximum(high - low, 0).prod(1)
-    joined = boxes[:, 2:].prod(1) + truth[:, 2:].prod(1) - shared
-    return np.clip(np.divide(shared, joined, out=np.zeros_like(shared), where=joined > 0), 0, 1)
+    return box_iou(_corners(boxes), _corners(truth))
+
+
+def _corners(boxes: Float[np.ndarray, "N 4"]) -> Float[np.ndarray, "N 4"]:
+    """x, y, width, height as x0, y0, x1, y1."""
+    return np.concatenate((boxes[:, :2], boxes[:, :2] + boxes[:, 2:]), axis=1)
 
 
 def score_boxes(

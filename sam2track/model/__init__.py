@@ -1,0 +1,17 @@
+"""The networks, and the table of their variants. See docs/architecture.md for where things go."""
+
+from .image_transform import ImageTransform
+from .loading import load_model
+from .sam2 import SAM2
+from .variants import VARIANTS, Variant, find_variant
+from .weights import CheckpointError
+
+__all__ = [
+    "SAM2",
+    "VARIANTS",
+    "CheckpointError",
+    "ImageTransform",
+    "Variant",
+    "find_variant",
+    "load_model",
+]

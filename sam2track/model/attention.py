@@ -1,7 +1,7 @@
-"""Attention over token sequences, plain and with two-dimensional rotary positions.
+"""Attention over token sequences, plain and with two-dimensional rotary position embedding.
 
-Rotary position embedding (RoPE, 2104.09864) in its axial two-dimensional form (2403.13298),
-in real arithmetic where it is exported, compiled or trained.
+RoPE (2104.09864) in its axial two-dimensional form (2403.13298). It is computed in real arithmetic
+where it is exported, compiled or trained, and with complex numbers otherwise.
 """
 
 from __future__ import annotations
@@ -11,16 +11,16 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-FEW = 32  # keys
+FEW_KEYS = 32  # below that a softmax along the keys is slow on a CPU
 
 
-class Heads(nn.Module):
-    """What every multi-head attention has: its projections, optionally to a narrower inner width.
+class Projections(nn.Module):
+    """The projections of a multi-head attention, optionally to a narrower inner width.
 
     Args:
         width: channels of the queries and of the result.
         heads: attention heads.
-        inner: channels within; default ``width``.
+        inner: channels of the projected queries, keys and values; default ``width``.
         memory_width: channels of the keys and values; default ``width``.
     """
 
@@ -45,7 +45,7 @@ class Heads(nn.Module):
         return x.unflatten(2, (self.heads, -1)).transpose(1, 2)
 
 
-class Attention(Heads):
+class Attention(Projections):
     """Plain attention."""
 
     def forward(
@@ -58,11 +58,11 @@ class Attention(Heads):
         return self.out_proj(mix(q, k, v).transpose(1, 2).flatten(2))
 
 
-class RotaryAttention(Heads):
-    """Attention whose queries and keys are rotated by their place on a grid.
+class RotaryAttention(Projections):
+    """Attention whose queries and keys are rotated by where they lie in the image.
 
-    The keys are whole grids one after another (each rotated alike), then tokens without a place,
-    which are not rotated.
+    The keys are those of n memories one after another, all rotated alike, then ``unplaced`` tokens
+    without a place, which are not rotated. ``weights`` multiply the keys of the memories.
     """
 
     def forward(
@@ -72,14 +72,16 @@ class RotaryAttention(Heads):
         v: Float[Tensor, "B Lk K"],
         *,
         rotation: Rotation,
+        key_rotation: Rotation,
         unplaced: int = 0,
-        weights: Float[Tensor, "B Lk"] | None = None,
+        weights: Float[Tensor, "B Lk-unplaced"] | None = None,
     ) -> Float[Tensor, "B Lq C"]:
         q, k = rotation(self.split(self.q_proj(q))), self.split(self.k_proj(k))
         placed, rest = k.split((k.shape[2] - unplaced, unplaced), dim=2)
-        k = torch.cat((rotation(placed), rest), dim=2) if unplaced else rotation(placed)
+        placed = key_rotation(placed)
         if weights is not None:
-            k = (k * weights[:, None, :, None]).to(k.dtype)
+            placed = (placed * weights[:, None, :, None]).to(k.dtype)
+        k = torch.cat((placed, rest), dim=2) if unplaced else placed
         if self.narrow_values and takes_blocks(q):
             x = self.v_proj(mix_by_blocks(q, k, v[:, None].to(q.dtype)))
         else:
@@ -88,10 +90,10 @@ class RotaryAttention(Heads):
 
     @property
     def narrow_values(self) -> bool:
-        """Whether values are better mixed before they are projected, to the same result.
+        """Whether it is faster to mix the values before they are projected.
 
-        The weights of a query sum to one, so its mean of projected values is the projection of
-        their mean; of memory tokens that are a quarter as wide as the keys, that saves a third.
+        The result is the same, since the weights of a query sum to one. Memory tokens are a quarter
+        as wide as the keys, which saves a third of the time.
         """
         return self.heads == 1 and self.v_proj.in_features < self.v_proj.out_features
 
@@ -103,7 +105,7 @@ def mix(
 ) -> Float[Tensor, "B heads Lq D"]:
     """Values mixed by how their keys match each query (1706.03762, equation 1)."""
     if q.dtype == torch.bfloat16 and takes_blocks(q):  # PyTorch's kernel takes up to twice the time
-        return mix_few(q, k, v) if k.shape[2] < FEW else mix_by_blocks(q, k, v)
+        return mix_few(q, k, v) if k.shape[2] < FEW_KEYS else mix_by_blocks(q, k, v)
     return F.scaled_dot_product_attention(q, k, v)
 
 
@@ -117,7 +119,7 @@ def mix_few(
     k: Float[Tensor, "B heads Lk D"],
     v: Float[Tensor, "B heads Lk D"],
 ) -> Float[Tensor, "B heads Lq D"]:
-    """The same for few keys: a row of weights is too short for a softmax along it to be fast."""
+    """:func:`mix` for few keys: computes the weights transposed, so that softmax is fast."""
     weights = torch.softmax(k @ (q * q.shape[3] ** -0.5).transpose(2, 3), dim=2)
     return weights.transpose(2, 3) @ v
 
@@ -129,47 +131,59 @@ def mix_by_blocks(
     *,
     queries: int = 256,
 ) -> Float[Tensor, "B heads Lq K"]:
-    """The same in blocks of queries, so that the weights stay small. Not for gradients.
+    """:func:`mix` in blocks of queries, so that the weights stay small. Not for gradients.
 
-    PyTorch's own kernel for CPUs wants values as wide as keys.
+    Values may be narrower than keys, which PyTorch's own kernel for CPUs does not allow.
     """
     k = k.transpose(2, 3)
     blocks = (q * q.shape[3] ** -0.5).split(queries, dim=2)
-    # All blocks write to one place: to fetch fresh memory for each takes a seventh of the time.
-    place = q.new_empty(*blocks[0].shape[:3], k.shape[3])
+    # All blocks share one buffer: a new one for each block takes a seventh of the time.
+    buffer = q.new_empty(*blocks[0].shape[:3], k.shape[3])
     mixed = []
     for block in blocks:
-        weights = place[:, :, : block.shape[2]]
+        weights = buffer[:, :, : block.shape[2]]
         torch.matmul(block, k, out=weights)
         torch.softmax(weights, dim=3, out=weights)
         mixed.append(weights @ v)
     return torch.cat(mixed, dim=2)
 
 
+def grid_places(height: int, width: int) -> Float[Tensor, "h*w 2"]:
+    """The places ``(x, y)`` of a grid's cells, row by row, in cells."""
+    y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+    return torch.stack((x, y), dim=-1).flatten(0, 1).float()
+
+
 class Rotation(nn.Module):
-    """Turns channel pairs by angles that grow with x (first half) and with y (second half)."""
+    """Rotates channel pairs by angles that grow with x (first half) and with y (second half).
+
+    Args:
+        channels: of the queries or keys.
+        places: ``(x, y)`` of T tokens, in cells of the stride-16 grid. (0, 0) is no rotation.
+    """
 
     cos: Tensor
     sin: Tensor
 
-    def __init__(self, channels: int, height: int, width: int, theta: float = 10000.0) -> None:
+    def __init__(
+        self, channels: int, places: Float[Tensor, "T 2"], *, theta: float = 10000.0
+    ) -> None:
         super().__init__()
         frequency = theta ** -(torch.arange(0, channels, 4, dtype=torch.float32) / channels)
-        y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
-        angle = torch.cat((x.reshape(-1, 1) * frequency, y.reshape(-1, 1) * frequency), dim=1)
-        self.register_buffer("cos", angle.cos(), persistent=False)  # (h*w, channels / 2)
+        angle = torch.cat((places[:, :1] * frequency, places[:, 1:] * frequency), dim=1)
+        self.register_buffer("cos", angle.cos(), persistent=False)  # (T, channels / 2)
         self.register_buffer("sin", angle.sin(), persistent=False)
 
-    def forward(self, x: Float[Tensor, "B heads n*h*w D"]) -> Float[Tensor, "B heads n*h*w D"]:
+    def forward(self, x: Float[Tensor, "B heads n*T D"]) -> Float[Tensor, "B heads n*T D"]:
+        """Rotate n times T tokens."""
         pairs = x.float().unflatten(2, (-1, len(self.cos))).unflatten(-1, (-1, 2))
         if torch.compiler.is_compiling() or torch.is_grad_enabled():
-            even, odd = pairs.unbind(-1)  # (B, heads, n, h*w, D / 2)
-            turned = torch.stack(
+            even, odd = pairs.unbind(-1)  # (B, heads, n, T, D / 2)
+            rotated = torch.stack(
                 (even * self.cos - odd * self.sin, even * self.sin + odd * self.cos), dim=-1
             )
         else:
-            # The same as one product of complex numbers: several times as fast, but compilers and
-            # exporters know complex numbers badly.
-            turn = torch.complex(self.cos.float(), self.sin.float())
-            turned = torch.view_as_real(torch.view_as_complex(pairs) * turn)
-        return turned.flatten(4).flatten(2, 3).to(x.dtype)
+            # Several times as fast, but compilers and exporters do not support complex numbers.
+            factor = torch.complex(self.cos.float(), self.sin.float())
+            rotated = torch.view_as_real(torch.view_as_complex(pairs) * factor)
+        return rotated.flatten(4).flatten(2, 3).to(x.dtype)

@@ -25,7 +25,7 @@ class LayerNorm2d(nn.Module):
             x = x.permute(0, 2, 3, 1)
             x = F.layer_norm(x, x.shape[-1:], self.weight, self.bias, self.eps)
             return x.permute(0, 3, 1, 2)
-        # PyTorch's is made for many channels; of a few it takes twice as long on a CPU.
+        # PyTorch's layer norm takes twice as long on a CPU for few channels.
         centred = x.float()
         centred = centred - centred.mean(1, keepdim=True)
         spread = (centred.square().mean(1, keepdim=True) + self.eps).sqrt()

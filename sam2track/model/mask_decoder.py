@@ -1,16 +1,18 @@
-"""DECODE: features and prompt tokens become candidate masks.
+"""The mask decoder: features and prompt tokens become candidate masks.
 
-SAM's mask decoder (2304.02643, appendix A) with SAM 2's additions (2408.00714, appendix D.1):
-a presence token, and skip connections from strides 8 and 4.
+SAM's mask decoder (2304.02643, appendix A) with SAM 2's additions (2408.00714, appendix D.1): a
+presence token, and skip connections from strides 8 and 4 where the backbone has those maps.
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from ..types import Candidates
+from ..types import Candidates, FrameFeatures
 from .attention import Attention
 from .layers import MLP, LayerNorm2d
 
@@ -39,7 +41,7 @@ class TwoWayBlock(nn.Module):
         token_position: Float[Tensor, "R L C"],
         image_position: Float[Tensor, "1 hw C"],
     ) -> tuple[Float[Tensor, "R L C"], Float[Tensor, "R hw C"]]:
-        if self.first:  # the tokens are their own positions still
+        if self.first:  # here the tokens are still equal to their positions
             tokens = self.self_attn(tokens, tokens, tokens)
         else:
             q = tokens + token_position
@@ -57,7 +59,7 @@ class TwoWayBlock(nn.Module):
 
 
 class TwoWayTransformer(nn.Module):
-    """Two such blocks and a last look of the tokens at the image."""
+    """Two such blocks; at last the tokens attend to the image once more."""
 
     def __init__(self, width: int, heads: int, mlp_width: int, depth: int = 2) -> None:
         super().__init__()
@@ -76,8 +78,8 @@ class TwoWayTransformer(nn.Module):
         position = tokens
         for layer in self.layers:
             tokens, image = layer(tokens, image, position, image_position)
-        look = self.final_attn_token_to_image(tokens + position, image + image_position, image)
-        return self.norm_final_attn(tokens + look), image
+        attended = self.final_attn_token_to_image(tokens + position, image + image_position, image)
+        return self.norm_final_attn(tokens + attended), image
 
 
 class MaskDecoder(nn.Module):
@@ -88,17 +90,20 @@ class MaskDecoder(nn.Module):
         heads: attention heads.
         mlp_width: hidden channels of the transformer's MLPs.
         score_width: hidden channels of the predicted-IoU head.
+        skips: whether it has skip connections from strides 8 and 4, which SAM's has not.
     """
 
-    def __init__(self, width: int, heads: int, mlp_width: int, score_width: int) -> None:
+    def __init__(
+        self, width: int, heads: int, mlp_width: int, score_width: int, *, skips: bool = True
+    ) -> None:
         super().__init__()
         masks = 1 + CANDIDATES
         self.transformer = TwoWayTransformer(width, heads, mlp_width)
         self.obj_score_token = nn.Embedding(1, width)
         self.iou_token = nn.Embedding(1, width)
         self.mask_tokens = nn.Embedding(masks, width)
-        self.conv_s0 = nn.Conv2d(width, width // 8, kernel_size=1)
-        self.conv_s1 = nn.Conv2d(width, width // 4, kernel_size=1)
+        self.conv_s0 = nn.Conv2d(width, width // 8, kernel_size=1) if skips else None
+        self.conv_s1 = nn.Conv2d(width, width // 4, kernel_size=1) if skips else None
         self.output_upscaling = nn.Sequential(
             nn.ConvTranspose2d(width, width // 4, kernel_size=2, stride=2),
             LayerNorm2d(width // 4),
@@ -112,29 +117,41 @@ class MaskDecoder(nn.Module):
         self.iou_prediction_head = MLP(width, score_width, score_width, masks)
         self.pred_obj_score_head = MLP(width, width, width, 1)
 
+    def features(self, pyramid: Mapping[int, Float[Tensor, "B C _ _"]]) -> FrameFeatures:
+        """The neck's maps, by stride, as the decoder reads them: skip connections projected."""
+        if self.conv_s0 is None or self.conv_s1 is None:
+            return FrameFeatures(pyramid[16])
+        return FrameFeatures(pyramid[16], self.conv_s1(pyramid[8]), self.conv_s0(pyramid[4]))
+
     def forward(
         self,
-        features: Float[Tensor, "R C h w"],
-        stride8: Float[Tensor, "#R C/4 2*h 2*w"],
-        stride4: Float[Tensor, "#R C/8 4*h 4*w"],
+        conditioned: Float[Tensor, "R C h w"],
+        features: FrameFeatures,
         *,
         position: Float[Tensor, "1 C h w"],
         sparse: Float[Tensor, "R P C"],
         dense: Float[Tensor, "R C #h #w"],
     ) -> Candidates:
-        """All four masks; the first is the one for a clear prompt."""
+        """All four masks; the first is the one for a clear prompt.
+
+        Args:
+            conditioned: stride 16, after memory attention.
+            features: where the skip connections are read.
+            position: position encoding of the stride-16 grid.
+            sparse, dense: from the prompt encoder.
+        """
         own = torch.cat(
             (self.obj_score_token.weight, self.iou_token.weight, self.mask_tokens.weight)
         )
         tokens = torch.cat((own.expand(len(sparse), -1, -1), sparse), dim=1)
-        grid = features.shape[-2:]
+        grid = conditioned.shape[-2:]
         tokens, image = self.transformer(
             tokens,
-            (features + dense).flatten(2).transpose(1, 2),
+            (conditioned + dense).flatten(2).transpose(1, 2),
             position.flatten(2).transpose(1, 2),
         )
         presence, score, masks = tokens[:, 0], tokens[:, 1], tokens[:, 2 : 2 + 1 + CANDIDATES]
-        image = self.upscale(image.transpose(1, 2).unflatten(2, grid), stride8, stride4)
+        image = self.upscale(image.transpose(1, 2).unflatten(2, grid), features)
         weights = torch.stack(
             [mlp(masks[:, i]) for i, mlp in enumerate(self.output_hypernetworks_mlps)], dim=1
         )
@@ -146,15 +163,17 @@ class MaskDecoder(nn.Module):
         )
 
     def upscale(
-        self,
-        image: Float[Tensor, "R C h w"],
-        stride8: Float[Tensor, "#R C/4 2*h 2*w"],
-        stride4: Float[Tensor, "#R C/8 4*h 4*w"],
+        self, image: Float[Tensor, "R C h w"], features: FrameFeatures
     ) -> Float[Tensor, "R C/8 4*h 4*w"]:
-        """To stride 4, with the encoder's detail added on the way."""
+        """To stride 4; the skip connections are added on the way, where there are any."""
         first, norm, activate, second, activate_again = self.output_upscaling
-        image = activate(norm(first(image) + stride8))
-        return activate_again(second(image) + stride4)
+        image = first(image)
+        if features.stride8 is not None:
+            image = image + features.stride8
+        image = second(activate(norm(image)))
+        if features.stride4 is not None:
+            image = image + features.stride4
+        return activate_again(image)
 
 
 def clear_or_best(

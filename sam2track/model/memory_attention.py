@@ -1,12 +1,15 @@
-"""ATTEND: the frame's features look at what the object's memory holds.
+"""Memory attention: the frame's features attend to what the object's memory recalls.
 
-Recalls enter as token sequences, conditioned features leave. SAM 2 (2408.00714, section 4):
-a stack of pre-norm transformer layers: self-attention, cross-attention to memory, MLP.
+:class:`MemoryTokens` collates recalls into one :class:`MemoryBatch` of tensors.
+:class:`MemoryAttention` takes the features and that batch, tensors only, so that it can be exported
+and compiled, and returns conditioned features. SAM 2 (2408.00714, section 4): a stack of pre-norm
+transformer layers with self-attention, cross-attention to memory, and an MLP.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -14,65 +17,80 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from ..types import Recall
-from .attention import RotaryAttention, Rotation
+from .attention import RotaryAttention, Rotation, grid_places
 from .layers import sine_position_1d, sine_position_2d
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class MemoryBatch:
+    """What R rows recall, as tensors. All rows recall n spatial memories and as many pointers.
+
+    Attributes:
+        spatial: tokens of the spatial memories, one memory after another.
+        spatial_positions: their position embeddings, in space and time.
+        pointers: tokens of the object pointers; several tokens make one pointer.
+        pointer_positions: their position embeddings, in time.
+        weights: what the attention key of each spatial token is multiplied by; None = 1.
+    """
+
+    spatial: Float[Tensor, "R n*T D"]
+    spatial_positions: Float[Tensor, "R n*T D"]
+    pointers: Float[Tensor, "R P D"]
+    pointer_positions: Float[Tensor, "R P D"]
+    weights: Float[Tensor, "R n*T"] | None = None
+
+
 class MemoryTokens(nn.Module):
-    """Turns recalls into one sequence a row: spatial memories, then pointers.
+    """Collates recalls into a batch.
 
     Args:
         width: channels of a pointer.
-        memory_width: channels of a memory token; must divide ``width``.
+        positions: position embeddings in space of one spatial memory's tokens, from the memory
+            encoder's compression; D must divide ``width``.
         slots: temporal embeddings: one for each past frame that is remembered and one for anchors.
-        grid: side of the stride-16 grid.
-        pointer_positions: whether pointers say how long ago they were (SAM 2.1).
+        pointer_positions: whether pointers have a position in time (SAM 2.1).
     """
 
-    place: Tensor
+    positions: Tensor
 
     def __init__(
-        self, width: int, memory_width: int, slots: int, grid: int, pointer_positions: bool
+        self, width: int, positions: Float[Tensor, "T D"], slots: int, pointer_positions: bool
     ) -> None:
         super().__init__()
+        memory_width = positions.shape[1]
         self.width = width
-        self.memory_width = memory_width
         self.temporal = nn.Parameter(torch.zeros(slots, 1, 1, memory_width))
         nn.init.trunc_normal_(self.temporal, std=0.02)
         self.pointer_position = nn.Linear(width, memory_width) if pointer_positions else None
-        place = sine_position_2d(memory_width, grid, grid).flatten(1).T.contiguous()
-        self.register_buffer("place", place, persistent=False)  # (h*w, D)
+        self.register_buffer("positions", positions, persistent=False)
 
-    def forward(
-        self, recalls: Sequence[Recall]
-    ) -> tuple[Float[Tensor, "R L D"], Float[Tensor, "R L D"], int]:
-        """Tokens, their positions, and how many of the last are pointers (R rows of one shape)."""
-        spatial, spatial_position = self.spatial(recalls)
-        if not recalls[0].pointers:
-            return spatial, spatial_position, 0
-        pointers, pointer_position = self.pointers(recalls)
-        tokens = torch.cat((spatial, pointers), dim=1)
-        position = torch.cat((spatial_position, pointer_position), dim=1)
-        return tokens, position, pointers.shape[1]
+    def forward(self, recalls: Sequence[Recall]) -> MemoryBatch:
+        """R rows that recall the same numbers of memories and pointers (``Recall.shape``)."""
+        return MemoryBatch(
+            *self._spatial(recalls), *self._pointers(recalls), self._weights(recalls)
+        )
 
-    def spatial(
+    def _spatial(
         self, recalls: Sequence[Recall]
     ) -> tuple[Float[Tensor, "R L D"], Float[Tensor, "R L D"]]:
         device, dtype = self.temporal.device, self.temporal.dtype
         memories = [memory for recall in recalls for memory in recall.memories]
-        # One by one, since autocast to fp16 refuses to concatenate bf16.
+        # Converted one by one, since autocast to fp16 refuses to concatenate bf16.
         tokens = torch.cat([m.features.to(device, dtype, non_blocking=True) for m in memories])
         tokens = tokens.unflatten(0, (len(recalls), -1))
         slots = torch.tensor([recall.slots for recall in recalls]).to(device, non_blocking=True)
-        position = self.temporal[slots].flatten(2, 3) + self.place  # (R, n, h*w, D)
-        return tokens, position.flatten(1, 2)
+        positions = self.temporal[slots].flatten(2, 3) + self.positions  # (R, n, T, D)
+        return tokens, positions.flatten(1, 2)
 
-    def pointers(
+    def _pointers(
         self, recalls: Sequence[Recall]
-    ) -> tuple[Float[Tensor, "R L D"], Float[Tensor, "R L D"]]:
-        """A pointer is wider than a memory token, so it is cut into several."""
-        device = self.temporal.device
-        parts = self.width // self.memory_width
+    ) -> tuple[Float[Tensor, "R P D"], Float[Tensor, "R P D"]]:
+        """A pointer is wider than a memory token, so it is cut into several tokens."""
+        device, memory_width = self.temporal.device, self.positions.shape[1]
+        parts = self.width // memory_width
+        if not recalls[0].pointers:
+            nothing = self.temporal.new_zeros(len(recalls), 0, memory_width)
+            return nothing, nothing
         pointers = torch.stack([torch.stack(recall.pointers) for recall in recalls])
         tokens = pointers.unflatten(2, (parts, -1)).flatten(1, 2)  # (R, n * parts, D)
         if self.pointer_position is None:
@@ -80,21 +98,15 @@ class MemoryTokens(nn.Module):
         ago = torch.tensor(
             [[offset / (recall.span - 1) for offset in recall.offsets] for recall in recalls]
         ).to(device, non_blocking=True)
-        position = self.pointer_position(sine_position_1d(ago, self.width))
-        return tokens, position.repeat_interleave(parts, dim=1)
+        positions = self.pointer_position(sine_position_1d(ago, self.width))
+        return tokens, positions.repeat_interleave(parts, dim=1)
 
-    def weights(self, recalls: Sequence[Recall]) -> Float[Tensor, "R L"] | None:
-        """What the key of each token is multiplied by, or None where every recall leaves it.
-
-        Pointers keep theirs: the recalls' weights are about spatial memories.
-        """
+    def _weights(self, recalls: Sequence[Recall]) -> Float[Tensor, "R L"] | None:
         if recalls[0].weights is None:
             return None
-        cells, parts = len(self.place), self.width // self.memory_width
-        spatial = torch.tensor([recall.weights for recall in recalls])
-        rest = torch.ones(len(recalls), len(recalls[0].pointers) * parts)
-        weights = torch.cat((spatial.repeat_interleave(cells, dim=1), rest), dim=1)
-        return weights.to(self.place.device, non_blocking=True)
+        weights = torch.tensor([recall.weights for recall in recalls])
+        weights = weights.repeat_interleave(len(self.positions), dim=1)
+        return weights.to(self.positions.device, non_blocking=True)
 
 
 class MemoryAttentionLayer(nn.Module):
@@ -114,20 +126,22 @@ class MemoryAttentionLayer(nn.Module):
     def forward(
         self,
         x: Float[Tensor, "R hw C"],
-        memory: Float[Tensor, "R L D"],
-        position: Float[Tensor, "R L D"],
+        keys: Float[Tensor, "R L D"],
+        values: Float[Tensor, "R L D"],
         *,
         rotation: Rotation,
+        key_rotation: Rotation,
         pointers: int,
-        weights: Float[Tensor, "R L"] | None = None,
+        weights: Float[Tensor, "R L-pointers"] | None,
     ) -> Float[Tensor, "R hw C"]:
         y = self.norm1(x)
-        x = x + self.dropout(self.self_attn(y, y, y, rotation=rotation))
+        x = x + self.dropout(self.self_attn(y, y, y, rotation=rotation, key_rotation=rotation))
         y = self.cross_attn_image(
             self.norm2(x),
-            memory + position,
-            memory,
+            keys,
+            values,
             rotation=rotation,
+            key_rotation=key_rotation,
             unplaced=pointers,
             weights=weights,
         )
@@ -145,10 +159,11 @@ class MemoryAttention(nn.Module):
         mlp_width: hidden channels of the MLPs.
         layers: how many.
         grid: side of the stride-16 grid.
+        memory_places: where each token of a spatial memory lies, ``(x, y)`` in cells of that grid.
         dropout: probability, in training alone.
     """
 
-    place: Tensor
+    position: Tensor
 
     def __init__(
         self,
@@ -158,6 +173,7 @@ class MemoryAttention(nn.Module):
         *,
         layers: int,
         grid: int,
+        memory_places: Float[Tensor, "T 2"],
         dropout: float,
     ) -> None:
         super().__init__()
@@ -165,22 +181,27 @@ class MemoryAttention(nn.Module):
             MemoryAttentionLayer(width, memory_width, mlp_width, dropout) for _ in range(layers)
         )
         self.norm = nn.LayerNorm(width)
-        self.rotation = Rotation(width, grid, grid)
-        place = sine_position_2d(width, grid, grid).flatten(1).T.contiguous()
-        self.register_buffer("place", place, persistent=False)  # (h*w, C)
+        self.rotation = Rotation(width, grid_places(grid, grid))
+        self.key_rotation = Rotation(width, memory_places)
+        position = sine_position_2d(width, grid, grid).flatten(1).T.contiguous()
+        self.register_buffer("position", position, persistent=False)  # (h*w, C)
 
     def forward(
-        self,
-        features: Float[Tensor, "R C h w"],
-        memory: Float[Tensor, "R L D"],
-        position: Float[Tensor, "R L D"],
-        pointers: int,
-        weights: Float[Tensor, "R L"] | None = None,
+        self, features: Float[Tensor, "R C h w"], batch: MemoryBatch
     ) -> Float[Tensor, "R C h w"]:
+        """Features conditioned on memory."""
         grid = features.shape[-2:]
-        x = features.flatten(2).transpose(1, 2) + 0.1 * self.place
+        values = torch.cat((batch.spatial, batch.pointers), dim=1)
+        keys = values + torch.cat((batch.spatial_positions, batch.pointer_positions), dim=1)
+        x = features.flatten(2).transpose(1, 2) + 0.1 * self.position
         for layer in self.layers:
             x = layer(
-                x, memory, position, rotation=self.rotation, pointers=pointers, weights=weights
+                x,
+                keys,
+                values,
+                rotation=self.rotation,
+                key_rotation=self.key_rotation,
+                pointers=batch.pointers.shape[1],
+                weights=batch.weights,
             )
         return self.norm(x).transpose(1, 2).unflatten(2, grid)

@@ -1,16 +1,21 @@
-"""MEMORISE: a frame's features and the object's mask become a spatial memory.
+"""The memory encoder: a frame's features and the object's mask become a spatial memory.
 
 SAM 2 (2408.00714, section 4 and appendix D.1): the mask is brought to stride 16 by convolutions,
-added to the features, mixed by two ConvNeXt blocks (2201.03545), and projected to few channels.
+added to the features, mixed by two ConvNeXt blocks (2201.03545), and projected to few channels. A
+compression turns that map into the T tokens of a :class:`sam2track.types.MemoryFrame`. Memory
+attention takes T and the tokens' positions from it, so it does not assume a grid.
 """
 
 from __future__ import annotations
+
+from typing import Protocol
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from .layers import LayerNorm2d
+from .attention import grid_places
+from .layers import LayerNorm2d, sine_position_2d
 
 
 class MaskDownsampler(nn.Module):
@@ -61,7 +66,7 @@ class Fuser(nn.Module):
 
 
 class MemoryEncoder(nn.Module):
-    """Fuses a mask with features; ``memory_width`` channels leave."""
+    """Fuses a mask with features into a map of ``memory_width`` channels at stride 16."""
 
     def __init__(self, width: int, memory_width: int) -> None:
         super().__init__()
@@ -75,3 +80,35 @@ class MemoryEncoder(nn.Module):
     ) -> Float[Tensor, "R D h w"]:
         x = self.pix_feat_proj(features) + self.mask_downsampler(mask)
         return self.out_proj(self.fuser(x))
+
+
+class Compression(Protocol):
+    """A module that makes tokens of a map.
+
+    Attributes:
+        positions: position embedding of each token, added to its attention key.
+        places: where each token lies, ``(x, y)`` in cells of the stride-16 grid, for the rotary
+            position embedding; (0, 0), which rotates nothing, for tokens without a place.
+    """
+
+    positions: Float[Tensor, "T D"]
+    places: Float[Tensor, "T 2"]
+
+    def __call__(self, memory: Float[Tensor, "R D h w"]) -> Float[Tensor, "R T D"]: ...
+
+
+class GridCompression(nn.Module):
+    """Keeps every cell of the map as one token (SAM 2).
+
+    Args:
+        memory_width: channels of a memory token.
+        grid: side of the stride-16 grid.
+    """
+
+    def __init__(self, memory_width: int, grid: int) -> None:
+        super().__init__()
+        self.positions = sine_position_2d(memory_width, grid, grid).flatten(1).T.contiguous()
+        self.places = grid_places(grid, grid)
+
+    def forward(self, memory: Float[Tensor, "R D h w"]) -> Float[Tensor, "R h*w D"]:
+        return memory.flatten(2).transpose(1, 2)

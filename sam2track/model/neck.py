@@ -1,11 +1,14 @@
-"""ENCODE: the feature pyramid that brings the trunk's maps to one width.
+"""The feature pyramid: brings the backbone's maps to one width.
 
-Four maps enter (strides 4 to 32), three leave (strides 4, 8, 16). SAM 2 (2408.00714, appendix D.1):
-strides 16 and 32 are fused into the embedding that memory conditions; strides 4 and 8 keep
-detail for the mask decoder alone. A pyramid as in FPN (1612.03144) without its output convolutions.
+In: maps at strides 16 and, as far as the backbone has them, 4, 8 and 32. Out: the same without
+stride 32, which is fused into stride 16. Stride 16 is what memory conditions; strides 4 and 8 keep
+detail for the mask decoder alone (SAM 2, 2408.00714, appendix D.1). A pyramid as in FPN
+(1612.03144), without its output convolutions.
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 import torch.nn.functional as F
 from jaxtyping import Float
@@ -24,15 +27,27 @@ class Lateral(nn.Module):
 
 
 class Neck(nn.Module):
-    """The pyramid; ``channels`` are the trunk's, finest first."""
+    """The pyramid.
 
-    def __init__(self, channels: tuple[int, ...], width: int) -> None:
+    Args:
+        channels: the backbone's, by stride, finest first.
+        width: channels of what leaves.
+    """
+
+    def __init__(self, channels: Mapping[int, int], width: int) -> None:
         super().__init__()
-        self.convs = nn.ModuleList(Lateral(c, width) for c in reversed(channels))  # coarsest first
+        self.strides = tuple(channels)
+        # Coarsest first, as in the released weights.
+        self.convs = nn.ModuleList(Lateral(c, width) for c in [*channels.values()][::-1])
 
-    def forward(self, maps: list[Float[Tensor, "B _ _ _"]]) -> list[Float[Tensor, "B C _ _"]]:
-        stride32, stride16, stride8, stride4 = (
-            conv(x) for conv, x in zip(self.convs, reversed(maps), strict=True)
-        )
-        stride16 = stride16 + F.interpolate(stride32.float(), scale_factor=2.0, mode="nearest")
-        return [stride4, stride8, stride16]
+    def forward(self, maps: list[Float[Tensor, "B _ _ _"]]) -> dict[int, Float[Tensor, "B C _ _"]]:
+        """The pyramid's maps by stride."""
+        strides = reversed(self.strides)
+        levels = {
+            stride: conv(x)
+            for stride, conv, x in zip(strides, self.convs, reversed(maps), strict=True)
+        }
+        if 32 in levels:
+            coarse = F.interpolate(levels.pop(32).float(), scale_factor=2.0, mode="nearest")
+            levels[16] = levels[16] + coarse
+        return levels

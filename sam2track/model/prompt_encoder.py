@@ -1,8 +1,8 @@
-"""DECODE: clicks, boxes and masks become tokens.
+"""The prompt encoder of SAM: clicks, boxes and masks become tokens.
 
-The prompt encoder of SAM (2304.02643, section 3 and appendix A). A click is the random Fourier
-encoding of its place (2006.10739) plus an embedding of its kind; a box is two such tokens, its
-corners; a mask is a small image added to the frame's features.
+A click is the random Fourier encoding of its place (2006.10739) plus an embedding of its kind. A
+box is two such tokens, its corners. A mask is a small image added to the frame's features (SAM,
+2304.02643, section 3 and appendix A).
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class PromptEncoder(nn.Module):
         return self.pe_layer(torch.stack((x, y), dim=-1)).permute(2, 0, 1)[None]
 
     def points(self, prompts: PromptTokens) -> Float[Tensor, "R P+1 C"]:
-        """One token a point, and a last one that is "not a point", as the weights expect."""
+        """One token for each point, and a last one, "not a point", which the weights expect."""
         place = (prompts.coords + 0.5) / self.image_size  # the centre of the pixel
         kinds = torch.cat(list(self.point_embeddings.parameters()))  # (4, C)
         tokens = self.pe_layer(place) + kinds[prompts.labels.clamp(min=0)]

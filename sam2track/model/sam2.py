@@ -1,4 +1,4 @@
-"""The whole network. It holds no state: time lives in the session, strategy in the memory.
+"""SAM 2, the whole network. It is stateless: the session keeps the time, the memory the frames.
 
 SAM 2 (2408.00714) as five verbs: encode a frame, attend to memories, decode candidates, resolve
 the choice among them, memorise the outcome. A sixth, :meth:`SAM2.adopt`, takes the user's mask as
@@ -18,8 +18,8 @@ from torch import Tensor, nn
 from ..types import Candidates, Choice, FrameFeatures, MemoryFrame, PromptTokens, Recall, Resolved
 from .layers import MLP
 from .mask_decoder import MaskDecoder, clear_or_best
-from .memory_attention import MemoryAttention, MemoryTokens
-from .memory_encoder import MemoryEncoder
+from .memory_attention import MemoryAttention, MemoryBatch, MemoryTokens
+from .memory_encoder import GridCompression, MemoryEncoder
 from .neck import Neck
 from .prompt_encoder import NOT_A_POINT, PromptEncoder
 from .variants import Variant
@@ -43,8 +43,10 @@ class SAM2(nn.Module):
         self.compiled = False
         self.trunk = variant.trunk.build()
         self.neck = Neck(variant.trunk.channels, width)
+        self.transform = variant.transform(variant.image_size)
+        self.compression = GridCompression(variant.memory_width, grid)
         self.memory_tokens = MemoryTokens(
-            width, variant.memory_width, variant.slots, grid, variant.knows_absence
+            width, self.compression.positions, variant.slots, variant.sam2_1_embeddings
         )
         self.memory_attention = MemoryAttention(
             width,
@@ -52,11 +54,16 @@ class SAM2(nn.Module):
             variant.memory_mlp,
             layers=variant.memory_layers,
             grid=grid,
+            memory_places=self.compression.places,
             dropout=variant.dropout,
         )
         self.prompt_encoder = PromptEncoder(width, variant.image_size, grid)
         self.mask_decoder = MaskDecoder(
-            width, variant.decoder_heads, variant.decoder_mlp, variant.score_mlp
+            width,
+            variant.decoder_heads,
+            variant.decoder_mlp,
+            variant.score_mlp,
+            skips=variant.trunk.channels.keys() >= {4, 8},
         )
         self.memory_encoder = MemoryEncoder(width, variant.memory_width)
         self.mask_downsample = nn.Conv2d(1, 1, kernel_size=4, stride=4)
@@ -64,7 +71,9 @@ class SAM2(nn.Module):
         self.no_memory = nn.Parameter(torch.zeros(1, 1, width))
         self.no_pointer = nn.Parameter(torch.zeros(1, width))
         self.absent_memory = (
-            nn.Parameter(torch.zeros(1, variant.memory_width)) if variant.knows_absence else None
+            nn.Parameter(torch.zeros(1, variant.memory_width))
+            if variant.sam2_1_embeddings
+            else None
         )
         for embedding in (self.no_memory, self.no_pointer, self.absent_memory):
             if embedding is not None:
@@ -74,10 +83,10 @@ class SAM2(nn.Module):
         self.register_buffer("std", std[:, None, None], persistent=False)
 
     def lower(self, precision: torch.dtype) -> None:
-        """Compute in ``precision`` from now on, which needs :func:`sam2track.device.autocast`.
+        """Compute in ``precision`` from now on, under :func:`sam2track.device.autocast`.
 
-        Weights that autocast would bring to it at every call are brought to it for good: such a
-        model is for tracking, not for training or saving.
+        Weights that autocast would convert at every call are converted once. Such a model is for
+        tracking, not for training or saving.
         """
         self.precision = precision
         for module in self.modules():
@@ -85,7 +94,7 @@ class SAM2(nn.Module):
                 module.to(precision)
 
     def compile_parts(self) -> None:
-        """Compile the encoder and every part of a step; what varies in length stays dynamic."""
+        """Compile the encoder and every part of a step; lengths that vary stay dynamic."""
         for part in (self.trunk, self.neck):
             part.compile(dynamic=False)
         for part in (self.memory_attention, self.mask_decoder, self.memory_encoder):
@@ -100,10 +109,10 @@ class SAM2(nn.Module):
     def rows_at_once(self) -> int | None:
         """How many rows one pass should take; None = all.
 
-        On a CPU the rows of a large model are faster one by one: together they leave its caches
-        (four objects, sam2.1_hiera_tiny: a twentieth slower).
+        On a CPU the rows of a large model are faster one by one: together they do not fit into its
+        caches (four objects, sam2.1_hiera_tiny: 5 % slower).
         """
-        return 1 if self.device.type == "cpu" and self.variant.image_size >= 512 else None
+        return 1 if self.device.type == "cpu" and not self.variant.coarse else None
 
     @property
     def small_on_cpu(self) -> bool:
@@ -115,40 +124,31 @@ class SAM2(nn.Module):
         return self.device.type == "cpu" and self.rows_at_once is None and not self.compiled
 
     def prepare(self, image: UInt8[Tensor, "H W 3"]) -> Float[Tensor, "1 3 S S"]:
-        """An RGB picture as the encoder takes it: squashed to a square and normalised.
-
-        Resized as Pillow does (bicubic, anti-aliased, rounded to whole values), which is what the
-        released weights are run with.
-        """
-        side = self.variant.image_size
+        """An RGB image as the encoder takes it: brought to a square and normalised."""
         image = image.to(self.device, non_blocking=True).permute(2, 0, 1)[None]
-        if image.shape[-2:] != (side, side):
-            if image.is_cuda:  # no 8-bit kernel there
-                image = image.float()
-            image = F.interpolate(image, size=(side, side), mode="bicubic", antialias=True)
-            image = image.clamp(0, 255).round() if image.is_floating_point() else image
+        image = self.transform.image(image, outside=255 * self.mean)
         return (image.float() / 255 - self.mean) / self.std
 
     def encode(self, image: Float[Tensor, "B 3 S S"]) -> FrameFeatures:
-        """Features of prepared images; for tracking B = 1, for training one image a row."""
-        stride4, stride8, stride16 = self.neck(self.trunk(image))
-        return FrameFeatures(
-            stride16=stride16,
-            stride8=self.mask_decoder.conv_s1(stride8),
-            stride4=self.mask_decoder.conv_s0(stride4),
-        )
+        """Features of prepared images; for tracking B = 1, for training one image per row."""
+        return self.mask_decoder.features(self.neck(self.trunk(image)))
+
+    def collate(self, recalls: Sequence[Recall]) -> MemoryBatch:
+        """What the rows recall, as tensors; they must recall one shape, with memories."""
+        return self.memory_tokens(recalls)
 
     def attend(
         self, features: FrameFeatures, recalls: Sequence[Recall]
     ) -> Float[Tensor, "R C h w"]:
-        """Features conditioned on what each row recalls; the rows must recall one shape."""
+        """Features conditioned on what each row recalls; the rows must recall one shape.
+
+        The computation is ``memory_attention(stride16, collate(recalls))``: tensors only.
+        """
         if not recalls[0].memories:
             conditioned = features.stride16 + self.no_memory.flatten()[:, None, None]
             return conditioned.expand(len(recalls), -1, -1, -1)
-        memory, position, pointers = self.memory_tokens(recalls)
-        weights = self.memory_tokens.weights(recalls)
         stride16 = features.stride16.expand(len(recalls), -1, -1, -1)
-        return self.memory_attention(stride16, memory, position, pointers, weights)
+        return self.memory_attention(stride16, self.collate(recalls))
 
     def decode(
         self,
@@ -161,9 +161,9 @@ class SAM2(nn.Module):
     ) -> Candidates:
         """Candidate masks: three while the prompt is ambiguous (at most one point), else one.
 
-        Without prompts the object is followed, which the released weights do with three
-        candidates too (``multimask_output_for_tracking``). ``stability_threshold`` = 0 turns the
-        fallback off; see :func:`clear_or_best`.
+        Without prompts the object is followed, with three candidates too, as the released weights
+        expect (``multimask_output_for_tracking``). The thresholds are those of
+        :func:`clear_or_best`; ``stability_threshold`` = 0 never replaces the clear mask.
         """
         if prompts is None:
             prompts = self.no_prompts(len(conditioned))
@@ -191,15 +191,14 @@ class SAM2(nn.Module):
         sparse, dense = self.prompt_encoder(prompts)
         return self.mask_decoder(
             conditioned,
-            features.stride8,
-            features.stride4,
+            features,
             position=self.prompt_encoder.grid_position(),
             sparse=sparse,
             dense=dense,
         )
 
     def no_prompts(self, rows: int) -> PromptTokens:
-        """What the prompt encoder is given where the user says nothing."""
+        """The prompt encoder's input where there is no prompt."""
         coords = torch.zeros(rows, 1, 2, device=self.device)
         labels = torch.full((rows, 1), NOT_A_POINT, device=self.device)
         return PromptTokens(coords, labels)
@@ -222,9 +221,9 @@ class SAM2(nn.Module):
         )
 
     def adopt(self, features: FrameFeatures, mask: Bool[Tensor, "R 1 S S"]) -> Resolved:
-        """The user's mask as the outcome, without a decision; the decoder gives the pointer.
+        """The user's mask as the outcome; the decoder only gives the pointer.
 
-        A row whose mask is empty becomes an absent object (which training needs).
+        A row whose mask is empty becomes an absent object, which training needs.
         """
         mask = mask.float()
         logits = (2 * CERTAIN) * mask - CERTAIN
@@ -251,7 +250,7 @@ class SAM2(nn.Module):
         index: int,
         from_prompt: bool,
     ) -> list[MemoryFrame]:
-        """One memory a row. Masks that the user made are stored as they saw them: cut at zero."""
+        """One memory per row. Masks from a prompt are stored as the user saw them: cut at zero."""
         side = self.variant.image_size
         logits = F.interpolate(resolved.logits, (side, side), mode="bilinear")
         mask = (logits > 0).to(logits.dtype) if from_prompt else logits.sigmoid()
@@ -259,7 +258,7 @@ class SAM2(nn.Module):
         if self.absent_memory is not None:
             absent = (resolved.presence <= 0)[..., None, None]
             memory = memory + absent * self.absent_memory[..., None, None]
-        tokens = memory.flatten(2).transpose(1, 2)  # (R, h*w, D)
+        tokens = self.compression(memory)  # (R, T, D)
         if not self.training:
             tokens = tokens.to(torch.bfloat16)  # half the bank; the released code stores it so too
         return [

@@ -1,11 +1,12 @@
-"""The table of models: what a checkpoint fixes, and a user does not choose."""
+"""The table of models: the facts that a checkpoint fixes and a user does not choose."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from .efficientnet import EfficientNetSpec
-from .hiera import HieraSpec
+from .backbones import Backbone, EfficientNetSpec, HieraSpec
+from .image_transform import ImageTransform, Squash
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -16,20 +17,22 @@ class Variant:
     """The facts of one model.
 
     Attributes:
-        trunk: the image encoder's trunk.
+        trunk: the image encoder's backbone.
         image_size: side of the square input, in pixels.
         width: channels of features, tokens and pointers.
         memory_width: channels of a memory token.
         memory_layers: layers of memory attention.
         memory_mlp: hidden channels in them.
         decoder_heads, decoder_mlp, score_mlp: heads and hidden channels in the mask decoder.
-        slots: temporal embeddings: past frames (six in SAM 2) and the anchors.
-        knows_absence: SAM 2.1: spatial memories and pointers' positions tell absence and time.
+        slots: temporal embeddings: one for each past frame (six in SAM 2) and the anchors' one.
+        sam2_1_embeddings: whether it has what SAM 2.1 added: an embedding on the spatial memories
+            of absent objects, and positions in time for object pointers.
         mean, std: of the input's RGB in 0..1.
         dropout: in memory attention, in training alone.
+        transform: how an image becomes the square input; called with ``image_size``.
     """
 
-    trunk: HieraSpec | EfficientNetSpec
+    trunk: Backbone
     image_size: int = 1024
     width: int = 256
     memory_width: int = 64
@@ -39,10 +42,11 @@ class Variant:
     decoder_mlp: int = 2048
     score_mlp: int = 256
     slots: int = 7
-    knows_absence: bool = True
+    sam2_1_embeddings: bool = True
     mean: tuple[float, float, float] = IMAGENET_MEAN
     std: tuple[float, float, float] = IMAGENET_STD
     dropout: float = 0.1
+    transform: Callable[[int], ImageTransform] = Squash
 
     @property
     def grid(self) -> int:
@@ -64,15 +68,15 @@ _HIERA = {
 
 _SAM2_1 = {f"sam2.1_hiera_{size}": Variant(trunk) for size, trunk in _HIERA.items()}
 _SAM2 = {
-    f"sam2_hiera_{size}": replace(Variant(trunk), knows_absence=False)
+    f"sam2_hiera_{size}": replace(Variant(trunk), sam2_1_embeddings=False)
     for size, trunk in _HIERA.items()
 }
 
-# Made by this project for CPUs; its weights come with the package.
+# Made by this project for CPUs. Its weights come with the package.
 _NANO = Variant(
     EfficientNetSpec(),
     image_size=256,
-    slots=4,  # three past frames; with six it tracks no better, and costs more
+    slots=4,  # three past frames; six cost more and track no better
     width=128,
     memory_layers=2,
     memory_mlp=512,

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from ..model import ImageTransform
 from ..types import PromptTokens
 from .prompt import Prompt
 
@@ -60,7 +60,7 @@ def prompt_tokens(
     prompt: Prompt,
     size: tuple[int, int],
     *,
-    image_size: int,
+    transform: ImageTransform,
     device: torch.device,
     previous: Float[Tensor, "1 1 _ _"] | None = None,
 ) -> PromptTokens:
@@ -68,7 +68,7 @@ def prompt_tokens(
 
     Args:
         size: height and width of the frame.
-        image_size: side of the model's square input.
+        transform: how a frame becomes the model's square input.
         previous: logits of the mask that is being corrected.
     """
     height, width = size
@@ -78,7 +78,7 @@ def prompt_tokens(
         points = np.concatenate((corners, points))
         labels = np.concatenate((np.array(BOX_CORNERS, labels.dtype), labels))
     coords = torch.as_tensor(points, dtype=torch.float32)
-    coords = coords / torch.tensor([width, height]) * image_size
+    coords = transform.points(coords, size)
     return PromptTokens(
         coords=coords[None].to(device, non_blocking=True),
         labels=torch.as_tensor(labels, dtype=torch.long)[None].to(device, non_blocking=True),
@@ -87,11 +87,9 @@ def prompt_tokens(
 
 
 def mask_prompt(
-    mask: Bool[np.ndarray, "H W"], *, image_size: int, device: torch.device
+    mask: Bool[np.ndarray, "H W"], *, transform: ImageTransform, device: torch.device
 ) -> Bool[Tensor, "1 1 S S"]:
     """A mask at the model's size; one that is too thin for it keeps its strongest part."""
     soft = torch.from_numpy(mask).to(device, torch.float32, non_blocking=True)[None, None]
-    side = (image_size, image_size)
-    if soft.shape[-2:] != side:
-        soft = F.interpolate(soft, side, mode="bilinear", antialias=True)
+    soft = transform.mask(soft)
     return soft >= (soft.amax() / 2).clamp(max=0.5)

@@ -33,7 +33,7 @@ from ..benchmark.results import MASK_MEASURES, MEASURES, Record, objects_csv, su
 from ..benchmark.trackers import TRACKERS, Tracker
 from ..benchmark.work import Task
 from ..files import write_text
-from ..model.checkpoint import packaged_weights
+from ..model.weights import packaged_weights
 from ..prompts.simulated_user import PROMPTS
 from ..track import Rendering
 from . import RunFailed
@@ -273,6 +273,7 @@ def describe_run(config: DictConfig) -> str:
     """What tracks, in a few words."""
     if config.tracker != "session":
         return {"copy": "First mask, copied", "flow": "First mask, by optical flow"}[config.tracker]
-    memory = config.memory.get("_target_", "").rpartition(".")[2].removesuffix("Memory").lower()
+    memory = config.memory.get("_target_", "").rpartition(".")[2]
+    memory = memory.removesuffix("Memory").removesuffix("Settings").lower()
     what = config.prompt if config.protocol == "semi" else config.protocol.replace("_", " ")
     return f"{config.model}, {memory}, {what}"

@@ -16,7 +16,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from ..device import keep_freed_memory, use_threads
-from ..model.checkpoint import load_model
+from ..model import load_model
 from ..prompts import PlacedPrompt
 from ..prompts.prompt_files import check, read_prompts
 from ..track import Rendering, TrackingSession, track, walk

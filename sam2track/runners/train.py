@@ -18,9 +18,9 @@ from .. import train as training
 from ..data.clips.clip import ClipSource, Mixture
 from ..data.readers.sequence import MaskSequence
 from ..device import keep_freed_memory, pick_precision, use_threads
-from ..model.checkpoint import fetch_weights, load_weights, packaged_weights
 from ..model.sam2 import SAM2
 from ..model.variants import find_variant
+from ..model.weights import fetch_weights, load_weights, packaged_weights
 from ..prompts.simulated_user import PROMPTS
 from ..prompts.training_prompts import PromptMix
 from . import RunFailed

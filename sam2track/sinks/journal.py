@@ -49,7 +49,7 @@ class JournalSink(Sink):
             self._lines.flush()
             if offered is not None and offered[0] <= result.index:
                 self._state = None
-                # A state names its frame: of lines beyond it, which a kill may have cut, none counts.
+                # A state names its frame. Lines beyond it, which a kill may have cut, do not count.
                 header = f"{offered[0]}\n".encode()
                 write_whole(self.folder / STATE, lambda file: file.write(header + offered[1]))
 

@@ -27,8 +27,8 @@ def follow_both(
 ) -> Iterator[Tracked]:
     """Each frame of the video with its outcome, from the first to the last.
 
-    Before its first prompt, an object's outcome is that of a pass back in time, from it on that of a
-    pass forward. The first pass is over before the first frame comes; its outcomes wait on disk.
+    Before its first prompt, an object's outcome is that of a pass back in time, from it on that of
+    a pass forward. The first pass is over before the first frame comes; its outcomes wait on disk.
 
     Args:
         start: makes a session; each pass has its own.

@@ -56,8 +56,7 @@ def respond(
     prompt = tokens.merge_prompts(earlier.prompt if earlier else None, prompt)
     with autocast(model.device, model.precision):
         if prompt.mask is not None:
-            side = model.variant.image_size
-            mask = tokens.mask_prompt(prompt.mask, image_size=side, device=model.device)
+            mask = tokens.mask_prompt(prompt.mask, transform=model.transform, device=model.device)
             resolved = model.adopt(features, mask)
         else:
             candidates = model.decode(
@@ -66,7 +65,7 @@ def respond(
                 tokens.prompt_tokens(
                     prompt,
                     frame.size,
-                    image_size=model.variant.image_size,
+                    transform=model.transform,
                     device=model.device,
                     previous=tracked.outcome(frame.index, model.device),
                 ),

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 
 from ..device import autocast
-from ..memory import Evidence
+from ..memory import FrameCandidates
 from ..model.sam2 import SAM2
 from ..types import (
     Candidates,
@@ -114,9 +114,9 @@ def _choose(
     direction: int,
 ) -> dict[int, Choice]:
     """Each object's memory chooses among the candidates of its rows."""
-    evidence, choices, first = Evidence(candidates), {}, 0
+    offered, choices, first = FrameCandidates(candidates), {}, 0
     for object_id, own in recalls.items():
-        seen = evidence.rows(first, first + len(own))
+        seen = offered.rows(first, first + len(own))
         choices[object_id] = objects[object_id].memory.choose(seen, index, direction)
         first += len(own)
     return choices

@@ -11,6 +11,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from ..masks import VideoMasks, concatenate, fill_holes, sharpen, upscale
+from ..model import ImageTransform
 from ..types import Frame, FrameOutcome, FrameResult
 from .workers import Workers
 
@@ -42,16 +43,19 @@ class Renderer:
 
     Args:
         rendering: what the user chose.
+        transform: how the model's square is a part of the frame.
         coarse: whether a low-resolution pixel is many pixels wide in a usual video.
         workers: threads that objects are shared out among.
     """
 
-    def __init__(self, rendering: Rendering, *, coarse: bool, workers: Workers) -> None:
+    def __init__(
+        self, rendering: Rendering, transform: ImageTransform, *, coarse: bool, workers: Workers
+    ) -> None:
         specks, sharp = rendering.remove_specks, rendering.sharpen
         self.fill_hole_area = rendering.fill_hole_area
         self.speck_area = SPECK_AREA * coarse if specks is None else specks
         self.sharpen = coarse if sharp is None else sharp
-        self.workers = workers
+        self.transform, self.workers = transform, workers
 
     # Not in inference mode: users may change the tensors that they get.
     @torch.inference_mode(False)
@@ -87,6 +91,7 @@ class Renderer:
     def _draw(
         self, logits: Float[Tensor, "N h w"], *, picture: UInt8[np.ndarray, "H W 3"]
     ) -> VideoMasks:
+        logits = self.transform.to_frame(logits, (picture.shape[0], picture.shape[1]))
         filled = fill_holes(logits, self.fill_hole_area)
         if self.sharpen:
             return sharpen(filled, picture, self.speck_area)

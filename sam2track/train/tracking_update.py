@@ -17,8 +17,8 @@ import torch
 from jaxtyping import UInt8
 
 from ..data.readers.sequence import MaskSequence
-from ..model.checkpoint import save_weights
 from ..model.sam2 import SAM2
+from ..model.weights import save_weights
 from .batches import StepBatches
 from .checkpoints import WEIGHTS, saving
 from .evaluation import Score, score_sequences

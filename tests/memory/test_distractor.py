@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scripted import EMPTY, HERE, Row, anchor, follow, recalled, run, square
 
-from sam2track.memory import DistractorMemory, MotionChooser
+from sam2track.memory import DistractorMemory, DistractorSettings, MotionSelector
 
 CALM = Row()  # the alternatives say the same: nothing to promote
 OTHER = HERE | square(22, 4)
@@ -99,8 +99,8 @@ def test_prompted_frames_all_stay():
     assert 60 not in recalled(memory, 70)
 
 
-def test_another_chooser():
-    memory = DistractorMemory(chooser=MotionChooser)
+def test_another_selector():
+    memory = DistractorMemory(DistractorSettings(selector=MotionSelector))
     after = run(memory, [CALM] * 20)
     row = Row((0.80, 0.85, 0.1), masks=(HERE, square(22, 22), EMPTY))
     assert follow(memory, after, row)[1].picks.tolist() == [0]

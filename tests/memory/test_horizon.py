@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scripted import Row, anchor, follow, recalled, run
 
-from sam2track.memory import BestChooser, HorizonMemory
+from sam2track.memory import BestScoreSelector, HorizonMemory
 
 SURE = Row()
 UNSURE = Row((0.25, 0.1, 0.1))
@@ -38,7 +38,7 @@ def test_frames_without_the_object_are_not_remembered():
     ("row", "sure"), [(UNSURE, False), (Row((0.35, 0.1, 0.1)), True), (Row(presence=0.5), False)]
 )
 def test_an_unsure_frame_is_remembered_for_a_frame(row, sure):
-    memory = HorizonMemory(chooser=BestChooser)
+    memory = HorizonMemory(selector=BestScoreSelector)
     after = run(memory, [SURE, SURE, row])
     assert recalled(memory, after) == [0, 1, 2, 3]
     follow(memory, after, SURE)

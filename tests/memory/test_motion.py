@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scripted import EMPTY, HERE, Row, anchor, contents, follow, recalled, run, square
 
-from sam2track.memory import Archive, FifoMemory, MotionMemory
-from sam2track.memory.kalman import BoxFilter, box_iou
+from sam2track.masks.boxes import box_iou
+from sam2track.memory import Archive, FifoMemory, MotionMemory, MotionSelector
+from sam2track.memory.kalman import BoxFilter
 
 SURE = Row()
 POOR = Row(scores=(0.4, 0.1, 0.1))  # stable, but not worth remembering
@@ -71,16 +72,16 @@ def test_motion_is_weighed_against_predicted_iou():
 def test_an_unstable_frame_resets_the_count_and_leaves_the_filter_alone():
     memory = MotionMemory()
     after = run(memory, [*[SURE] * 15, Row((0.2, 0.1, 0.1), masks=(AWAY,) * 3), *[SURE] * 14])
-    before = memory.chooser.filter.box
+    before = memory.selector.filter.box
     assert box_iou(before, np.array([4, 4, 12, 12])) > 0.95  # it never saw AWAY
     assert picked(memory, after, TEMPTED) == 1
-    assert memory.chooser.stable == 15
+    assert memory.selector.stable == 15
 
 
 def test_an_empty_mask_is_not_stable():
     memory = MotionMemory()
     after = run(memory, [*[SURE] * 20, Row(presence=-3.0)])
-    assert memory.chooser.stable == 0
+    assert memory.selector.stable == 0
     assert picked(memory, after, TEMPTED) == 1
 
 
@@ -131,8 +132,8 @@ def test_a_frame_followed_again_does_not_count_twice():
     assert run(again, [SURE] * 14) == after - 1
     follow(again, after - 1, SURE)
     follow(again, after - 1, SURE)
-    assert again.chooser.stable == memory.chooser.stable == 15
-    np.testing.assert_array_equal(again.chooser.filter.box, memory.chooser.filter.box)
+    assert again.selector.stable == memory.selector.stable == 15
+    np.testing.assert_array_equal(again.selector.filter.box, memory.selector.filter.box)
     assert picked(again, after, TEMPTED) == 0
 
 
@@ -148,7 +149,10 @@ rows = st.builds(
 @settings(deadline=None, max_examples=50)
 def test_open_thresholds_are_fifo(trace, corrected, direction):
     ours = MotionMemory(
-        weight=0.0, absent_below=0.0, min_score=-1.0, min_presence=-99.0, min_motion=-1.0
+        selector=lambda: MotionSelector(weight=0.0, absent_below=0.0),
+        min_score=-1.0,
+        min_presence=-99.0,
+        min_motion=-1.0,
     )
     fifo = FifoMemory()
     for step, row in enumerate([SURE, *trace]):
@@ -175,7 +179,7 @@ def test_filtering_on_write_is_walking_back_through_everything(trace, direction)
         index = step * direction
         for m in (memory, everything):
             follow(m, index, row, direction)
-        chosen = memory.chosen
+        chosen = memory.selection
         trusted[index] = (
             chosen.score > 0.5
             and chosen.presence > 0

@@ -25,8 +25,7 @@ from scripted import (
 from tiny import noise_frames, square_mask, tiny_model
 
 from sam2track import Frame, Prompt, TrackingSession
-from sam2track.memory import Archive, Evidence, FifoMemory
-from sam2track.memory.evidence import Sighting
+from sam2track.memory import Archive, FifoMemory, FrameCandidates, HostCandidates
 from sam2track.runners.compose import CONFIGS, compose_config
 from sam2track.types import FrameResult, Recall
 
@@ -130,9 +129,11 @@ def test_nothing_grows_over_ten_thousand_frames(make):
     """Bytes of all tensors that can be reached from the memory, and the number of all objects."""
     memory, sizes = make(span=16, archive=None), []
     anchor(memory, 0)
-    evidence = [Evidence(candidates(ROWS[first : first + 3])) for first in range(len(ROWS) - 2)]
+    offered = [
+        FrameCandidates(candidates(ROWS[first : first + 3])) for first in range(len(ROWS) - 2)
+    ]
     for index in range(1, 10_001):
-        seen = evidence[index * 7 % len(evidence)].rows(0, len(memory.recall(index, 1)))
+        seen = offered[index * 7 % len(offered)].rows(0, len(memory.recall(index, 1)))
         count = len(memory.choose(seen, index, 1).parents)
         memory.remember([remembered(index, row) for row in range(count)], anchor=False)
         if index % 1000 == 0:
@@ -148,7 +149,7 @@ def reachable(root: object) -> tuple[int, int]:
     todo, total = [root], 0
     while todo:
         thing = todo.pop()
-        if id(thing) in seen or isinstance(thing, (type, Evidence, Sighting)):
+        if id(thing) in seen or isinstance(thing, (type, FrameCandidates, HostCandidates)):
             continue
         seen[id(thing)] = thing
         if isinstance(thing, torch.Tensor):

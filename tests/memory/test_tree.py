@@ -12,7 +12,7 @@ from scripted import Row, anchor, contents, follow, recalled, remembered, run
 from tiny import noise_frames, square_mask, tiny_model
 
 from sam2track import Prompt, TrackingSession
-from sam2track.memory import FifoMemory, TreeMemory
+from sam2track.memory import FifoMemory, TreeMemory, TreeSettings
 from sam2track.types import Recall
 
 
@@ -50,7 +50,7 @@ def test_where_presence_is_unsure_hypotheses_differ():
 
 
 def test_a_hypothesis_remembers_its_own_frames():
-    memory = TreeMemory(pathways=2)
+    memory = TreeMemory(TreeSettings(pathways=2))
     anchor(memory, 0)
     forks(memory, 1, Row((0.9, 0.8, 0.1)))
     forks(memory, 2, Row((0.9, 0.1, 0.1)), Row((0.9, 0.1, 0.1)))
@@ -61,13 +61,13 @@ def test_a_hypothesis_remembers_its_own_frames():
 
 @pytest.mark.parametrize("row", [Row((0.29, 0.1, 0.1)), Row(presence=-3.0)])
 def test_bad_frames_are_not_remembered_but_the_frame_before_is(row):
-    memory = TreeMemory(pathways=1)
+    memory = TreeMemory(TreeSettings(pathways=1))
     after = run(memory, [Row(), Row((0.31, 0.1, 0.1)), *[row] * 40])
     assert recalled(memory, after) == [0, 1, 2, 42]
 
 
 def test_keys_are_scaled_by_the_rank_of_presence():
-    memory = TreeMemory(pathways=1)
+    memory = TreeMemory(TreeSettings(pathways=1))
     memory.remember([remembered(0, presence=3.0)], anchor=True)
     for index, presence in enumerate((6.0, 1.0, 9.0, 2.0), 1):
         follow(memory, index, Row(presence=presence))
@@ -89,7 +89,9 @@ rows = st.builds(
 @given(st.lists(rows, max_size=40), st.sets(st.integers(1, 39)), st.sampled_from([1, -1]))
 @settings(deadline=None, max_examples=50)
 def test_one_pathway_is_fifo(trace, corrected, direction):
-    tree = TreeMemory(pathways=1, min_score=-1, min_presence=-99, low_weight=1, high_weight=1)
+    tree = TreeMemory(
+        TreeSettings(pathways=1, min_score=-1, min_presence=-99, low_weight=1, high_weight=1)
+    )
     fifo = FifoMemory()
     for step, row in enumerate([Row(), *trace]):
         index = 100 + step * direction
@@ -132,7 +134,7 @@ def worth(row: Row, pick: int) -> bool:
 
 def test_a_lag_must_not_be_negative():
     with pytest.raises(ValueError, match="lag -1"):
-        TreeMemory(lag=-1)
+        TreeMemory(TreeSettings(lag=-1))
 
 
 @pytest.fixture(scope="module")

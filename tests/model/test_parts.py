@@ -11,9 +11,9 @@ import torch.nn.functional as F
 from PIL import Image
 from tiny import TINY, tiny_model
 
-from sam2track.model.attention import Rotation, mix, mix_by_blocks
-from sam2track.model.efficientnet import BATCH_NORM_EPS, SameConv2d, fold
-from sam2track.model.hiera import from_windows, into_windows
+from sam2track.model.attention import Rotation, grid_places, mix, mix_by_blocks
+from sam2track.model.backbones.efficientnet import BATCH_NORM_EPS, SameConv2d, fold
+from sam2track.model.backbones.hiera import from_windows, into_windows
 from sam2track.model.layers import LayerNorm2d
 from sam2track.model.mask_decoder import clear_or_best
 from sam2track.model.sam2 import SAM2
@@ -50,11 +50,11 @@ def test_rotation_is_a_complex_product():
     turn = torch.polar(torch.ones(height * width, channels // 2), torch.stack(angles))
     complex_ = torch.view_as_complex(x.unflatten(-1, (-1, 2)).contiguous())
     expected = torch.view_as_real(complex_ * turn.repeat(2, 1)).flatten(-2)
-    torch.testing.assert_close(Rotation(channels, height, width)(x), expected)
+    torch.testing.assert_close(Rotation(channels, grid_places(height, width))(x), expected)
 
 
 def test_rotated_products_depend_on_the_distance_alone():
-    rotation = Rotation(16, 6, 6)
+    rotation = Rotation(16, grid_places(6, 6))
     q, k = torch.randn(16), torch.randn(16)
     placed_q = rotation(q.expand(1, 1, 36, 16))[0, 0].view(6, 6, 16)
     placed_k = rotation(k.expand(1, 1, 36, 16))[0, 0].view(6, 6, 16)
@@ -65,7 +65,7 @@ def test_rotated_products_depend_on_the_distance_alone():
 
 @torch.inference_mode()
 def test_rotation_is_the_same_in_real_arithmetic():
-    rotation, x = Rotation(16, 3, 4), torch.randn(2, 1, 24, 16)
+    rotation, x = Rotation(16, grid_places(3, 4)), torch.randn(2, 1, 24, 16)
     for dtype, tolerance in ((torch.float32, 1e-6), (torch.bfloat16, 1e-2)):
         fast = rotation(x.to(dtype))
         with torch.enable_grad():

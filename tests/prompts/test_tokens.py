@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sam2track import Prompt
+from sam2track.model.image_transform import Squash
 from sam2track.prompts.tokens import check_prompt, mask_prompt, merge_prompts, prompt_tokens
 
 SIDE = 64
@@ -17,7 +18,7 @@ sizes = st.tuples(st.integers(1, 300), st.integers(1, 300))
 
 
 def tokens(prompt: Prompt, size: tuple[int, int]):
-    return prompt_tokens(prompt, size, image_size=SIDE, device=CPU)
+    return prompt_tokens(prompt, size, transform=Squash(SIDE), device=CPU)
 
 
 @settings(deadline=None)
@@ -88,7 +89,7 @@ def test_a_box_goes_first_as_two_corners():
 def test_a_thin_mask_does_not_vanish(x, y):
     mask = np.zeros((80, 100), bool)
     mask[y : y + 2, x : x + 1] = True
-    assert mask_prompt(mask, image_size=16, device=CPU).any()
+    assert mask_prompt(mask, transform=Squash(16), device=CPU).any()
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from sam2track.model.checkpoint import from_layout, to_official
 from sam2track.model.sam2 import SAM2
 from sam2track.model.variants import Variant
+from sam2track.model.weights.names import from_layout, to_official
 from sam2track.prompts import Prompt
 from sam2track.track import Rendering, TrackingSession
 from sam2track.types import Frame, FrameFeatures, MemoryFrame, PromptTokens, Recall, Resolved

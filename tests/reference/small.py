@@ -74,7 +74,7 @@ class Small:
 
     def variant(self) -> Variant:
         """The same model as ours."""
-        from sam2track.model.hiera import HieraSpec
+        from sam2track.model.backbones import HieraSpec
         from sam2track.model.variants import find_variant
 
         return replace(

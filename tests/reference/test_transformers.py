@@ -19,8 +19,8 @@ from reference.recorded import keep_mask, mask_iou
 from reference.replay import build, play
 from reference.scenarios import Ask, Clip, Outcome, Step, clip, length, scenario
 from reference.small import SMALL, Small
-from sam2track.model.checkpoint import from_layout, huggingface_name
 from sam2track.model.sam2 import SAM2
+from sam2track.model.weights.names import from_layout, huggingface_name
 
 transformers = pytest.importorskip("transformers")
 pytestmark = pytest.mark.reference
@@ -55,14 +55,14 @@ def config(small: Small) -> transformers.Sam2VideoConfig:
         "backbone_feature_sizes": [[grid * scale] * 2 for scale in (4, 2, 1)],
         "fpn_hidden_size": width,
     }
-    knows_absence = small.variant().knows_absence
+    sam2_1 = small.variant().sam2_1_embeddings
     return transformers.Sam2VideoConfig(
         vision_config=vision,
         prompt_encoder_config={"hidden_size": width, "image_size": small.image_size},
         mask_decoder_config={"hidden_size": width},
         image_size=small.image_size,
-        enable_occlusion_spatial_embedding=knows_absence,
-        enable_temporal_pos_encoding_for_object_pointers=knows_absence,
+        enable_occlusion_spatial_embedding=sam2_1,
+        enable_temporal_pos_encoding_for_object_pointers=sam2_1,
         memory_attention_hidden_size=width,
         memory_attention_num_layers=small.memory_layers,
         memory_attention_feed_forward_hidden_size=small.memory_mlp,

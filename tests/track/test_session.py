@@ -11,7 +11,7 @@ import torch
 from tiny import SIZE, noise_frames, square_mask, tiny_model
 
 from sam2track import Frame, Prompt, TrackingSession
-from sam2track.memory import Evidence, FifoMemory
+from sam2track.memory import FifoMemory, FrameCandidates
 from sam2track.track.workers import Workers
 from sam2track.types import Choice, FrameResult, MemoryFrame, Recall
 
@@ -326,7 +326,7 @@ class Ways:
     def recall(self, index: int, direction: int) -> list[Recall]:
         return self.inner.recall(index, direction) * 2
 
-    def choose(self, evidence: Evidence, index: int, direction: int) -> Choice:
+    def choose(self, candidates: FrameCandidates, index: int, direction: int) -> Choice:
         turned = index == self.turn
         return Choice(
             torch.tensor([1, 0] if turned else [0, 1]),

@@ -11,7 +11,7 @@ import torch
 from moving import MovingSquares, batches, tiny_update
 from tiny import tiny_model
 
-from sam2track.model.checkpoint import read_state
+from sam2track.model.weights import read_state
 from sam2track.prompts.simulated_user import first_prompt
 from sam2track.train import (
     Score,

