@@ -19,13 +19,15 @@ from ..device import keep_freed_memory, use_threads
 from ..model import load_model
 from ..prompts import PlacedPrompt
 from ..prompts.prompt_files import check, read_prompts
-from ..track import Rendering, TrackingSession, track, walk
+from ..sinks import remove_journal
+from ..track import Rendering, TrackingSession
 from ..track.both_directions import follow_both
 from ..track.review import Review
 from ..types import Frame, FrameResult
 from ..video import SeekableSource, VideoSource, open_video
 from .compose import plain
 from .output import claim_folder, make_sinks, prepare_folder
+from .resuming import Resumable, is_finished
 from .writing import progress, report, write
 
 
@@ -49,6 +51,10 @@ def run(config: DictConfig) -> None:
         _check_reach(config, source, placed, start)
         count = _count(config, source, start)
         folder = claim_folder(config.out or f"outputs/{source.name}")
+        if is_finished(config, folder):
+            print(f"finished before: {folder}")
+            return
+        resumable = Resumable(config, folder, source)
         sinks = make_sinks(
             config.sinks,
             folder,
@@ -59,12 +65,15 @@ def run(config: DictConfig) -> None:
         )
         use_threads(config.threads)
         started, review = time.monotonic(), Review(placed)
-        with closing(_track(config, source, placed, start)) as tracked:
+        with closing(_track(config, source, placed, start, resumable)) as tracked:
             first = next(tracked, None)
             if first is None:
                 raise ValueError(f"{config.video} has no frame {start}")
-            prepare_folder(folder, config)
-            written = write(chain([first], tracked), sinks, review, count)
+            if resumable.state is None:
+                prepare_folder(folder, config)
+            written = write(chain([first], tracked), [*sinks, resumable.journal], review, count)
+        if written.broken_off is None:
+            remove_journal(resumable.folder)
     report(written, review, folder, time.monotonic() - started)
 
 
@@ -118,7 +127,11 @@ def _count(config: DictConfig, source: VideoSource, start: int) -> int | None:
 
 
 def _track(
-    config: DictConfig, source: VideoSource, placed: Sequence[PlacedPrompt], start: int
+    config: DictConfig,
+    source: VideoSource,
+    placed: Sequence[PlacedPrompt],
+    start: int,
+    resumable: Resumable,
 ) -> Iterator[tuple[Frame, FrameResult]]:
     """Each frame with its result, in the order of writing."""
     new_session = _sessions(config, source.length)
@@ -128,8 +141,7 @@ def _track(
         for frame, outcome in follow_both(new_session, source, placed, watch=watch):
             yield frame, renderer.render(outcome, frame)
         return
-    read = partial(walk, source, start, config.direction, config.frames)
-    yield from track(new_session(), read, placed, direction=config.direction)
+    yield from resumable.track(new_session(), source, placed, start=start, config=config)
 
 
 def _sessions(config: DictConfig, length: int | None) -> Callable[[], TrackingSession]:
