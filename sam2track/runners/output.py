@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from hydra.utils import get_object
@@ -17,8 +19,23 @@ from ..types import Prompt
 from .compose import literal, plain
 
 RUN_FILE = "run.yaml"
+LOCK_FILE = ".lock"  # while a run writes into the folder
 # What the sinks of configs/sinks/ write.
-RESULTS = ("masks/[0-9]*.png", "overlay.mp4", "tracks.json", "boxes.txt", "preview.png")
+RESULTS = ("masks/*.png", "overlay.mp4", "tracks.json", "boxes.txt", "preview.png")
+
+
+def default_folder(folder: Path, video: str) -> Path:
+    """``folder``, or ``folder-2`` and so on if it holds results of another video.
+
+    Args:
+        folder: such as ``outputs/<name of the video>``.
+        video: as the user wrote it; a later run of the same video replaces an earlier one.
+    """
+    found, number = folder, 1
+    while _video_of(found) not in (None, os.path.abspath(os.path.expanduser(video))):
+        number += 1
+        found = folder.with_name(f"{folder.name}-{number}")
+    return found
 
 
 def claim_folder(path: str | Path) -> Path:
@@ -29,8 +46,8 @@ def claim_folder(path: str | Path) -> Path:
     Raises:
         ValueError: if it can't be used; the message says why.
     """
-    folder = Path(path).expanduser()
-    if folder.is_dir() and any(folder.iterdir()) and not (folder / RUN_FILE).is_file():
+    folder = Path(os.path.expanduser(path))
+    if other_files(folder) and not (folder / RUN_FILE).is_file():
         raise ValueError(
             f"out={folder} holds other files and no earlier run (no {RUN_FILE}); give a new folder"
         )
@@ -51,15 +68,59 @@ def claim_folder(path: str | Path) -> Path:
     return folder
 
 
-def prepare_folder(folder: Path, config: DictConfig) -> None:
+def other_files(folder: Path) -> bool:
+    """Whether a folder holds anything but the lock of a run that is about to begin."""
+    return folder.is_dir() and any(path.name != LOCK_FILE for path in folder.iterdir())
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keep other runs out of a folder while this one writes; the folder is made if need be.
+
+    The operating system gives the lock back when the process ends, however it ends. If the run
+    leaves nothing in the folder, the folder goes too.
+
+    Raises:
+        ValueError: if another run writes there, or the folder can't be written.
+    """
+    from filelock import FileLock, Timeout
+
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    lock = FileLock(folder / LOCK_FILE, timeout=0)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except Timeout:
+        raise ValueError(
+            f"out={folder} is in use by another run; wait for its end, or give another folder"
+        ) from None
+    except OSError as error:
+        raise ValueError(f"out={folder} can't be written: {error.strerror}") from None
+    try:
+        yield
+    finally:
+        with suppress(OSError):  # Windows removes no open file
+            (folder / LOCK_FILE).unlink()
+        lock.release()
+        with suppress(OSError):  # those that hold something stay
+            for path in missing:
+                path.rmdir()
+
+
+def prepare_folder(folder: Path, config: DictConfig, *, keep_results: bool = False) -> None:
     """Make the folder, take an earlier run's results out of it, and write ``run.yaml``.
+
+    Args:
+        folder: where the results go.
+        config: the settings of this run.
+        keep_results: leave the earlier run's results, to go on from them.
 
     Raises:
         ValueError: if the folder can't be written.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        if (folder / RUN_FILE).is_file():
+        if (folder / RUN_FILE).is_file() and not keep_results:
             _remove_results(folder)
         write_settings(folder, config)
     except OSError as error:
@@ -106,6 +167,17 @@ def make_sinks(
         wants_prompts = settings.pop("_partial_", False)
         made.append(sink(**settings, prompts=prompts) if wants_prompts else sink(**settings))
     return made
+
+
+def _video_of(folder: Path) -> str | None:
+    """The video of the run that a folder holds, as a whole path; None if there is none."""
+    try:
+        video = OmegaConf.load(folder / RUN_FILE).get("video", "")
+    except FileNotFoundError:
+        return None
+    except Exception:  # not written by us, or half of it is missing
+        return ""
+    return os.path.abspath(os.path.expanduser(str(video)))
 
 
 def _remove_results(folder: Path) -> None:

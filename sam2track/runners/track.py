@@ -30,7 +30,7 @@ from ..track import TrackingSession
 from ..types import Frame, FrameResult
 from ..video import Prefetch, SeekableSource, VideoSource, open_video
 from . import RunFailed
-from .compose import check_sharpen, plain
+from .compose import plain
 from .output import claim_folder, make_sinks, prepare_folder
 
 Tracked = tuple[Frame, FrameResult]
@@ -124,7 +124,6 @@ def _check_settings(config: DictConfig) -> None:
             raise ValueError(f"{key}={value}: must be a whole number from 1")
     if config.fps is not None and not (type(config.fps) in (int, float) and 0 < config.fps <= 1000):
         raise ValueError(f"fps={config.fps}: must be a number above 0, up to 1000")
-    check_sharpen(config.sharpen)
 
 
 def _check_reach(

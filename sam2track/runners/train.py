@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ from ..train.trainer import WEIGHTS, Trainer
 from ..train.trunk import start_trunk
 from . import RunFailed
 from .compose import flat, plain
-from .output import claim_folder, write_settings
+from .output import claim_folder, locked, write_settings
 
 RELEASED = "released"  # as a checkpoint: the variant's own weights
 LEAST = {
@@ -58,15 +59,17 @@ def run(config: DictConfig) -> None:
         RunFailed: the loss was not finite, or a checkpoint could not be written.
         KeyboardInterrupt: after Ctrl-C or SIGTERM; what was reached is saved.
     """
-    if "mae" in config:
-        from .train_mae import run as run_mae
-
-        return run_mae(config)
     _check_settings(config)
     use_threads(config.threads)
     keep_freed_memory()
     out = claim_folder(config.out)
     processes = Processes(config.device)
+    with locked(out) if processes.main else nullcontext():
+        _run(config, out, processes)
+
+
+def _run(config: DictConfig, out: Path, processes: Processes) -> None:
+    """Train in ``out``, which is ours."""
     trainer = make_trainer(config, processes)
     source = Harder(_source(config, trainer.model.variant.image_size), config.hardness)
     held_out = _held_out(config)
@@ -75,7 +78,7 @@ def run(config: DictConfig) -> None:
         write_settings(out, config)
     if start >= config.steps:
         print(f"{out} has reached step {start} already; give more steps= to go on")
-        return None
+        return
     batches = step_batches(
         source,
         processes,
@@ -97,7 +100,6 @@ def run(config: DictConfig) -> None:
         raise RunFailed(str(fault)) from fault
     if processes.main:
         print(f"{trainer.step} steps: {out / WEIGHTS}")
-    return None
 
 
 def _check_settings(config: DictConfig) -> None:
