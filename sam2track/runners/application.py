@@ -15,7 +15,7 @@ from dataclasses import replace
 from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, cast
 
 from hydra._internal.hydra import Hydra
 from hydra._internal.utils import get_args_parser
@@ -54,15 +54,15 @@ def launch(verb: str, arguments: Sequence[str]) -> int:
         ValueError: if the arguments cannot be understood; nothing has run then.
     """
     options, parser = _parse_options(verb, arguments)
-    overrides, several = [], options.multirun
+    overrides, listed = [], []
     for place, argument in enumerate(options.overrides):
         key, _, value = argument.partition("=")
         paths = paths_of(key, value, multirun=options.multirun)
         if paths is None:
             overrides.append(hydra_setting(verb, options.overrides, place))
         else:
-            overrides.append(f"{key}=choice({','.join(quoted(key, path) for path in paths)})")
-            several = True
+            listed.append(f"{key}={','.join(quoted(key, path) for path in paths)}")
+            overrides.append(listed[-1])
     given = {text.partition("=")[0] for text in overrides}
     overrides += [f"{key}={value}" for key, value in SETTINGS.items() if key not in given]
     loader = Loader(verb, config_dir=options.config_dir, config_file=options.config)
@@ -77,8 +77,8 @@ def launch(verb: str, arguments: Sequence[str]) -> int:
             hydra.show_info(options.info, verb, overrides)
         elif options.shell_completion:
             hydra.shell_completion(verb, overrides)
-        elif several:
-            return _sweep(hydra, verb, overrides)
+        elif options.multirun or listed:
+            return _sweep(hydra, verb, overrides, listed)
         else:
             return _report(hydra.run(verb, partial(job, verb=verb), overrides).return_value)
     finally:
@@ -116,9 +116,10 @@ def job(config: DictConfig, *, verb: str, labels: Mapping[str, str] | None = Non
     return outcome
 
 
-def _sweep(hydra: Hydra, verb: str, overrides: Sequence[str]) -> int:
+def _sweep(hydra: Hydra, verb: str, overrides: Sequence[str], listed: Sequence[str]) -> int:
     """Run a verb for every combination; a run that fails does not keep the others from running."""
-    labels = job_labels(hydra.config_loader, verb, overrides)
+    loader = cast(Loader, hydra.config_loader)
+    labels = job_labels(loader, verb, overrides, listed)
     given = [text.removeprefix("out=") for text in overrides if text.startswith("out=")]
     out = given[-1] if given and given[-1] != "null" else quoted("out", f"outputs/{verb}")
     sweep = [f"hydra.sweep.dir={out}", "hydra.mode=MULTIRUN"]

@@ -232,10 +232,10 @@ def _is_single(override: Override) -> bool:
     return not (changes or override.is_hydra_override() or override.package)
 
 
-def parse(text: str) -> Override:
-    """An override in Hydra's grammar: numbers, true, false, null, [lists] and strings."""
+def parse(text: str, loader: ConfigLoaderImpl | None = None) -> Override:
+    """An override in Hydra's grammar; its ``glob(*)`` asks the loader what there is."""
     try:
-        return OverridesParser.create().parse_override(text)
+        return OverridesParser.create(loader).parse_overrides([text])[0]
     except HydraException:
         key = text.partition("=")[0]
         hint = "put quotes around a value with special characters"

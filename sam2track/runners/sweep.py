@@ -10,7 +10,6 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import RunMode
 
 from .compose import PATHS, Loader, SettingError, parse
@@ -38,8 +37,16 @@ def paths_of(key: str, value: str, *, multirun: bool) -> list[str] | None:
     return [path for part in parts for path in paths_of(key, part, multirun=False) or [part]]
 
 
-def job_labels(loader: Loader, verb: str, overrides: Sequence[str]) -> dict[str, str]:
+def job_labels(
+    loader: Loader, verb: str, overrides: Sequence[str], listed: Sequence[str] = ()
+) -> dict[str, str]:
     """What each value of each varied setting adds to the name of its job.
+
+    Args:
+        loader: knows what there is to choose.
+        verb: whose settings these are.
+        overrides: settings in Hydra's grammar.
+        listed: those among them that stand for several even if they hold one.
 
     Returns:
         By a job's override, such as ``memory=fifo``. Where videos alone vary, it is their names.
@@ -47,16 +54,18 @@ def job_labels(loader: Loader, verb: str, overrides: Sequence[str]) -> dict[str,
     Raises:
         ValueError: if nothing varies, or a value cannot be used; nothing has run then.
     """
-    parsed = OverridesParser.create(config_loader=loader).parse_overrides(list(overrides))
-    fixed = [one.input_line or "" for one in parsed if not one.is_sweep_override()]
-    varied: dict[str, list[str]] = {}
-    for one in parsed:
+    fixed, varied = [], {}
+    for one in (parse(text, loader) for text in overrides):
         key = one.get_key_element()
-        if one.is_sweep_override() and not one.is_discrete_sweep():
-            advice = f"give the values themselves, such as {key}=1,2,3"
-            raise SettingError(f"{one.input_line}: {advice}")
         if one.is_sweep_override():
+            if not one.is_discrete_sweep():
+                advice = f"give the values themselves, such as {key}=1,2,3"
+                raise SettingError(f"{one.input_line}: {advice}")
             varied[key] = [f"{key}={value}" for value in one.sweep_string_iterator()]
+        elif one.input_line in listed:
+            varied[key] = [one.input_line]
+        else:
+            fixed.append(str(one.input_line))
     if not varied:
         raise SettingError("-m: no value stands for several; write memory=fifo,motion")
     labels = {}
@@ -66,10 +75,8 @@ def job_labels(loader: Loader, verb: str, overrides: Sequence[str]) -> dict[str,
             loader.load_configuration(verb, [*fixed, *others, text], RunMode.RUN)
         names = list(_video_names(texts)) if key == "video" else map(_path, texts)
         prefix = "" if list(varied) == ["video"] else f"{key}="
-        labels |= {
-            text: (prefix + name).replace("/", "_")
-            for text, name in zip(texts, names, strict=True)
-        }
+        for text, name in zip(texts, names, strict=True):
+            labels[text] = (prefix + name).replace("/", "_")
     return labels
 
 

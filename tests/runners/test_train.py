@@ -173,7 +173,7 @@ def test_the_official_recipe_is_the_papers():
         (["checkpoint=nowhere.pt"], "no such checkpoint: nowhere.pt"),
         (["trunk=imagenet"], "no ImageNet weights are known for a Hiera trunk"),
         (["evaluate.every=5"], "evaluate.sequences= names no reader"),
-        (["evaluate.prompt=voice"], "evaluate.prompt=voice: choose one of mask, box, click"),
+        (["evaluate.prompt=voice"], "evaluate.prompt=voice: must be mask, box or click"),
         (
             [
                 "evaluate.every=5",
