@@ -24,7 +24,8 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, read_write
 
 from . import Outcome, debugging, outcome_of
-from .compose import Loader, SettingError, hydra_setting, literal, quoted
+from .compose import hydra_setting, literal, quoted
+from .loader import Loader, SettingError
 from .output import default_folder
 from .sweep import job_labels, job_name, paths_of
 
@@ -37,7 +38,7 @@ SETTINGS = {
     "hydra/job_logging": "none",
     "hydra/hydra_logging": "none",
 }
-REFUSED = ("config_path", "config_name", "experimental_rerun")
+REFUSED = ("config_path", "config_name", "experimental_rerun", "hydra_help")
 
 
 def launch(verb: str, arguments: Sequence[str]) -> int:
@@ -53,7 +54,7 @@ def launch(verb: str, arguments: Sequence[str]) -> int:
     Raises:
         ValueError: if the arguments cannot be understood; nothing has run then.
     """
-    options, parser = _parse_options(verb, arguments)
+    options = _parse_options(verb, arguments)
     overrides, listed = [], []
     for place, argument in enumerate(options.overrides):
         key, _, value = argument.partition("=")
@@ -69,9 +70,7 @@ def launch(verb: str, arguments: Sequence[str]) -> int:
     hydra = Hydra(task_name=verb, config_loader=loader)
     GlobalHydra.instance().initialize(hydra)
     try:
-        if options.hydra_help:
-            hydra.hydra_help(None, parser, options)
-        elif options.cfg:
+        if options.cfg:
             hydra.show_cfg(verb, overrides, options.cfg, options.package, options.resolve)
         elif options.info:
             hydra.show_info(options.info, verb, overrides)
@@ -141,9 +140,7 @@ def _report(outcome: Outcome) -> int:
     return outcome.status
 
 
-def _parse_options(
-    verb: str, arguments: Sequence[str]
-) -> tuple[argparse.Namespace, argparse.ArgumentParser]:
+def _parse_options(verb: str, arguments: Sequence[str]) -> argparse.Namespace:
     """Hydra's options and ``--config``; ``overrides`` holds the settings."""
     parser = get_args_parser()
     parser.allow_abbrev = False
@@ -153,10 +150,10 @@ def _parse_options(
     for argument in unknown:
         hydra_setting(verb, arguments, list(arguments).index(argument))  # refuses it with a hint
     for name in REFUSED:
-        if getattr(options, name) is not None:
+        if getattr(options, name):
             option = f"--{name.replace('_', '-')}"
             raise SettingError(f"{option} is not for use here; --config-dir or --config may help")
-    return options, parser
+    return options
 
 
 def _refuse(message: str) -> NoReturn:

@@ -75,10 +75,9 @@ def other_files(folder: Path) -> bool:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Keep other runs out of a folder while this one writes; the folder is made if need be.
+    """Keep other runs out of a folder; it is made if need be, and removed if nothing is left in it.
 
-    The operating system gives the lock back when the process ends, however it ends. If the run
-    leaves nothing in the folder, the folder goes too.
+    The operating system gives the lock back when the process ends, however it ends.
 
     Raises:
         ValueError: if another run writes there, or the folder can't be written.
@@ -110,10 +109,7 @@ def locked(folder: Path) -> Iterator[None]:
 def prepare_folder(folder: Path, config: DictConfig, *, keep_results: bool = False) -> None:
     """Make the folder, take an earlier run's results out of it, and write ``run.yaml``.
 
-    Args:
-        folder: where the results go.
-        config: the settings of this run.
-        keep_results: leave the earlier run's results, to go on from them.
+    With ``keep_results`` they stay, to go on from them.
 
     Raises:
         ValueError: if the folder can't be written.
@@ -170,14 +166,14 @@ def make_sinks(
 
 
 def _video_of(folder: Path) -> str | None:
-    """The video of the run that a folder holds, as a whole path; None if there is none."""
+    """The whole path of the video of the run in a folder; None if there is no run."""
     try:
-        video = OmegaConf.load(folder / RUN_FILE).get("video", "")
+        config = OmegaConf.load(folder / RUN_FILE)
     except FileNotFoundError:
         return None
     except Exception:  # not written by us, or half of it is missing
         return ""
-    return os.path.abspath(os.path.expanduser(str(video)))
+    return os.path.abspath(os.path.expanduser(str(OmegaConf.select(config, "video"))))
 
 
 def _remove_results(folder: Path) -> None:

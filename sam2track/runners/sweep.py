@@ -12,7 +12,8 @@ from pathlib import Path
 
 from hydra.types import RunMode
 
-from .compose import PATHS, Loader, SettingError, parse
+from .compose import PATHS
+from .loader import Loader, SettingError, parse
 
 
 def paths_of(key: str, value: str, *, multirun: bool) -> list[str] | None:
@@ -42,11 +43,8 @@ def job_labels(
 ) -> dict[str, str]:
     """What each value of each varied setting adds to the name of its job.
 
-    Args:
-        loader: knows what there is to choose.
-        verb: whose settings these are.
-        overrides: settings in Hydra's grammar.
-        listed: those among them that stand for several even if they hold one.
+    ``overrides`` are settings in Hydra's grammar; those that are also ``listed`` stand for several
+    even if they hold one.
 
     Returns:
         By a job's override, such as ``memory=fifo``. Where videos alone vary, it is their names.

@@ -92,7 +92,7 @@ def test_groups_are_chosen_by_name():
         ("remove_specks=-1", "remove_specks=-1: must be a whole number from 0, or null"),
         ("memory.recent=null", "memory.recent=null: must be a whole number"),
         ("video=~nobody_at_all/a.mp4", "no user 'nobody_at_all'; write ./~nobody_at_all/a.mp4"),
-        ("dataset=davis17", "Could not override 'dataset'"),
+        ("dataset=davis17", "no option 'dataset'; there are: video, "),
         ("stability_delta=wide", "must be a number"),
         ("model=[nano]", "must be a name"),
         ("click=[1,2", "click=[1,2 cannot be read; write a list without spaces"),

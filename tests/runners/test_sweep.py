@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sam2track.cli import main
-from sam2track.runners.compose import Loader
+from sam2track.runners.loader import Loader
 from sam2track.runners.sweep import job_labels, job_name, paths_of
 
 
