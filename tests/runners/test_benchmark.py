@@ -392,6 +392,7 @@ def test_a_sweep_runs_each_and_compares(tmp_path, davis, capfd):
     assert {path.name for path in out.iterdir()} == {
         "tracker=copy",
         "tracker=flow",
+        "multirun.yaml",
         "comparison.json",
         "comparison.html",
     }
