@@ -102,7 +102,7 @@ def job(config: DictConfig, *, verb: str, labels: Mapping[str, str] | None = Non
                 hydra = HydraConfig.get()
                 name = job_name(hydra.overrides.task, labels)
                 folder = Path(hydra.sweep.dir) / name
-                if config.out is None and "video" in config:
+                if "video" in config and config.out is None:
                     folder = default_folder(folder, config.video)
                 with read_write(config):
                     config.out = literal(str(folder))
@@ -124,12 +124,12 @@ def _sweep(hydra: Hydra, verb: str, overrides: Sequence[str], listed: Sequence[s
     sweep = [f"hydra.sweep.dir={out}", "hydra.mode=MULTIRUN"]
     task = partial(job, verb=verb, labels=labels)
     batches = hydra.multirun(verb, task, [*sweep, *overrides])
-    outcomes: list[Outcome] = [done.return_value for batch in batches for done in batch]
+    outcomes: list[Outcome] = [done.return_value for batch in batches or () for done in batch]
     runner = import_module(f"sam2track.runners.{verb}")
-    if hasattr(runner, "compare_runs"):
+    if outcomes and hasattr(runner, "compare_runs"):
         folders = {one.name: Path(one.folder) for one in outcomes}
         runner.compare_runs(folders, Path(outcomes[0].folder).parent)
-    return max(map(_report, outcomes))
+    return max(map(_report, outcomes), default=0)
 
 
 def _report(outcome: Outcome) -> int:

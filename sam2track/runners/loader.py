@@ -172,10 +172,8 @@ def _read(path: str) -> dict[str, Any]:
     """The settings in a YAML file, as they are written there."""
     try:
         loaded = OmegaConf.load(path)
-    except FileNotFoundError:
-        raise SettingError(f"no such configuration file: {path}") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingError(f"{path} cannot be read: {error}") from None
+    except OSError as error:
+        raise SettingError(f"--config {path} cannot be read: {error.strerror}") from None
     except Exception as error:  # a YAML parser's own kinds
         raise SettingError(f"{path} is not YAML: {str(error).splitlines()[0]}") from None
     if not isinstance(loaded, DictConfig):

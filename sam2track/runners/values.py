@@ -7,6 +7,7 @@ here holds what a default does not say: bounds, choices, and the type where the 
 from __future__ import annotations
 
 import difflib
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from math import inf
@@ -109,7 +110,8 @@ def checked(verb: str, key: str, value: Any, old: Any) -> Any:
         return value
     if not kind.takes(value):
         hint = nearest(str(value), [str(one) for one in kind.choices], otherwise=False)
-        raise ValueError(f"{key}={written(value)}: must be {kind}{hint}")
+        text = value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
+        raise ValueError(f"{key}={text}: must be {kind}{hint}")
     return str(value) if kind.type is str and value is not None else value
 
 
@@ -120,10 +122,3 @@ def nearest(name: str, names: Iterable[str], *, otherwise: bool = True) -> str:
     if close:
         return f"; did you mean {' or '.join(close)}?"
     return f"; there are: {', '.join(names)}" if otherwise else ""
-
-
-def written(value: Any) -> str:
-    """A value as it is written in YAML and on the command line."""
-    if value is None or isinstance(value, bool):
-        return "null" if value is None else str(value).lower()
-    return str(value).replace(" ", "") if isinstance(value, (list, dict)) else str(value)

@@ -170,7 +170,7 @@ def test_a_file_keeps_names_and_may_be_set_to_null(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (None, "no such configuration file"),
+        (None, "cannot be read: No such file"),
         ("a: [", "is not YAML"),
         ("- 1", "holds no settings"),
         ("vidoe: x", "did you mean video?"),

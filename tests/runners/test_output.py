@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+from sam2track.cli import main
 from sam2track.runners.compose import compose_config
 from sam2track.runners.output import claim_folder, default_folder, locked, prepare_folder
 
@@ -50,6 +51,23 @@ def test_a_locked_folder_is_refused_and_let_go(tmp_path):
         assert claim_folder(folder) == folder
         (folder / "run.yaml").touch()
     assert os.listdir(folder) == ["run.yaml"]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("benchmark", "dataset=synthetic_long", "dataset.short=true", "tracker=copy"),
+        ("train", "device=cpu"),
+    ],
+)
+def test_a_second_run_is_refused_in_one_line(tmp_path, capsys, command):
+    with locked(tmp_path):
+        assert main([*command, f"out={tmp_path}"]) == 2
+    assert capsys.readouterr().err == (
+        f"error: out={tmp_path} is in use by another run; wait for its end, or give another "
+        "folder\n"
+    )
+    assert list(tmp_path.iterdir()) == []
 
 
 def hold(folder, held):
