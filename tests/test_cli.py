@@ -249,8 +249,13 @@ BAD_INPUT = {
     ),
     "a pickle": ([CLIP, CLICK, "checkpoint=evil.pt"], "was not executed", make_evil_pickle),
     "no such device": ([CLIP, CLICK, "device=gpu"], "device 'gpu' is unknown", None),
-    "no such precision": ([CLIP, CLICK, "precision=fp8"], "precision 'fp8' is unknown", None),
-    "no such direction": ([CLIP, CLICK, "direction=0"], "direction=0", None),
+    "no such precision": (
+        [CLIP, CLICK, "precision=fp8"],
+        "precision=fp8: must be auto, fp32, bf16 or fp16",
+        None,
+    ),
+    "no such direction": ([CLIP, CLICK, "direction=2"], "direction=2: must be 1, -1", None),
+    "nobody's home": (["video=~name.mp4", CLICK], "no user 'name.mp4'", None),
     "no frame rate": ([CLIP, CLICK, "fps=fast"], "fps=fast: must be a number", None),
     "no frames to track": ([CLIP, CLICK, "frames=0"], "frames=0", None),
     "out is a file": ([CLIP, CLICK, "out=clip.mp4"], "is a file, not a folder", None),
@@ -281,7 +286,10 @@ def test_bad_input_ends_in_one_line(here, capfd, case):
     [
         (["trak"], "did you mean track?"),
         (["sing"], "verbs are: track"),
-        (["track", "--config"], "--config needs a value"),
+        (["track", "--config"], "--config: expected one argument"),
+        (["track", "--cfg", "jobs"], "invalid choice: 'jobs'"),
+        (["track", "--config-name", "x"], "--config-name is not for use here"),
+        (["track", "--config-dir", "nowhere"], "--config-dir nowhere: no such folder"),
     ],
 )
 def test_bad_commands_end_in_one_line(capfd, arguments, message):

@@ -21,8 +21,9 @@ from PIL import Image
 from sam2track import open_video
 from sam2track.cli import main
 from sam2track.model.weights import packaged_weights
-from sam2track.runners.compose import compose_config
-from sam2track.runners.sweep import expand
+from sam2track.runners.compose import compose_config, hydra_setting
+from sam2track.runners.loader import Loader
+from sam2track.runners.sweep import job_labels
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -92,9 +93,10 @@ def test_a_command_that_takes_long_is_understood(command):
     verb, *arguments = shlex.split(command.split("sam2track ")[1])
     if "-m" in arguments:
         arguments.remove("-m")
-        assert len(expand(arguments)) > 1
-        arguments = next(iter(expand(arguments).values()))
-    assert compose_config(verb, arguments)
+        settings = [hydra_setting(verb, arguments, place) for place in range(len(arguments))]
+        assert len(job_labels(Loader(verb), verb, settings)) > 1
+    else:
+        assert compose_config(verb, arguments)
 
 
 @WITHOUT_WEIGHTS

@@ -27,18 +27,16 @@ from ..benchmark.datasets import BoxDataset, Dataset, OpenDataset
 from ..benchmark.files import record_path, write_json
 from ..benchmark.layouts import pack
 from ..benchmark.pool import spread
-from ..benchmark.protocols import PROTOCOLS
 from ..benchmark.report import Subject, has_jinja, require_jinja, write_report
 from ..benchmark.results import MASK_MEASURES, MEASURES, Record, objects_csv, summarise, table
-from ..benchmark.trackers import TRACKERS, Tracker
+from ..benchmark.trackers import Tracker
 from ..benchmark.work import Task
 from ..files import write_text
 from ..model.weights import packaged_weights
-from ..prompts.simulated_user import PROMPTS
 from ..track import Rendering
 from . import RunFailed
-from .compose import check_sharpen, flat, plain
-from .output import write_settings
+from .compose import flat, plain
+from .output import locked, other_files, write_settings
 
 IDENTITY = "identity.json"
 # Settings that change no result.
@@ -80,6 +78,14 @@ def run(config: DictConfig) -> None:
     if config.protocol != "semi" and (isinstance(dataset, BoxDataset) or not dataset.has_truth):
         raise ValueError(f"protocol={config.protocol}: {dataset.name} has no public masks to click")
     out = Path(config.out or f"outputs/{dataset.name}").expanduser()
+    with locked(out):
+        _run(config, open_dataset, dataset, out)
+
+
+def _run(
+    config: DictConfig, open_dataset: OpenDataset, dataset: Dataset | BoxDataset, out: Path
+) -> None:
+    """Track and score what is not finished in ``out``."""
     _claim(out, config)
     task = Task(open_dataset, _tracker(config), config.protocol, config.prompt, config.rounds, out)
     names = [sequence.name for sequence in dataset.sequences]
@@ -98,24 +104,13 @@ def run(config: DictConfig) -> None:
 
 
 def _check_settings(config: DictConfig) -> None:
-    """Refuse what composing takes: it knows the kind of an option by its default alone."""
+    """Refuse what no single value shows."""
     if OmegaConf.is_missing(config.dataset, "root"):
         raise ValueError("dataset.root= is missing: the folder that holds the dataset")
-    if config.tracker not in TRACKERS:
-        raise ValueError(f"tracker={config.tracker}: choose one of {', '.join(TRACKERS)}")
-    if config.prompt not in PROMPTS:
-        raise ValueError(f"prompt={config.prompt}: choose one of {', '.join(PROMPTS)}")
-    if config.protocol not in PROTOCOLS:
-        raise ValueError(f"protocol={config.protocol}: choose one of {', '.join(PROTOCOLS)}")
     if config.protocol != "semi" and config.memory.get("lag", 0) != 0:
         raise ValueError(
             f"protocol={config.protocol}: a user waits for no late result; give memory.lag=0"
         )
-    if config.rounds < 1:
-        raise ValueError(f"rounds={config.rounds}: must be a whole number from 1")
-    if config.workers < 0:
-        raise ValueError(f"workers={config.workers}: must be a whole number from 0")
-    check_sharpen(config.sharpen)
 
 
 def _tracker(config: DictConfig) -> Tracker:
@@ -154,9 +149,8 @@ def _claim(out: Path, config: DictConfig) -> None:
             raise ValueError(
                 f"out={out} holds another run: {'; '.join(differences)}; give a new folder"
             )
-    elif out.exists() and (not out.is_dir() or any(out.iterdir())):
+    elif other_files(out):
         raise ValueError(f"out={out} holds other files and no earlier run; give a new folder")
-    out.mkdir(parents=True, exist_ok=True)
     for part in (*out.glob(".*.part"), *out.glob("*/.*.part")):  # of a run that was killed
         shutil.rmtree(part) if part.is_dir() else part.unlink()
     write_json(out / IDENTITY, identity)
@@ -249,6 +243,8 @@ def compare_runs(folders: Mapping[str, Path], out: Path) -> None:
     """At the end of a sweep, compare what can be: the runs of each dataset that have scores."""
     by_dataset: dict[str, dict[str, Path]] = {}
     for name, folder in folders.items():
+        if not (folder / "results.json").is_file():  # it failed
+            continue
         results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
         if any(row["objects"] for row in results["sequences"].values()):
             by_dataset.setdefault(results["dataset"], {})[name] = folder

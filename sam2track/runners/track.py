@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from functools import partial
 from itertools import chain
+from pathlib import Path
+from typing import cast
 
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
@@ -26,7 +28,7 @@ from ..track.review import Review
 from ..types import Frame, FrameResult
 from ..video import SeekableSource, VideoSource, open_video
 from .compose import plain
-from .output import claim_folder, make_sinks, prepare_folder
+from .output import claim_folder, default_folder, locked, make_sinks, prepare_folder
 from .resuming import Resumable, is_finished
 from .writing import progress, report, write
 
@@ -42,18 +44,23 @@ def run(config: DictConfig) -> None:
         RunFailed: the run broke off; the message says where, and what there is.
         KeyboardInterrupt: the user broke it off (Terminated: with SIGTERM).
     """
+    if config.direction == "both":
+        config = cast(DictConfig, OmegaConf.merge(config, {"direction": 0}))
     _check_settings(config)
     keep_freed_memory()
     placed = _prompts(config)
     start = (max if config.direction == -1 else min)(item.frame for item in placed)
-    with open_video(config.video) as source:
+    with ExitStack() as stack:
+        source = stack.enter_context(open_video(config.video, video_reader=config.video_reader))
         check(placed, source.size, source.length, config.direction)
         _check_reach(config, source, placed, start)
         count = _count(config, source, start)
-        folder = claim_folder(config.out or f"outputs/{source.name}")
+        default = default_folder(Path("outputs") / source.name, str(config.video))
+        folder = claim_folder(config.out or default)
         if is_finished(config, folder):
             print(f"finished before: {folder}")
             return
+        stack.enter_context(locked(folder))
         resumable = Resumable(config, folder, source)
         sinks = make_sinks(
             config.sinks,
@@ -62,6 +69,8 @@ def run(config: DictConfig) -> None:
             fps=config.fps or source.fps,
             direction=config.direction or 1,
             placed=placed,
+            pixel_aspect=source.pixel_aspect,
+            sound_from=None if config.fps else getattr(source, "path", None),
         )
         use_threads(config.threads)
         started, review = time.monotonic(), Review(placed)
@@ -69,8 +78,7 @@ def run(config: DictConfig) -> None:
             first = next(tracked, None)
             if first is None:
                 raise ValueError(f"{config.video} has no frame {start}")
-            if resumable.state is None:
-                prepare_folder(folder, config)
+            prepare_folder(folder, config, keep_results=resumable.state is not None)
             written = write(chain([first], tracked), [*sinks, resumable.journal], review, count)
         if written.broken_off is None:
             remove_journal(resumable.folder)
@@ -86,8 +94,6 @@ def _check_settings(config: DictConfig) -> None:
     """Refuse values whose type is right."""
     if OmegaConf.is_missing(config, "video") or config.video is None:
         raise ValueError("video= is missing: sam2track track video=clip.mp4 click=[x,y]")
-    if config.direction not in (1, -1, 0):
-        raise ValueError(f"direction={config.direction}: 1 = forward, -1 = backward, 0 = both")
     if config.direction == 0 and config.frames is not None:
         raise ValueError(f"frames={config.frames}: with direction=0 the whole video is tracked")
 

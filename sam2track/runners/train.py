@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import fields, replace
 from functools import partial
 from pathlib import Path
@@ -25,7 +26,7 @@ from ..prompts.simulated_user import PROMPTS
 from ..prompts.training_prompts import PromptMix
 from . import RunFailed
 from .compose import flat, plain
-from .output import claim_folder, write_settings
+from .output import claim_folder, locked, write_settings
 
 RELEASED = "released"  # as a checkpoint: the variant's own weights
 Network = TypeVar("Network", bound=nn.Module)
@@ -91,24 +92,26 @@ def train_until_done(
         ValueError: if ``out`` holds a run with other settings.
         RunFailed: the loss was not finite, or a checkpoint could not be written.
     """
-    start = update.run.resume(out)
-    if update.run.processes.main:
-        write_settings(out, config)
-    if start >= config.steps:
-        print(f"{out} has reached step {start} already; give more steps= to go on")
-        return
-    try:
-        training.run_loop(update, batches(start), out, save_every=config.save_every, **options)
-    except FloatingPointError as fault:
-        advice = "nothing was saved before; lower rate="
-        if (out / training.WEIGHTS).is_file():
-            anew = training.new_run(update.run.settings, out)
-            advice = f"{out} holds the last good step: {anew} and a lower rate="
-        raise RunFailed(f"{fault}; {advice}") from fault
-    except training.NotSaved as fault:
-        raise RunFailed(str(fault)) from fault
-    if update.run.processes.main:
-        print(f"{update.run.step} steps: {out / training.WEIGHTS}")
+    processes = update.run.processes
+    with locked(out) if processes.main else nullcontext():
+        start = update.run.resume(out)
+        if processes.main:
+            write_settings(out, config)
+        if start >= config.steps:
+            print(f"{out} has reached step {start} already; give more steps= to go on")
+            return
+        try:
+            training.run_loop(update, batches(start), out, save_every=config.save_every, **options)
+        except FloatingPointError as fault:
+            advice = "nothing was saved before; lower rate="
+            if (out / training.WEIGHTS).is_file():
+                anew = training.new_run(update.run.settings, out)
+                advice = f"{out} holds the last good step: {anew} and a lower rate="
+            raise RunFailed(f"{fault}; {advice}") from fault
+        except training.NotSaved as fault:
+            raise RunFailed(str(fault)) from fault
+        if processes.main:
+            print(f"{update.run.step} steps: {out / training.WEIGHTS}")
 
 
 def check_common(config: DictConfig, verb: str) -> None:

@@ -26,7 +26,8 @@ from tiny import noise_frames, square_mask, tiny_model
 
 from sam2track import Frame, Prompt, TrackingSession
 from sam2track.memory import Archive, FifoMemory, FrameCandidates, HostCandidates
-from sam2track.runners.compose import CONFIGS, compose_config
+from sam2track.runners import CONFIGS
+from sam2track.runners.compose import compose_config
 from sam2track.types import FrameResult, Recall
 
 NAMES = sorted(path.stem for path in (CONFIGS / "memory").glob("*.yaml"))
