@@ -24,8 +24,8 @@ TRACKERS = ("session", "copy", "flow")
 class StartSession(Protocol):
     """Makes a session for a video."""
 
-    def __call__(self, *, length: int, archive: bool = False) -> Session:
-        """``length``: its number of frames; ``archive``: earlier frames will be corrected."""
+    def __call__(self, *, length: int | None, archive: bool = False) -> Session:
+        """``length``: of the video, None if unknown; ``archive``: earlier frames will change."""
         ...
 
 

@@ -29,14 +29,13 @@ from ..benchmark.layouts import pack
 from ..benchmark.pool import spread
 from ..benchmark.report import Subject, has_jinja, require_jinja, write_report
 from ..benchmark.results import MASK_MEASURES, MEASURES, Record, objects_csv, summarise, table
-from ..benchmark.trackers import Tracker
 from ..benchmark.work import Task
 from ..files import write_text
 from ..model.weights import packaged_weights
-from ..track import Rendering
 from . import RunFailed
 from .compose import flat, plain
 from .output import locked, other_files, write_settings
+from .tracker import make_tracker
 
 IDENTITY = "identity.json"
 # Settings that change no result.
@@ -87,7 +86,9 @@ def _run(
 ) -> None:
     """Track and score what is not finished in ``out``."""
     _claim(out, config)
-    task = Task(open_dataset, _tracker(config), config.protocol, config.prompt, config.rounds, out)
+    task = Task(
+        open_dataset, make_tracker(config), config.protocol, config.prompt, config.rounds, out
+    )
     names = [sequence.name for sequence in dataset.sequences]
     broken = _track(task, names, config)
     records = _conclude(config, dataset, out, broken)
@@ -111,24 +112,6 @@ def _check_settings(config: DictConfig) -> None:
         raise ValueError(
             f"protocol={config.protocol}: a user waits for no late result; give memory.lag=0"
         )
-
-
-def _tracker(config: DictConfig) -> Tracker:
-    return Tracker(
-        kind=config.tracker,
-        model=config.model,
-        checkpoint=config.checkpoint,
-        precision=config.precision,
-        compile=config.compile,
-        memory=instantiate(config.memory, _convert_="all"),
-        rendering=Rendering(
-            fill_hole_area=config.fill_hole_area,
-            remove_specks=config.remove_specks,
-            sharpen=config.sharpen,
-        ),
-        stability_delta=config.stability_delta,
-        stability_threshold=config.stability_threshold,
-    )
 
 
 def _claim(out: Path, config: DictConfig) -> None:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
+from typing import cast
 
 from omegaconf import DictConfig, OmegaConf
 
@@ -15,6 +16,7 @@ from ..track import TrackingSession, track, walk
 from ..track.snapshots import cannot_resume, load_session, save_session
 from ..types import Frame, FrameResult
 from ..video import SeekableSource, VideoSource
+from .compose import plain
 from .output import RUN_FILE
 
 JOURNAL = ".journal"
@@ -36,14 +38,16 @@ class Resumable:
     def __init__(self, config: DictConfig, folder: Path, source: VideoSource) -> None:
         self.folder = folder / JOURNAL
         self.state: tuple[int, bytes] | None = None
-        if config.resume:
-            if config.direction == 0 or not isinstance(source, SeekableSource):
+        self.sinks: list[JournalSink] = []
+        if config.direction == 0 or not isinstance(source, SeekableSource):
+            if config.resume:
                 what = "direction=0 tracks twice" if config.direction == 0 else "a live source"
                 raise ValueError(f"resume=true: {what}, and cannot go on in the middle")
-            if (folder / RUN_FILE).is_file():
-                _check_same(config, folder)
-                self.state = read_state(self.folder)
-        self.journal = JournalSink(self.folder, after=None if self.state is None else self.state[0])
+            return
+        if config.resume and (folder / RUN_FILE).is_file():
+            _check_same(config, folder)
+            self.state = read_state(self.folder)
+        self.sinks = [JournalSink(self.folder, after=self.state and self.state[0])]
 
     def track(
         self,
@@ -72,7 +76,8 @@ class Resumable:
             if time.monotonic() - saved > SAVE_EVERY:
                 saved = time.monotonic()
                 if cannot_resume(session) is None:
-                    self.journal.offer(frame.index, save_session(session))
+                    for journal in self.sinks:
+                        journal.offer(frame.index, save_session(session))
         if config.resume and (reason := cannot_resume(session)):
             print(f"note: this run could not have been resumed: {reason}")
 
@@ -84,11 +89,11 @@ def is_finished(config: DictConfig, folder: Path) -> bool:
 
 def _check_same(config: DictConfig, folder: Path) -> None:
     """Refuse to go on with other settings."""
-    earlier = OmegaConf.load(folder / RUN_FILE)
-    for key in config:
+    earlier = plain(cast(DictConfig, OmegaConf.load(folder / RUN_FILE)))
+    for key, value in plain(config).items():
         had = earlier.get(key)
-        if key not in MAY_DIFFER and had != config[key]:
+        if key not in MAY_DIFFER and had != value:
             raise ValueError(
-                f"resume=true: {key}={config[key]}, but the run in {folder} had {had}; give "
+                f"resume=true: {key}={value}, but the run in {folder} had {had}; give "
                 "the same settings, or run without resume=true"
             )

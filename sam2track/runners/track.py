@@ -7,22 +7,20 @@ a run breaks off stays and is valid.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import ExitStack, closing
 from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import cast
 
-from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from ..device import keep_freed_memory, use_threads
-from ..model import load_model
 from ..prompts import PlacedPrompt
 from ..prompts.prompt_files import check, read_prompts
 from ..sinks import remove_journal
-from ..track import Rendering, TrackingSession
+from ..track import TrackingSession
 from ..track.both_directions import follow_both
 from ..track.review import Review
 from ..types import Frame, FrameResult
@@ -30,6 +28,7 @@ from ..video import SeekableSource, VideoSource, open_video
 from .compose import plain
 from .output import claim_folder, default_folder, locked, make_sinks, prepare_folder
 from .resuming import Resumable, is_finished
+from .tracker import make_tracker
 from .writing import progress, report, write
 
 
@@ -79,7 +78,7 @@ def run(config: DictConfig) -> None:
             if first is None:
                 raise ValueError(f"{config.video} has no frame {start}")
             prepare_folder(folder, config, keep_results=resumable.state is not None)
-            written = write(chain([first], tracked), [*sinks, resumable.journal], review, count)
+            written = write(chain([first], tracked), [*sinks, *resumable.sinks], review, count)
         if written.broken_off is None:
             remove_journal(resumable.folder)
     report(written, review, folder, time.monotonic() - started)
@@ -138,37 +137,14 @@ def _track(
     placed: Sequence[PlacedPrompt],
     start: int,
     resumable: Resumable,
-) -> Iterator[tuple[Frame, FrameResult]]:
+) -> Generator[tuple[Frame, FrameResult], None, None]:
     """Each frame with its result, in the order of writing."""
-    new_session = _sessions(config, source.length)
+    new_session = partial(make_tracker(config).load(config.device), length=source.length)
     if config.direction == 0 and isinstance(source, SeekableSource):
         watch = partial(progress, count=max(item.frame for item in placed) + 1, name="back in time")
         renderer = new_session()
         for frame, outcome in follow_both(new_session, source, placed, watch=watch):
             yield frame, renderer.render(outcome, frame)
         return
-    yield from resumable.track(new_session(), source, placed, start=start, config=config)
-
-
-def _sessions(config: DictConfig, length: int | None) -> Callable[[], TrackingSession]:
-    """Makes sessions with one model."""
-    model = load_model(
-        config.model,
-        config.checkpoint,
-        device=config.device,
-        precision=config.precision,
-        compile=config.compile,
-    )
-    return partial(
-        TrackingSession,
-        model,
-        length=length,
-        memory=instantiate(config.memory),
-        rendering=Rendering(
-            fill_hole_area=config.fill_hole_area,
-            remove_specks=config.remove_specks,
-            sharpen=config.sharpen,
-        ),
-        stability_delta=config.stability_delta,
-        stability_threshold=config.stability_threshold,
-    )
+    session = cast(TrackingSession, new_session())
+    yield from resumable.track(session, source, placed, start=start, config=config)

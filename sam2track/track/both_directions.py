@@ -16,6 +16,7 @@ from ..video import SeekableSource
 from .pipeline import Session, follow, walk
 
 Tracked = tuple[Frame, FrameOutcome]
+Saved = tuple[tuple[int, ...], torch.device, Record]  # ids, where the tensors were, where they are
 
 
 def follow_both(
@@ -37,38 +38,34 @@ def follow_both(
     Raises:
         ValueError: as :func:`track`.
     """
-    begins = {item.object_id: item.frame for item in reversed(_by_frame(placed))}
+    begins: dict[int, int] = {}  # each object's first prompt
+    for item in placed:
+        begins[item.object_id] = min(item.frame, begins.get(item.object_id, item.frame))
     first, last = min(begins.values()), max(item.frame for item in placed)
-    archive, earlier = Archive(), {}
+    archive = Archive()
+    earlier: dict[int, Saved] = {}
     back = follow(start(), partial(walk, source, last, -1), placed, direction=-1)
     for frame, outcome in watch(back):
         rows = [k for k, own in enumerate(outcome.object_ids) if frame.index < begins[own]]
         if rows:
             earlier[frame.index] = _save(archive, outcome, rows)
     for frame in walk(source, 0, frames=first):
-        yield frame, _load(archive, *earlier[frame.index], frame.index)
+        yield frame, _load(archive, earlier[frame.index], frame.index)
     for frame, outcome in follow(start(), partial(walk, source, first), placed):
         if frame.index in earlier:
-            before = _load(archive, *earlier[frame.index], frame.index)
+            before = _load(archive, earlier[frame.index], frame.index)
             outcome = _join(before, outcome)
         yield frame, outcome
 
 
-def _by_frame(placed: Sequence[PlacedPrompt]) -> list[PlacedPrompt]:
-    return sorted(placed, key=lambda item: item.frame)
-
-
-def _save(
-    archive: Archive, outcome: FrameOutcome, rows: list[int]
-) -> tuple[tuple[int, ...], torch.device, Record]:
+def _save(archive: Archive, outcome: FrameOutcome, rows: list[int]) -> Saved:
     tensors = (outcome.logits[rows], outcome.scores[rows], outcome.presence[rows])
     ids = tuple(outcome.object_ids[row] for row in rows)
     return ids, outcome.logits.device, archive.save(*tensors)
 
 
-def _load(
-    archive: Archive, ids: tuple[int, ...], device: torch.device, record: Record, index: int
-) -> FrameOutcome:
+def _load(archive: Archive, saved: Saved, index: int) -> FrameOutcome:
+    ids, device, record = saved
     return FrameOutcome(index, ids, *(part.to(device) for part in archive.load(record)))
 
 
