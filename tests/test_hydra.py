@@ -191,7 +191,7 @@ def test_callbacks_are_called(here, monkeypatch):
     [
         ("sam2track tr", {"track", "train"}),
         ("sam2track track memory=mo", {"memory=motion", "memory=motion_distractor"}),
-        ("sam2track track memory=motion memory.wei", {"memory.weight="}),
+        ("sam2track track memory=motion memory.poi", {"memory.pointers="}),
         ("sam2track benchmark proto", {"protocol="}),
         ("sam2track nothing a", set()),
     ],

@@ -16,7 +16,6 @@ from ..track import TrackingSession, track, walk
 from ..track.snapshots import cannot_resume, load_session, save_session
 from ..types import Frame, FrameResult
 from ..video import SeekableSource, VideoSource
-from .compose import plain
 from .output import RUN_FILE
 
 JOURNAL = ".journal"
@@ -89,8 +88,11 @@ def is_finished(config: DictConfig, folder: Path) -> bool:
 
 def _check_same(config: DictConfig, folder: Path) -> None:
     """Refuse to go on with other settings."""
-    earlier = plain(cast(DictConfig, OmegaConf.load(folder / RUN_FILE)))
-    for key, value in plain(config).items():
+    earlier, now = (
+        cast(dict, OmegaConf.to_container(one, resolve=False))
+        for one in (OmegaConf.load(folder / RUN_FILE), config)
+    )
+    for key, value in now.items():
         had = earlier.get(key)
         if key not in MAY_DIFFER and had != value:
             raise ValueError(

@@ -79,7 +79,7 @@ def run(config: DictConfig) -> None:
                 raise ValueError(f"{config.video} has no frame {start}")
             prepare_folder(folder, config, keep_results=resumable.state is not None)
             written = write(chain([first], tracked), [*sinks, *resumable.sinks], review, count)
-        if written.broken_off is None:
+        if not isinstance(written.broken_off, KeyboardInterrupt):
             remove_journal(resumable.folder)
     report(written, review, folder, time.monotonic() - started)
 

@@ -89,7 +89,7 @@ def test_groups_are_chosen_by_name():
         ("sharpen=maybe", "sharpen=maybe: must be true or false, or null"),
         ("direction=bot", "direction=bot: must be 1, -1, 0 or both; did you mean both?"),
         ("video_reader=pyva", "did you mean pyav?"),
-        ("remove_specks=-1", "remove_specks=-1: must be a whole number from 0, or null"),
+        ("remove_specks=-1", "remove_specks=-1: must be a number from 0, or null"),
         ("memory.recent=null", "memory.recent=null: must be a whole number"),
         ("video=~nobody_at_all/a.mp4", "no user 'nobody_at_all'; write ./~nobody_at_all/a.mp4"),
         ("dataset=davis17", "no option 'dataset'; there are: video, "),
