@@ -1,13 +1,17 @@
 """sam2track: click on an object in one frame, and its mask follows it through the whole video."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .model import CheckpointError, load_model
 from .prompts import PlacedPrompt, Prompt
-from .sinks import BoxSink, CocoSink, FanOut, OverlaySink, PaletteSink, PreviewSink, Sink
 from .track import Rendering, TrackingSession
 from .types import Frame, FrameOutcome, FrameResult
 from .video import VideoError, open_video
+
+if TYPE_CHECKING:
+    from .sinks import BoxSink, CocoSink, FanOut, OverlaySink, PaletteSink, PreviewSink, Sink
+
+SINKS = ("BoxSink", "CocoSink", "FanOut", "OverlaySink", "PaletteSink", "PreviewSink", "Sink")
 
 __all__ = [
     "BoxSink",
@@ -32,7 +36,12 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name == "__version__":  # asked of the installation only when somebody wants to know
+    """What takes time to import and few need: it is imported when it is asked for."""
+    if name in SINKS:
+        from . import sinks
+
+        return getattr(sinks, name)
+    if name == "__version__":
         from importlib.metadata import version
 
         return version("sam2track")

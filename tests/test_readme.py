@@ -100,7 +100,7 @@ def test_a_command_that_takes_long_is_understood(command):
 
 
 @WITHOUT_WEIGHTS
-@pytest.mark.parametrize(("code", "length"), list(zip(PYTHON, [4, 42], strict=True)))
+@pytest.mark.parametrize(("code", "length"), list(zip(PYTHON, [4, 42, 4], strict=True)))
 def test_a_python_block_runs(desk, code, length, capsys):
     with open_video("videos/cup.mp4") as video:
         clip = [frame.image for frame in islice(video, length)]
@@ -112,6 +112,9 @@ def test_a_python_block_runs(desk, code, length, capsys):
     if "archive=True" in code:
         assert said == [f"{length} masks"]
         assert sorted(names["session"].objects[1].anchors) == [0, 40]
+    elif "cv2" in code:
+        assert said == [f"{length} frames"]
+        assert (desk / "overlay.mp4").is_file()
     else:
         assert len(said) == length
 
