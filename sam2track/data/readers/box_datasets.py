@@ -1,8 +1,5 @@
 """Reads box tracking datasets as their archives unpack: LaSOT, GOT-10k, OTB and VOT.
 
-A sequence's files are listed and its annotations parsed when it is first used, so that a broken one
-reports itself and does not stop the others.
-
 Boxes are x, y, width, height in pixels, as in the files; only OTB's, which count from 1, are
 shifted to count from 0. A frame without the object, or without an annotation, has NaN.
 """
@@ -10,7 +7,7 @@ shifted to count from 0. A frame without the object, or without an annotation, h
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -20,8 +17,8 @@ from jaxtyping import Bool, Float
 
 from ...types import Frame
 from ...video import PICTURE_SUFFIXES, read_picture
-from .box_regions import read_regions
-from .listing import choose_names, list_files, list_folders, read_list
+from .box_regions import read_complete, read_regions
+from .listing import choose_names, list_files, listed_names, read_list
 
 # OTB: the picture and the line with which the annotations begin, where it is not the first.
 OTB_FIRST_PICTURE = {"David": 300}
@@ -39,18 +36,18 @@ class Track:
         attributes: what is hard about the video.
     """
 
-    frames: tuple[Path, ...]
+    frames: Sequence[Path]
     boxes: Float[np.ndarray, "T 4"]
     visible: Bool[np.ndarray, " T"]
     attributes: tuple[str, ...] = ()
 
 
 class BoxFolder:
-    """One video and the boxes of its object.
+    """One video and the boxes of its object: a :class:`.sequence.BoxSequence`.
 
     Args:
         name: of the sequence.
-        read: reads its files.
+        read: reads its files, at the first use.
     """
 
     def __init__(self, name: str, read: Callable[[], Track]) -> None:
@@ -67,12 +64,10 @@ class BoxFolder:
 
     @property
     def boxes(self) -> Float[np.ndarray, "T 4"]:
-        """x, y, width, height in pixels; NaN where the object is absent or unannotated."""
         return self._track.boxes
 
     @property
     def visible(self) -> Bool[np.ndarray, " T"]:
-        """Whether the object is in the frame."""
         return self._track.visible
 
     def __len__(self) -> int:
@@ -83,11 +78,6 @@ class BoxFolder:
         return self._track.frames[index]
 
     def frame(self, index: int) -> Frame:
-        """The picture at ``index``, which counts from 0.
-
-        Raises:
-            ValueError: if the file is no picture; the message names it.
-        """
         path = self.path(index)
         return Frame(index, read_picture(path), name=path.name)
 
@@ -102,10 +92,6 @@ def lasot(
         split: a list in it without its ``.txt``: ``testing_set`` or ``training_set``. Where there
             is no such file, every sequence in the folder is taken.
         names: only these sequences, such as ``airplane-1``.
-
-    Raises:
-        FileNotFoundError: if the folder holds no sequence; the message names it.
-        ValueError: if there is no such sequence.
     """
     root = Path(root)
     listed = root / f"{split}.txt"
@@ -118,10 +104,8 @@ def lasot(
                 f"no LaSOT in {root}: root must hold airplane/airplane-1/groundtruth.txt and so on"
             )
         names = choose_names(found, names, root)
-    return tuple(
-        BoxFolder(name, partial(_lasot_track, root / name.rpartition("-")[0] / name))
-        for name in names
-    )
+    folders = {name: root / name.rpartition("-")[0] / name for name in names}
+    return tuple(BoxFolder(name, partial(_lasot_track, folders[name])) for name in names)
 
 
 def got10k(
@@ -129,20 +113,11 @@ def got10k(
 ) -> tuple[BoxFolder, ...]:
     """GOT-10k: ``<split>/{list.txt,<sequence>/{00000001.jpg,groundtruth.txt,...}}``.
 
-    An object is visible where ``absence.label`` is 0 and ``cover.label`` above 0. Of ``test`` only
-    the first box is known.
-
-    Args:
-        root: the folder of the splits.
-        split: ``train``, ``val`` or ``test``.
-        names: only these sequences.
-
-    Raises:
-        FileNotFoundError: if the list is missing; the message names it.
-        ValueError: if there is no such sequence.
+    An object is visible where ``absence.label`` is 0 and ``cover.label`` above 0. ``split`` is
+    ``train``, ``val`` or ``test``, of which only the first box is known.
     """
     folder = Path(root) / split
-    names = _listed_or_chosen(folder / "list.txt", names)
+    names = listed_names(folder / "list.txt", names, folder)
     return tuple(BoxFolder(name, partial(_got10k_track, folder / name)) for name in names)
 
 
@@ -152,15 +127,7 @@ def otb(
     """OTB: ``<sequence>/{img,groundtruth_rect.txt}``; with two targets ``groundtruth_rect.1.txt``.
 
     A folder with several annotations gives a sequence for each: ``Jogging-1``, ``Jogging-2``.
-
-    Args:
-        root: the folder of the sequences.
-        split: ``all``, or a list in the folder without its ``.txt``.
-        names: only these sequences.
-
-    Raises:
-        FileNotFoundError: if there are no sequences, or no such list; the message names it.
-        ValueError: if there is no such sequence.
+    ``split`` is ``all``, or a list in the folder without its ``.txt``.
     """
     root = Path(root)
     found: dict[str, Path] = {}
@@ -193,16 +160,11 @@ def vot(
         root: the folder of the sequences, or the workspace whose ``sequences`` they are.
         split: a list in it without its ``.txt``.
         names: only these folders.
-
-    Raises:
-        FileNotFoundError: if the list is missing; the message names it.
-        ValueError: if there is no such folder.
     """
     root = Path(root)
     root = root / "sequences" if (root / "sequences").is_dir() else root
-    names = _listed_or_chosen(root / f"{split}.txt", names)
     sequences = []
-    for name in names:
+    for name in listed_names(root / f"{split}.txt", names, root):
         objects = sorted((root / name).glob("groundtruth_*.txt"))
         several = len(objects) > 1
         for path in objects or [root / name / "groundtruth.txt"]:
@@ -216,81 +178,73 @@ def vot(
 
 def _lasot_track(folder: Path) -> Track:
     frames = list_files(folder / "img", PICTURE_SUFFIXES)
-    boxes = read_regions(folder / "groundtruth.txt")
-    hidden = [
-        _flags(folder / f"{name}.txt", len(boxes)) for name in ("full_occlusion", "out_of_view")
-    ]
-    return _track(folder / "groundtruth.txt", frames, boxes, ~(hidden[0] | hidden[1]))
+    hidden = folder / "full_occlusion.txt", folder / "out_of_view.txt"
+    return _to_track(folder / "groundtruth.txt", frames, hidden=hidden)
 
 
 def _got10k_track(folder: Path) -> Track:
     frames = list_files(folder, PICTURE_SUFFIXES)
-    boxes = read_regions(folder / "groundtruth.txt")
-    visible = np.ones(len(boxes), bool)
-    if (folder / "absence.label").is_file():
-        visible &= ~_flags(folder / "absence.label", len(boxes))
-    if (folder / "cover.label").is_file():
-        visible &= _flags(folder / "cover.label", len(boxes))
-    return _track(folder / "groundtruth.txt", frames, boxes, visible)
+    hidden = [path for path in [folder / "absence.label"] if path.is_file()]
+    shown = [path for path in [folder / "cover.label"] if path.is_file()]
+    return _to_track(folder / "groundtruth.txt", frames, hidden=hidden, shown=shown)
 
 
 def _otb_track(path: Path) -> Track:
-    name = path.parent.name
     frames = list_files(path.parent / "img", PICTURE_SUFFIXES)
-    first = OTB_FIRST_PICTURE.get(name, 1) - 1
-    frames = frames[first:] if len(frames) > first else frames
-    boxes = read_regions(path)
-    boxes[:, :2] -= 1
-    line = OTB_FIRST_LINE.get(name, 0)
-    frames, boxes = frames[line : len(boxes)], boxes[line:]
-    return _track(path, frames, boxes, np.ones(len(boxes), bool))
+    picture = OTB_FIRST_PICTURE.get(path.parent.name, 1) - 1
+    frames = frames[picture:] if len(frames) > picture else frames
+    line = OTB_FIRST_LINE.get(path.parent.name, 0)
+    boxes = read_regions(path) - (1, 1, 0, 0)
+    return _to_track(path, frames[line : len(boxes)], boxes[line:])
 
 
 def _vot_track(path: Path) -> Track:
     folder = path.parent
-    facts = {}
-    if (folder / "sequence").is_file():
-        lines = (line.partition("=") for line in (folder / "sequence").read_text().splitlines())
-        facts = {key.strip(): value.strip() for key, _, value in lines}
-    channel = facts.get("channels.color", "color/%08d.jpg")
+    facts = (folder / "sequence").read_text() if (folder / "sequence").is_file() else ""
+    found = re.search(r"^\s*channels\.color\s*=(.*)$", facts, re.MULTILINE)
+    channel = found[1].strip() if found else "color/%08d.jpg"
     pictures = folder / (Path(channel).parent if Path(channel).suffix else channel)
     frames = list_files(pictures if pictures.is_dir() else folder, PICTURE_SUFFIXES)
-    boxes = read_regions(path)
     tags = [tag for tag in sorted(folder.glob("*.tag")) if "1" in tag.read_text().split()]
-    known = ~np.isnan(boxes).any(1)
-    return _track(path, frames, boxes, known, tuple(tag.stem for tag in tags))
+    return _to_track(path, frames, attributes=tuple(tag.stem for tag in tags))
 
 
-def _track(path: Path, frames, boxes, visible, attributes: tuple[str, ...] = ()) -> Track:
-    """One box for each frame; where the annotation stops early, the rest is NaN."""
-    if len(boxes) > len(frames):
+def _to_track(
+    path: Path,
+    frames: Sequence[Path],
+    boxes: Float[np.ndarray, "N 4"] | None = None,
+    *,
+    hidden: Iterable[Path] = (),
+    shown: Iterable[Path] = (),
+    attributes: tuple[str, ...] = (),
+) -> Track:
+    """One box for each frame; where the annotation stops early, the rest is NaN.
+
+    ``boxes`` are those in the annotation at ``path``, where they are not taken as they are.
+    ``hidden`` and ``shown`` are files of flags: on which frames the object is, or is not, hidden.
+    """
+    boxes = read_regions(path) if boxes is None else boxes
+    visible = ~np.isnan(boxes).any(1)
+    for file in hidden:
+        visible &= ~_flags(file, len(boxes))
+    for file in shown:
+        visible &= _flags(file, len(boxes))
+    rest = len(frames) - len(boxes)
+    if rest < 0:
         raise ValueError(
             f"{path} has {len(boxes)} boxes for {len(frames)} pictures: pictures are missing; "
             "unpack the sequence again"
         )
-    rest = len(frames) - len(boxes)
-    boxes = np.concatenate([boxes, np.full((rest, 4), np.nan)])
-    visible = np.concatenate([visible, np.zeros(rest, bool)]) & ~np.isnan(boxes).any(1)
     boxes[~visible] = np.nan
-    return Track(frames, boxes, visible, attributes)
+    boxes = np.pad(boxes, ((0, rest), (0, 0)), constant_values=np.nan)
+    return Track(frames, boxes, np.pad(visible, (0, rest)), attributes)
 
 
-# -- files
-
-
-def _listed_or_chosen(path: Path, names: Sequence[str] | None) -> list[str]:
-    """The names in a list, or those asked for among the folders beside it."""
-    if names is None:
-        return read_list(path)
-    return choose_names(list_folders(path.parent), names, path.parent)
-
-
-def _flags(path: Path, count: int) -> Bool[np.ndarray, " T"]:
+def _flags(path: Path, count: int) -> Bool[np.ndarray, " N"]:
     """Whether each number in a file is not zero; they are separated by commas, spaces or lines."""
-    if not path.is_file():
-        raise FileNotFoundError(f"no {path}: the sequence is not complete, unpack it again")
+    text = read_complete(path)
     try:
-        flags = np.array([float(text) for text in re.split(r"[,\s]+", path.read_text().strip())])
+        flags = np.array([float(number) for number in re.split(r"[,\s]+", text)])
     except ValueError as error:
         raise ValueError(f"{path} should hold numbers: {error}") from error
     if len(flags) != count:

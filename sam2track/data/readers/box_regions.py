@@ -1,8 +1,8 @@
 """Reads the annotation files of box datasets: one object in one file, one line for each frame.
 
-A line holds a rectangle ``x,y,width,height``, a polygon
-``x1,y1,x2,y2,...``, a mask ``m x0,y0,width,height,run,run,...`` (runs of 0 and 1 in turn, row by
-row inside the rectangle), or a single number (VOT's code for "absent" or "unknown").
+A line holds a rectangle ``x,y,width,height``, a polygon ``x1,y1,x2,y2,...``, a mask
+``m x0,y0,width,height,run,run,...`` (runs of 0 and 1 in turn, row by row inside the rectangle), or
+a single number (VOT's code for "absent" or "unknown").
 """
 
 from __future__ import annotations
@@ -14,19 +14,23 @@ import numpy as np
 from jaxtyping import Float
 
 
+def read_complete(path: Path) -> str:
+    """A file's text, without spaces around it; FileNotFoundError if there is no such file."""
+    if not path.is_file():
+        raise FileNotFoundError(f"no {path}: the sequence is not complete, unpack it again")
+    return path.read_text().strip()
+
+
 def read_regions(path: Path) -> Float[np.ndarray, "T 4"]:
     """The bounding box (x, y, width, height) of each line; NaN where there is none.
 
     Numbers may be apart by commas, tabs or spaces, even in one file, as OTB's are.
 
     Raises:
-        FileNotFoundError: if there is no such file.
         ValueError: if a line is none of these; the message names the file and the line.
     """
-    if not path.is_file():
-        raise FileNotFoundError(f"no {path}: the sequence is not complete, unpack it again")
     boxes = []
-    for number, line in enumerate(path.read_text().strip().splitlines(), 1):
+    for number, line in enumerate(read_complete(path).splitlines(), 1):
         try:
             boxes.append(_box(line.strip()))
         except ValueError as error:

@@ -12,12 +12,7 @@ _SHOWN = 12  # names in a message
 
 
 def read_list(path: Path) -> list[str]:
-    """The names in a text file, one per line.
-
-    Raises:
-        FileNotFoundError: if there is none.
-        ValueError: if it is empty.
-    """
+    """The names in a text file, one per line; ValueError if there are none."""
     if not path.is_file():
         raise FileNotFoundError(
             f"no list {path}: check root= (the folder that the archive unpacked to) and split="
@@ -42,8 +37,8 @@ def list_folders(folder: Path) -> list[str]:
     return names
 
 
-def list_files(folder: Path, suffixes: tuple[str, ...]) -> tuple[Path, ...]:
-    """The files in a folder with these suffixes, in natural order; hidden ones are passed over.
+def list_files(folder: Path, suffixes: tuple[str, ...]) -> list[Path]:
+    """The files in a folder with these suffixes, as :func:`list_pictures` lists them.
 
     Raises:
         FileNotFoundError: if it is missing or has none.
@@ -54,7 +49,7 @@ def list_files(folder: Path, suffixes: tuple[str, ...]) -> tuple[Path, ...]:
     if not files:
         wanted = "pictures" if len(suffixes) > 1 else " ".join(suffixes) + " files"
         raise FileNotFoundError(f"{folder} has no {wanted}; copy them again")
-    return tuple(files)
+    return files
 
 
 def choose_names(known: Iterable[str], names: Sequence[str] | None, where: str | Path) -> list[str]:
@@ -67,12 +62,16 @@ def choose_names(known: Iterable[str], names: Sequence[str] | None, where: str |
     if names is None:
         return known
     there = set(known)
-    for name in names:
-        if name not in there:
-            close: list[str] = difflib.get_close_matches(str(name), known, n=1)
-            more = ", ..." if len(known) > _SHOWN else ""
-            hint = f"did you mean {close[0]!r}? " if close else ""
-            raise ValueError(
-                f"{where} has no video {name!r}; {hint}It has {', '.join(known[:_SHOWN])}{more}"
-            )
+    for name in (name for name in names if name not in there):
+        close: list[str] = difflib.get_close_matches(str(name), known, n=1)
+        more = ", ..." if len(known) > _SHOWN else ""
+        hint = f"did you mean {close[0]!r}? " if close else ""
+        raise ValueError(
+            f"{where} has no video {name!r}; {hint}It has {', '.join(known[:_SHOWN])}{more}"
+        )
     return list(names)
+
+
+def listed_names(path: Path, names: Sequence[str] | None, folder: Path) -> list[str]:
+    """The names in a list, or those asked for: they must be folders, but need not be listed."""
+    return read_list(path) if names is None else choose_names(list_folders(folder), names, folder)
