@@ -5,13 +5,7 @@ from .file import VIDEO_SUFFIXES, VideoFile
 from .folder import ImageFolder
 from .live import LiveVideo
 from .open import open_file, open_video
-from .pictures import (
-    PICTURE_SUFFIXES,
-    list_pictures,
-    load_picture,
-    picture_size,
-    read_picture,
-)
+from .pictures import PICTURE_SUFFIXES, list_pictures, load_picture, picture_size, read_picture
 from .prefetch import read_ahead
 from .source import SeekableSource, TruncatedVideo, VideoError, VideoSource
 

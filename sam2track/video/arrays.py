@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..types import Frame
-from .source import SeekableSource, VideoError
+from .source import SeekableSource, VideoError, check_size
 
 _WANTED = "give RGB uint8 arrays of shape (H, W, 3), or one of shape (T, H, W, 3)"
 
@@ -33,16 +33,10 @@ class ArrayVideo(SeekableSource):
                 raise VideoError(
                     f"frame {index} is {image.dtype} of shape {image.shape}; {_WANTED}"
                 )
-            if image.shape != images[0].shape:
-                raise VideoError(
-                    f"frame {index} is {image.shape[1]}x{image.shape[0]} but frame 0 is "
-                    f"{images[0].shape[1]}x{images[0].shape[0]}; resize them to one size"
-                )
-        self._images = images
-        self.name = name
-        self.size = images[0].shape[:2]
-        self.fps = fps
-        self.length = len(images)
+            size = images[0].shape[:2]
+            check_size(f"frame {index}", image.shape[:2], size, "resize them to one size")
+        self._images, self.name, self.fps = images, name, fps
+        self.size, self.length = images[0].shape[:2], len(images)
 
     def read(self, index: int) -> Frame:
         return Frame(index, np.ascontiguousarray(self._images[index]))

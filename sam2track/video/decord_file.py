@@ -19,9 +19,6 @@ from .source import SeekableSource, VideoError
 class DecordFile(SeekableSource):
     """A video file for random access. Reading it in order goes through :class:`VideoFile`.
 
-    Args:
-        path: the file.
-
     Raises:
         VideoError: if decord is not installed or cannot read the file.
     """

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ..types import Frame
 from .pictures import USUAL_SUFFIXES, list_pictures, picture_size, read_picture
-from .source import SeekableSource, VideoError
+from .source import SeekableSource, VideoError, check_size
 
 
 class ImageFolder(SeekableSource):
@@ -15,11 +15,7 @@ class ImageFolder(SeekableSource):
     JPEG, PNG, WebP, BMP, TIFF and other usual kinds are read. File names are free; hidden files and
     other files are passed over. A picture is turned as its EXIF orientation says, as viewers do.
     Every header is read when the folder is opened (about 0.1 ms each), so that a picture of another
-    size is found before any work is done.
-
-    Args:
-        path: the directory.
-        fps: frames per second, which a folder does not know.
+    size is found before any work is done. A folder does not know its rate: give ``fps``.
 
     Raises:
         VideoError: if it is not a directory, has no pictures, or they differ in size.
@@ -36,8 +32,7 @@ class ImageFolder(SeekableSource):
                 "...), one for each frame"
             )
         self.name = path.resolve().name or "folder"
-        self.fps = fps
-        self.length = len(self.files)
+        self.fps, self.length = fps, len(self.files)
         self.size = picture_size(self.files[0])
         for file in self.files[1:]:
             self._check_size(file, picture_size(file))
@@ -48,9 +43,6 @@ class ImageFolder(SeekableSource):
         self._check_size(file, image.shape[:2])
         return Frame(index, image, name=file.name)
 
-    def _check_size(self, file: Path, size: tuple[int, int]) -> None:
-        if size != self.size:
-            raise VideoError(
-                f"{file} is {size[1]}x{size[0]} but {self.files[0].name} is "
-                f"{self.size[1]}x{self.size[0]}; resize the pictures to one size"
-            )
+    def _check_size(self, file: Path, size: tuple[int, ...]) -> None:
+        first, advice = self.files[0].name, "resize the pictures to one size"
+        check_size(str(file), size, self.size, advice, first)

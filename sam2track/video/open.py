@@ -50,12 +50,10 @@ def open_video(
 
 
 def open_file(path: str | Path, video_reader: str = "auto") -> SeekableSource:
-    """Open a video file.
+    """Open a video file with ``pyav``, ``decord``, or ``auto``.
 
-    Args:
-        path: the file.
-        video_reader: ``pyav``, ``decord``, or ``auto``, which is ``pyav``: measured to be as fast
-            at jumping, and the only one that gives every file's own frames (docs/video.md).
+    ``auto`` is ``pyav``: measured to be as fast at jumping, and the only one that gives every
+    file's own frames (docs/video.md).
 
     Raises:
         VideoError: if there is no such reader, or it cannot read the file.

@@ -17,15 +17,20 @@ class VideoError(ValueError):
 
 
 class TruncatedVideo(VideoError):
-    """A video stops before its end; every frame before ``index`` was given.
-
-    Attributes:
-        index: the first frame that could not be read.
-    """
+    """A video stops before its end; ``index`` is the first frame that could not be read."""
 
     def __init__(self, message: str, index: int) -> None:
         super().__init__(message)
         self.index = index
+
+
+def check_size(
+    what: str, size: tuple[int, ...], expected: tuple[int, int], advice: str, first: str = "frame 0"
+) -> None:
+    """Raise VideoError if a frame's height and width are not the first frame's."""
+    if size != expected:
+        (height, width), (high, wide) = size, expected
+        raise VideoError(f"{what} is {width}x{height} but {first} is {wide}x{high}; {advice}")
 
 
 @runtime_checkable
@@ -79,8 +84,7 @@ class SeekableSource(VideoSource, Protocol):
         """Frame ``index``, from 0. Several threads may ask.
 
         Raises:
-            IndexError: if the video has no such frame.
-            VideoError: if the frame cannot be read.
+            IndexError, VideoError: if the video has no such frame, or it cannot be read.
         """
         ...
 
@@ -101,11 +105,8 @@ class SeekableSource(VideoSource, Protocol):
     def __getitem__(self, index: int | slice) -> Frame | list[Frame]:
         """One frame, or the frames of a slice as a list, as in ``video[7]`` and ``video[0:3]``.
 
-        Negative indices count from the end.
-
-        Raises:
-            TypeError: if the index is neither a whole number nor a slice.
-            IndexError, VideoError: as :meth:`read`.
+        Negative indices count from the end. Raises as :meth:`read`, and TypeError if the index is
+        neither a whole number nor a slice.
         """
         if isinstance(index, slice):
             return self.read_many(range(*index.indices(len(self))))

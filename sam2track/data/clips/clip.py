@@ -8,15 +8,7 @@ Sources of clips are
 * :class:`Mixture`: several of them, by weight.
 
 Every source except the mixture takes ``size=``, ``frames=`` and ``objects=`` from the trainer. A
-recipe gives the rest, and ``instantiate(entry, size=.., frames=.., objects=..)`` makes the source,
-from entries such as::
-
-    - _target_: sam2track.data.clips.video_clips.VideoClips
-      sequences: {_target_: sam2track.data.readers.davis.davis, root: DAVIS, split: train}
-    - _target_: sam2track.data.clips.still_clips.StillClips
-      stills: {_target_: sam2track.data.readers.still_images.SA1BStills, root: SA-1B}
-    - _target_: sam2track.data.clips.procedural_clips.ProceduralClips
-      assets: {_target_: sam2track.synthetic.assets.Assets, folder: assets}
+recipe gives the rest; docs/datasets.md has examples.
 """
 
 from __future__ import annotations
@@ -61,14 +53,15 @@ class ClipSource(Protocol):
     def objects(self) -> int: ...
 
     def clip(self, rng: np.random.Generator, *, hardness: float = 1.0) -> Clip:
-        """One clip that depends on ``rng`` alone.
+        """One clip with at least one object that is well visible in its first frame.
 
         Args:
             rng: all random choices come from it.
             hardness: 0..1, how hard a clip may be.
 
         Raises:
-            ValueError, FileNotFoundError: if the data is damaged; the message names the file.
+            ValueError, FileNotFoundError: if the data is damaged (the message names the file), or
+                no object is ever visible.
         """
         ...
 

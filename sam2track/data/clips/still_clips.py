@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Bool, Float, UInt8
 from pycocotools import mask as coco_masks
 
-from ...masks.boxes import mask_box
+from ...masks import mask_box
 from ...synthetic import Camera, Deformation, FrameTimes, Layer, Motion, Waves, sample
 from ..readers.still_images import Still, Stills
 from .augment import USUAL, Augment
@@ -31,16 +31,22 @@ class _Canvas:
     """An image as the camera films it.
 
     Attributes:
-        image: RGB.
-        masks: one for each object, 255 on the object.
+        pictures: the image, RGB, and a mask for each object, 255 on the object.
         to_world: from the image's coordinates to the camera's world.
         deformation: how it is deformed over time.
     """
 
-    image: UInt8[np.ndarray, "h w 3"]
-    masks: list[UInt8[np.ndarray, "h w"]]
+    pictures: list[UInt8[np.ndarray, "h w *c"]]
     to_world: Float[np.ndarray, "3 3"]
     deformation: Deformation
+
+    def seen(self, camera, t: float, size: int) -> list[UInt8[np.ndarray, "S S *c"]]:
+        """The camera's view of the pictures, which are mirrored beyond their edges."""
+        place, box = camera @ self.to_world, (0, 0, size, size)
+        return [
+            sample(picture, place, box, deformation=self.deformation, t=t, repeat=True)
+            for picture in self.pictures
+        ]
 
 
 class StillClips:
@@ -79,14 +85,7 @@ class StillClips:
         self.moving, self.paste, self.augment = moving, paste, augment
 
     def clip(self, rng: np.random.Generator, *, hardness: float = 1.0) -> Clip:
-        """One clip with at least one object that is well visible in its first frame.
-
-        At ``hardness`` 0 motion is slow and changes are small.
-
-        Raises:
-            ValueError, FileNotFoundError: if a file is damaged or missing, or no image has an
-                object of a useful size.
-        """
+        """A clip; at ``hardness`` 0 motion is slow and changes are small."""
         path = None
         for _ in range(TRIES):
             still = self.stills[int(rng.integers(len(self.stills)))]
@@ -95,8 +94,10 @@ class StillClips:
             if not chosen:
                 continue
             moves = rng.random() < self.moving
-            make = self._film if moves else self._repeat
-            clip = keep_visible(make(still, chosen, rng, hardness))
+            made = (
+                self._film(still, chosen, rng, hardness) if moves else self._repeat(still, chosen)
+            )
+            clip = keep_visible(made)
             if clip is not None and self.augment is not None:
                 clip = self.augment(clip, rng, aspect=width / height, hardness=hardness)
             if clip is not None:
@@ -106,9 +107,7 @@ class StillClips:
             f"last was {path}: check the masks"
         )
 
-    def _repeat(
-        self, still: Still, chosen: list[int], rng: np.random.Generator, hardness: float
-    ) -> Clip:
+    def _repeat(self, still: Still, chosen: list[int]) -> Clip:
         """One frame, repeated."""
         masks = {k: squash_mask(still.mask(k), self.size) for k in chosen}
         frame, labels = squash(still.image, self.size), paint(masks, chosen, self.size)
@@ -130,18 +129,12 @@ class StillClips:
         labels = np.zeros((self.frames, self.size, self.size), np.uint8)
         for index, t in enumerate(pace * moments.times):
             matrix = camera.matrix(t)
-            frames[index] = self._seen(canvas, canvas.image, matrix, t)
-            for label, mask in enumerate(canvas.masks, start=1):
-                labels[index][self._seen(canvas, mask, matrix, t) > 127] = label
+            frames[index], *masks = canvas.seen(matrix, t, self.size)
+            for label, mask in enumerate(masks, start=1):
+                labels[index][mask > 127] = label
             for layer in layers:
                 layer.draw(frames[index], labels[index], matrix, t)
         return Clip(frames, labels)
-
-    def _seen(self, canvas: _Canvas, picture, camera, t: float):
-        """The camera's view of an image or a mask, which are mirrored beyond their edges."""
-        box = (0, 0, self.size, self.size)
-        place = camera @ canvas.to_world
-        return sample(picture, place, box, deformation=canvas.deformation, t=t, repeat=True)
 
     def _canvas(
         self, still: Still, chosen: list[int], rng: np.random.Generator, aspect: float
@@ -152,14 +145,12 @@ class StillClips:
         spare = rng.uniform(0, 0.6)  # of the image beyond the view, view heights
         x, y = rng.uniform(-0.5, 0.5, 2) * spare
         scale = 1 + spare
-        to_world = np.array(
-            [[scale, 0, aspect * (0.5 + x)], [0, scale, 0.5 + y], [0, 0, 1.0]], np.float64
-        )
-        masks = [still.mask(k).view(np.uint8) * np.uint8(255) for k in chosen]
-        image, *masks = (
+        to_world = np.array([[scale, 0, aspect * (0.5 + x)], [0, scale, 0.5 + y], [0, 0, 1.0]])
+        masks = (still.mask(k).view(np.uint8) * np.uint8(255) for k in chosen)
+        pictures = [
             cv2.resize(p, size, interpolation=cv2.INTER_AREA) for p in (still.image, *masks)
-        )
-        return _Canvas(image, masks, to_world, _deformation(rng, rng.uniform(0, 0.02)))
+        ]
+        return _Canvas(pictures, to_world, _deformation(rng, rng.uniform(0, 0.02)))
 
     def _passing_objects(
         self, rng: np.random.Generator, aspect: float, end: float, *, first: int

@@ -108,20 +108,14 @@ class RandomCrops(Dataset):
     ) -> None:
         self.found, self.size, self.length, self.seed = found, size, length, seed
         self.video_reader = video_reader
-        weights = np.concatenate((np.ones(len(found.images)), found.seconds))
-        self._chances = np.cumsum(weights)
+        self._chances = np.cumsum([1.0] * len(found.images) + list(found.seconds))
         self._reported: set[str] = set()
 
     def __len__(self) -> int:
         return self.length
 
     def __getitem__(self, index: int) -> UInt8[Tensor, "3 S S"]:
-        """One crop, RGB.
-
-        Raises:
-            IndexError: if there is no such crop.
-            ValueError: if a hundred pictures in a row cannot be read.
-        """
+        """One crop, RGB; ValueError if a hundred pictures in a row cannot be read."""
         if not 0 <= index < self.length:
             raise IndexError(f"crop {index} does not exist; there are {self.length}, from 0")
         rng = np.random.default_rng([self.seed, index])
@@ -130,10 +124,12 @@ class RandomCrops(Dataset):
             number = int(np.searchsorted(self._chances, place, side="right"))
             try:
                 pixels = random_crop(self._read(number, rng), self.size, rng)
-            except VideoError as error:
-                self._report(number, error)
-            else:
                 return torch.from_numpy(pixels).permute(2, 0, 1).contiguous()
+            except VideoError as error:
+                path = str((*self.found.images, *self.found.videos)[number])
+                if path not in self._reported:  # once for each file (in each process)
+                    self._reported.add(path)
+                    _log.warning("passed over: %s", error)
         raise ValueError(f"{TRIES} pictures in a row cannot be read; the log names them")
 
     def _read(self, number: int, rng: np.random.Generator) -> Image.Image:
@@ -146,13 +142,6 @@ class RandomCrops(Dataset):
             return Image.fromarray(video.read(int(rng.integers(len(video)))).image)
         except IndexError as error:  # fewer frames than it declares
             raise VideoError(str(error)) from error
-
-    def _report(self, number: int, error: VideoError) -> None:
-        """Log it once for each file (in each process)."""
-        path = (*self.found.images, *self.found.videos)[number]
-        if str(path) not in self._reported:
-            self._reported.add(str(path))
-            _log.warning("passed over: %s", error)
 
 
 def random_crop(
@@ -179,6 +168,4 @@ def _opened(path: Path, video_reader: str, process: int) -> SeekableSource:
 def _files(root: Path) -> Iterator[Path]:
     for folder, folders, names in os.walk(root):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(names):
-            if not name.startswith("."):
-                yield Path(folder, name)
+        yield from (Path(folder, name) for name in sorted(names) if not name.startswith("."))

@@ -62,13 +62,7 @@ class VideoClips:
         self.stride, self.reverse, self.augment = stride, reverse, augment
 
     def clip(self, rng: np.random.Generator, *, hardness: float = 1.0) -> Clip:
-        """One clip with at least one object that is well visible in its first frame.
-
-        At ``hardness`` 0 frames are close in time and changes are small.
-
-        Raises:
-            ValueError: if a file is damaged, a sequence has no masks, or no object is ever visible.
-        """
+        """A clip; at ``hardness`` 0 frames are close in time and changes are small."""
         sequence = None
         for _ in range(TRIES):
             sequence = self.sequences[int(rng.integers(len(self.sequences)))]
@@ -107,10 +101,8 @@ class VideoClips:
             masks[frame.index] = {k: squash_mask(found[k], self.size) for k in seen if k in found}
         chosen = choose_separate(list(masks.values()), rng.permutation(seen).tolist(), self.objects)
         labels = {index: paint(masks[index], chosen, self.size) for index in frames}
-        return Clip(
-            np.stack([frames[index] for index in indices]),
-            np.stack([labels[index] for index in indices]),
-        ), aspect
+        images, maps = (np.stack([found[index] for index in indices]) for found in (frames, labels))
+        return Clip(images, maps), aspect
 
     def _places(
         self, length: int, rng: np.random.Generator, hardness: float
@@ -140,10 +132,8 @@ def _read_frames(sequence: MaskSequence, indices: list[int]) -> Iterable[Frame]:
 
 def squash(image: UInt8[np.ndarray, "H W 3"], size: int) -> UInt8[np.ndarray, "S S 3"]:
     """A picture at the size of the clips."""
-    smaller = min(image.shape[:2]) >= size
-    return cv2.resize(
-        image, (size, size), interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
-    )
+    how = cv2.INTER_AREA if min(image.shape[:2]) >= size else cv2.INTER_LINEAR
+    return cv2.resize(image, (size, size), interpolation=how)
 
 
 def squash_mask(mask: Bool[np.ndarray, "H W"], size: int) -> Bool[np.ndarray, "S S"]:
@@ -154,13 +144,7 @@ def squash_mask(mask: Bool[np.ndarray, "H W"], size: int) -> Bool[np.ndarray, "S
 def choose_separate(
     frames: Sequence[Mapping[int, Bool[np.ndarray, "S S"]]], order: Sequence[int], most: int
 ) -> list[int]:
-    """The first objects, at most ``most``, that hardly overlap on any frame.
-
-    Args:
-        frames: each object's mask by frame.
-        order: the objects, the preferred ones first.
-        most: largest number of objects.
-    """
+    """The first of the objects in ``order``, at most ``most``, that hardly overlap on any frame."""
     chosen: list[int] = []
     for k in order:
         if len(chosen) < most and not any(

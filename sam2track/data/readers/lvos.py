@@ -19,7 +19,7 @@ def lvos(
     names: Sequence[str] | None = None,
     unseen: str | Path | None = None,
 ) -> tuple[VOSSequence, ...]:
-    """``JPEGImages/<video>/00000001.jpg`` and ``Annotations/<video>/00000001.png`` in a split.
+    """A split: ``JPEGImages/<video>/00000001.jpg`` and ``Annotations/<video>/00000001.png``.
 
     The PNGs hold palette indices; 255 is void. Objects may appear late, and leave for long. The
     split's list (``<split>_meta.json``, or ``meta.json`` in older archives) gives the span of

@@ -20,7 +20,7 @@ from .frames import FrameReader, PictureFrames
 
 
 class VOSSequence:
-    """One video and its annotations: a :class:`.sequence.MaskSequence`, where methods are explained.
+    """One video and its annotations: a :class:`.sequence.MaskSequence`, which explains the methods.
 
     Args:
         name: the folder's name.

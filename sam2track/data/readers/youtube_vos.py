@@ -24,7 +24,7 @@ def youtube_vos(
     all_frames: bool = False,
     seen: str | Path | None = None,
 ) -> tuple[VOSSequence, ...]:
-    """``JPEGImages/<video>/00005.jpg``, ``Annotations/<video>/00005.png``, ``meta.json`` in a split.
+    """A split: ``JPEGImages/<video>/00005.jpg``, ``Annotations/<video>/00005.png``, ``meta.json``.
 
     Every fifth frame is there. Objects may appear late; of ``valid`` and ``test`` a video's PNGs
     are only those on which objects appear. The frames that the server wants are those of
