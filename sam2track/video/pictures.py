@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -36,18 +38,27 @@ def list_pictures(folder: Path, suffixes: tuple[str, ...] = PICTURE_SUFFIXES) ->
     return sorted(visible, key=lambda file: natural_key(file.name))
 
 
+@contextmanager
+def _opened(path: Path) -> Iterator[Image.Image]:
+    try:
+        with Image.open(path) as picture:
+            yield picture
+    except _PILLOW_ERRORS as error:
+        reason = "not a picture" if isinstance(error, Image.UnidentifiedImageError) else str(error)
+        if isinstance(error, OSError) and error.strerror:
+            reason = error.strerror  # without the path, which the message names already
+        raise VideoError(f"cannot read {path}: {reason}; replace the file or remove it") from error
+
+
 def picture_size(path: Path) -> tuple[int, int]:
     """Height and width after EXIF orientation, from the file's header alone.
 
     Raises:
         VideoError: if it is missing or no picture.
     """
-    try:
-        with Image.open(path) as picture:
-            width, height = picture.size
-            sideways = _is_turned(picture) and picture.getexif()[_ORIENTATION] >= 5
-    except _PILLOW_ERRORS as error:
-        raise _unreadable(path, error) from error
+    with _opened(path) as picture:
+        width, height = picture.size
+        sideways = _is_turned(picture) and picture.getexif()[_ORIENTATION] >= 5
     return (width, height) if sideways else (height, width)
 
 
@@ -69,14 +80,10 @@ def load_picture(path: Path, least: int | None = None) -> Image.Image:
     Raises:
         VideoError: if it is missing, no picture or damaged, or has values that are no colours.
     """
-    try:
-        with Image.open(path) as picture:
-            if least is not None:
-                picture.draft("RGB", (least, least))  # does nothing to other formats
-            upright = ImageOps.exif_transpose(picture) if _is_turned(picture) else picture
-            return _as_rgb(upright)
-    except _PILLOW_ERRORS as error:
-        raise _unreadable(path, error) from error
+    with _opened(path) as picture:
+        if least is not None:
+            picture.draft("RGB", (least, least))  # does nothing to other formats
+        return _as_rgb(ImageOps.exif_transpose(picture) if _is_turned(picture) else picture)
 
 
 def _as_rgb(picture: Image.Image) -> Image.Image:
@@ -108,10 +115,3 @@ def _is_turned(picture: Image.Image) -> bool:
     if picture.format == "PNG" and "exif" not in picture.info:
         return False
     return picture.getexif().get(_ORIENTATION, 1) in range(2, 9)
-
-
-def _unreadable(path: Path, error: Exception) -> VideoError:
-    reason = "not a picture" if isinstance(error, Image.UnidentifiedImageError) else str(error)
-    if isinstance(error, OSError) and error.strerror:
-        reason = error.strerror  # without the path, which the message names already
-    return VideoError(f"cannot read {path}: {reason}; replace the file or remove it")

@@ -14,7 +14,7 @@ recipe gives the rest; docs/datasets.md has examples.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import Protocol, runtime_checkable
 
 import cv2
@@ -92,12 +92,13 @@ class Mixture:
         return source.clip(rng, hardness=hardness)
 
 
+@dataclass(eq=False)
 class ClipDataset(Dataset):
     """Clips as tensors.
 
     Clip ``index`` depends on ``(seed, index)`` alone, so that training resumes exactly.
 
-    Args:
+    Attributes:
         source: draws the clips.
         length: number of clips.
         seed: another seed, other clips.
@@ -105,17 +106,12 @@ class ClipDataset(Dataset):
         hardness: 0..1, what it grows from.
     """
 
-    def __init__(
-        self,
-        source: ClipSource,
-        *,
-        length: int,
-        seed: int = 0,
-        ramp: int = 0,
-        hardness: float = 0.0,
-    ) -> None:
-        self.source, self.length, self.seed = source, length, seed
-        self.ramp, self.hardness = ramp, hardness
+    source: ClipSource
+    _: KW_ONLY
+    length: int
+    seed: int = 0
+    ramp: int = 0
+    hardness: float = 0.0
 
     def __len__(self) -> int:
         return self.length
@@ -123,11 +119,7 @@ class ClipDataset(Dataset):
     def __getitem__(
         self, index: int
     ) -> dict[str, UInt8[Tensor, "T 3 S S"] | Bool[Tensor, "T K S S"] | Bool[Tensor, " K"]]:
-        """``frames``, ``masks`` (K = the source's most objects) and ``valid``: which of them are.
-
-        Raises:
-            IndexError: if there is no such clip.
-        """
+        """``frames``, ``masks`` (K = the source's most objects) and ``valid``: which of them are."""
         if not 0 <= index < self.length:
             raise IndexError(f"clip {index} does not exist; there are {self.length}, from 0")
         cv2.setNumThreads(0)  # workers run beside the training: one thread each
@@ -150,3 +142,10 @@ def keep_visible(clip: Clip) -> Clip | None:
     table = np.zeros(256, np.uint8)
     table[kept] = np.arange(1, len(kept) + 1)
     return Clip(clip.frames, table[clip.masks])
+
+
+def at_least_one(**numbers: int) -> None:
+    """Raise ValueError if a setting is below 1."""
+    for name, value in numbers.items():
+        if value < 1:
+            raise ValueError(f"{name}={value}: at least 1")

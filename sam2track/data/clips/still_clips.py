@@ -7,7 +7,7 @@ still images help to learn tracking.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 
 import cv2
 import numpy as np
@@ -18,7 +18,7 @@ from ...masks import mask_box
 from ...synthetic import Camera, Deformation, FrameTimes, Layer, Motion, Waves, sample
 from ..readers.still_images import Still, Stills
 from .augment import USUAL, Augment
-from .clip import SMALLEST, Clip, keep_visible
+from .clip import SMALLEST, Clip, at_least_one, keep_visible
 from .video_clips import OVERLAP, TRIES, paint, squash, squash_mask
 
 LARGEST = 0.8  # share of the image above which a mask is taken for the background
@@ -49,10 +49,11 @@ class _Canvas:
         ]
 
 
+@dataclass(eq=False)
 class StillClips:
     """Draws clips of still images.
 
-    Args:
+    Attributes:
         stills: the images: ``CocoStills``, ``SA1BStills`` or ``FolderStills``.
         size: height and width of the frames, pixels; images are resized to it.
         frames: frames a clip, at least 1.
@@ -65,24 +66,19 @@ class StillClips:
         ValueError: if there is no image, or a number is below 1.
     """
 
-    def __init__(
-        self,
-        stills: Stills,
-        size: int = 224,
-        *,
-        frames: int = 8,
-        objects: int = 3,
-        moving: float = 0.9,
-        paste: float = 0.5,
-        augment: Augment | None = USUAL,
-    ) -> None:
-        if not len(stills):
+    stills: Stills
+    size: int = 224
+    _: KW_ONLY
+    frames: int = 8
+    objects: int = 3
+    moving: float = 0.9
+    paste: float = 0.5
+    augment: Augment | None = USUAL
+
+    def __post_init__(self) -> None:
+        if not len(self.stills):
             raise ValueError("no still images: check the folder")
-        for name, value in (("frames", frames), ("objects", objects)):
-            if value < 1:
-                raise ValueError(f"{name}={value}: at least 1")
-        self.stills, self.size, self.frames, self.objects = stills, size, frames, objects
-        self.moving, self.paste, self.augment = moving, paste, augment
+        at_least_one(frames=self.frames, objects=self.objects)
 
     def clip(self, rng: np.random.Generator, *, hardness: float = 1.0) -> Clip:
         """A clip; at ``hardness`` 0 motion is slow and changes are small."""

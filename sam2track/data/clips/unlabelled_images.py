@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -88,6 +88,7 @@ def find_pictures(root: str | Path) -> Found:
     return Found(tuple(images), tuple(videos), tuple(seconds), tuple(broken))
 
 
+@dataclass(eq=False)
 class RandomCrops(Dataset):
     """Random crops, flipped with probability 1/2.
 
@@ -95,7 +96,7 @@ class RandomCrops(Dataset):
     counts as one image for each second, since frames that are close in time are nearly the same. A
     damaged picture is reported on the log, and another one is drawn instead.
 
-    Args:
+    Attributes:
         found: the images and videos.
         size: side of the crops, pixels.
         length: number of crops.
@@ -103,12 +104,15 @@ class RandomCrops(Dataset):
         video_reader: see :func:`sam2track.video.open_file`.
     """
 
-    def __init__(
-        self, found: Found, size: int, *, length: int, seed: int = 0, video_reader: str = "auto"
-    ) -> None:
-        self.found, self.size, self.length, self.seed = found, size, length, seed
-        self.video_reader = video_reader
-        self._chances = np.cumsum([1.0] * len(found.images) + list(found.seconds))
+    found: Found
+    size: int
+    _: KW_ONLY
+    length: int
+    seed: int = 0
+    video_reader: str = "auto"
+
+    def __post_init__(self) -> None:
+        self._chances = np.cumsum([1.0] * len(self.found.images) + list(self.found.seconds))
         self._reported: set[str] = set()
 
     def __len__(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass
 
 import cv2
 import numpy as np
@@ -12,12 +13,13 @@ from ...types import Frame
 from ..readers.sequence import MaskSequence
 from ..readers.vos import VOSSequence
 from .augment import USUAL, Augment
-from .clip import SMALLEST, Clip
+from .clip import SMALLEST, Clip, at_least_one
 
 TRIES = 100  # clips without a visible object before this is an error
 OVERLAP = 0.1  # largest share of the smaller of two objects that the other may cover
 
 
+@dataclass(eq=False)
 class VideoClips:
     """Draws clips at random speed, forward or backward, from the frames that have masks.
 
@@ -25,7 +27,7 @@ class VideoClips:
     later its mask is empty. Of objects that overlap, such as a part and its whole, one is taken. A
     video that is shorter than a clip is played forward and backward in turn.
 
-    Args:
+    Attributes:
         sequences: where clips come from, each with the same probability.
         size: height and width of the frames, pixels; videos are resized to it.
         frames: frames a clip, at least 1.
@@ -39,27 +41,22 @@ class VideoClips:
         FileNotFoundError: if a sequence is incomplete; the message says what is missing.
     """
 
-    def __init__(
-        self,
-        sequences: Sequence[MaskSequence],
-        size: int = 224,
-        *,
-        frames: int = 8,
-        objects: int = 3,
-        stride: int = 3,
-        reverse: float = 0.5,
-        augment: Augment | None = USUAL,
-    ) -> None:
-        if not sequences:
+    sequences: Sequence[MaskSequence]
+    size: int = 224
+    _: KW_ONLY
+    frames: int = 8
+    objects: int = 3
+    stride: int = 3
+    reverse: float = 0.5
+    augment: Augment | None = USUAL
+
+    def __post_init__(self) -> None:
+        if not self.sequences:
             raise ValueError("no sequences: the split is empty, or names= leaves none")
-        for name, value in (("frames", frames), ("objects", objects), ("stride", stride)):
-            if value < 1:
-                raise ValueError(f"{name}={value}: at least 1")
-        for sequence in sequences:
+        at_least_one(frames=self.frames, objects=self.objects, stride=self.stride)
+        for sequence in self.sequences:
             if isinstance(sequence, VOSSequence):
                 sequence.check()  # now, and not after hours
-        self.sequences, self.size, self.frames, self.objects = sequences, size, frames, objects
-        self.stride, self.reverse, self.augment = stride, reverse, augment
 
     def clip(self, rng: np.random.Generator, *, hardness: float = 1.0) -> Clip:
         """A clip; at ``hardness`` 0 frames are close in time and changes are small."""

@@ -100,11 +100,8 @@ Annotations = LabelMaps | ObjectMaps | Masklets
 def match_files(folder: Path, frames: FrameReader, *, or_indices: bool = False) -> dict[int, Path]:
     """The PNGs of a folder, each named as its frame, by the frame's index.
 
-    Args:
-        folder: holds the PNGs.
-        frames: of the video.
-        or_indices: the PNGs may also be named by the index of their frame, as older versions of
-            ``sam2track track`` name them.
+    With ``or_indices`` they may also be named by the index of their frame, as older versions of
+    ``sam2track track`` name them.
 
     Raises:
         FileNotFoundError: if the folder is missing or empty.
@@ -113,7 +110,8 @@ def match_files(folder: Path, frames: FrameReader, *, or_indices: bool = False) 
     index = {frames.name(position): position for position in range(len(frames))}
     files = list_files(folder, (".png",))
     stray = [file for file in files if file.stem not in index]
-    if stray and or_indices and all(_is_index(file.stem, len(frames)) for file in files):
+    indices = all(file.stem.isdecimal() and int(file.stem) < len(frames) for file in files)
+    if stray and or_indices and indices:
         return dict(sorted((int(file.stem), file) for file in files))
     if stray:
         raise ValueError(
@@ -121,10 +119,6 @@ def match_files(folder: Path, frames: FrameReader, *, or_indices: bool = False) 
             "again, or remove the mask"
         )
     return dict(sorted((index[file.stem], file) for file in files))
-
-
-def _is_index(stem: str, length: int) -> bool:
-    return stem.isdecimal() and int(stem) < length
 
 
 def _of_size(

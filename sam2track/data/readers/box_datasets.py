@@ -7,9 +7,9 @@ shifted to count from 0. A frame without the object, or without an annotation, h
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -25,57 +25,69 @@ OTB_FIRST_PICTURE = {"David": 300}
 OTB_FIRST_LINE = {"Tiger1": 5}
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Track:
-    """One object in one video.
-
-    Attributes:
-        frames: the pictures, in order.
-        boxes: x, y, width, height; NaN where it is absent or not annotated.
-        visible: whether it is in the frame.
-        attributes: what is hard about the video.
-    """
-
-    frames: Sequence[Path]
-    boxes: Float[np.ndarray, "T 4"]
-    visible: Bool[np.ndarray, " T"]
-    attributes: tuple[str, ...] = ()
+def _read_all(truth: Path, pictures: Path) -> tuple[list[Path], Float[np.ndarray, "N 4"]]:
+    return list_files(pictures, PICTURE_SUFFIXES), read_regions(truth)
 
 
+@dataclass(frozen=True, eq=False)
 class BoxFolder:
     """One video and the boxes of its object: a :class:`.sequence.BoxSequence`.
 
-    Args:
+    Attributes:
         name: of the sequence.
-        read: reads its files, at the first use.
+        truth: the file of its boxes; beside it a ``.tag`` file for each attribute that may hold.
+        pictures: the folder of its frames.
+        hidden: files of flags beside ``truth``: on which frames the object is not visible.
+        shown: files of flags: on which frames it is visible.
+        optional: the files of flags may be missing.
+        read: reads pictures and boxes.
     """
 
-    def __init__(self, name: str, read: Callable[[], Track]) -> None:
-        self.name = name
-        self._read = read
+    name: str
+    truth: Path
+    pictures: Path
+    hidden: tuple[str, ...] = ()
+    shown: tuple[str, ...] = ()
+    optional: bool = False
+    read: Callable[[Path, Path], tuple[list[Path], Float[np.ndarray, "N 4"]]] = _read_all
 
     @cached_property
-    def _track(self) -> Track:
-        return self._read()
+    def _parts(self) -> tuple[list[Path], Float[np.ndarray, "T 4"]]:
+        """One box for each picture; where the annotation stops early, the rest is NaN."""
+        frames, boxes = self.read(self.truth, self.pictures)
+        for file in (*self.hidden, *self.shown):
+            path = self.truth.with_name(file)
+            if path.is_file() or not self.optional:
+                flags = _read_flags(path, len(boxes))
+                boxes[flags if file in self.hidden else ~flags] = np.nan
+        if len(boxes) > len(frames):
+            raise ValueError(
+                f"{self.truth} has {len(boxes)} boxes for {len(frames)} pictures: pictures are "
+                "missing; unpack the sequence again"
+            )
+        boxes[np.isnan(boxes).any(1)] = np.nan
+        rest = len(frames) - len(boxes)
+        return frames, np.pad(boxes, ((0, rest), (0, 0)), constant_values=np.nan)
 
-    @property
+    @cached_property
     def attributes(self) -> tuple[str, ...]:
-        return self._track.attributes
+        tags = sorted(self.truth.parent.glob("*.tag"))
+        return tuple(tag.stem for tag in tags if "1" in tag.read_text().split())
 
     @property
     def boxes(self) -> Float[np.ndarray, "T 4"]:
-        return self._track.boxes
+        return self._parts[1]
 
     @property
     def visible(self) -> Bool[np.ndarray, " T"]:
-        return self._track.visible
+        return ~np.isnan(self.boxes[:, 0])
 
     def __len__(self) -> int:
-        return len(self._track.frames)
+        return len(self._parts[0])
 
     def path(self, index: int) -> Path:
         """The file of the picture at ``index``."""
-        return self._track.frames[index]
+        return self._parts[0][index]
 
     def frame(self, index: int) -> Frame:
         path = self.path(index)
@@ -105,7 +117,11 @@ def lasot(
             )
         names = choose_names(found, names, root)
     folders = {name: root / name.rpartition("-")[0] / name for name in names}
-    return tuple(BoxFolder(name, partial(_lasot_track, folders[name])) for name in names)
+    hidden = "full_occlusion.txt", "out_of_view.txt"
+    return tuple(
+        BoxFolder(name, folder / "groundtruth.txt", folder / "img", hidden)
+        for name, folder in folders.items()
+    )
 
 
 def got10k(
@@ -117,8 +133,11 @@ def got10k(
     ``train``, ``val`` or ``test``, of which only the first box is known.
     """
     folder = Path(root) / split
-    names = listed_names(folder / "list.txt", names, folder)
-    return tuple(BoxFolder(name, partial(_got10k_track, folder / name)) for name in names)
+    flags = ("absence.label",), ("cover.label",)
+    return tuple(
+        BoxFolder(name, folder / name / "groundtruth.txt", folder / name, *flags, optional=True)
+        for name in listed_names(folder / "list.txt", names, folder)
+    )
 
 
 def otb(
@@ -142,8 +161,10 @@ def otb(
         )
     if names is None and split != "all":
         names = read_list(root / f"{split}.txt")
-    names = choose_names(found, names, root)
-    return tuple(BoxFolder(name, partial(_otb_track, found[name])) for name in names)
+    return tuple(
+        BoxFolder(name, found[name], found[name].with_name("img"), read=_read_otb)
+        for name in choose_names(found, names, root)
+    )
 
 
 def vot(
@@ -169,78 +190,27 @@ def vot(
         several = len(objects) > 1
         for path in objects or [root / name / "groundtruth.txt"]:
             own = f"{name}_{path.stem.removeprefix('groundtruth_')}" if several else name
-            sequences.append(BoxFolder(own, partial(_vot_track, path)))
+            sequences.append(BoxFolder(own, path, _vot_pictures(root / name)))
     return tuple(sequences)
 
 
-# -- one sequence each
-
-
-def _lasot_track(folder: Path) -> Track:
-    frames = list_files(folder / "img", PICTURE_SUFFIXES)
-    hidden = folder / "full_occlusion.txt", folder / "out_of_view.txt"
-    return _to_track(folder / "groundtruth.txt", frames, hidden=hidden)
-
-
-def _got10k_track(folder: Path) -> Track:
-    frames = list_files(folder, PICTURE_SUFFIXES)
-    hidden = [path for path in [folder / "absence.label"] if path.is_file()]
-    shown = [path for path in [folder / "cover.label"] if path.is_file()]
-    return _to_track(folder / "groundtruth.txt", frames, hidden=hidden, shown=shown)
-
-
-def _otb_track(path: Path) -> Track:
-    frames = list_files(path.parent / "img", PICTURE_SUFFIXES)
-    picture = OTB_FIRST_PICTURE.get(path.parent.name, 1) - 1
+def _read_otb(truth: Path, pictures: Path) -> tuple[list[Path], Float[np.ndarray, "N 4"]]:
+    frames, boxes = _read_all(truth, pictures)
+    picture = OTB_FIRST_PICTURE.get(truth.parent.name, 1) - 1
     frames = frames[picture:] if len(frames) > picture else frames
-    line = OTB_FIRST_LINE.get(path.parent.name, 0)
-    boxes = read_regions(path) - (1, 1, 0, 0)
-    return _to_track(path, frames[line : len(boxes)], boxes[line:])
+    line = OTB_FIRST_LINE.get(truth.parent.name, 0)
+    return frames[line : len(boxes)], boxes[line:] - (1, 1, 0, 0)
 
 
-def _vot_track(path: Path) -> Track:
-    folder = path.parent
+def _vot_pictures(folder: Path) -> Path:
     facts = (folder / "sequence").read_text() if (folder / "sequence").is_file() else ""
     found = re.search(r"^\s*channels\.color\s*=(.*)$", facts, re.MULTILINE)
     channel = found[1].strip() if found else "color/%08d.jpg"
     pictures = folder / (Path(channel).parent if Path(channel).suffix else channel)
-    frames = list_files(pictures if pictures.is_dir() else folder, PICTURE_SUFFIXES)
-    tags = [tag for tag in sorted(folder.glob("*.tag")) if "1" in tag.read_text().split()]
-    return _to_track(path, frames, attributes=tuple(tag.stem for tag in tags))
+    return pictures if pictures.is_dir() else folder
 
 
-def _to_track(
-    path: Path,
-    frames: Sequence[Path],
-    boxes: Float[np.ndarray, "N 4"] | None = None,
-    *,
-    hidden: Iterable[Path] = (),
-    shown: Iterable[Path] = (),
-    attributes: tuple[str, ...] = (),
-) -> Track:
-    """One box for each frame; where the annotation stops early, the rest is NaN.
-
-    ``boxes`` are those in the annotation at ``path``, where they are not taken as they are.
-    ``hidden`` and ``shown`` are files of flags: on which frames the object is, or is not, hidden.
-    """
-    boxes = read_regions(path) if boxes is None else boxes
-    visible = ~np.isnan(boxes).any(1)
-    for file in hidden:
-        visible &= ~_flags(file, len(boxes))
-    for file in shown:
-        visible &= _flags(file, len(boxes))
-    rest = len(frames) - len(boxes)
-    if rest < 0:
-        raise ValueError(
-            f"{path} has {len(boxes)} boxes for {len(frames)} pictures: pictures are missing; "
-            "unpack the sequence again"
-        )
-    boxes[~visible] = np.nan
-    boxes = np.pad(boxes, ((0, rest), (0, 0)), constant_values=np.nan)
-    return Track(frames, boxes, np.pad(visible, (0, rest)), attributes)
-
-
-def _flags(path: Path, count: int) -> Bool[np.ndarray, " N"]:
+def _read_flags(path: Path, count: int) -> Bool[np.ndarray, " N"]:
     """Whether each number in a file is not zero; they are separated by commas, spaces or lines."""
     text = read_complete(path)
     try:

@@ -39,21 +39,14 @@ def lvos(
     videos = read_meta(path)
     fresh = None if unseen is None else set(Path(unseen).read_text().split())
     images, annotations = folder / "JPEGImages", folder / "Annotations"
-    return tuple(
-        VOSSequence(
-            name,
-            partial(read_sequence, images / name, annotations / name, void=255),
-            groups=_groups(videos[name]["objects"], name, fresh),
-            spans=_spans(videos[name]["objects"], path),
-        )
-        for name in choose_names(videos, names, path)
-    )
-
-
-def _groups(objects: dict[str, Any], name: str, unseen: set[str] | None) -> dict[int, str]:
-    if unseen is None:
-        return {}
-    return dict.fromkeys(map(int, objects), "unseen" if name in unseen else "seen")
+    sequences = []
+    for name in choose_names(videos, names, path):
+        objects = videos[name]["objects"]
+        load = partial(read_sequence, images / name, annotations / name, void=255)
+        group = None if fresh is None else "unseen" if name in fresh else "seen"
+        groups = dict.fromkeys(map(int, objects), group) if group else {}
+        sequences.append(VOSSequence(name, load, groups=groups, spans=_spans(objects, path)))
+    return tuple(sequences)
 
 
 def _spans(objects: dict[str, Any], path: Path) -> dict[int, tuple[int, int]]:

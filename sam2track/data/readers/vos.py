@@ -5,10 +5,10 @@ One module for each dataset (such as :mod:`.davis`) says where the folders are.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import KW_ONLY, dataclass, field
 from functools import cached_property
 from pathlib import Path
-from types import MappingProxyType
 
 import numpy as np
 from jaxtyping import Bool, UInt8
@@ -19,10 +19,11 @@ from .annotations import Annotations, LabelMaps, match_files
 from .frames import FrameReader, PictureFrames
 
 
+@dataclass(eq=False)
 class VOSSequence:
     """One video and its annotations: a :class:`.sequence.MaskSequence`, which explains the methods.
 
-    Args:
+    Attributes:
         name: the folder's name.
         load: lists the folders, at the first use; raises FileNotFoundError or ValueError if they
             are incomplete.
@@ -34,27 +35,21 @@ class VOSSequence:
         submitted: names of the frames that the server wants; none = all.
     """
 
-    def __init__(
-        self,
-        name: str,
-        load: Callable[[], tuple[FrameReader, Annotations]],
-        *,
-        attributes: tuple[str, ...] = (),
-        late_objects: bool = True,
-        groups: Mapping[int, str] = MappingProxyType({}),
-        spans: Mapping[int, tuple[int, int]] = MappingProxyType({}),
-        submitted: tuple[str, ...] = (),
-    ) -> None:
-        self.name, self.attributes, self.late_objects = name, attributes, late_objects
-        self.groups, self.spans, self.submitted = dict(groups), dict(spans), submitted
-        self._load = load
+    name: str
+    load: Callable[[], tuple[FrameReader, Annotations]]
+    _: KW_ONLY
+    attributes: tuple[str, ...] = ()
+    late_objects: bool = True
+    groups: dict[int, str] = field(default_factory=dict)
+    spans: dict[int, tuple[int, int]] = field(default_factory=dict)
+    submitted: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"VOSSequence({self.name!r})"
 
     @cached_property
     def _parts(self) -> tuple[FrameReader, Annotations]:
-        return self._load()
+        return self.load()
 
     def check(self) -> None:
         """List its folders now; raises what ``load`` raises."""
@@ -112,16 +107,17 @@ def read_sequence(
     void: int | None = None,
     gapless: bool = False,
     whole: bool = False,
+    listed: tuple[str, ...] = (),
 ) -> tuple[PictureFrames, LabelMaps]:
     """The parts of a sequence from its two folders; a picture and its map share the file's stem.
 
     Args:
         images: folder of the pictures.
         annotations: folder of the label maps (PNG); not every frame needs one.
-        binary: every label above zero is object 1.
-        void: a label that belongs to no object.
-        gapless: the pictures' names are numbers without a gap.
+        binary, void: see :class:`.LabelMaps`.
+        gapless: see :class:`.PictureFrames`.
         whole: either the first frame alone has a map, or every frame has.
+        listed: names of pictures that must be there.
 
     Raises:
         FileNotFoundError: if a folder is missing or empty, or files in it are missing.
@@ -129,6 +125,11 @@ def read_sequence(
     """
     pictures = PictureFrames(images, gapless=gapless)
     files = match_files(annotations, pictures)
+    missing = set(listed) - {pictures.name(index) for index in range(len(pictures))}
+    if missing:
+        raise FileNotFoundError(
+            f"{images} has no picture {min(missing)}, which meta.json lists; copy the folder again"
+        )
     if whole and len(files) not in (1, len(pictures)):
         lacking = next(index for index in range(len(pictures)) if index not in files)
         raise FileNotFoundError(

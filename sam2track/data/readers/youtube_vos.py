@@ -8,8 +8,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from .annotations import LabelMaps
-from .frames import PictureFrames
 from .listing import choose_names
 from .vos import VOSSequence, read_sequence
 
@@ -47,10 +45,11 @@ def youtube_vos(
     sequences = []
     for name in choose_names(videos, names, meta):
         objects = videos[name]["objects"]
-        listed = {str(frame) for one in objects.values() for frame in one.get("frames", ())}
-        load = partial(_read, images / name, annotations / name, tuple(sorted(listed)))
+        frames = {str(frame) for one in objects.values() for frame in one.get("frames", ())}
+        listed = tuple(sorted(frames))
+        load = partial(read_sequence, images / name, annotations / name, listed=listed)
         groups = _groups(objects, known)
-        sequences.append(VOSSequence(name, load, groups=groups, submitted=tuple(sorted(listed))))
+        sequences.append(VOSSequence(name, load, groups=groups, submitted=listed))
     return tuple(sequences)
 
 
@@ -70,19 +69,6 @@ def read_meta(path: Path) -> dict[str, dict[str, Objects]]:
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{path} lists no videos ({error!r}); copy it again") from error
     raise ValueError(f"{path} lists no objects; copy it again")
-
-
-def _read(
-    images: Path, annotations: Path, expected: tuple[str, ...]
-) -> tuple[PictureFrames, LabelMaps]:
-    """The parts of a sequence that must have some frames."""
-    pictures, labels = read_sequence(images, annotations)
-    missing = set(expected) - {pictures.name(index) for index in range(len(pictures))}
-    if missing:
-        raise FileNotFoundError(
-            f"{images} has no picture {min(missing)}, which meta.json lists; copy the folder again"
-        )
-    return pictures, labels
 
 
 def _groups(objects: Objects, seen: set[str]) -> dict[int, str]:
