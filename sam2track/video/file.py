@@ -33,9 +33,6 @@ class VideoFile(SeekableSource):
     each frame once, a jump seeks, and reading backwards decodes blocks of frames and holds one (64
     MB at most, or two frames). The rotation that a file asks for (phones) is applied. Frames are
     counted in the order in which they are shown, whatever their times.
-
-    Raises:
-        VideoError: if there is no such file, or no video in it, or no frame of it can be decoded.
     """
 
     def __init__(self, path: str | Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..types import Frame
-from .pictures import USUAL_SUFFIXES, list_pictures, picture_size, read_picture
+from .pictures import list_pictures, picture_size, read_picture
 from .source import SeekableSource, VideoError, check_size
 
 
@@ -16,9 +16,6 @@ class ImageFolder(SeekableSource):
     other files are passed over. A picture is turned as its EXIF orientation says, as viewers do.
     Every header is read when the folder is opened (about 0.1 ms each), so that a picture of another
     size is found before any work is done. A folder does not know its rate: give ``fps``.
-
-    Raises:
-        VideoError: if it is not a directory, has no pictures, or they differ in size.
     """
 
     def __init__(self, path: str | Path, fps: float = 24.0) -> None:
@@ -28,8 +25,8 @@ class ImageFolder(SeekableSource):
         self.files = list_pictures(path)
         if not self.files:
             raise VideoError(
-                f"no pictures in {path}; put {USUAL_SUFFIXES} files right inside it (.jpg, .png, "
-                "...), one for each frame"
+                f"no pictures in {path}; put JPEG, PNG, WebP, BMP or TIFF files right inside it "
+                "(.jpg, .png, ...), one for each frame"
             )
         self.name = path.resolve().name or "folder"
         self.fps, self.length = fps, len(self.files)

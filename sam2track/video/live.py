@@ -22,9 +22,6 @@ class LiveVideo(VideoSource):
 
     It ends when the camera or stream gives no more frames; for a stream, after ten seconds without
     one. The first frame after opening is frame 0.
-
-    Raises:
-        VideoError: if it cannot be opened or gives no frame.
     """
 
     length = None

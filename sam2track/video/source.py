@@ -57,9 +57,7 @@ class VideoSource(Protocol):
     def __iter__(self) -> Iterator[Frame]:
         """Frames 0, 1, 2, ... A file starts over each time, a camera goes on where it is.
 
-        Raises:
-            VideoError: if a frame cannot be read.
-            TruncatedVideo: after the last frame that can be read, if there should be more.
+        Raises TruncatedVideo after the last frame that can be read, if there should be more.
         """
         ...
 
@@ -81,11 +79,7 @@ class SeekableSource(VideoSource, Protocol):
     """
 
     def read(self, index: int) -> Frame:
-        """Frame ``index``, from 0. Several threads may ask.
-
-        Raises:
-            IndexError, VideoError: if the video has no such frame, or it cannot be read.
-        """
+        """Frame ``index``, from 0 (IndexError if there is none). Several threads may ask."""
         ...
 
     def read_many(self, indices: Sequence[int]) -> list[Frame]:

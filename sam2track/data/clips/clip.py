@@ -1,14 +1,8 @@
 """Training clips: what a clip is, what draws clips, and the dataset for the trainer.
 
-Sources of clips are
-
-* :class:`.procedural_clips.ProceduralClips`: procedural scenes;
-* :class:`.video_clips.VideoClips`: annotated videos, from any reader;
-* :class:`.still_clips.StillClips`: annotated still images with simulated motion;
-* :class:`Mixture`: several of them, by weight.
-
-Every source except the mixture takes ``size=``, ``frames=`` and ``objects=`` from the trainer. A
-recipe gives the rest; docs/datasets.md has examples.
+Sources of clips are procedural scenes, annotated videos and still images, in modules of their own,
+and a :class:`Mixture` of them. Every source except the mixture takes ``size=``, ``frames=`` and
+``objects=`` from the trainer. A recipe gives the rest; docs/datasets.md has examples.
 """
 
 from __future__ import annotations
@@ -45,12 +39,14 @@ class Clip:
 class ClipSource(Protocol):
     """Draws clips of one size with one number of frames.
 
-    Attributes:
-        objects: largest number of objects in a clip.
+    Making one raises ValueError if there is nothing to draw from, or a number is below 1, and
+    FileNotFoundError if the data is incomplete; the message says what is missing.
     """
 
     @property
-    def objects(self) -> int: ...
+    def objects(self) -> int:
+        """Largest number of objects in a clip."""
+        ...
 
     def clip(self, rng: np.random.Generator, *, hardness: float = 1.0) -> Clip:
         """One clip with at least one object that is well visible in its first frame.
@@ -119,7 +115,7 @@ class ClipDataset(Dataset):
     def __getitem__(
         self, index: int
     ) -> dict[str, UInt8[Tensor, "T 3 S S"] | Bool[Tensor, "T K S S"] | Bool[Tensor, " K"]]:
-        """``frames``, ``masks`` (K = the source's most objects) and ``valid``: which of them are."""
+        """``frames``, ``masks`` (K = the source's most objects) and ``valid``: which are masks."""
         if not 0 <= index < self.length:
             raise IndexError(f"clip {index} does not exist; there are {self.length}, from 0")
         cv2.setNumThreads(0)  # workers run beside the training: one thread each

@@ -61,9 +61,6 @@ class StillClips:
         moving: share of the clips that move; the others repeat one frame.
         paste: share of the moving clips in which objects of another image pass.
         augment: applied to the clips; None = nothing.
-
-    Raises:
-        ValueError: if there is no image, or a number is below 1.
     """
 
     stills: Stills
@@ -89,11 +86,10 @@ class StillClips:
             chosen = choose(still, rng, self.objects)
             if not chosen:
                 continue
-            moves = rng.random() < self.moving
-            made = (
-                self._film(still, chosen, rng, hardness) if moves else self._repeat(still, chosen)
-            )
-            clip = keep_visible(made)
+            if rng.random() < self.moving:
+                clip = keep_visible(self._film(still, chosen, rng, hardness))
+            else:
+                clip = keep_visible(self._repeat(still, chosen))
             if clip is not None and self.augment is not None:
                 clip = self.augment(clip, rng, aspect=width / height, hardness=hardness)
             if clip is not None:

@@ -25,7 +25,6 @@ from ...video import (
     VIDEO_SUFFIXES,
     SeekableSource,
     VideoError,
-    VideoFile,
     load_picture,
     open_file,
     picture_size,
@@ -75,7 +74,7 @@ def find_pictures(root: str | Path) -> Found:
                 picture_size(path)  # raises if it is no picture
                 images.append(path)
             elif suffix in VIDEO_SUFFIXES:
-                with VideoFile(path) as video:
+                with open_file(path) as video:
                     seconds.append(max(1.0, len(video) / video.fps))
                     videos.append(path)
         except VideoError as error:
@@ -112,7 +111,8 @@ class RandomCrops(Dataset):
     video_reader: str = "auto"
 
     def __post_init__(self) -> None:
-        self._chances = np.cumsum([1.0] * len(self.found.images) + list(self.found.seconds))
+        weights = np.ones(len(self.found.images)), self.found.seconds
+        self._chances = np.cumsum(np.concatenate(weights))
         self._reported: set[str] = set()
 
     def __len__(self) -> int:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
+from functools import partial
 
 import cv2
 import numpy as np
 from jaxtyping import Bool, Int, UInt8
 
-from ...types import Frame
 from ..readers.sequence import MaskSequence
 from ..readers.vos import VOSSequence
 from .augment import USUAL, Augment
@@ -35,10 +35,6 @@ class VideoClips:
         stride: largest step from one frame of a clip to the next, in annotated frames.
         reverse: probability that a clip runs backward.
         augment: applied to the clips; None = nothing.
-
-    Raises:
-        ValueError: if there is no sequence, or a number is below 1.
-        FileNotFoundError: if a sequence is incomplete; the message says what is missing.
     """
 
     sequences: Sequence[MaskSequence]
@@ -90,7 +86,11 @@ class VideoClips:
         frames: dict[int, np.ndarray] = {}
         masks: dict[int, dict[int, np.ndarray]] = {}
         aspect = 1.0
-        for frame in _read_frames(sequence, sorted(set(indices))):
+        # Read at once where they come from a file, which costs least.
+        read = (
+            sequence.frames if isinstance(sequence, VOSSequence) else partial(map, sequence.frame)
+        )
+        for frame in read(sorted(set(indices))):
             height, width = frame.size
             aspect = width / height
             frames[frame.index] = squash(frame.image, self.size)
@@ -120,13 +120,6 @@ class VideoClips:
         return places[::-1] if rng.random() < self.reverse else places
 
 
-def _read_frames(sequence: MaskSequence, indices: list[int]) -> Iterable[Frame]:
-    """Ascending frames; at once where they come from a file, which costs least."""
-    if isinstance(sequence, VOSSequence):
-        return sequence.frames(indices)
-    return (sequence.frame(index) for index in indices)
-
-
 def squash(image: UInt8[np.ndarray, "H W 3"], size: int) -> UInt8[np.ndarray, "S S 3"]:
     """A picture at the size of the clips."""
     how = cv2.INTER_AREA if min(image.shape[:2]) >= size else cv2.INTER_LINEAR
@@ -142,15 +135,14 @@ def choose_separate(
     frames: Sequence[Mapping[int, Bool[np.ndarray, "S S"]]], order: Sequence[int], most: int
 ) -> list[int]:
     """The first of the objects in ``order``, at most ``most``, that hardly overlap on any frame."""
+
+    def overlap(k: int, other: int) -> bool:
+        pairs = [(masks[k], masks[other]) for masks in frames if k in masks and other in masks]
+        return any((a & b).sum() > OVERLAP * min(a.sum(), b.sum()) for a, b in pairs)
+
     chosen: list[int] = []
     for k in order:
-        if len(chosen) < most and not any(
-            (masks[k] & masks[other]).sum() > OVERLAP * min(masks[k].sum(), masks[other].sum())
-            for masks in frames
-            if k in masks
-            for other in chosen
-            if other in masks
-        ):
+        if len(chosen) < most and not any(overlap(k, other) for other in chosen):
             chosen.append(k)
     return chosen
 

@@ -19,6 +19,7 @@ import numpy as np
 from jaxtyping import Bool
 
 from ...masks import decode_runs, read_labels
+from ...video import check_size
 from .frames import FrameReader
 from .listing import list_files
 
@@ -101,11 +102,7 @@ def match_files(folder: Path, frames: FrameReader, *, or_indices: bool = False) 
     """The PNGs of a folder, each named as its frame, by the frame's index.
 
     With ``or_indices`` they may also be named by the index of their frame, as older versions of
-    ``sam2track track`` name them.
-
-    Raises:
-        FileNotFoundError: if the folder is missing or empty.
-        ValueError: if a PNG belongs to no frame.
+    ``sam2track track`` name them. A PNG that belongs to no frame is an error.
     """
     index = {frames.name(position): position for position in range(len(frames))}
     files = list_files(folder, (".png",))
@@ -123,18 +120,14 @@ def match_files(folder: Path, frames: FrameReader, *, or_indices: bool = False) 
 
 def _of_size(
     masks: dict[int, Bool[np.ndarray, "..."]],
-    expected: tuple[int, int],
+    size: tuple[int, int],
     place: Callable[[int], object],
 ) -> dict[int, Bool[np.ndarray, "H W"]]:
     """The masks that show anything, which must be as large as their picture."""
     shown = {k: mask for k, mask in masks.items() if mask.any()}
+    advice = "resize it by nearest neighbour, or copy both again"
     for k, mask in shown.items():
-        if mask.shape != expected:
-            (height, width), (high, wide) = mask.shape, expected
-            raise ValueError(
-                f"{place(k)} is {width}x{height} but its picture is {wide}x{high}; "
-                "resize it by nearest neighbour, or copy both again"
-            )
+        check_size(str(place(k)), mask.shape, size, advice, first="its picture")
     return shown
 
 

@@ -85,12 +85,8 @@ class BoxFolder:
     def __len__(self) -> int:
         return len(self._parts[0])
 
-    def path(self, index: int) -> Path:
-        """The file of the picture at ``index``."""
-        return self._parts[0][index]
-
     def frame(self, index: int) -> Frame:
-        path = self.path(index)
+        path = self._parts[0][index]
         return Frame(index, read_picture(path), name=path.name)
 
 
@@ -99,11 +95,8 @@ def lasot(
 ) -> tuple[BoxFolder, ...]:
     """LaSOT: ``<class>/<class>-<n>/{img,groundtruth.txt,full_occlusion.txt,out_of_view.txt}``.
 
-    Args:
-        root: the folder of the classes.
-        split: a list in it without its ``.txt``: ``testing_set`` or ``training_set``. Where there
-            is no such file, every sequence in the folder is taken.
-        names: only these sequences, such as ``airplane-1``.
+    ``split`` is a list in the folder without its ``.txt``: ``testing_set`` or ``training_set``.
+    Where there is no such file, every sequence in the folder is taken.
     """
     root = Path(root)
     listed = root / f"{split}.txt"
@@ -180,7 +173,6 @@ def vot(
     Args:
         root: the folder of the sequences, or the workspace whose ``sequences`` they are.
         split: a list in it without its ``.txt``.
-        names: only these folders.
     """
     root = Path(root)
     root = root / "sequences" if (root / "sequences").is_dir() else root

@@ -37,7 +37,6 @@ def folder(
     Args:
         root: the folder, in one of the layouts.
         split: a folder in it that holds the layout, such as ``train`` or ``valid``; None = itself.
-        names: only these videos.
         video_reader: see :func:`sam2track.video.open_file`.
     """
     root = Path(root) / (split or "")
@@ -104,6 +103,5 @@ def _video_of(run: Path) -> Path:
 
 
 def _read(video: Path, masks: Path, video_reader: str) -> tuple[FrameReader, LabelMaps]:
-    is_file = video.suffix.lower() in VIDEO_SUFFIXES and not video.is_dir()
-    frames = VideoFrames(video, video_reader) if is_file else PictureFrames(video)
+    frames = PictureFrames(video) if video.is_dir() else VideoFrames(video, video_reader)
     return frames, LabelMaps(match_files(masks, frames, or_indices=masks.name == "masks"))

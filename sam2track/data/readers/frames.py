@@ -24,10 +24,7 @@ class PictureFrames:
 
     Args:
         folder: holds them.
-        gapless: their names are numbers at one distance from each other.
-
-    Raises:
-        FileNotFoundError: if the folder is missing or empty, or a number is missing.
+        gapless: their names are numbers at one distance from each other; none may be missing.
     """
 
     def __init__(self, folder: Path, *, gapless: bool = False) -> None:
@@ -60,9 +57,6 @@ class VideoFrames:
     Args:
         path: the file. It is opened when a frame is read, and closed when another one is.
         video_reader: see :func:`sam2track.video.open_file`.
-
-    Raises:
-        FileNotFoundError: if there is none.
     """
 
     def __init__(self, path: Path, video_reader: str = "auto") -> None:

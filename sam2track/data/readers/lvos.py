@@ -28,7 +28,6 @@ def lvos(
     Args:
         root: the folder that holds the splits.
         split: ``train``, ``valid`` or ``test``.
-        names: only these videos.
         unseen: a text file of the videos whose objects are ``unseen``, one per line, such as
             ``unseen_videos.txt`` of lvos-evaluation; the others are ``seen``. Without it objects
             have no group.

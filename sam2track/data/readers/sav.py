@@ -51,7 +51,6 @@ def sav_train(
     Args:
         root: the folder that holds them, or folders (``sav_000/``, ...) with them.
         kind: ``manual`` or ``auto``: which masklets.
-        names: only these videos.
         video_reader: see :func:`sam2track.video.open_file`.
     """
     if kind not in ("manual", "auto"):

@@ -41,14 +41,12 @@ class VideoSequence(Protocol):
 
 @runtime_checkable
 class MaskSequence(VideoSequence, Protocol):
-    """A video with the masks of its objects, whose ids count from 1; ids may be missing.
-
-    Attributes:
-        annotated: indices of the frames whose ground truth is known, ascending.
-    """
+    """A video with the masks of its objects, whose ids count from 1; ids may be missing."""
 
     @property
-    def annotated(self) -> tuple[int, ...]: ...
+    def annotated(self) -> tuple[int, ...]:
+        """Indices of the frames whose ground truth is known, ascending."""
+        ...
 
     def labels(self, index: int) -> UInt8[np.ndarray, "H W"]:
         """Object ids by pixel, 0 = background or void; where objects overlap, the smallest shows.

@@ -13,7 +13,7 @@ from jaxtyping import Bool, UInt8
 from pycocotools import mask as coco_masks
 
 from ...masks import decode_runs, pack_runs, read_labels
-from ...video import PICTURE_SUFFIXES, read_picture
+from ...video import PICTURE_SUFFIXES, check_size, read_picture
 from .listing import list_files
 
 
@@ -24,10 +24,7 @@ class Still:
     Attributes:
         path: of the image.
         image: RGB.
-        runs: the masks' run lengths, as pycocotools has them.
-
-    Raises:
-        ValueError: if a mask is of another size than the image.
+        runs: the masks' run lengths, as pycocotools has them; ValueError if one is of another size.
     """
 
     path: Path
@@ -35,13 +32,9 @@ class Still:
     runs: tuple[Any, ...]
 
     def __post_init__(self) -> None:
-        height, width = self.image.shape[:2]
-        for high, wide in (one["size"] for one in self.runs):
-            if (high, wide) != (height, width):
-                raise ValueError(
-                    f"{self.path} is {width}x{height} but a mask of it is {wide}x{high}; give both "
-                    "at one size"
-                )
+        for one in self.runs:
+            size, advice = tuple(one["size"]), "give both at one size"
+            check_size(str(self.path), self.image.shape[:2], size, advice, first="a mask of it")
 
     def mask(self, number: int) -> Bool[np.ndarray, "H W"]:
         """One object's mask."""

@@ -118,10 +118,6 @@ def read_sequence(
         gapless: see :class:`.PictureFrames`.
         whole: either the first frame alone has a map, or every frame has.
         listed: names of pictures that must be there.
-
-    Raises:
-        FileNotFoundError: if a folder is missing or empty, or files in it are missing.
-        ValueError: if a label map belongs to no picture.
     """
     pictures = PictureFrames(images, gapless=gapless)
     files = match_files(annotations, pictures)

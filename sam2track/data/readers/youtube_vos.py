@@ -33,7 +33,6 @@ def youtube_vos(
     Args:
         root: the folder that holds the splits.
         split: ``train``, ``valid`` or ``test``.
-        names: only these videos.
         all_frames: track at full rate, on the pictures of ``all_frames/<split>_all_frames`` or
             ``<split>_all_frames``, beside the split.
         seen: a text file of the categories that count as seen, one per line.
@@ -54,12 +53,7 @@ def youtube_vos(
 
 
 def read_meta(path: Path) -> dict[str, dict[str, Objects]]:
-    """The videos of a ``meta.json``, each with its ``objects``.
-
-    Raises:
-        FileNotFoundError: if there is none.
-        ValueError: if it is damaged.
-    """
+    """The videos of a ``meta.json``, each with its ``objects``."""
     if not path.is_file():
         raise FileNotFoundError(f"no list {path}: check root= and split=, or unpack it again")
     try:
