@@ -88,7 +88,7 @@ class Mixture:
         return source.clip(rng, hardness=hardness)
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class ClipDataset(Dataset):
     """Clips as tensors.
 

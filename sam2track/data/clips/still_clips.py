@@ -49,7 +49,7 @@ class _Canvas:
         ]
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class StillClips:
     """Draws clips of still images.
 
@@ -164,9 +164,7 @@ def choose(still: Still, rng: np.random.Generator, most: int) -> list[int]:
     useful = [k for k, share in enumerate(still.shares()) if 2 * SMALLEST <= share <= LARGEST]
     chosen: list[int] = []
     for k in rng.permutation(useful).astype(int).tolist():
-        if len(chosen) == most:
-            break
-        if all(_apart(still.runs[k], still.runs[other]) for other in chosen):
+        if len(chosen) < most and all(_apart(still.runs[k], still.runs[o]) for o in chosen):
             chosen.append(k)
     return chosen
 

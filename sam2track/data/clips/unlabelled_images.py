@@ -87,7 +87,7 @@ def find_pictures(root: str | Path) -> Found:
     return Found(tuple(images), tuple(videos), tuple(seconds), tuple(broken))
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class RandomCrops(Dataset):
     """Random crops, flipped with probability 1/2.
 

@@ -19,7 +19,7 @@ TRIES = 100  # clips without a visible object before this is an error
 OVERLAP = 0.1  # largest share of the smaller of two objects that the other may cover
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class VideoClips:
     """Draws clips at random speed, forward or backward, from the frames that have masks.
 

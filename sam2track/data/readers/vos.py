@@ -19,7 +19,7 @@ from .annotations import Annotations, LabelMaps, match_files
 from .frames import FrameReader, PictureFrames
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class VOSSequence:
     """One video and its annotations: a :class:`.sequence.MaskSequence`, which explains the methods.
 
