@@ -12,64 +12,42 @@ from ..types import Frame
 
 @contextmanager
 def read_ahead(frames: Iterable[Frame], depth: int = 4) -> Iterator[Iterator[Frame]]:
-    """While it lasts, frames are read in a background thread, at most ``depth`` ahead.
+    """While it lasts, frames are read in a background thread, at most ``depth`` (>= 1) ahead.
 
     Whatever reading raises is raised by the iterator, after the frames before it. The thread ends
-    with the frames, or with the block.
-
-    Args:
-        frames: what to read; nothing else may iterate over it meanwhile.
-        depth: frames in waiting, at least 1.
-
-    Raises:
-        ValueError: if depth is less than 1.
+    with the frames, or with the block. Nothing else may iterate over the frames meanwhile.
     """
     if depth < 1:
         raise ValueError(f"depth is {depth}; give 1 or more")
-    reader = _Reader(frames, depth)
-    try:
-        yield iter(reader)
-    finally:
-        reader.stop()
+    waiting: queue.Queue[Frame | BaseException | None] = queue.Queue(depth)  # None at the end
+    stopping = threading.Event()
 
-
-class _Reader:
-    """A thread that fills a bounded queue."""
-
-    def __init__(self, frames: Iterable[Frame], depth: int) -> None:
-        self._queue: queue.Queue[Frame | BaseException | None] = queue.Queue(depth)
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(
-            target=self._fill, args=(frames,), name="sam2track-prefetch", daemon=True
-        )
-        self._thread.start()
-
-    def _fill(self, frames: Iterable[Frame]) -> None:
+    def fill() -> None:
         last: BaseException | None = None
         try:
             for frame in frames:
-                self._queue.put(frame)
-                if self._stopping.is_set():
+                waiting.put(frame)
+                if stopping.is_set():
                     return
         except BaseException as error:  # it belongs to the consumer's thread
             last = error
-        self._queue.put(last)
+        waiting.put(last)
 
-    def __iter__(self) -> Iterator[Frame]:
-        while True:
-            item = self._queue.get()
-            if item is None:
-                return
+    def give() -> Iterator[Frame]:
+        while (item := waiting.get()) is not None:
             if isinstance(item, BaseException):
                 raise item
             yield item
 
-    def stop(self) -> None:
-        """End the thread. It may be waiting to put one thing, so make room until it is gone."""
-        self._stopping.set()
-        while self._thread.is_alive():
+    thread = threading.Thread(target=fill, name="sam2track-prefetch", daemon=True)
+    thread.start()
+    try:
+        yield give()
+    finally:
+        stopping.set()
+        while thread.is_alive():  # it may be waiting to put one thing: make room until it is gone
             with suppress(queue.Empty):
-                self._queue.get(timeout=0.01)
-        while not self._queue.empty():
-            self._queue.get()
-        self._queue.put(None)  # whoever still iterates is at the end
+                waiting.get(timeout=0.01)
+        while not waiting.empty():
+            waiting.get()
+        waiting.put(None)  # whoever still iterates is at the end
