@@ -14,8 +14,6 @@ from ..files import whole_file
 from ..masks import check_palette_id, davis_palette
 from ..types import FrameResult
 
-LAYOUTS = ("palette", "binary", "objects")
-
 
 def write_masks(
     folder: Path, stem: str, result: FrameResult, layout: str, names: Mapping[int, str]
@@ -40,16 +38,13 @@ def write_masks(
         found = dict(zip(result.object_ids, result.masks.numpy(), strict=True))
         nothing = np.zeros(result.owner.shape, bool)
         for object_id, name in names.items():
-            mask = found.get(object_id, nothing)
-            _save(folder / name / f"{stem}.png", mask * np.uint8(255))
+            _save(folder / name / f"{stem}.png", found.get(object_id, nothing) * np.uint8(255))
         return
     for object_id in result.object_ids:
         check_palette_id(object_id)
-    labels = result.label_map()
-    if layout == "binary":
-        _save(folder / f"{stem}.png", (labels > 0) * np.uint8(255))
-    else:
-        _save(folder / f"{stem}.png", labels, palette=True)
+    labels, palette = result.label_map(), layout == "palette"
+    pixels = labels if palette else (labels > 0) * np.uint8(255)
+    _save(folder / f"{stem}.png", pixels, palette=palette)
 
 
 def _save(path: Path, pixels: UInt8[np.ndarray, "H W"], *, palette: bool = False) -> None:

@@ -22,7 +22,6 @@ from ..track import Session, track
 from ..types import Frame, FrameResult
 from .trackers import StartSession
 
-PROTOCOLS = ("semi", "interactive_offline", "interactive_online")
 CLICKS = 3  # on a frame that is annotated
 PAUSE = 0.75  # a user who watches steps in below this IoU
 
@@ -31,12 +30,7 @@ Starts = dict[int, dict[int, Bool[np.ndarray, "H W"]]]
 
 @dataclass(frozen=True, slots=True)
 class Tracked:
-    """One frame's outcome.
-
-    Attributes:
-        round: how many rounds came before; semi-supervised there is one.
-        result: the objects on it, on the host.
-    """
+    """A frame's result, on the host; ``round``: how many came before (semi-supervised: 0)."""
 
     round: int
     result: FrameResult
@@ -144,6 +138,7 @@ INTERACTIVE: dict[str, Callable[..., Iterator[Tracked]]] = {
     "interactive_offline": interactive_offline,
     "interactive_online": interactive_online,
 }
+PROTOCOLS = ("semi", *INTERACTIVE)
 
 
 def _annotate(

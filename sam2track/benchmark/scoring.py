@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, UInt8
+from jaxtyping import Bool
 
 from ..data.readers.sequence import MaskSequence
 from ..metrics import SA_V, ObjectScores, Toolkit, collect, collect_spans, score_frame
@@ -14,7 +15,6 @@ from ..types import FrameResult
 from .datasets import Dataset, frame_name
 
 LEAST = 3  # annotated frames: the toolkits count neither the first nor the last
-ABSENT = FrameScores(frozenset(), {})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,10 +50,9 @@ class SequenceScorer:
         self.groups: dict[int, str] = getattr(sequence, "groups", {})
         self.spans: dict[int, tuple[int, int]] = getattr(sequence, "spans", {})
         annotated = sequence.annotated if dataset.has_truth else ()
-        self.frames = annotated if len(annotated) >= LEAST else ()
-        self.wanted = frozenset(self.frames)
-        self.together: list[FrameScores] = []
-        self.single: dict[int, dict[int, FrameScores]] = {}
+        self.wanted = annotated if len(annotated) >= LEAST else ()
+        self.known = frozenset(self.wanted)
+        self.frames: dict[int, FrameScores] = {}
 
     def add(self, result: FrameResult) -> None:
         """Score a frame, if it is annotated.
@@ -61,18 +60,15 @@ class SequenceScorer:
         Raises:
             ValueError: if the annotation cannot be read or has another size than the picture.
         """
-        if result.index not in self.wanted:
+        index = result.index
+        if index not in self.known:
             return
-        if not self.apart:
-            truth = self.sequence.labels(result.index)
-            self.together.append(score_frame(result.label_map(), truth, self.toolkit))
-            return
-        truths = self.sequence.masks(result.index)
-        nothing = np.zeros(result.owner.shape, bool)
-        for object_id in truths.keys() | set(result.object_ids):
-            mask = result.mask(object_id) if object_id in result.object_ids else nothing
-            scores = score_alone(mask, truths.get(object_id, nothing))
-            self.single.setdefault(object_id, {})[result.index] = scores
+        if self.apart:
+            masks = dict(zip(result.object_ids, result.masks.cpu().numpy(), strict=True))
+            self.frames[index] = score_apart(masks, self.sequence.masks(index))
+        else:
+            truth = self.sequence.labels(index)
+            self.frames[index] = score_frame(result.label_map(), truth, self.toolkit)
 
     def scores(self) -> dict[int, Scored]:
         """The scores of every object; none if the ground truth is not public.
@@ -80,46 +76,44 @@ class SequenceScorer:
         Raises:
             ValueError: if an object that is counted never appears.
         """
-        if not self.frames:
+        if not self.wanted:
             return {}
+        frames = [self.frames[index] for index in self.wanted]
+        counted = {}
         if self.spans:
-            return self._by_span()
-        if self.apart:
-            objects = {}
-            for object_id, by_frame in sorted(self.single.items()):
-                found = collect([by_frame.get(i, ABSENT) for i in self.frames], self.toolkit)
-                if found:  # else it never shows in a frame that is scored
-                    objects[object_id] = found[1]
+            places = {int(frame_name(self.sequence, index)): index for index in self.wanted}
+            objects = collect_spans(dict(zip(places, frames, strict=True)), self.spans)
+            for k, span in self.spans.items():
+                counted[k] = tuple(places[number] for number in range(*span, 5))
         else:
-            _refuse_gaps(self.sequence, self.toolkit)
-            objects = collect(self.together, self.toolkit)
-        return {k: Scored(self.frames, s, self.groups.get(k, "")) for k, s in objects.items()}
-
-    def _by_span(self) -> dict[int, Scored]:
-        index = {int(frame_name(self.sequence, i)): i for i in self.frames}
-        found = {}
-        for object_id, span in self.spans.items():
-            if self.apart:
-                alone = self.single.get(object_id, {})
-                frames = {
-                    number: FrameScores(
-                        frozenset(), {object_id: alone[i].scores.get(1, (1.0, 1.0))}
-                    )
-                    for number, i in index.items()
-                    if i in alone
-                }
-            else:
-                frames = dict(zip(index, self.together, strict=True))
-            scores = collect_spans(frames, {object_id: span})[object_id]
-            counted = tuple(index[number] for number in range(*span, 5))
-            found[object_id] = Scored(counted, scores, self.groups.get(object_id, ""))
-        return found
+            if not self.apart:
+                _refuse_gaps(self.sequence, self.toolkit)
+            objects = collect(frames, self.toolkit)
+            shown = frozenset[int]().union(*(frame.in_truth for frame in frames))
+            objects = {k: scores for k, scores in objects.items() if k in shown}
+        return {
+            k: Scored(counted.get(k, self.wanted), scores, self.groups.get(k, ""))
+            for k, scores in objects.items()
+        }
 
 
-def score_alone(mask: Bool[np.ndarray, "H W"], truth: Bool[np.ndarray, "H W"]) -> FrameScores:
-    """J and F of one object, which is object 1 of the result."""
-    maps: tuple[UInt8[np.ndarray, "H W"], ...] = (mask.view(np.uint8), truth.view(np.uint8))
-    return score_frame(*maps, SA_V)
+def score_apart(
+    masks: Mapping[int, Bool[np.ndarray, "H W"]], truths: Mapping[int, Bool[np.ndarray, "H W"]]
+) -> FrameScores:
+    """J and F of objects that may overlap, each on its own.
+
+    Raises:
+        ValueError: if the sizes differ.
+    """
+    scores = {}
+    for object_id in masks.keys() | truths.keys():
+        mask, truth = masks.get(object_id), truths.get(object_id)
+        nothing = np.zeros_like(truth if mask is None else mask)
+        pair = (nothing if one is None else one for one in (mask, truth))
+        found = score_frame(*(one.view(np.uint8) for one in pair), SA_V)
+        if found.scores:  # else it shows in neither
+            scores[object_id] = found.scores[1]
+    return FrameScores(frozenset(truths), scores)
 
 
 def _refuse_gaps(sequence: MaskSequence, toolkit: Toolkit) -> None:

@@ -1,7 +1,7 @@
 """One sequence: tracked, written, scored. What a process of the benchmark does.
 
-Room: BENCHMARK. A dataset and a tracker enter; ``masks/<sequence>/`` and ``sequences/<name>.json``
-leave, the latter last: a sequence that has it is finished.
+A dataset and a tracker go in; ``masks/<sequence>/`` and ``sequences/<name>.json`` come out, the
+latter last: a sequence that has it is finished.
 """
 
 from __future__ import annotations
@@ -14,8 +14,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from ..data.readers.sequence import MaskSequence
 from .boxes import run_boxes
@@ -94,7 +92,8 @@ def run_sequence(task: Task, dataset: Dataset, sequence: MaskSequence, start: St
             "memory": memory,
             "objects": _objects(scorers, names),
         }
-        _replace_folder(part, final)
+        shutil.rmtree(final, ignore_errors=True)  # of a killed run: it has no record
+        part.rename(final)
         write_json(record_path(task.out, sequence.name), record)
     finally:
         shutil.rmtree(part, ignore_errors=True)
@@ -109,11 +108,7 @@ def submitted_frames(sequence: MaskSequence, dataset: Dataset) -> frozenset[int]
 
 
 def _track(task: Task, sequence: MaskSequence, start: StartSession) -> Iterator[Tracked]:
-    """The protocol's frames.
-
-    Raises:
-        ValueError: if there are no objects, or not all that should be.
-    """
+    """The protocol's frames; ValueError if there are no objects, or not all that should be."""
     starts = sequence.starts()
     appearing = {object_id for masks in starts.values() for object_id in masks}
     listed = {k for key in ("groups", "spans", "object_names") for k in getattr(sequence, key, ())}
@@ -164,16 +159,9 @@ def describe(scored: Scored) -> dict[str, Any]:
         "F decay": 100 * boundary.decay,
         "group": scored.group,
         "frames": list(scored.frames),
-        "j": _percents(scores.j),
-        "f": _percents(scores.f),
+        **{
+            name: [None if math.isnan(v) else round(100 * v, 3) for v in values.tolist()]
+            for name, values in (("j", scores.j), ("f", scores.f))
+        },
     }
 
-
-def _percents(values: np.ndarray) -> list[float | None]:
-    return [None if math.isnan(value) else round(100 * value, 3) for value in values.tolist()]
-
-
-def _replace_folder(part: Path, final: Path) -> None:
-    """Put a folder in its place; one without a record is what a killed run left."""
-    shutil.rmtree(final, ignore_errors=True)
-    part.rename(final)
