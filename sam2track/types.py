@@ -11,8 +11,8 @@ logit above zero is foreground.
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, fields
 from typing import SupportsIndex
 
 import cv2
@@ -82,10 +82,8 @@ class FrameFeatures:
 
     def images(self, places: Int[Tensor, " R"]) -> FrameFeatures:
         """The features of some of the images, one per row."""
-        stride8, stride4 = (
-            None if skip is None else skip[places] for skip in (self.stride8, self.stride4)
-        )
-        return FrameFeatures(self.stride16[places], stride8, stride4)
+        skips = (self.stride8, self.stride4)
+        return FrameFeatures(self.stride16[places], *(x if x is None else x[places] for x in skips))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -172,13 +170,8 @@ class Candidates:
     presence: Float[Tensor, "R 1"]
 
     def rows(self, start: int, stop: int) -> Candidates:
-        """The candidates of some rows."""
-        return Candidates(
-            self.masks[start:stop],
-            self.scores[start:stop],
-            self.tokens[start:stop],
-            self.presence[start:stop],
-        )
+        """Some rows."""
+        return Candidates(*_rows(self, start, stop))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -214,10 +207,12 @@ class Resolved:
 
     def rows(self, start: int, stop: int) -> Resolved:
         """Some rows."""
-        rows = slice(start, stop)
-        return Resolved(
-            self.logits[rows], self.pointers[rows], self.scores[rows], self.presence[rows]
-        )
+        return Resolved(*_rows(self, start, stop))
+
+
+def _rows(value: Candidates | Resolved, start: int, stop: int) -> Iterator[Tensor]:
+    """Some rows of every field."""
+    return (getattr(value, field.name)[start:stop] for field in fields(value))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -225,11 +220,8 @@ class FrameOutcome:
     """Every object on one frame as the model sees it, before masks of the video's size are made.
 
     Attributes:
-        index: the frame.
-        object_ids: the objects, in the order of the other fields.
         logits: mask logits at stride 4 of the model's square.
-        scores: predicted IoU, 0..1.
-        presence: logit that the object is in the frame.
+        index, object_ids, scores, presence: as in :class:`FrameResult`.
     """
 
     index: int
@@ -265,15 +257,9 @@ class FrameResult:
 
     def cpu(self) -> FrameResult:
         """The same on the host."""
-        return FrameResult(
-            self.index,
-            self.object_ids,
-            self.masks.cpu(),
-            self.owner.cpu(),
-            self.scores.float().cpu(),
-            self.presence.float().cpu(),
-            self.logits.float().cpu(),
-        )
+        masks, owner = self.masks.cpu(), self.owner.cpu()
+        rest = (x.float().cpu() for x in (self.scores, self.presence, self.logits))
+        return FrameResult(self.index, self.object_ids, masks, owner, *rest)
 
     def mask(self, object_id: int) -> Bool[np.ndarray, "H W"]:
         """One object's mask as a NumPy array.

@@ -164,4 +164,3 @@ def describe(scored: Scored) -> dict[str, Any]:
             for name, values in (("j", scores.j), ("f", scores.f))
         },
     }
-
