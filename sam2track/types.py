@@ -5,7 +5,9 @@ Shapes use these letters: ``H W`` video pixels, ``h w`` the stride-16 grid, ``C`
 row is one hypothesis of one object (usually one row per object).
 
 Coordinates are video pixels ``(x, y)``, the centre of the top-left pixel being ``(0, 0)``. A mask
-logit above zero is foreground.
+logit above zero is foreground. Everywhere, ``index`` is a frame's position in the video, ``scores``
+are predicted IoUs of masks in 0..1, ``presence`` is the logit that the object is in the frame, and a
+``pointer`` is an object's one-token summary.
 """
 
 from __future__ import annotations
@@ -91,13 +93,9 @@ class MemoryFrame:
     """What one row remembers of one frame. Immutable, so that hypotheses can share it.
 
     Attributes:
-        index: the frame it remembers.
         features: the spatial memory, ``bfloat16``: T tokens, as many as the memory encoder makes
             (one for each cell of the stride-16 grid in SAM 2).
-        pointer: the object's one-token summary.
-        score: predicted IoU of the remembered mask, in 0..1 (a scalar tensor: reading its value
-            on the host would wait for the device).
-        presence: logit that the object is in the frame (scalar tensor).
+        score, presence: scalar tensors: reading a value on the host would wait for the device.
     """
 
     index: int
@@ -159,9 +157,7 @@ class Candidates:
 
     Attributes:
         masks: logits at stride 4.
-        scores: predicted IoU of each mask, 0..1.
         tokens: the output token behind each mask.
-        presence: logit that the object is in the frame.
     """
 
     masks: Float[Tensor, "R M 4*h 4*w"]
@@ -195,9 +191,6 @@ class Resolved:
 
     Attributes:
         logits: mask logits at stride 4; -1024 everywhere where the object is absent.
-        pointers: object pointers.
-        scores: predicted IoU, 0..1.
-        presence: logit that the object is in the frame.
     """
 
     logits: Float[Tensor, "R 1 4*h 4*w"]
@@ -220,8 +213,8 @@ class FrameOutcome:
     """Every object on one frame as the model sees it, before masks of the video's size are made.
 
     Attributes:
+        object_ids: the objects, in the order of the other fields.
         logits: mask logits at stride 4 of the model's square.
-        index, object_ids, scores, presence: as in :class:`FrameResult`.
     """
 
     index: int
@@ -237,13 +230,10 @@ class FrameResult:
     :meth:`cpu`.
 
     Attributes:
-        index: the frame.
         object_ids: the objects, in the order of the other fields.
         masks: True on the object; objects may overlap.
         owner: which object a pixel belongs to where masks overlap: a position in ``object_ids``
             (the highest logit), or -1.
-        scores: predicted IoU, 0..1.
-        presence: logit that the object is in the frame.
         logits: low-resolution mask logits as the model gave them, before holes were filled.
     """
 

@@ -35,7 +35,6 @@ def run_boxes(dataset: BoxDataset, sequence: BoxSequence, start: StartSession, o
 
     Raises:
         ValueError: if it is broken: a picture that cannot be read, no box on the first frame.
-        OSError: if the disk refuses.
     """
     first = sequence.boxes[0]
     if not np.isfinite(first).all():
@@ -52,7 +51,6 @@ def run_boxes(dataset: BoxDataset, sequence: BoxSequence, start: StartSession, o
     times = [seconds / len(found)] * len(found)
     for name, text in submission(sequence.name, found, sure, times, dataset.layout).items():
         write_text(out / "boxes" / name, text)
-    scored = dataset.has_truth
     record = {
         "sequence": sequence.name,
         "attributes": list(sequence.attributes),
@@ -63,7 +61,7 @@ def run_boxes(dataset: BoxDataset, sequence: BoxSequence, start: StartSession, o
         "size": list(size),
         "boxes": [None if np.isnan(box).any() else np.round(box, 3).tolist() for box in found],
         "confidence": np.round(sure, 6).tolist(),
-        "objects": {"1": describe(found, sequence, size)} if scored else {},
+        "objects": {"1": describe(found, sequence, size)} if dataset.has_truth else {},
     }
     write_json(record_path(out, sequence.name), record)
 

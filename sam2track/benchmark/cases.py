@@ -27,19 +27,12 @@ CLIP_FRAMES, CLIP_FPS = 48, 12
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One sequence for the report.
+    """One sequence for the report."""
 
-    Attributes:
-        sequence: its name.
-        title: the object and its scores.
-        pictures: data URLs of JPEGs, in order of time.
-        clip: data URL of an MP4.
-    """
-
-    sequence: str
-    title: str
-    pictures: tuple[str, ...]
-    clip: str
+    sequence: str  # its name
+    title: str  # the object and its scores
+    pictures: tuple[str, ...]  # data URLs of JPEGs, in order of time
+    clip: str  # data URL of an MP4
 
 
 def worst_cases(

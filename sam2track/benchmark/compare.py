@@ -30,53 +30,29 @@ Pair = tuple[str, str]  # sequence, object
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Run:
-    """A finished run.
+    """A finished run."""
 
-    Attributes:
-        name: its name in the comparison.
-        results: its ``results.json``.
-        measure: what is compared.
-        scores: of every object, in percent.
-    """
+    name: str  # in the comparison
+    results: dict[str, Any]  # its results.json
+    measure: str  # what is compared
+    scores: dict[Pair, float]  # of every object, in percent
 
-    name: str
-    results: dict[str, Any]
-    measure: str
-    scores: dict[Pair, float]
-
-    @property
-    def ram(self) -> float:
-        """The highest peak of RAM, in GB."""
-        return self._peak("ram")
-
-    @property
-    def cuda(self) -> float:
-        """The highest peak of CUDA memory, in GB."""
-        return self._peak("cuda")
-
-    def _peak(self, place: str) -> float:
+    def peak(self, place: str) -> float:
+        """The highest peak of memory in GB, ``ram`` or ``cuda``; 0 if it was not measured."""
         rows = self.results["sequences"].values()
         return max(row["memory"].get(place, 0.0) for row in rows) / 1000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Difference:
-    """A run minus the one that it is compared with, over the objects that both have, in percent.
+    """A run minus the one that it is compared with, over the objects that both have, in percent."""
 
-    Attributes:
-        name: of the run.
-        mean: the difference.
-        low, high: 95 % confidence interval of it.
-        objects: the difference of each.
-        sequences: how many there are.
-    """
-
-    name: str
+    name: str  # of the run
     mean: float
-    low: float
+    low: float  # of the 95 % confidence interval of the mean
     high: float
-    objects: dict[Pair, float]
-    sequences: int
+    objects: dict[Pair, float]  # the difference of each
+    sequences: int  # how many there are
 
     @property
     def verdict(self) -> str:
@@ -145,14 +121,10 @@ def interval(clusters: Sequence[Float[np.ndarray, " N"]]) -> tuple[float, float]
 
 
 def write_comparison(out: Path, runs: Sequence[Run], *, page: bool = True) -> str:
-    """Compare runs with the first of them.
-
-    Returns:
-        the table for the terminal.
+    """Compare runs with the first of them; the table for the terminal.
 
     Raises:
         ValueError: if there is only one, or they cannot be compared.
-        OSError: if the disk refuses.
     """
     if len(runs) < 2:
         raise ValueError("a comparison needs two runs at least: compare=[runs/a,runs/b]")

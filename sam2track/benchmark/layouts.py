@@ -22,8 +22,8 @@ def write_masks(
 
     Args:
         folder: of the sequence.
-        stem: of the file's name, which is that of the picture.
-        result: the objects, on the host.
+        stem: of the picture's name.
+        result: on the host.
         layout: ``palette``: one PNG, each pixel its object's id, as DAVIS 2017, YouTube-VOS, MOSE
             and LVOS have it; ``binary``: one PNG, 0 and 255, as DAVIS 2016; ``objects``: a binary
             PNG for each object in a folder of its own, as SA-V, where objects may overlap.
@@ -31,7 +31,6 @@ def write_masks(
 
     Raises:
         ValueError: if an id does not fit a palette.
-        OSError: if the disk refuses.
     """
     if layout == "objects":
         # The evaluator wants a file of every object, also before it appears.
@@ -56,11 +55,7 @@ def _save(path: Path, pixels: UInt8[np.ndarray, "H W"], *, palette: bool = False
 
 
 def pack(folder: Path, names: Sequence[str], archive: Path) -> None:
-    """Put finished sequences into a zip, laid out as in ``folder``; it appears whole or not at all.
-
-    Raises:
-        OSError: if the disk refuses.
-    """
+    """Put finished sequences into a zip, laid out as in ``folder``, whole or not at all."""
     wanted = set(names)
     with whole_file(archive) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as packed:
         for path in sorted(path for path in folder.rglob("*") if path.is_file()):

@@ -40,13 +40,7 @@ def require_jinja() -> None:
 
 
 def write_page(path: Path, template: str, **context: Any) -> None:
-    """Render a template of this package.
-
-    Raises:
-        ValueError: if Jinja is not installed.
-        OSError: if the disk refuses.
-    """
-    require_jinja()
+    """Render a template of this package; needs Jinja."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -67,15 +61,9 @@ def write_report(
     """Write the report of a run.
 
     Args:
-        path: of the page.
-        records: of the finished sequences.
-        results: the content of ``results.json``.
-        cases: the worst sequences.
+        records: of the finished sequences; ``results`` is the content of ``results.json``.
         settings: of the run, as YAML.
         caution: why published numbers cannot be compared; empty if they can.
-
-    Raises:
-        ValueError, OSError: as :func:`write_page`.
     """
     measures = measures_of_dataset(results["dataset"])
     # VOT's own measure is one of the whole dataset, not of an object.

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool
@@ -17,31 +18,11 @@ from .datasets import Dataset, frame_name
 LEAST = 3  # annotated frames: the toolkits count neither the first nor the last
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Scored:
-    """One object.
-
-    Attributes:
-        frames: the scored frames.
-        scores: its scores on them.
-        group: the group that the dataset averages it in, such as ``seen``; empty if there is none.
-    """
-
-    frames: tuple[int, ...]
-    scores: ObjectScores
-    group: str = ""
-
-
 class SequenceScorer:
     """Scores one sequence as the dataset's toolkit does.
 
     Where masks are written as label maps, label maps are scored: a pixel belongs to one object.
-    Where each object has its own files, each object is scored on its own.
-
-    Args:
-        sequence: has the ground truth.
-        dataset: says how to score.
-        apart: score each object on its own in any case.
+    Where each object has its own files, each object is scored on its own.    ``apart``: each object is scored on its own in any case.
     """
 
     def __init__(self, sequence: MaskSequence, dataset: Dataset, *, apart: bool = False) -> None:
@@ -70,8 +51,11 @@ class SequenceScorer:
             truth = self.sequence.labels(index)
             self.frames[index] = score_frame(result.label_map(), truth, self.toolkit)
 
-    def scores(self) -> dict[int, Scored]:
-        """The scores of every object; none if the ground truth is not public.
+    def scores(self) -> dict[int, dict[str, Any]]:
+        """The scores of every object, in percent; none if the ground truth is not public.
+
+        ``j`` and ``f`` are those on its ``frames``, None where it does not count; ``group`` is the
+        one that the dataset averages it in, such as ``seen``, or empty.
 
         Raises:
             ValueError: if an object that is counted never appears.
@@ -92,9 +76,26 @@ class SequenceScorer:
             shown = frozenset[int]().union(*(frame.in_truth for frame in frames))
             objects = {k: scores for k, scores in objects.items() if k in shown}
         return {
-            k: Scored(counted.get(k, self.wanted), scores, self.groups.get(k, ""))
+            k: _row(scores, counted.get(k, self.wanted), self.groups.get(k, ""))
             for k, scores in objects.items()
         }
+
+
+def _row(scores: ObjectScores, frames: Sequence[int], group: str) -> dict[str, Any]:
+    j, f = scores.region, scores.boundary
+    means = {"J&F": scores.j_and_f, "J": j.mean, "F": f.mean}
+    rest = {"J recall": j.recall, "F recall": f.recall, "J decay": j.decay, "F decay": f.decay}
+    return {
+        **{name: 100 * value for name, value in (means | rest).items()},
+        "group": group,
+        "frames": list(frames),
+        "j": _percents(scores.j),
+        "f": _percents(scores.f),
+    }
+
+
+def _percents(values: np.ndarray) -> list[float | None]:
+    return [None if math.isnan(value) else round(100 * value, 3) for value in values.tolist()]
 
 
 def score_apart(

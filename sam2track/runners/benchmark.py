@@ -44,21 +44,14 @@ IDENTITY = "identity.json"
 # Settings that change no result.
 FREE = ("out", "compare", "report", "zip", "workers", "device", "checkpoint",
         "dataset.names", "dataset.draws", "dataset.root")  # fmt: skip
-# The names of settings that are those of the fields of a dataclass.
-RENDERING = ("fill_hole_area", "remove_specks", "sharpen")
-TRACKER = ("model", "checkpoint", "precision", "compile", "stability_delta", "stability_threshold")
 
 
 def run(config: DictConfig) -> None:
-    """Track, write, score and report a dataset.
-
-    Args:
-        config: ``configs/benchmark.yaml``, composed.
+    """Track, write, score and report a dataset; ``config`` is ``configs/benchmark.yaml``.
 
     Raises:
         ValueError, OSError: bad input; nothing was written.
-        RunFailed: sequences are broken; the message names them, and the results are those of the
-            others.
+        RunFailed: sequences are broken; the message names them, the results are of the others.
         KeyboardInterrupt: the user broke it off; what is finished stays.
     """
     if config.report:
@@ -88,24 +81,39 @@ def _check_settings(config: DictConfig) -> None:
     """Refuse what composing takes: it knows the kind of an option by its default alone."""
     if OmegaConf.is_missing(config.dataset, "root"):
         raise ValueError("dataset.root= is missing: the folder that holds the dataset")
-    for key, choices in (("tracker", TRACKERS), ("prompt", PROMPTS), ("protocol", PROTOCOLS)):
-        if config[key] not in choices:
-            raise ValueError(f"{key}={config[key]}: choose one of {', '.join(choices)}")
+    if config.tracker not in TRACKERS:
+        raise ValueError(f"tracker={config.tracker}: choose one of {', '.join(TRACKERS)}")
+    if config.prompt not in PROMPTS:
+        raise ValueError(f"prompt={config.prompt}: choose one of {', '.join(PROMPTS)}")
+    if config.protocol not in PROTOCOLS:
+        raise ValueError(f"protocol={config.protocol}: choose one of {', '.join(PROTOCOLS)}")
     if config.protocol != "semi" and config.memory.get("lag", 0) != 0:
         raise ValueError(
             f"protocol={config.protocol}: a user waits for no late result; give memory.lag=0"
         )
-    for key, least in (("rounds", 1), ("workers", 0)):
-        if config[key] < least:
-            raise ValueError(f"{key}={config[key]}: must be a whole number from {least}")
+    if config.rounds < 1:
+        raise ValueError(f"rounds={config.rounds}: must be a whole number from 1")
+    if config.workers < 0:
+        raise ValueError(f"workers={config.workers}: must be a whole number from 0")
     check_sharpen(config.sharpen)
 
 
 def _tracker(config: DictConfig) -> Tracker:
-    rendering = Rendering(**{key: config[key] for key in RENDERING})
-    memory = instantiate(config.memory, _convert_="all")
-    settings = {key: config[key] for key in TRACKER}
-    return Tracker(config.tracker, memory=memory, rendering=rendering, **settings)
+    return Tracker(
+        kind=config.tracker,
+        model=config.model,
+        checkpoint=config.checkpoint,
+        precision=config.precision,
+        compile=config.compile,
+        memory=instantiate(config.memory, _convert_="all"),
+        rendering=Rendering(
+            fill_hole_area=config.fill_hole_area,
+            remove_specks=config.remove_specks,
+            sharpen=config.sharpen,
+        ),
+        stability_delta=config.stability_delta,
+        stability_threshold=config.stability_threshold,
+    )
 
 
 def _claim(out: Path, config: DictConfig) -> None:
