@@ -6,8 +6,8 @@ row is one hypothesis of one object (usually one row per object).
 
 Coordinates are video pixels ``(x, y)``, the centre of the top-left pixel being ``(0, 0)``. A mask
 logit above zero is foreground. Everywhere, ``index`` is a frame's position in the video, ``scores``
-are predicted IoUs of masks in 0..1, ``presence`` is the logit that the object is in the frame, and a
-``pointer`` is an object's one-token summary.
+are predicted IoUs of masks in 0..1, ``presence`` is the logit that the object is in the frame, and
+a ``pointer`` is an object's one-token summary.
 """
 
 from __future__ import annotations

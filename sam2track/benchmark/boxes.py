@@ -23,7 +23,7 @@ from ..prompts import PlacedPrompt, Prompt
 from ..track import track
 from ..types import FrameResult
 from .datasets import BoxDataset
-from .files import measure_memory, record_path, write_json
+from .files import measure_memory, write_record
 from .protocols import frames_of
 from .trackers import StartSession
 
@@ -51,19 +51,17 @@ def run_boxes(dataset: BoxDataset, sequence: BoxSequence, start: StartSession, o
     times = [seconds / len(found)] * len(found)
     for name, text in submission(sequence.name, found, sure, times, dataset.layout).items():
         write_text(out / "boxes" / name, text)
-    record = {
-        "sequence": sequence.name,
-        "attributes": list(sequence.attributes),
-        "frames": len(found),
-        "seconds": seconds,
-        "fps": len(found) / seconds,
-        "memory": memory,
-        "size": list(size),
-        "boxes": [None if np.isnan(box).any() else np.round(box, 3).tolist() for box in found],
-        "confidence": np.round(sure, 6).tolist(),
-        "objects": {"1": describe(found, sequence, size)} if dataset.has_truth else {},
-    }
-    write_json(record_path(out, sequence.name), record)
+    write_record(
+        out,
+        sequence,
+        len(found),
+        seconds,
+        memory=memory,
+        size=list(size),
+        boxes=[None if np.isnan(box).any() else np.round(box, 3).tolist() for box in found],
+        confidence=np.round(sure, 6).tolist(),
+        objects={"1": describe(found, sequence, size)} if dataset.has_truth else {},
+    )
 
 
 def _outcome(result: FrameResult) -> tuple[list[float], float]:

@@ -22,7 +22,7 @@ class SequenceScorer:
     """Scores one sequence as the dataset's toolkit does.
 
     Where masks are written as label maps, label maps are scored: a pixel belongs to one object.
-    Where each object has its own files, each object is scored on its own.    ``apart``: each object is scored on its own in any case.
+    Where each object has its own files, or with ``apart``, each object is scored on its own.
     """
 
     def __init__(self, sequence: MaskSequence, dataset: Dataset, *, apart: bool = False) -> None:

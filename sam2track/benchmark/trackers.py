@@ -34,8 +34,7 @@ class Tracker:
     """The settings of what tracks; travels to other processes.
 
     Attributes:
-        kind: ``session`` (the model), ``copy`` (the first mask on every frame) or ``flow`` (the
-            first mask, carried along by optical flow).
+        kind: ``session`` (the model), or a baseline: ``copy`` or ``flow``.
         model, checkpoint, precision, compile: see :func:`sam2track.load_model`.
         memory, rendering, stability_delta, stability_threshold: see
             :class:`sam2track.TrackingSession`.
@@ -115,10 +114,8 @@ class CopySession:
         """The masks, which are of the video's size already; a pixel is the surest object's."""
         background = torch.zeros(1, *frame.size)
         owner = torch.cat((background, outcome.logits)).argmax(0) - 1
-        found, ids, logits = outcome, outcome.object_ids, outcome.logits
-        return FrameResult(
-            found.index, ids, logits > 0, owner, found.scores, found.presence, logits
-        )
+        ids, logits, sure = outcome.object_ids, outcome.logits, outcome.scores
+        return FrameResult(outcome.index, ids, logits > 0, owner, sure, outcome.presence, logits)
 
     def settled(self) -> Iterator[FrameOutcome]:
         """The last outcome: nothing is decided later."""

@@ -17,7 +17,7 @@ from typing import Any
 from ..data.readers.sequence import MaskSequence
 from .boxes import run_boxes
 from .datasets import BoxDataset, Dataset, OpenDataset, frame_name
-from .files import measure_memory, record_path, write_json
+from .files import measure_memory, write_record
 from .layouts import write_masks
 from .pool import Work
 from .protocols import INTERACTIVE, Tracked, semi_supervised
@@ -71,18 +71,10 @@ def run_sequence(task: Task, dataset: Dataset, sequence: MaskSequence, start: St
                     write_masks(part, stem, tracked.result, dataset.layout, names)
                 scorers[-1].add(tracked.result)
                 frames, seconds = frames + 1, seconds + took
-        record = {
-            "sequence": sequence.name,
-            "attributes": list(sequence.attributes),
-            "frames": frames,
-            "seconds": seconds,
-            "fps": frames / seconds,
-            "memory": memory,
-            "objects": _objects(scorers, names),
-        }
+        objects = _objects(scorers, names)
         shutil.rmtree(final, ignore_errors=True)  # of a killed run: it has no record
         part.rename(final)
-        write_json(record_path(task.out, sequence.name), record)
+        write_record(task.out, sequence, frames, seconds, memory=memory, objects=objects)
     finally:
         shutil.rmtree(part, ignore_errors=True)
 
