@@ -44,14 +44,15 @@ def worst_cases(
         worst = min(record["objects"].items(), key=lambda item: item[1][measure], default=None)
         ranked.append((worst[1][measure] if worst else 0.0, record, worst))
     ranked.sort(key=lambda item: item[0])
-    sequences = {sequence.name: sequence for sequence in dataset.sequences}
     cases = []
     for _, record, worst in ranked[:CASES]:
         name = record["sequence"]
         if isinstance(dataset, BoxDataset):
-            drawn = _Boxes(sequences[name], record["boxes"])
+            boxes = next(one for one in dataset.sequences if one.name == name)
+            drawn = _Boxes(boxes, record["boxes"])
         else:
-            drawn = _Masks(dataset, sequences[name], out / "masks" / name)
+            sequence = next(one for one in dataset.sequences if one.name == name)
+            drawn = _Masks(dataset, sequence, out / "masks" / name)
         cases.append(_case(name, drawn, worst))
     return cases
 

@@ -108,10 +108,9 @@ def score_apart(
     """
     scores = {}
     for object_id in masks.keys() | truths.keys():
-        mask, truth = masks.get(object_id), truths.get(object_id)
-        nothing = np.zeros_like(truth if mask is None else mask)
-        pair = (nothing if one is None else one for one in (mask, truth))
-        found = score_frame(*(one.view(np.uint8) for one in pair), SA_V)
+        nothing = np.zeros_like(next(iter((masks or truths).values())))
+        mask, truth = (one.get(object_id, nothing).view(np.uint8) for one in (masks, truths))
+        found = score_frame(mask, truth, SA_V)
         if found.scores:  # else it shows in neither
             scores[object_id] = found.scores[1]
     return FrameScores(frozenset(truths), scores)
