@@ -68,8 +68,7 @@ def boundary_map(mask: Mask | Cropped) -> Mask | Cropped:
 
 
 def crop(
-    mask: UInt8[np.ndarray, "H W"],
-    truth: UInt8[np.ndarray, "H W"],
+    mask: UInt8[np.ndarray, "H W"], truth: UInt8[np.ndarray, "H W"]
 ) -> tuple[UInt8[np.ndarray, "h w"], UInt8[np.ndarray, "h w"]]:
     """Two label maps or 0/1 masks (views of them), cut to where either is not zero.
 
