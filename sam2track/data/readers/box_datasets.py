@@ -69,7 +69,7 @@ class BoxFolder:
         rest = len(frames) - len(boxes)
         return frames, np.pad(boxes, ((0, rest), (0, 0)), constant_values=np.nan)
 
-    @cached_property
+    @property
     def attributes(self) -> tuple[str, ...]:
         tags = sorted(self.truth.parent.glob("*.tag"))
         return tuple(tag.stem for tag in tags if "1" in tag.read_text().split())
