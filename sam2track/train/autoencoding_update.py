@@ -75,8 +75,7 @@ class AutoencodingUpdate:
 
     def _draw_hidden(self, pictures: UInt8[Tensor, "B 3 S S"], step: int) -> Bool[Tensor, "B u u"]:
         """The hidden units of this process's pictures; they depend on seed and step alone."""
-        count, index = len(pictures), self.run.processes.index
-        rng = np.random.default_rng((self.seed, step))
+        rng, run = np.random.default_rng((self.seed, step)), self.run.processes
         side = pictures.shape[-1] // HIDDEN_UNIT
-        hidden = draw_hidden(rng, count * self.run.processes.count, side, ratio=self.ratio)
-        return hidden[index * count : (index + 1) * count].to(pictures.device)
+        hidden = draw_hidden(rng, len(pictures) * run.count, side, ratio=self.ratio)
+        return hidden.chunk(run.count)[run.index].to(pictures.device)

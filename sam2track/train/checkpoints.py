@@ -9,11 +9,11 @@ import pickle
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import torch
 
-from ..files import write_whole
+from ..files import whole_file
 
 LAST, WEIGHTS = "last.pt", "weights.safetensors"
 
@@ -39,27 +39,16 @@ def saving(step: int, out: Path) -> Iterator[None]:
 
 
 def save_state(state: dict[str, Any], path: Path) -> None:
-    """Write a checkpoint.
-
-    Raises:
-        OSError: if it cannot be written; what was at ``path`` is still there.
-    """
-
-    def write(file: IO[bytes]) -> None:
+    """Write a checkpoint; OSError if it cannot be written, and what was at ``path`` stays."""
+    with whole_file(path) as temporary:
         try:
-            torch.save(state, file)
+            torch.save(state, temporary)
         except RuntimeError as error:  # how PyTorch's writer says that the disk is full
             raise OSError(str(error).splitlines()[0]) from error
 
-    write_whole(path, write)
-
 
 def load_state(path: Path) -> dict[str, Any]:
-    """Read a checkpoint, onto the CPU.
-
-    Raises:
-        ValueError: if the file is not one.
-    """
+    """Read a checkpoint, onto the CPU; ValueError if the file is not one."""
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, OSError):
@@ -72,13 +61,14 @@ def load_state(path: Path) -> dict[str, Any]:
 
 
 def check_settings(now: Mapping[str, Any], stored: Mapping[str, Any], out: Path) -> None:
-    """Refuse to resume a run with other settings than it began with.
+    """Refuse, with a ValueError, to resume a run with other settings than it began with."""
 
-    Raises:
-        ValueError: naming the settings that differ.
-    """
+    def shown(settings: Mapping[str, Any], name: str) -> Any:
+        value = settings.get(name, "not set")
+        return "null" if value is None else value
+
     differ = [
-        f"{name}={_shown(now, name)} (was {_shown(stored, name)})"
+        f"{name}={shown(now, name)} (was {shown(stored, name)})"
         for name in sorted(now.keys() | stored.keys())
         if name.split(".")[0] not in CHANGEABLE and now.get(name) != stored.get(name)
     ]
@@ -93,8 +83,3 @@ def new_run(settings: Mapping[str, Any], out: Path) -> str:
     """How to begin a new run with the weights in ``out``; the end of an error message."""
     key = "trunk" if "mae.hidden" in settings else "checkpoint"
     return f"begin a new out= with {key}={out / WEIGHTS}"
-
-
-def _shown(settings: Mapping[str, Any], name: str) -> Any:
-    value = settings.get(name, "not set")
-    return "null" if value is None else value

@@ -33,9 +33,8 @@ class RunLog:
             raise ValueError(
                 "TensorBoard is not installed: pip install 'sam2track[train]'"
             ) from None
-        kept = [entry for entry in read_log(out) if entry["step"] <= step]
-        text = "".join(json.dumps(entry) + "\n" for entry in kept)
-        write_text(out / LOG, text)
+        kept = [json.dumps(entry) + "\n" for entry in read_log(out) if entry["step"] <= step]
+        write_text(out / LOG, "".join(kept))
         self.file = (out / LOG).open("a", encoding="utf-8")
         self.board = SummaryWriter(str(out / "tensorboard"), purge_step=step + 1)
 

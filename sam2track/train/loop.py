@@ -7,9 +7,11 @@ There is one loop for every kind of training. What a step does and which files c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import nullcontext
+import signal
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from threading import Event
 from typing import Any, Protocol
 
 import numpy as np
@@ -18,7 +20,6 @@ from tqdm import tqdm
 
 from .checkpoints import LAST, save_state, saving
 from .log import RunLog
-from .stopping import stop_requests
 from .training_run import TrainingRun
 
 
@@ -65,29 +66,32 @@ def run_loop(
         FloatingPointError: if the loss is not finite; the message says where.
         NotSaved: if a checkpoint cannot be written.
         KeyboardInterrupt: after Ctrl-C or SIGTERM; the step is saved.
-        ValueError: if data is damaged.
+        ValueError, OSError: if data is damaged.
     """
     run = update.run
     steps, main = run.options.steps, run.processes.main
+
+    def due(every: int) -> bool:
+        return bool(every) and (run.step >= steps or run.step % every == 0)
+
     bar = tqdm(total=steps, initial=run.step, unit="step", disable=not main)
-    with stop_requests() as request, bar, RunLog(out, run.step) if main else nullcontext() as log:
+    with stop_requests() as asked, bar, RunLog(out, run.step) if main else nullcontext() as log:
         for batch in batches:
             entry = update.step(batch)
-            done = run.step >= steps
-            stop = run.processes.any(request.asked)
+            stop = run.processes.any(asked.is_set())
             bar.update()
             bar.set_postfix({k: f"{entry[k] or 0:.3f}" for k in ("loss", "iou") if k in entry})
             if log is not None:
                 log.write(entry, group="train")
-                if _due(picture_every, run.step, done):
+                if due(picture_every):
                     log.picture(update.picture(), run.step)
-            if evaluate is not None and _due(evaluate_every, run.step, done):
+            if evaluate is not None and due(evaluate_every):
                 scores = evaluate()
                 if log is not None:
                     log.write({"step": run.step, **scores}, group="held_out")
-            if stop or _due(save_every, run.step, done):
+            if stop or due(save_every):
                 save(update, out)
-            if stop and not done:
+            if stop and run.step < steps:
                 raise KeyboardInterrupt(
                     f"stopped after step {run.step} of {steps}, which is saved in {out}; the same "
                     "command goes on from there"
@@ -107,5 +111,23 @@ def save(update: Update, out: Path) -> None:
             update.write_results(out)
 
 
-def _due(every: int, step: int, done: bool) -> bool:
-    return bool(every) and (done or step % every == 0)
+@contextmanager
+def stop_requests() -> Iterator[Event]:
+    """While it lasts, the first SIGINT or SIGTERM sets the event; a second one acts as before."""
+    asked = Event()
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def restore() -> None:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+
+    def note(*_: object) -> None:
+        asked.set()
+        restore()
+
+    for number in handlers:
+        signal.signal(number, note)
+    try:
+        yield asked
+    finally:
+        restore()

@@ -62,15 +62,8 @@ class MaskedAutoencoder(nn.Module):
         super().__init__()
         self.variant = variant
         self.trunk = variant.trunk.build()
-        first, second, third, fourth = variant.trunk.channels.values()
-        self.narrow = nn.ModuleList(
-            (
-                nn.Conv2d(first, width, 4, stride=4),
-                nn.Conv2d(second, width, 2, stride=2),
-                nn.Conv2d(third, width, 1),
-                nn.Conv2d(fourth, width, 1),
-            )
-        )
+        sizes = zip(variant.trunk.channels.values(), (4, 2, 1, 1), strict=True)
+        self.narrow = nn.ModuleList(nn.Conv2d(n, width, size, stride=size) for n, size in sizes)
         self.norm = LayerNorm2d(width)
         self.hidden = nn.Parameter(torch.zeros(width, 1, 1))  # tells hidden places from visible
         nn.init.trunc_normal_(self.hidden, std=0.02)
@@ -105,7 +98,7 @@ class MaskedAutoencoder(nn.Module):
             maps = self.trunk(images)
         *finer, coarse = (conv(x) for conv, x in zip(self.narrow, maps, strict=True))
         x = self.norm(sum(finer) + F.interpolate(coarse, scale_factor=2.0, mode="nearest"))
-        x = x + _spread(hidden, x) * self.hidden
+        x = x + _spread(hidden, x.shape[-1])[:, None] * self.hidden
         x = x + sine_position_2d(*x.shape[1:]).to(x)
         return self.pixels(self.decoder(x.flatten(2).transpose(1, 2)))
 
@@ -114,9 +107,9 @@ class MaskedAutoencoder(nn.Module):
 def hiding(trunk: nn.Module, hidden: Bool[Tensor, "B u u"]) -> Iterator[None]:
     """While it lasts, the input of wider convolutions of the trunk is zero at hidden units."""
 
-    def hide(module: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    def hide(module: nn.Module, inputs: tuple[Tensor, ...]) -> Tensor:
         (x,) = inputs
-        return (x * ~_spread(hidden, x),)
+        return x * ~_spread(hidden, x.shape[-1])[:, None]
 
     hooks = [
         module.register_forward_pre_hook(hide)
@@ -130,16 +123,14 @@ def hiding(trunk: nn.Module, hidden: Bool[Tensor, "B u u"]) -> Iterator[None]:
             hook.remove()
 
 
-def _spread(
-    hidden: Bool[Tensor, "B u u"], like: Float[Tensor, "B C h w"]
-) -> Bool[Tensor, "B 1 h w"]:
+def _spread(hidden: Bool[Tensor, "B u u"], side: int) -> Bool[Tensor, "B side side"]:
     """Hidden units at the resolution of a map."""
-    scale = like.shape[-1] // hidden.shape[-1]
-    return hidden.repeat_interleave(scale, 1).repeat_interleave(scale, 2)[:, None]
+    scale = side // hidden.shape[-1]
+    return hidden.repeat_interleave(scale, 1).repeat_interleave(scale, 2)
 
 
 def patches(images: Float[Tensor, "B 3 S S"]) -> Float[Tensor, "B P 3*16*16"]:
-    """Pictures cut into patches of 16 x 16, row by row; in each the channel varies slowest."""
+    """Patches of 16 x 16, row by row; in each the channel varies slowest."""
     return F.unfold(images, PATCH, stride=PATCH).transpose(1, 2)
 
 
@@ -157,10 +148,7 @@ def reconstruction_loss(
 ) -> Float[Tensor, ""]:
     """Mean squared error over the pixels of hidden patches; predicting the mean gives 1."""
     errors = (predicted.float() - targets(pictures)).square().mean(2)  # (B, P)
-    chosen = hidden.repeat_interleave(HIDDEN_UNIT // PATCH, 1).repeat_interleave(
-        HIDDEN_UNIT // PATCH, 2
-    )
-    return errors[chosen.flatten(1)].mean()
+    return errors[_spread(hidden, pictures.shape[-1] // PATCH).flatten(1)].mean()
 
 
 @torch.no_grad()
@@ -178,7 +166,7 @@ def reconstruct(
     mean, deviation = _mean_and_deviation(pixels)
     guessed = predicted.float() * deviation + mean
     guessed = F.fold(guessed.transpose(1, 2), true.shape[-2:], PATCH, stride=PATCH)
-    masked = _spread(hidden, true)
+    masked = _spread(hidden, true.shape[-1])[:, None]
     seen = torch.where(masked, 0.5, true)
     filled = torch.where(masked, guessed, true)
     rows = torch.cat((seen, filled, true), dim=3).clamp(0, 1)  # (B, 3, S, 3 S)

@@ -27,6 +27,7 @@ class Processes:
     Attributes:
         index: this process, from 0.
         count: how many there are.
+        main: whether this is the process that writes files.
         device: this process's own.
 
     Raises:
@@ -43,18 +44,14 @@ class Processes:
         picked = pick_device(device)
         state = PartialState(cpu=picked.type == "cpu")
         self.index, self.count = state.process_index, state.num_processes
+        self.main = self.index == 0
         self.device = picked if self.count == 1 or state.device is None else state.device
-
-    @property
-    def main(self) -> bool:
-        """Whether this is the process that writes files."""
-        return self.index == 0
 
     def sum(self, values: Tensor) -> Tensor:
         """The sum over the processes, in all of them."""
         from accelerate.utils import reduce
 
-        return cast(Tensor, reduce(values, reduction="sum")) if self.count > 1 else values
+        return cast(Tensor, reduce(values, reduction="sum"))
 
     def any(self, asked: bool) -> bool:
         """Whether any process asked."""
@@ -64,22 +61,23 @@ class Processes:
         """The things of all processes, by index, in each of them."""
         from accelerate.utils import gather_object
 
-        return gather_object([thing]) if self.count > 1 else [thing]
+        return gather_object([thing])
 
-    def sum_gradients(self, parameters: Sequence[nn.Parameter]) -> None:
+    def sum_gradients(self, parameters: Sequence[nn.Parameter]) -> list[Tensor]:
         """Replace each gradient by its sum over the processes; a missing one becomes zeros.
 
         Which parameters get a gradient from a clip depends on its prompts. With zeros for the
         others, AdamW does the same in every process.
+
+        Returns:
+            the gradients.
         """
+        gradients = []
         for parameter in parameters:
             if parameter.grad is None:
                 parameter.grad = torch.zeros_like(parameter)
-        if self.count == 1:
-            return
-        gradients = [parameter.grad for parameter in parameters]
-        flat = self.sum(torch.cat([g.flatten() for g in gradients if g is not None]))
-        for parameter, summed in zip(
-            parameters, flat.split([p.numel() for p in parameters]), strict=True
-        ):
-            parameter.grad = summed.view_as(parameter)
+            gradients.append(parameter.grad)
+        if self.count > 1:
+            summed = self.sum(nn.utils.parameters_to_vector(gradients))
+            nn.utils.vector_to_parameters(summed, gradients)
+        return gradients

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,29 @@ from ..model.sam2 import SAM2
 from .log import read_log
 from .training_run import TrainingRun
 
-CURVE, CARD = "curve.png", "card.md"
+CARD = """\
+# Model card: {variant}, trained for {last[step]} steps
+
+| | |
+|---|---|
+| model | {variant}, input {size} x {size} |
+| size | {parameters:.2f} million parameters |
+| weights | `weights.safetensors`: averaged, at the last step{best} |
+| trained on | {device}, {hours:.2f} hours, {core_hours:.2f} core-hours of CPU time |
+| last step | loss {last[loss]:.3f}, IoU {iou:.3f} on training clips |
+
+![learning curve](curve.png)
+
+## Scores on held-out video
+
+{scores}
+
+## What it was trained on, and how
+
+| setting | value |
+|---|---|
+{settings}
+"""
 
 
 def write_report(out: Path, run: TrainingRun[SAM2], variant: str) -> None:
@@ -28,90 +49,57 @@ def write_report(out: Path, run: TrainingRun[SAM2], variant: str) -> None:
     scores = [entry for entry in entries if "j" in entry]
     if not steps:
         return
-    write_whole(out / CURVE, lambda file: file.write(draw_curve(steps, scores)))
-    parameters = sum(p.numel() for p in run.model.parameters()) / 1e6
-    size, last = run.model.variant.image_size, steps[-1]
-    device = f"{run.processes.count} x {run.processes.device}"
-    hours, core_hours = run.seconds / 3600, run.core_seconds / 3600
-    lines = [
-        f"# Model card: {variant}, trained for {last['step']} steps",
-        "",
-        "| | |",
-        "|---|---|",
-        f"| model | {variant}, input {size} x {size} |",
-        f"| size | {parameters:.2f} million parameters |",
-        "| weights | `weights.safetensors`: averaged, at the last step"
-        + ("; `best.safetensors`: those that scored best |" if run.best else " |"),
-        f"| trained on | {device}, {hours:.2f} hours, {core_hours:.2f} core-hours of CPU time |",
-        f"| last step | loss {last['loss']:.3f}, IoU {last['iou'] or 0:.3f} on training clips |",
-        "",
-        "![learning curve](curve.png)",
-        "",
-        "## Scores on held-out video",
-        "",
-        *_score_lines(scores, run.best),
-        "",
-        "## What it was trained on, and how",
-        "",
-        "| setting | value |",
-        "|---|---|",
-        *(f"| `{name}` | {_cell(value)} |" for name, value in sorted(run.settings.items())),
-        "",
-    ]
-    write_text(out / CARD, "\n".join(lines))
+    draw_curve(steps, scores, out / "curve.png")
+    table = str.maketrans({"|": "\\|", "\n": " "})
+    cells = {name: str(value).translate(table) for name, value in sorted(run.settings.items())}
+    card = CARD.format(
+        variant=variant,
+        last=steps[-1],
+        iou=steps[-1]["iou"] or 0,
+        size=run.model.variant.image_size,
+        parameters=sum(p.numel() for p in run.model.parameters()) / 1e6,
+        best="; `best.safetensors`: those that scored best" if run.best else "",
+        device=f"{run.processes.count} x {run.processes.device}",
+        hours=run.seconds / 3600,
+        core_hours=run.core_seconds / 3600,
+        scores=_score_table(scores, run.best),
+        settings="\n".join(f"| `{name}` | {value} |" for name, value in cells.items()),
+    )
+    write_text(out / "card.md", card)
 
 
-def draw_curve(steps: list[dict[str, Any]], scores: list[dict[str, Any]]) -> bytes:
+def draw_curve(steps: list[dict[str, Any]], scores: list[dict[str, Any]], path: Path) -> None:
     """A PNG: the loss and the IoU of training clips, and the scores, by step."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(8, 5), layout="constrained")
-    FigureCanvasAgg(figure)
     upper, lower = figure.subplots(2, 1, sharex=True)
     where = np.array([entry["step"] for entry in steps])
+    width = max(1, len(steps) // 30)  # of the running means
     for axes, name, label in ((upper, "loss", "loss"), (lower, "iou", "IoU, training clips")):
-        values = np.array([np.nan if e[name] is None else e[name] for e in steps], np.float64)
+        values = np.array([e[name] for e in steps], np.float64)  # None becomes NaN
+        means = np.convolve(np.nan_to_num(values), np.ones(width) / width, mode="valid")
         axes.plot(where, values, color="0.8", linewidth=0.8)
-        axes.plot(*_smooth(where, values), color="tab:blue", label=label)
+        axes.plot(where[width - 1 :], means, color="tab:blue", label=label)
     if scores:
         at = [entry["step"] for entry in scores]
         lower.plot(at, [e["j"] for e in scores], "o-", color="tab:orange", label="J, held out")
         lower.plot(at, [e["f"] for e in scores], "o--", color="tab:green", label="F, held out")
-    upper.set_ylabel("loss")
-    upper.set_yscale("log")
+    upper.set(ylabel="loss", yscale="log")
     lower.set(xlabel="step", ylabel="0..1", ylim=(0, 1))
     for axes in (upper, lower):
         axes.grid(alpha=0.3)
         axes.legend(loc="best")
-    image = io.BytesIO()
-    figure.savefig(image, format="png", dpi=100)
-    return image.getvalue()
+    write_whole(path, lambda file: figure.savefig(file, format="png", dpi=100))
 
 
-def _smooth(where: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Running means over a thirtieth of the run."""
-    width = max(1, len(values) // 30)
-    means = np.convolve(np.nan_to_num(values), np.ones(width) / width, mode="valid")
-    return where[width - 1 :], means
-
-
-def _score_lines(scores: list[dict[str, Any]], best: Mapping[str, Any] | None) -> list[str]:
+def _score_table(scores: list[dict[str, Any]], best: Mapping[str, Any] | None) -> str:
     if not scores or best is None:
-        return ["Nothing was held out (`evaluate.every=0`)."]
-    return [
-        f"Each object is given by a {best['prompt']} where it first appears. "
-        f"The best is at step {best['step']:.0f}.",
-        "",
-        "| step | J&F | J | F |",
-        "|---|---|---|---|",
-        *(
-            f"| {e['step']} | {50 * (e['j'] + e['f']):.1f} | {100 * e['j']:.1f} "
-            f"| {100 * e['f']:.1f} |"
-            for e in scores
-        ),
+        return "Nothing was held out (`evaluate.every=0`)."
+    begun = f"Each object is given by a {best['prompt']} where it first appears."
+    rows = [
+        f"| {e['step']} | {50 * (e['j'] + e['f']):.1f} | {100 * e['j']:.1f} | {100 * e['f']:.1f} |"
+        for e in scores
     ]
-
-
-def _cell(value: Any) -> str:
-    return str(value).replace("|", "\\|").replace("\n", " ")
+    head = (f"{begun} The best is at step {best['step']}.", "", "| step | J&F | J | F |")
+    return "\n".join((*head, "|---|---|---|---|", *rows))

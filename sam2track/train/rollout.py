@@ -8,7 +8,7 @@ the anchors, each prompted without memory, then every other frame in order.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import TypeVar
 
 import numpy as np
@@ -21,12 +21,7 @@ from torch.utils.checkpoint import checkpoint
 from ..memory import FifoMemory, best_candidate
 from ..model.sam2 import SAM2
 from ..prompts.simulated_user import PROMPTS
-from ..prompts.training_prompts import (
-    PromptMix,
-    PromptPlan,
-    corrected_tokens,
-    first_tokens,
-)
+from ..prompts.training_prompts import PromptMix, PromptPlan, corrected_tokens, first_tokens
 from ..types import FrameFeatures, PromptTokens, Recall, Resolved
 from .losses import LOSS_TERMS, Losses, mask_iou, prediction_losses
 
@@ -249,12 +244,11 @@ class Rollout:
 
 def _join(parts: list[Resolved], order: Int[Tensor, " R"]) -> Resolved:
     """The rows of several predictions, sorted."""
-    return Resolved(
-        *(
-            torch.cat([getattr(part, name) for part in parts])[order]
-            for name in ("logits", "pointers", "scores", "presence")
-        )
-    )
+    joined = {
+        field.name: torch.cat([getattr(part, field.name) for part in parts])[order]
+        for field in fields(Resolved)
+    }
+    return Resolved(**joined)
 
 
 def _enlarge(logits: Float[Tensor, "R 1 _ _"], like: Tensor) -> Float[Tensor, "R S S"]:

@@ -20,6 +20,7 @@ from .optimiser import OptimiserOptions, parameter_groups
 from .processes import Processes
 
 Network = TypeVar("Network", bound=nn.Module)
+COUNTERS = ("step", "seconds", "core_seconds")
 
 
 class TrainingRun(Generic[Network]):
@@ -85,26 +86,22 @@ class TrainingRun(Generic[Network]):
         Raises:
             FloatingPointError: if it is not finite; the weights are as they were.
         """
-        self.processes.sum_gradients(self.trained)
-        for parameter in self.trained:
-            assert parameter.grad is not None
-            parameter.grad.div_(count)
+        for gradient in self.processes.sum_gradients(self.trained):
+            gradient.div_(count)
         norm = nn.utils.clip_grad_norm_(self.trained, self.options.clip)
         self.check_finite(norm, "the gradient")
         self.optimiser.step()
         self.step += 1
-        self._update_average()
+        if self.averaged is not None and self.options.average is not None:
+            # Over fewer steps at first, so that the first weights fade soon.
+            keep = min(self.options.average, self.step / (9 + self.step))
+            with torch.no_grad():
+                for mean, value in zip(
+                    self.averaged.parameters(), self.model.parameters(), strict=True
+                ):
+                    mean.lerp_(value, 1 - keep)
         self.seconds += time.perf_counter() - self._started
         return norm.item()
-
-    @torch.no_grad()
-    def _update_average(self) -> None:
-        """Average the weights, over fewer steps at first, so that the first weights fade soon."""
-        if self.averaged is None or self.options.average is None:
-            return
-        decay = min(self.options.average, self.step / (9 + self.step))
-        for mean, value in zip(self.averaged.parameters(), self.model.parameters(), strict=True):
-            mean.lerp_(value, 1 - decay)
 
     def check_finite(self, values: Tensor, what: str) -> None:
         """Raise FloatingPointError, with the step, if a value is not finite."""
@@ -115,20 +112,19 @@ class TrainingRun(Generic[Network]):
         """Facts for a file of weights."""
         return {"steps": str(self.step), "hours": f"{self.seconds / 3600:.2f}"}
 
+    def _parts(self) -> dict[str, Any]:
+        """What has a state of its own, by its name in a checkpoint."""
+        parts = {"model": self.model, "averaged": self.averaged, "optimiser": self.optimiser}
+        return {name: part for name, part in parts.items() if part is not None}
+
     def state(self) -> dict[str, Any]:
         """What ``last.pt`` holds; every process must call this at once."""
         device = self.processes.device
         cuda = torch.cuda.get_rng_state(device) if device.type == "cuda" else None
         return {
-            "model": self.model.state_dict(),
-            "averaged": None if self.averaged is None else self.averaged.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
-            "step": self.step,
-            "seconds": self.seconds,
-            "core_seconds": self.core_seconds,
-            "best": self.best,
+            **{name: part.state_dict() for name, part in self._parts().items()},
+            **{name: getattr(self, name) for name in (*COUNTERS, "best", "settings")},
             "random": self.processes.gather((torch.get_rng_state(), cuda)),
-            "settings": self.settings,
         }
 
     def resume(self, out: Path) -> int:
@@ -141,13 +137,12 @@ class TrainingRun(Generic[Network]):
             return 0
         state = load_state(out / LAST)
         check_settings(self.settings, state["settings"], out)
-        self.model.load_state_dict(state["model"])
-        if self.averaged is not None:
-            self.averaged.load_state_dict(state["averaged"])
-        self.optimiser.load_state_dict(state["optimiser"])
-        self.step, self.seconds = state["step"], state["seconds"]
-        self.core_seconds, best = state["core_seconds"], state["best"]
-        self.best = best and {"prompt": "mask", **best}  # older runs had no other prompt
+        for name, part in self._parts().items():
+            part.load_state_dict(state[name])
+        for name in COUNTERS:
+            setattr(self, name, state[name])
+        # Older runs had no other prompt.
+        self.best = state["best"] and {"prompt": "mask", **state["best"]}
         cpu, cuda = state["random"][self.processes.index]
         torch.set_rng_state(cpu)
         if cuda is not None and self.processes.device.type == "cuda":
