@@ -74,13 +74,8 @@ def step_batches(
     """Clips for this process, from step ``start`` up to ``stop``.
 
     Args:
-        source: draws clips.
-        processes: that share them.
-        clips: in a batch.
-        accumulate: batches in a step.
-        seed: of the clips.
-        ramp: over the first so many steps, hardness grows to 1.
-        hardness: 0..1, with which it begins.
+        clips, accumulate: clips in a batch, batches in a step.
+        ramp: over the first so many steps, the clips' hardness grows from ``hardness`` (0..1) to 1.
         workers: processes that draw clips for this one; 0 = it does so itself.
     """
     each = clips * accumulate * processes.count  # clips per step

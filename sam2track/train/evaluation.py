@@ -65,7 +65,7 @@ def score_sequences(
     model.eval()
     scores = [pair for sequence in own for pair in _track(model, sequence, prompt)]
     if processes is not None:
-        scores = sum(processes.gather(scores), [])
+        scores = [pair for each in processes.gather(scores) for pair in each]
     return Score(*np.array(scores, np.float64).reshape(-1, 2).mean(0).tolist())
 
 

@@ -1,8 +1,8 @@
 """The training loop: steps, log, scores and checkpoints, until the last step or a signal.
 
 There is one loop for every kind of training. What a step does and which files come of it is an
-:class:`Update`: :class:`sam2track.train.tracking_update.TrackingUpdate` or
-:class:`sam2track.train.autoencoding_update.AutoencodingUpdate`.
+:class:`Update`: :class:`sam2track.train.TrackingUpdate` or
+:class:`sam2track.train.AutoencodingUpdate`.
 """
 
 from __future__ import annotations
@@ -18,9 +18,8 @@ import numpy as np
 from jaxtyping import UInt8
 from tqdm import tqdm
 
-from .checkpoints import LAST, save_state, saving
 from .log import RunLog
-from .training_run import TrainingRun
+from .training_run import LAST, TrainingRun, save_state, saving
 
 
 class Update(Protocol):
@@ -57,7 +56,7 @@ def run_loop(
         update: does the steps.
         batches: of this process, from the run's step on.
         out: the run's folder, which exists.
-        save_every: steps between checkpoints and results.
+        save_every: steps between checkpoints, with the results.
         picture_every: steps between pictures for TensorBoard.
         evaluate_every: steps between scores on held-out video.
         evaluate: gives these scores; every process calls it at once.

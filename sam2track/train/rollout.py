@@ -20,8 +20,13 @@ from torch.utils.checkpoint import checkpoint
 
 from ..memory import FifoMemory, best_candidate
 from ..model.sam2 import SAM2
-from ..prompts.simulated_user import PROMPTS
-from ..prompts.training_prompts import PromptMix, PromptPlan, corrected_tokens, first_tokens
+from ..prompts.simulated_user import (
+    PROMPTS,
+    PromptMix,
+    PromptPlan,
+    corrected_tokens,
+    first_tokens,
+)
 from ..types import FrameFeatures, PromptTokens, Recall, Resolved
 from .losses import LOSS_TERMS, Losses, mask_iou, prediction_losses
 

@@ -21,13 +21,12 @@ from ..data.readers.sequence import MaskSequence
 from ..model.sam2 import SAM2
 from ..model.weights import save_weights
 from .batches import StepBatches
-from .checkpoints import WEIGHTS, saving
 from .evaluation import Score, score_sequences
+from .log import write_report
 from .losses import LOSS_TERMS
-from .report import write_report
 from .rollout import Rollout, RolloutOptions
 from .rollout_picture import draw_rollout
-from .training_run import TrainingRun
+from .training_run import WEIGHTS, TrainingRun, saving
 
 MEANS = ("loss", "focal", "dice", "iou_loss", "presence", "iou", "last_iou", "prompt_iou")
 

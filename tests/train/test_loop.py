@@ -13,12 +13,12 @@ from moving import MovingSquares, Still, batch_of, batches, tiny_update
 from tiny import TINY
 
 from sam2track.model.sam2 import SAM2
-from sam2track.prompts.training_prompts import PromptMix
+from sam2track.prompts.simulated_user import PromptMix
 from sam2track.train import NotSaved, OptimiserOptions, RolloutOptions, run_loop, step_batches
-from sam2track.train.checkpoints import load_state
 from sam2track.train.log import read_log
 from sam2track.train.loop import save
 from sam2track.train.rollout import Rollout
+from sam2track.train.training_run import load_state
 
 DROPOUT = {"variant": {"dropout": 0.3}}  # PyTorch's generator matters
 
