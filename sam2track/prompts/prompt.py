@@ -31,9 +31,7 @@ class Prompt:
 
     def __post_init__(self) -> None:
         if self.points.ndim != 2 or self.points.shape[1] != 2:
-            raise ValueError(
-                f"points must be pairs [[x, y], ...], got an array of shape {self.points.shape}"
-            )
+            raise ValueError(f"points must be pairs [[x, y], ...], got shape {self.points.shape}")
         if len(self.points) != len(self.labels):
             counts = f"points: {len(self.points)}, labels: {len(self.labels)}"
             raise ValueError(f"{counts}; give one label for each point")

@@ -158,11 +158,8 @@ def check(
 ) -> None:
     """Check prompts against the video that they are about.
 
-    Args:
-        placed: the prompts.
-        size: height and width of the video's frames.
-        length: its number of frames; None = unknown.
-        direction: of tracking; -1 = back in time.
+    ``size`` is its (height, width), ``length`` its number of frames (None = unknown), ``direction``
+    that of tracking (-1 = back in time).
 
     Raises:
         ValueError: if one lies outside, or an object's first prompt only says where it is not; the
@@ -170,10 +167,8 @@ def check(
     """
     for item in placed:
         if length is not None and item.frame >= length:
-            raise ValueError(
-                f"{item.source}: frame {item.frame} is beyond the end; "
-                f"the video has frames 0 to {length - 1}"
-            )
+            there = f"the video has frames 0 to {length - 1}"
+            raise ValueError(f"{item.source}: frame {item.frame} is beyond the end; {there}")
         try:
             check_prompt(item.prompt, size)
         except ValueError as error:

@@ -33,13 +33,11 @@ def first_prompt(kind: str, mask: Bool[np.ndarray, "H W"]) -> Prompt:
     Raises:
         ValueError: if the kind is none of these, or the mask is empty.
     """
+    given = Prompt.from_mask(mask)  # refuses one that is empty
     if kind == "mask":
-        return Prompt.from_mask(mask)
-    box = mask_box(mask)
-    if box is None:
-        raise ValueError("the mask is empty: it has no pixel on the object")
+        return given
     if kind == "box":
-        return Prompt.from_box(box)
+        return Prompt.from_box(mask_box(mask))
     if kind == "click":
         return Prompt.click(*inner_point(mask))
     raise ValueError(f"prompt={kind}: choose one of {', '.join(PROMPTS)}")

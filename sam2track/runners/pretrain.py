@@ -33,9 +33,20 @@ def run(config: DictConfig) -> None:
     if processes.main:
         _report(found)
     pictures = RandomCrops(found, config.image_size, length=training.ENDLESS, seed=config.seed)
+    torch.manual_seed(config.seed)  # every process begins with the same weights
+    variant = find_variant(config.model)
+    model = training.MaskedAutoencoder(variant, width=settings.width, layers=settings.layers)
+    training.initialise_trunk(model, config.trunk, config.model)
+    update = training.AutoencodingUpdate(
+        make_run(config, model, processes, images=len(found.images), videos=len(found.videos)),
+        torch.stack([pictures[index] for index in range(SAMPLE)]).to(processes.device),
+        variant=config.model,
+        ratio=settings.hidden,
+        seed=config.seed,
+    )
     train_until_done(
         config,
-        _make_update(config, processes, pictures),
+        update,
         out,
         batches=partial(training.picture_batches, pictures, processes, size=settings.pictures),
         picture_every=config.save_every,
@@ -50,20 +61,3 @@ def _report(found: Found) -> None:
         if len(found.broken) > MOST_NAMED:
             listed.append(f"  and {len(found.broken) - MOST_NAMED} more")
         print(f"{len(found.broken)} broken files are skipped:", *listed, sep="\n", file=sys.stderr)
-
-
-def _make_update(
-    config: DictConfig, processes: training.Processes, pictures: RandomCrops
-) -> training.AutoencodingUpdate:
-    """The network with its first weights, ready to train."""
-    torch.manual_seed(config.seed)  # every process begins with the same weights
-    variant, found = find_variant(config.model), pictures.found
-    model = training.MaskedAutoencoder(variant, width=config.mae.width, layers=config.mae.layers)
-    training.initialise_trunk(model, config.trunk, config.model)
-    return training.AutoencodingUpdate(
-        make_run(config, model, processes, images=len(found.images), videos=len(found.videos)),
-        torch.stack([pictures[index] for index in range(SAMPLE)]).to(processes.device),
-        variant=config.model,
-        ratio=config.mae.hidden,
-        seed=config.seed,
-    )

@@ -37,10 +37,18 @@ def run(config: DictConfig) -> None:
     """
     counts = ("clips", "accumulate", "frames", "objects", "loss_stride", "ramp", "pictures_every")
     out, processes = prepare(config, "train", *counts)
-    _check_settings(config)
+    settings = config.evaluate
+    if not 0 <= config.hardness <= 1:
+        raise ValueError(f"hardness={config.hardness:g} is not within 0 and 1")
+    if not config.data.get("sources"):
+        raise ValueError("data.sources is empty: name at least one source of clips")
+    if settings.every and settings.sequences is None:
+        raise ValueError("evaluate.every is set, but evaluate.sequences= names no reader")
+    if settings.prompt not in PROMPTS:
+        raise ValueError(f"evaluate.prompt={settings.prompt}: choose one of {', '.join(PROMPTS)}")
     update = make_update(config, processes)
     source = _source(config, update.run.model.variant.image_size)
-    score, settings = None, config.evaluate
+    score = None
     if settings.every:
         held_out = _instantiate("evaluate.sequences", plain(config)["evaluate"]["sequences"])
         training.check_sequences(held_out)
@@ -119,19 +127,6 @@ def prepare(config: DictConfig, verb: str, *counts: str) -> tuple[Path, training
     use_threads(config.threads)
     keep_freed_memory()
     return claim_folder(config.out), training.Processes(config.device)
-
-
-def _check_settings(config: DictConfig) -> None:
-    """Refuse what only this verb has and is out of range."""
-    settings = config.evaluate
-    if not 0 <= config.hardness <= 1:
-        raise ValueError(f"hardness={config.hardness:g} is not within 0 and 1")
-    if not config.data.get("sources"):
-        raise ValueError("data.sources is empty: name at least one source of clips")
-    if settings.every and settings.sequences is None:
-        raise ValueError("evaluate.every is set, but evaluate.sequences= names no reader")
-    if settings.prompt not in PROMPTS:
-        raise ValueError(f"evaluate.prompt={settings.prompt}: choose one of {', '.join(PROMPTS)}")
 
 
 def make_update(config: DictConfig, processes: training.Processes) -> training.TrackingUpdate:

@@ -53,9 +53,7 @@ def score_sequences(
     """Track and score; the model is in evaluation mode afterwards.
 
     Args:
-        model: to score.
-        sequences: to track.
-        processes: that share them and all get the score, or None.
+        processes: that share the sequences and all get the score, or None.
         prompt: see :func:`sam2track.prompts.simulated_user.first_prompt`.
 
     Raises:

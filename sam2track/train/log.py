@@ -92,11 +92,7 @@ def read_log(out: Path) -> list[dict[str, Any]]:
 
 
 def write_report(out: Path, run: TrainingRun[SAM2], variant: str) -> None:
-    """Draw the curve and write the card of a variant's training, from the log so far.
-
-    Raises:
-        OSError: if they cannot be written.
-    """
+    """Draw the curve and write the card of a variant's training, from the log so far."""
     entries = read_log(out)
     steps = [entry for entry in entries if "loss" in entry]
     scores = [entry for entry in entries if "j" in entry]

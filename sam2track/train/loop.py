@@ -29,15 +29,12 @@ class Update(Protocol):
 
     def step(self, batch: Any) -> dict[str, Any]:
         """Do one step; the entry for the log, with ``step`` and ``loss``."""
-        ...
 
     def picture(self) -> UInt8[np.ndarray, "H W 3"] | None:
         """What the network does now, for TensorBoard."""
-        ...
 
     def write_results(self, out: Path) -> None:
         """Write the weights, and files for people; in the main process alone."""
-        ...
 
 
 def run_loop(
@@ -98,11 +95,7 @@ def run_loop(
 
 
 def save(update: Update, out: Path) -> None:
-    """Write the checkpoint and the results, each file whole or not at all.
-
-    Raises:
-        NotSaved: if the disk is full, for example; the files before are as they were.
-    """
+    """Write the checkpoint and the results, each file whole or not at all (see ``NotSaved``)."""
     state = update.run.state()
     if update.run.processes.main:
         with saving(update.run.step, out):

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -39,13 +40,11 @@ def draw_hidden(
 ) -> Bool[Tensor, "B side side"]:
     """Which units of each picture are hidden: in each the same number, at random places.
 
-    Args:
-        side: units along a side of a picture.
-        ratio: share that is hidden, 0..1; rounded to whole units, but never none or all of them.
+    A picture has ``side`` x ``side`` units. ``ratio``, the share that is hidden (0..1), is rounded
+    to whole units, but never to none or all of them.
     """
-    units = side * side
-    count = min(max(round(ratio * units), 1), units - 1)
-    order = rng.random((pictures, units)).argsort(axis=1)
+    count = min(max(round(ratio * side**2), 1), side**2 - 1)
+    order = rng.random((pictures, side**2)).argsort(axis=1)
     return torch.from_numpy(order < count).reshape(pictures, side, side)
 
 
@@ -86,18 +85,16 @@ class MaskedAutoencoder(nn.Module):
             layer, layers, norm=nn.LayerNorm(width), enable_nested_tensor=False
         )
         self.pixels = nn.Linear(width, 3 * PATCH * PATCH)
-        mean, std = torch.tensor(variant.mean), torch.tensor(variant.std)
-        self.register_buffer("mean", mean[:, None, None], persistent=False)
-        self.register_buffer("std", std[:, None, None], persistent=False)
+        for name in ("mean", "std"):
+            values = torch.tensor(getattr(variant, name))[:, None, None]
+            self.register_buffer(name, values, persistent=False)
 
     def forward(
         self, pictures: UInt8[Tensor, "B 3 S S"], hidden: Bool[Tensor, "B u u"]
     ) -> Float[Tensor, "B P 3*16*16"]:
         """The pixels of each 16 x 16 patch, normalised by patch (:func:`targets`).
 
-        Args:
-            pictures: RGB; S is a multiple of 32.
-            hidden: the units that the trunk must not see.
+        Pictures are RGB, S is a multiple of 32. The trunk does not see the ``hidden`` units.
         """
         images = (pictures.float() / 255 - self.mean) / self.std
         with hiding(self.trunk, hidden):
@@ -143,8 +140,11 @@ def patches(images: Float[Tensor, "B 3 S S"]) -> Float[Tensor, "B P 3*16*16"]:
 def targets(pictures: UInt8[Tensor, "B 3 S S"]) -> Float[Tensor, "B P 3*16*16"]:
     """The pixels to predict: patches, each with mean 0 and variance 1 (MAE, section 4.1)."""
     pixels = patches(pictures.float() / 255)
-    mean, deviation = _mean_and_deviation(pixels)
-    return (pixels - mean) / deviation
+    return (pixels - pixels.mean(2, keepdim=True)) / _deviation(pixels)
+
+
+def _deviation(pixels: Float[Tensor, "B P _"]) -> Float[Tensor, "B P 1"]:
+    return (pixels.var(2, keepdim=True, correction=0) + 1e-6).sqrt()
 
 
 def reconstruction_loss(
@@ -169,8 +169,7 @@ def reconstruct(
     """
     true = pictures.float() / 255
     pixels = patches(true)
-    mean, deviation = _mean_and_deviation(pixels)
-    guessed = predicted.float() * deviation + mean
+    guessed = predicted.float() * _deviation(pixels) + pixels.mean(2, keepdim=True)
     guessed = F.fold(guessed.transpose(1, 2), true.shape[-2:], PATCH, stride=PATCH)
     masked = _spread(hidden, true.shape[-1])[:, None]
     seen = torch.where(masked, 0.5, true)
@@ -179,18 +178,11 @@ def reconstruct(
     return (rows * 255).round().to(torch.uint8).permute(1, 0, 2, 3).flatten(1, 2)
 
 
-def _mean_and_deviation(
-    pixels: Float[Tensor, "B P _"],
-) -> tuple[Float[Tensor, "B P 1"], Float[Tensor, "B P 1"]]:
-    """Of each patch."""
-    variance = pixels.var(2, keepdim=True, correction=0)
-    return pixels.mean(2, keepdim=True), (variance + 1e-6).sqrt()
-
-
+@dataclass(eq=False)
 class AutoencodingUpdate:
     """Masked autoencoding, as an :class:`sam2track.train.loop.Update`.
 
-    Args:
+    Attributes:
         run: the autoencoder in training.
         sample: pictures for ``reconstruction.png``.
         variant: the model whose trunk it is.
@@ -198,17 +190,11 @@ class AutoencodingUpdate:
         seed: of what is hidden.
     """
 
-    def __init__(
-        self,
-        run: TrainingRun[MaskedAutoencoder],
-        sample: UInt8[Tensor, "B 3 S S"],
-        *,
-        variant: str,
-        ratio: float = 0.6,
-        seed: int = 0,
-    ) -> None:
-        self.run, self.sample, self.variant = run, sample, variant
-        self.ratio, self.seed = ratio, seed
+    run: TrainingRun[MaskedAutoencoder]
+    sample: UInt8[Tensor, "B 3 S S"]
+    variant: str
+    ratio: float = 0.6
+    seed: int = 0
 
     def step(self, batch: UInt8[Tensor, "B 3 S S"]) -> dict[str, Any]:
         """One step on this process's pictures."""

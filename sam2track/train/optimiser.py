@@ -19,7 +19,7 @@ class OptimiserOptions:
 
     Attributes:
         rate: on the plateau.
-        steps: updates in all.
+        steps: updates in all, at least 1.
         warmup: steps on the way up.
         decay: last steps, on the way down; None = all after the warm-up: no plateau.
         final: share of the rate that the cosine ends at.
@@ -29,9 +29,6 @@ class OptimiserOptions:
         weight_decay, betas: AdamW's.
         clip: largest norm of the gradient.
         average: decay of the averaged weights (EMA); None = no average.
-
-    Raises:
-        ValueError: if there is no step.
     """
 
     rate: float = 8e-4

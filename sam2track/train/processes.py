@@ -37,6 +37,7 @@ class Processes:
     def __init__(self, device: str | torch.device = "cpu") -> None:
         try:
             from accelerate import PartialState
+            from accelerate.utils import gather_object, reduce
         except ImportError:
             raise ValueError(
                 "training needs what the package alone does not: pip install 'sam2track[train]'"
@@ -46,12 +47,11 @@ class Processes:
         self.index, self.count = state.process_index, state.num_processes
         self.main = self.index == 0
         self.device = picked if self.count == 1 or state.device is None else state.device
+        self._reduce, self._gather = reduce, gather_object
 
     def sum(self, values: Tensor) -> Tensor:
         """The sum over the processes, in all of them."""
-        from accelerate.utils import reduce
-
-        return cast(Tensor, reduce(values, reduction="sum"))
+        return cast(Tensor, self._reduce(values, reduction="sum"))
 
     def any(self, asked: bool) -> bool:
         """Whether any process asked."""
@@ -59,18 +59,13 @@ class Processes:
 
     def gather(self, thing: Any) -> list[Any]:
         """The things of all processes, by index, in each of them."""
-        from accelerate.utils import gather_object
-
-        return gather_object([thing])
+        return self._gather([thing])
 
     def sum_gradients(self, parameters: Sequence[nn.Parameter]) -> list[Tensor]:
-        """Replace each gradient by its sum over the processes; a missing one becomes zeros.
+        """Replace each gradient by its sum over the processes, a missing one by zeros; all of them.
 
         Which parameters get a gradient from a clip depends on its prompts. With zeros for the
         others, AdamW does the same in every process.
-
-        Returns:
-            the gradients.
         """
         gradients = []
         for parameter in parameters:

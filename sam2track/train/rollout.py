@@ -159,6 +159,7 @@ class Rollout:
             rows = (kinds == kind).nonzero()[:, 0]
             if not len(rows):
                 continue
+            order.append(rows)
             if name == "mask":
                 features, prompts = self.features(index, rows), None
                 prediction = self._run_part(self.model.adopt, features, truth[rows, None])
@@ -171,10 +172,13 @@ class Rollout:
                 enlarged = _enlarge(prediction.logits, truth)
                 self.prompted_ious.append(mask_iou(enlarged, some.truth.float()))
             resolved.append(prediction)
-            order.append(rows)
             given.append((rows, prompts))
-        joined = _join(resolved, torch.cat(order).argsort())
-        self.memorise(self.features(index, self.rows), joined, index, tuple(given))
+        back = torch.cat(order).argsort()
+        joined = {
+            field.name: torch.cat([getattr(part, field.name) for part in resolved])[back]
+            for field in fields(Resolved)
+        }
+        self.memorise(self.features(index, self.rows), Resolved(**joined), index, tuple(given))
 
     def track(self, index: int) -> None:
         """Track every row onto a frame, and correct it there if the plan says so."""
@@ -245,15 +249,6 @@ class Rollout:
         if not self.options.checkpointing:
             return part(*args, **kwargs)
         return checkpoint(part, *args, use_reentrant=False, **kwargs)  # type: ignore[return-value]
-
-
-def _join(parts: list[Resolved], order: Int[Tensor, " R"]) -> Resolved:
-    """The rows of several predictions, sorted."""
-    joined = {
-        field.name: torch.cat([getattr(part, field.name) for part in parts])[order]
-        for field in fields(Resolved)
-    }
-    return Resolved(**joined)
 
 
 def _enlarge(logits: Float[Tensor, "R 1 _ _"], like: Tensor) -> Float[Tensor, "R S S"]:

@@ -88,11 +88,8 @@ class TrainingRun(Generic[Network]):
     def end_step(self, count: float | Tensor) -> float:
         """Change the weights by the gradients' sum over the processes, divided by ``count``.
 
-        Returns:
-            the norm of the gradient.
-
-        Raises:
-            FloatingPointError: if it is not finite; the weights are as they were.
+        The norm of the gradient is returned; if it is not finite, FloatingPointError is raised and
+        the weights are as they were.
         """
         for gradient in self.processes.sum_gradients(self.trained):
             gradient.div_(count)
@@ -163,7 +160,7 @@ class NotSaved(RuntimeError):
 
 @contextmanager
 def saving(step: int, out: Path) -> Iterator[None]:
-    """While a step is saved: an error of the disk becomes :class:`NotSaved`."""
+    """While a step is saved, an error of the disk becomes :class:`NotSaved`."""
     try:
         yield
     except OSError as error:
