@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 from hydra.errors import InstantiationException
@@ -26,7 +26,6 @@ from .compose import flat, plain
 from .output import claim_folder, write_settings
 
 FROM_ZERO = ("workers", "ramp", "pictures_every")  # the other counts are from 1
-Network = TypeVar("Network", bound=nn.Module)
 
 
 def run(config: DictConfig) -> None:
@@ -78,9 +77,9 @@ def train_until_done(
     ``batches`` takes ``start``, ``stop`` and ``workers``; ``options`` are those of ``run_loop``.
 
     Raises:
-        ValueError, OSError: ``out`` holds a run with other settings, or data is damaged.
+        ValueError: if ``out`` holds a run with other settings.
         RunFailed: the loss was not finite, or a checkpoint could not be written.
-        KeyboardInterrupt: after Ctrl-C or SIGTERM; the step that was reached is saved.
+        KeyboardInterrupt, ValueError, OSError: as ``run_loop``.
     """
     start = update.run.resume(out)
     if update.run.processes.main:
@@ -138,16 +137,16 @@ def make_update(config: DictConfig, processes: training.Processes) -> training.T
 
 
 def make_run(
-    config: DictConfig, model: Network, processes: training.Processes, **facts: Any
-) -> training.TrainingRun[Network]:
+    config: DictConfig, model: nn.Module, processes: training.Processes, **facts: Any
+) -> training.TrainingRun[Any]:
     """A model in training; ``facts`` about the data must not change when the run is resumed."""
     settings = plain(config)
-    tuples = {name: tuple(v) if isinstance(v, list) else v for name, v in settings.items()}
     names = {field.name for field in fields(training.OptimiserOptions)} & settings.keys()
+    options: dict[str, Any] = {name: settings[name] for name in names}
     return training.TrainingRun(
         model.to(processes.device),
         processes,
-        training.OptimiserOptions(**{name: tuples[name] for name in names}),
+        training.OptimiserOptions(**options),
         precision=pick_precision(config.precision, processes.device),
         seed=config.seed,
         settings={**flat(settings), **facts},

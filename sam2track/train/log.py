@@ -41,14 +41,9 @@ CARD = """\
 
 
 class RunLog:
-    """A context manager that writes the log.
+    """A context manager that writes the log in ``out``; ValueError if TensorBoard is not there.
 
-    Args:
-        out: the run's folder.
-        step: that the run goes on from; entries of later steps are removed.
-
-    Raises:
-        ValueError: if TensorBoard is not installed.
+    The run goes on from ``step``; entries of later steps are removed.
     """
 
     def __init__(self, out: Path, step: int) -> None:

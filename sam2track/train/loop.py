@@ -15,11 +15,13 @@ from threading import Event
 from typing import Any, Protocol
 
 import numpy as np
+import torch
 from jaxtyping import UInt8
 from tqdm import tqdm
 
+from ..files import whole_file
 from .log import RunLog
-from .training_run import LAST, TrainingRun, save_state, saving
+from .training_run import LAST, TrainingRun, saving
 
 
 class Update(Protocol):
@@ -29,12 +31,15 @@ class Update(Protocol):
 
     def step(self, batch: Any) -> dict[str, Any]:
         """Do one step; the entry for the log, with ``step`` and ``loss``."""
+        ...
 
     def picture(self) -> UInt8[np.ndarray, "H W 3"] | None:
         """What the network does now, for TensorBoard."""
+        ...
 
     def write_results(self, out: Path) -> None:
         """Write the weights, and files for people; in the main process alone."""
+        ...
 
 
 def run_loop(
@@ -99,7 +104,11 @@ def save(update: Update, out: Path) -> None:
     state = update.run.state()
     if update.run.processes.main:
         with saving(update.run.step, out):
-            save_state(state, out / LAST)
+            with whole_file(out / LAST) as temporary:
+                try:
+                    torch.save(state, temporary)
+                except RuntimeError as error:  # how PyTorch's writer says that the disk is full
+                    raise OSError(str(error).splitlines()[0]) from error
             update.write_results(out)
 
 

@@ -18,7 +18,6 @@ import torch
 from torch import Tensor, nn
 
 from ..device import autocast
-from ..files import whole_file
 from .optimiser import OptimiserOptions, parameter_groups
 from .processes import Processes
 
@@ -63,10 +62,13 @@ class TrainingRun(Generic[Network]):
         self.settings = {**(settings or {}), "processes": processes.count}
         groups = parameter_groups(model, options)
         self.trained: list[nn.Parameter] = [p for group in groups for p in group["params"]]
-        self.optimiser = torch.optim.AdamW(groups, lr=options.rate, betas=options.betas)
+        first, second = options.betas
+        self.optimiser = torch.optim.AdamW(groups, lr=options.rate, betas=(first, second))
+        self._parts: dict[str, Any] = {"model": model, "optimiser": self.optimiser}
         self.averaged: Network | None = None
         if options.average is not None:
             self.averaged = copy.deepcopy(model).eval().requires_grad_(False)
+            self._parts["averaged"] = self.averaged
         self.step = 0
         self.seconds = self.core_seconds = self._started = 0.0
         self.best: dict[str, Any] | None = None
@@ -116,17 +118,12 @@ class TrainingRun(Generic[Network]):
         """Facts for a file of weights."""
         return {"steps": str(self.step), "hours": f"{self.seconds / 3600:.2f}"}
 
-    def _parts(self) -> dict[str, Any]:
-        """What has a state of its own, by its name in a checkpoint."""
-        parts = {"model": self.model, "averaged": self.averaged, "optimiser": self.optimiser}
-        return {name: part for name, part in parts.items() if part is not None}
-
     def state(self) -> dict[str, Any]:
         """What ``last.pt`` holds; every process must call this at once."""
         device = self.processes.device
         cuda = torch.cuda.get_rng_state(device) if device.type == "cuda" else None
         return {
-            **{name: part.state_dict() for name, part in self._parts().items()},
+            **{name: part.state_dict() for name, part in self._parts.items()},
             **{name: getattr(self, name) for name in (*COUNTERS, "best", "settings")},
             "random": self.processes.gather((torch.get_rng_state(), cuda)),
         }
@@ -141,7 +138,7 @@ class TrainingRun(Generic[Network]):
             return 0
         state = load_state(out / LAST)
         check_settings(self.settings, state["settings"], out)
-        for name, part in self._parts().items():
+        for name, part in self._parts.items():
             part.load_state_dict(state[name])
         for name in COUNTERS:
             setattr(self, name, state[name])
@@ -168,15 +165,6 @@ def saving(step: int, out: Path) -> Iterator[None]:
             f"step {step} could not be saved in {out}: {error.strerror or error}; what was saved "
             "before is valid: make room, and the same command goes on from there"
         ) from error
-
-
-def save_state(state: dict[str, Any], path: Path) -> None:
-    """Write a checkpoint; OSError if it cannot be written, and what was at ``path`` stays."""
-    with whole_file(path) as temporary:
-        try:
-            torch.save(state, temporary)
-        except RuntimeError as error:  # how PyTorch's writer says that the disk is full
-            raise OSError(str(error).splitlines()[0]) from error
 
 
 def load_state(path: Path) -> dict[str, Any]:
