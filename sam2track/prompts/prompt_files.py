@@ -186,17 +186,17 @@ def check(
 
 def _prompt(points: Any, labels: Any, box: Any, source: str) -> Prompt:
     """Clicks and a box as a prompt; whatever is wrong is said with its source."""
-    if labels is not None and points is None:
-        raise ValueError(f"{source}: labels without points")
+    if labels is not None:
+        if points is None:
+            raise ValueError(f"{source}: labels without points")
+        labels = labels if isinstance(labels, Sequence) else [labels]
+        if not _is_numbers(labels, len(labels)):
+            raise ValueError(f"{source}: labels are 1 or 0, got {_short(labels)}")
     points = [] if points is None else points
     if _is_numbers(points, 2):  # a single [x, y]
         points = [points]
     if not isinstance(points, Sequence) or not all(_is_numbers(point, 2) for point in points):
         raise ValueError(f"{source}: clicks are [x, y] or [[x, y], ...], got {_short(points)}")
-    if labels is not None and not isinstance(labels, Sequence):
-        labels = [labels]
-    if labels is not None and not _is_numbers(labels, len(labels)):
-        raise ValueError(f"{source}: labels are 1 or 0, got {_short(labels)}")
     if box is not None and not _is_numbers(box, 4):
         raise ValueError(f"{source}: a box is [x0, y0, x1, y1], got {_short(box)}")
     try:

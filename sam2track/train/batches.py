@@ -11,6 +11,7 @@ import signal
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import torch
@@ -40,14 +41,14 @@ class StepBatches:
     seconds: float
 
 
+@dataclass(frozen=True, eq=False)
 class _TimedBatches(Dataset):
     """Batches by the indices of their items, and the CPU time to draw each.
 
     In place of a batch there may be an error: raised in a worker, it would come with a traceback.
     """
 
-    def __init__(self, items: Dataset) -> None:
-        self.items = items
+    items: Dataset
 
     def __getitem__(self, indices: range) -> tuple[Any, float]:
         start = time.process_time()
@@ -82,14 +83,11 @@ def step_batches(
     first = tuple((processes.index * accumulate + part) * clips for part in range(accumulate))
     starts = (step * each + offset for step in range(start, stop) for offset in first)
     dataset = ClipDataset(source, length=ENDLESS, seed=seed, ramp=ramp * each, hardness=hardness)
-    parts, seconds = [], 0.0
-    for batch, spent in _load(dataset, starts, clips, processes, workers):
-        moved = {name: t.to(processes.device, non_blocking=True) for name, t in batch.items()}
-        parts.append(Clips(**moved))
-        seconds += spent
-        if len(parts) == accumulate:
-            yield StepBatches(tuple(parts), first, seconds)
-            parts, seconds = [], 0.0
+    loaded = _load(dataset, starts, clips, processes, workers)
+    for _ in range(start, stop):
+        drawn = [(Clips(**batch), spent) for batch, spent in islice(loaded, accumulate)]
+        parts, seconds = zip(*drawn, strict=True)
+        yield StepBatches(parts, first, sum(seconds))
 
 
 def picture_batches(
@@ -97,14 +95,15 @@ def picture_batches(
 ) -> Iterator[UInt8[Tensor, "B 3 S S"]]:
     """``size`` pictures for this process in each step, from step ``start`` up to ``stop``."""
     starts = ((step * processes.count + processes.index) * size for step in range(start, stop))
-    for batch, _ in _load(pictures, starts, size, processes, workers):
-        yield batch.to(processes.device, non_blocking=True)
+    return (batch for batch, _ in _load(pictures, starts, size, processes, workers))
 
 
 def _load(
     dataset: Dataset, starts: Iterable[int], size: int, processes: Processes, workers: int
 ) -> Iterator[tuple[Any, float]]:
     """Batches of ``size`` items that begin at ``starts``, and the CPU time to draw each."""
+    from accelerate.utils import send_to_device
+
     loader = DataLoader(
         _TimedBatches(dataset),
         batch_size=None,
@@ -117,7 +116,7 @@ def _load(
     for batch, seconds in loader:
         if isinstance(batch, Exception):
             raise batch
-        yield batch, seconds
+        yield send_to_device(batch, processes.device, non_blocking=True), seconds
 
 
 def prepare_worker(_: int) -> None:

@@ -52,9 +52,8 @@ def score_sequences(
 ) -> Score:
     """Track and score; the model is in evaluation mode afterwards.
 
-    Args:
-        processes: that share the sequences and all get the score, or None.
-        prompt: see :func:`sam2track.prompts.simulated_user.first_prompt`.
+    Several processes share the sequences, and all get the score. For ``prompt`` see
+    :func:`sam2track.prompts.simulated_user.first_prompt`.
 
     Raises:
         ValueError: if a file cannot be read, the message names it; or there is no such prompt.
@@ -79,5 +78,4 @@ def _track(model: SAM2, sequence: MaskSequence, prompt: str) -> list[tuple[float
         )
         if frame.index in annotated
     ]
-    objects = collect(scores, VOS_BENCHMARK).values()
-    return [(scored.region.mean, scored.boundary.mean) for scored in objects]
+    return [(o.region.mean, o.boundary.mean) for o in collect(scores, VOS_BENCHMARK).values()]

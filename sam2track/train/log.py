@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ CARD = """\
 
 | | |
 |---|---|
-| model | {variant}, input {size} x {size} |
+| model | {variant}, input {run.model.variant.image_size} x {run.model.variant.image_size} |
 | size | {parameters:.2f} million parameters |
 | weights | `weights.safetensors`: averaged, at the last step{best} |
 | trained on | {device}, {hours:.2f} hours, {core_hours:.2f} core-hours of CPU time |
@@ -40,7 +41,7 @@ CARD = """\
 """
 
 
-class RunLog:
+class RunLog(ExitStack):
     """A context manager that writes the log in ``out``; ValueError if TensorBoard is not there.
 
     The run goes on from ``step``; entries of later steps are removed.
@@ -50,20 +51,14 @@ class RunLog:
         try:
             from torch.utils.tensorboard import SummaryWriter
         except ImportError:
-            raise ValueError(
-                "TensorBoard is not installed: pip install 'sam2track[train]'"
-            ) from None
+            hint = "pip install 'sam2track[train]'"
+            raise ValueError(f"TensorBoard is not installed: {hint}") from None
         kept = [json.dumps(entry) + "\n" for entry in read_log(out) if entry["step"] <= step]
         write_text(out / LOG, "".join(kept))
-        self.file = (out / LOG).open("a", encoding="utf-8")
-        self.board = SummaryWriter(str(out / "tensorboard"), purge_step=step + 1)
-
-    def __enter__(self) -> RunLog:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.file.close()
-        self.board.close()
+        super().__init__()
+        self.file = self.enter_context((out / LOG).open("a", encoding="utf-8"))
+        writer = SummaryWriter(str(out / "tensorboard"), purge_step=step + 1)
+        self.board = self.enter_context(writer)
 
     def write(self, entry: Mapping[str, Any], *, group: str) -> None:
         """Add a line: ``step`` and other numbers; None where nothing was measured."""
@@ -97,10 +92,10 @@ def write_report(out: Path, run: TrainingRun[SAM2], variant: str) -> None:
     table = str.maketrans({"|": "\\|", "\n": " "})
     cells = {name: str(value).translate(table) for name, value in sorted(run.settings.items())}
     card = CARD.format(
+        run=run,
         variant=variant,
         last=steps[-1],
         iou=steps[-1]["iou"] or 0,
-        size=run.model.variant.image_size,
         parameters=sum(p.numel() for p in run.model.parameters()) / 1e6,
         best="; `best.safetensors`: those that scored best" if run.best else "",
         device=f"{run.processes.count} x {run.processes.device}",

@@ -93,10 +93,8 @@ def run_loop(
             if stop or due(save_every):
                 save(update, out)
             if stop and run.step < steps:
-                raise KeyboardInterrupt(
-                    f"stopped after step {run.step} of {steps}, which is saved in {out}; the same "
-                    "command goes on from there"
-                )
+                saved = f"stopped after step {run.step} of {steps}, which is saved in {out}"
+                raise KeyboardInterrupt(f"{saved}; the same command goes on from there")
 
 
 def save(update: Update, out: Path) -> None:

@@ -39,9 +39,8 @@ class Processes:
             from accelerate import PartialState
             from accelerate.utils import gather_object, reduce
         except ImportError:
-            raise ValueError(
-                "training needs what the package alone does not: pip install 'sam2track[train]'"
-            ) from None
+            hint = "pip install 'sam2track[train]'"
+            raise ValueError(f"training needs more than the package alone: {hint}") from None
         picked = pick_device(device)
         state = PartialState(cpu=picked.type == "cpu")
         self.index, self.count = state.process_index, state.num_processes

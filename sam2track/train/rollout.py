@@ -154,12 +154,11 @@ class Rollout:
         truth = self.truth[:, index]
         # An absent object cannot be boxed or clicked; it gets an empty mask.
         kinds = torch.where(truth.flatten(1).any(1), self.kinds, 0)
-        resolved, order, given = [], [], []
+        resolved, given = [], []
         for kind, name in enumerate(PROMPTS):
             rows = (kinds == kind).nonzero()[:, 0]
             if not len(rows):
                 continue
-            order.append(rows)
             if name == "mask":
                 features, prompts = self.features(index, rows), None
                 prediction = self._run_part(self.model.adopt, features, truth[rows, None])
@@ -169,11 +168,10 @@ class Rollout:
                 prediction = self.predict(some, prompts)
                 if index in self.plan.corrected:
                     prediction, prompts = self.correct(some, prediction, prompts)
-                enlarged = _enlarge(prediction.logits, truth)
-                self.prompted_ious.append(mask_iou(enlarged, some.truth.float()))
+                self.prompted_ious.append(_iou(prediction, some.truth))
             resolved.append(prediction)
             given.append((rows, prompts))
-        back = torch.cat(order).argsort()
+        back = torch.cat([rows for rows, _ in given]).argsort()
         joined = {
             field.name: torch.cat([getattr(part, field.name) for part in resolved])[back]
             for field in fields(Resolved)
@@ -184,7 +182,7 @@ class Rollout:
         """Track every row onto a frame, and correct it there if the plan says so."""
         rows = self._rows(index, self.rows, [m.recall(index, 1)[0] for m in self.memories])
         prediction = self.predict(rows, None)
-        self.ious.append(mask_iou(_enlarge(prediction.logits, rows.truth), rows.truth.float()))
+        self.ious.append(_iou(prediction, rows.truth))
         given: GivenPrompts = ()
         if index in self.plan.corrected and self.options.mix.clicks:
             prediction, prompts = self.correct(rows, prediction, None)
@@ -251,5 +249,7 @@ class Rollout:
         return checkpoint(part, *args, use_reentrant=False, **kwargs)  # type: ignore[return-value]
 
 
-def _enlarge(logits: Float[Tensor, "R 1 _ _"], like: Tensor) -> Float[Tensor, "R S S"]:
-    return F.interpolate(logits.detach(), like.shape[-2:], mode="bilinear")[:, 0]
+def _iou(prediction: Resolved, truth: Bool[Tensor, "R S S"]) -> Float[Tensor, " R"]:
+    """IoU at the size of the truth."""
+    logits = F.interpolate(prediction.logits.detach(), truth.shape[-2:], mode="bilinear")
+    return mask_iou(logits[:, 0], truth.float())

@@ -104,15 +104,14 @@ class TrackingUpdate:
         return asdict(score)
 
     def keep_best(self, score: Score, out: Path, *, prompt: str = "mask") -> None:
-        """Keep the averaged weights if none had a better score with this prompt."""
+        """Keep the averaged weights, unless others had as good a score with the same prompt."""
         best, run = self.run.best, self.run
-        if best is not None and best["prompt"] != prompt:
-            best = None  # scores with different prompts cannot be compared
-        if best is None or score.j_and_f > (best["j"] + best["f"]) / 2:
-            run.best = {"step": run.step, "prompt": prompt, **asdict(score)}
-            if run.processes.main:
-                with saving(run.step, out):
-                    self._save_weights(out / "best.safetensors")
+        if best and best["prompt"] == prompt and not score.j_and_f > (best["j"] + best["f"]) / 2:
+            return
+        run.best = {"step": run.step, "prompt": prompt, **asdict(score)}
+        if run.processes.main:
+            with saving(run.step, out):
+                self._save_weights(out / "best.safetensors")
 
     def write_results(self, out: Path) -> None:
         """Write the averaged weights, the learning curve and the model card."""
