@@ -79,6 +79,12 @@ def _killed(source_batches, count):
         yield batch
 
 
+def test_a_last_line_of_the_log_that_is_incomplete_is_left_out(tmp_path):
+    assert read_log(tmp_path) == []
+    (tmp_path / "log.jsonl").write_text('{"step": 1, "loss": 2.5}\n{"step": 2, "lo')
+    assert read_log(tmp_path) == [{"step": 1, "loss": 2.5}]
+
+
 def test_another_configuration_is_refused(tmp_path):
     begun = tiny_update(settings={"rate": 0.1, "workers": 1, "prompts.mask": 0.5})
     save(begun, tmp_path)
