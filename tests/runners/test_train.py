@@ -167,7 +167,7 @@ def test_the_official_recipe_is_the_papers():
         (["prompts.centre=2"], "centre=2 is not within 0 and 1"),
         (["frozen=[trunc.]"], "frozen: no parameter begins with 'trunc.'"),
         (["frozen=['']"], "every parameter is, so there is nothing to train"),
-        (["image_size=100"], "image_size=100: a multiple of 32"),
+        (["image_size=100"], "image_size=100: must be a multiple of 32"),
         (["clips=0"], "clips=0: must be a whole number from 1"),
         (["steps=0"], "steps=0: must be a whole number from 1"),
         (["rate=0"], "rate=0: give a number above 0"),
