@@ -82,16 +82,8 @@ def use_threads(threads: int | None) -> None:
     cv2.setNumThreads(threads)
 
 
-class _ThreadCounts(threading.local):
-    """Blocks of :func:`cpu_threads`: ``depth`` of them in this thread, ``running`` in all."""
-
-    lock = threading.Lock()
-    running = 0
-    outside: tuple[int, int] = (1, 1)  # the counts before the first of all running blocks
-    depth = 0
-
-
-_counts = _ThreadCounts()
+_before: dict[int, tuple[int, int]] = {}  # by thread that is in a block: the counts before it
+_lock = threading.Lock()
 
 
 @contextmanager
@@ -100,20 +92,18 @@ def cpu_threads(threads: int | None) -> Iterator[None]:
 
     It takes less than a microsecond. New threads begin with the count of the running blocks.
     """
-    now = torch.get_num_threads(), cv2.getNumThreads()
-    with _counts.lock:
-        if not _ThreadCounts.running:
-            _ThreadCounts.outside = now
-        _ThreadCounts.running += 1
-        before = now if _counts.depth else _ThreadCounts.outside
-    _counts.depth += 1
+    me, now = threading.get_ident(), (torch.get_num_threads(), cv2.getNumThreads())
+    with _lock:
+        nested = me in _before
+        before = now if nested else next(iter(_before.values()), now)
+        _before.setdefault(me, before)
     try:
         use_threads(threads)
         yield
     finally:
-        _counts.depth -= 1
-        with _counts.lock:
-            _ThreadCounts.running -= 1
+        with _lock:
+            if not nested:
+                del _before[me]
             torch.set_num_threads(before[0])
             cv2.setNumThreads(before[1])
 
@@ -132,7 +122,8 @@ def model_threads(model: OnDevice) -> AbstractContextManager[None]:
     else, cores that wait for each other make a frame take ten times as long. Within
     :func:`cpu_threads` nothing changes, since the caller has decided.
     """
-    return cpu_threads(1) if model.small_on_cpu and not _counts.depth else nullcontext()
+    decided = threading.get_ident() in _before
+    return cpu_threads(1) if model.small_on_cpu and not decided else nullcontext()
 
 
 def autocast(device: torch.device, dtype: torch.dtype) -> torch.autocast:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Container, Mapping, Sequence
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -30,7 +29,6 @@ class Bank:
         self.recent: dict[int, MemoryFrame] = {}
         self.pointers: dict[int, Float[Tensor, " C"]] = {}
         self.records: dict[int, Record] = {}
-        self.device = torch.device("cpu")
 
     def write(self, memory: MemoryFrame, *, anchor: bool) -> None:
         """Store a frame."""
@@ -39,15 +37,11 @@ class Bank:
             self.anchors[index] = memory
             self.drop(index)
             return
-        self.device = memory.features.device
         self.recent[index] = memory
         self.pointers[index] = memory.pointer
         if self.archive is not None:
-            if index in self.records:
-                self.archive.drop(self.records[index])
-            self.records[index] = self.archive.save(
-                memory.features, memory.pointer, memory.score, memory.presence
-            )
+            self.records.pop(index, None)  # before saving, so that its space is used again
+            self.records[index] = save_memory(self.archive, memory)
 
     def keep(self, spatial: Container[int], pointers: Container[int]) -> None:
         """Drop the spatial memories and pointers of all other frames.
@@ -63,9 +57,7 @@ class Bank:
         """Drop a frame that is not an anchor."""
         self.recent.pop(index, None)
         self.pointers.pop(index, None)
-        record = self.records.pop(index, None)
-        if record is not None and self.archive is not None:
-            self.archive.drop(record)
+        self.records.pop(index, None)
 
     def __contains__(self, index: int) -> bool:
         """Whether the spatial memory of a frame that is not an anchor is kept."""
@@ -73,12 +65,9 @@ class Bank:
 
     def memory(self, index: int) -> MemoryFrame | None:
         """The memory of a frame that is not an anchor, if it is kept."""
-        if index in self.recent:
-            return self.recent[index]
-        if self.archive is None or index not in self.records:
-            return None
-        loaded = (tensor.to(self.device) for tensor in self.archive.load(self.records[index]))
-        return MemoryFrame(index, *loaded)
+        if index not in self.recent and index in self.records:
+            return load_memory(index, self.records[index])
+        return self.recent.get(index)
 
     def pointer(self, index: int) -> Float[Tensor, " C"] | None:
         """The pointer of a frame that is not an anchor, if it is kept."""
@@ -86,6 +75,21 @@ class Bank:
             return self.pointers[index]
         memory = self.memory(index)
         return memory.pointer if memory else None
+
+
+def save_memory(archive: Archive, memory: MemoryFrame) -> Record:
+    """A memory on disk."""
+    return archive.save(memory.features, memory.pointer, memory.score, memory.presence)
+
+
+def load_memory(index: int, record: Record) -> MemoryFrame:
+    """The memory of a frame that :func:`save_memory` wrote."""
+    return MemoryFrame(index, *record.load())
+
+
+def around(index: int, reach: int) -> range:
+    """The frames at most ``reach`` from one, in both directions."""
+    return range(index - reach, index + reach + 1)
 
 
 def past_pointers(

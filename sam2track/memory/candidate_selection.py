@@ -6,6 +6,7 @@ recalled. Any selector goes with any memory that has the option ``selector``.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -65,10 +66,7 @@ class Selector(Protocol):
         ...
 
 
-class SelectorFactory(Protocol):
-    """Makes an object's selector."""
-
-    def __call__(self) -> Selector: ...
+SelectorFactory = Callable[[], Selector]  # makes an object's selector
 
 
 class BestScoreSelector:

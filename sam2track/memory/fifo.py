@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..types import ANCHOR_SLOT, Choice, MemoryFrame, Recall
 from .archive import Archive
-from .bank import Bank, make_recall, past_pointers
+from .bank import Bank, around, make_recall, past_pointers
 from .host_candidates import FrameCandidates
 from .protocol import best_candidate
 
@@ -61,8 +61,3 @@ class FifoMemory:
 
     def forget(self, index: int) -> None:
         self.bank.anchors.pop(index, None)
-
-
-def around(index: int, reach: int) -> range:
-    """The frames at most ``reach`` from one, in both directions."""
-    return range(index - reach, index + reach + 1)

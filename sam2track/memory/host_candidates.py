@@ -9,9 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import torch
 from jaxtyping import Bool, Float
-from torch import Tensor
 
 from ..types import Candidates
 
@@ -34,8 +32,8 @@ class HostCandidates:
 class FrameCandidates:
     """The candidates of one frame: of all objects, or of one (:meth:`rows`).
 
-    The first read of :attr:`on_host` waits for the device and copies the candidates of all objects
-    in one transfer. A policy that only reads :attr:`on_device` never makes the host wait.
+    The first read of :attr:`on_host` waits for the device and copies those of all objects. A policy
+    that only reads :attr:`on_device` never makes the host wait.
     """
 
     def __init__(
@@ -54,24 +52,8 @@ class FrameCandidates:
         """The candidates of each row."""
         if self.whole is not None:
             return self.whole.on_host[self.start : self.start + len(self.on_device.scores)]
-        candidates = self.on_device
-        rows, count, height, width = candidates.masks.shape
-        parts = [
-            (candidates.masks > 0).to(torch.uint8).flatten(1),
-            _as_bytes(candidates.scores),
-            _as_bytes(candidates.presence),
-        ]
-        lengths = [part.shape[1] for part in parts]
-        pixels, scores, presence = torch.cat(parts, dim=1).cpu().split(lengths, dim=1)
-        return [
-            HostCandidates(
-                pixels[row].view(count, height, width).bool().numpy(),
-                scores[row].clone().view(torch.float32).numpy(),
-                float(presence[row].clone().view(torch.float32)),
-            )
-            for row in range(rows)
-        ]
-
-
-def _as_bytes(values: Float[Tensor, "R n"]) -> Tensor:
-    return values.float().contiguous().view(torch.uint8)
+        found = self.on_device
+        masks = (found.masks > 0).cpu().numpy()
+        scores = found.scores.detach().float().cpu().numpy()
+        presence = found.presence[:, 0].tolist()
+        return [HostCandidates(*row) for row in zip(masks, scores, presence, strict=True)]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import weakref
 from copy import copy
 from dataclasses import dataclass, replace
 
@@ -11,6 +10,7 @@ import torch
 
 from ..types import Choice, MemoryFrame, Recall
 from .archive import Archive
+from .bank import load_memory, save_memory
 from .host_candidates import FrameCandidates
 from .selected_frames import recall_selected
 from .sorted_frames import SortedFrames
@@ -141,7 +141,9 @@ class TreeMemory:
         ]
         extensions.sort(key=lambda extension: -extension.total)
         if max(abs(own.presence) for own in rows) <= self.settings.sure:
-            extensions = _distinct(extensions)
+            # The best of those with the same predicted IoU, to two decimals.
+            best = {round(e.score, 2): e for e in reversed(extensions)}
+            extensions = [e for e in extensions if best[round(e.score, 2)] is e]
         self.extensions = extensions[: self.settings.pathways]
         return Choice(
             torch.tensor([extension.row for extension in self.extensions]),
@@ -183,10 +185,7 @@ class TreeMemory:
 
 
 class PathwayFrame:
-    """A frame of one or more hypotheses, with its memory or its record in the archive.
-
-    The record is dropped from the archive when no hypothesis holds the frame any more.
-    """
+    """A frame of one or more hypotheses, with its memory or its record in the archive."""
 
     def __init__(
         self, memory: MemoryFrame, presence: float, selected: bool, archive: Archive | None
@@ -196,20 +195,11 @@ class PathwayFrame:
         self.selected = selected
         self.pointer = memory.pointer
         self.memory = memory if archive is None else None
-        self.archive = archive
-        if archive is not None:
-            self.device = memory.features.device
-            self.record = archive.save(
-                memory.features, memory.pointer, memory.score, memory.presence
-            )
-            weakref.finalize(self, archive.drop, self.record).atexit = False
+        self.record = None if archive is None else save_memory(archive, memory)
 
     def load(self) -> MemoryFrame | None:
         """The memory, or None if only the pointer was kept."""
-        if self.archive is None:
-            return self.memory
-        loaded = self.archive.load(self.record)
-        return MemoryFrame(self.index, *(tensor.to(self.device) for tensor in loaded))
+        return self.memory if self.record is None else load_memory(self.index, self.record)
 
     def pointer_alone(self) -> PathwayFrame:
         """The same without the spatial memory."""
@@ -242,11 +232,3 @@ class Extension:
     def total(self) -> float:
         """The score of the extended hypothesis."""
         return self.path.score + math.log(max(self.score, TINY))
-
-
-def _distinct(extensions: list[Extension]) -> list[Extension]:
-    """The first of those with the same predicted IoU, to two decimals."""
-    first: dict[float, Extension] = {}
-    for extension in extensions:
-        first.setdefault(round(extension.score, 2), extension)
-    return list(first.values())

@@ -46,11 +46,10 @@ def follow_both(
         if rows:
             earlier[frame.index] = _save(archive, outcome, rows)
     for frame in walk(source, 0, frames=first):
-        yield frame, _load(archive, *earlier[frame.index], frame.index)
+        yield frame, _load(frame.index, *earlier[frame.index])
     for frame, outcome in follow(start(), partial(walk, source, first), placed):
         if frame.index in earlier:
-            before = _load(archive, *earlier[frame.index], frame.index)
-            outcome = _join(before, outcome)
+            outcome = _join(_load(frame.index, *earlier[frame.index]), outcome)
         yield frame, outcome
 
 
@@ -60,16 +59,14 @@ def _by_frame(placed: Sequence[PlacedPrompt]) -> list[PlacedPrompt]:
 
 def _save(
     archive: Archive, outcome: FrameOutcome, rows: list[int]
-) -> tuple[tuple[int, ...], torch.device, Record]:
+) -> tuple[tuple[int, ...], Record]:
     tensors = (outcome.logits[rows], outcome.scores[rows], outcome.presence[rows])
     ids = tuple(outcome.object_ids[row] for row in rows)
-    return ids, outcome.logits.device, archive.save(*tensors)
+    return ids, archive.save(*tensors)
 
 
-def _load(
-    archive: Archive, ids: tuple[int, ...], device: torch.device, record: Record, index: int
-) -> FrameOutcome:
-    return FrameOutcome(index, ids, *(part.to(device) for part in archive.load(record)))
+def _load(index: int, ids: tuple[int, ...], record: Record) -> FrameOutcome:
+    return FrameOutcome(index, ids, *record.load())
 
 
 def _join(one: FrameOutcome, other: FrameOutcome) -> FrameOutcome:

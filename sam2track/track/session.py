@@ -234,7 +234,7 @@ class TrackingSession:
     def settled(self) -> Iterator[FrameOutcome]:
         """The outcomes that the last frame has made final: with a lag of 0 its own, else those of
         earlier frames. What is not taken before the next frame is dropped."""
-        for index, shown in self.delayed.take(self.model.device):
+        for index, shown in self.delayed.take():
             known = self.last[2] if self.last and self.lag == 0 else None
             yield known if known and known.index == index else gather(self.model, index, shown)
 
