@@ -127,7 +127,6 @@ class MaskDecoder(nn.Module):
         self,
         conditioned: Float[Tensor, "R C h w"],
         features: FrameFeatures,
-        *,
         position: Float[Tensor, "1 C h w"],
         sparse: Float[Tensor, "R P C"],
         dense: Float[Tensor, "R C #h #w"],
@@ -140,9 +139,8 @@ class MaskDecoder(nn.Module):
             position: position encoding of the stride-16 grid.
             sparse, dense: from the prompt encoder.
         """
-        own = torch.cat(
-            (self.obj_score_token.weight, self.iou_token.weight, self.mask_tokens.weight)
-        )
+        own = (self.obj_score_token.weight, self.iou_token.weight, self.mask_tokens.weight)
+        own = torch.cat(own)
         tokens = torch.cat((own.expand(len(sparse), -1, -1), sparse), dim=1)
         grid = conditioned.shape[-2:]
         tokens, image = self.transformer(
@@ -177,7 +175,7 @@ class MaskDecoder(nn.Module):
 
 
 def clear_or_best(
-    candidates: Candidates, *, stability_delta: float, stability_threshold: float
+    candidates: Candidates, stability_delta: float, stability_threshold: float
 ) -> Candidates:
     """The mask for a clear prompt, or the best of the others where that one is unstable.
 
@@ -186,18 +184,15 @@ def clear_or_best(
     stays that of the clear mask: it is what the pointer was trained on. ``stability_threshold``
     = 0 takes the clear mask always.
     """
-    clear, others = candidates.masks[:, :1], candidates.masks[:, 1:]
+    clear = candidates.masks[:, :1]
     inner = (clear > stability_delta).sum((-1, -2)).float()
     outer = (clear > -stability_delta).sum((-1, -2)).float()
     stable = torch.where(outer > 0, inner / outer, 1.0) >= stability_threshold  # (R, 1)
     best = candidates.scores[:, 1:].argmax(1, keepdim=True)  # (R, 1)
+    take = torch.where(stable, 0, best + 1)  # (R, 1)
     return Candidates(
-        masks=torch.where(
-            stable[..., None, None], clear, others.take_along_dim(best[..., None, None], dim=1)
-        ),
-        scores=torch.where(
-            stable, candidates.scores[:, :1], candidates.scores[:, 1:].take_along_dim(best, dim=1)
-        ),
-        tokens=candidates.tokens[:, :1],
-        presence=candidates.presence,
+        candidates.masks.take_along_dim(take[..., None, None], dim=1),
+        candidates.scores.take_along_dim(take, dim=1),
+        candidates.tokens[:, :1],
+        candidates.presence,
     )
