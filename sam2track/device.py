@@ -7,7 +7,6 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Protocol
 
 import cv2
 import torch
@@ -108,14 +107,7 @@ def cpu_threads(threads: int | None) -> Iterator[None]:
             cv2.setNumThreads(before[1])
 
 
-class OnDevice(Protocol):
-    """What :func:`model_threads` asks of a model."""
-
-    @property
-    def small_on_cpu(self) -> bool: ...
-
-
-def model_threads(model: OnDevice) -> AbstractContextManager[None]:
+def model_threads(small_on_cpu: bool) -> AbstractContextManager[None]:
     """One thread for a model that is :attr:`~sam2track.model.SAM2.small_on_cpu`, for a while.
 
     Its operations are too short to be split between cores. On a machine that is busy with something
@@ -123,7 +115,7 @@ def model_threads(model: OnDevice) -> AbstractContextManager[None]:
     :func:`cpu_threads` nothing changes, since the caller has decided.
     """
     decided = threading.get_ident() in _before
-    return cpu_threads(1) if model.small_on_cpu and not decided else nullcontext()
+    return cpu_threads(1) if small_on_cpu and not decided else nullcontext()
 
 
 def autocast(device: torch.device, dtype: torch.dtype) -> torch.autocast:

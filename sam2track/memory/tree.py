@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from copy import copy
 from dataclasses import dataclass, replace
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from ..types import Choice, MemoryFrame, Recall
-from .archive import Archive
+from .archive import Archive, Record
 from .bank import load_memory, save_memory
 from .host_candidates import FrameCandidates
 from .selected_frames import recall_selected
@@ -124,7 +125,7 @@ class TreeMemory:
         low, high = self.settings.low_weight, self.settings.high_weight
         if low == high == 1:
             return recall
-        presence = {**{place: kept[place].presence for place in kept}, **self.anchor_presence}
+        presence = {place: kept[place].presence for place in kept} | self.anchor_presence
         ranked = sorted(recall.memories, key=lambda memory: presence[memory.index])
         step = (high - low) / max(len(ranked) - 1, 1)
         weight = {memory.index: low + step * r for r, memory in enumerate(ranked)}
@@ -145,11 +146,8 @@ class TreeMemory:
             best = {round(e.score, 2): e for e in reversed(extensions)}
             extensions = [e for e in extensions if best[round(e.score, 2)] is e]
         self.extensions = extensions[: self.settings.pathways]
-        return Choice(
-            torch.tensor([extension.row for extension in self.extensions]),
-            torch.tensor([extension.pick for extension in self.extensions]),
-            torch.tensor([extension.presence > 0 for extension in self.extensions]),
-        )
+        chosen = [(e.row, e.pick, e.presence > 0) for e in self.extensions]
+        return Choice(*(torch.tensor(part) for part in zip(*chosen, strict=True)))
 
     def remember(self, memories: list[MemoryFrame], *, anchor: bool) -> None:
         index = memories[0].index
@@ -173,41 +171,40 @@ class TreeMemory:
         """The frames of a hypothesis with a new one, without those that are out of reach."""
         score, presence = extension.score, extension.presence
         selected = score > self.settings.min_score and presence > self.settings.min_presence
-        new = PathwayFrame(memory, presence, selected, self.archive)
+        stored = memory if self.archive is None else save_memory(self.archive, memory)
+        new = PathwayFrame(memory.index, presence, selected, memory.pointer, stored)
         reach = max(self.recent, self.span - 1)
         frames = [*(frame for frame in extension.path.frames if frame.selected), new][-reach:]
         far = max(len(frames) - self.recent, 0)
-        return (*(frame.pointer_alone() for frame in frames[:far]), *frames[far:])
+        if self.archive is None:
+            frames[:far] = [replace(frame, memory=None) for frame in frames[:far]]
+        return tuple(frames)
 
     def forget(self, index: int) -> None:
         self.anchors.pop(index, None)
         self.anchor_presence.pop(index, None)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
 class PathwayFrame:
-    """A frame of one or more hypotheses, with its memory or its record in the archive."""
+    """A frame of one or more hypotheses.
 
-    def __init__(
-        self, memory: MemoryFrame, presence: float, selected: bool, archive: Archive | None
-    ) -> None:
-        self.index = memory.index
-        self.presence = presence
-        self.selected = selected
-        self.pointer = memory.pointer
-        self.memory = memory if archive is None else None
-        self.record = None if archive is None else save_memory(archive, memory)
+    Attributes:
+        presence: logit that the object is in the frame.
+        selected: whether it is remembered for longer than one frame.
+        memory: here or in the archive; None if only the pointer was kept.
+    """
+
+    index: int
+    presence: float
+    selected: bool
+    pointer: Float[Tensor, " C"]
+    memory: MemoryFrame | Record | None
 
     def load(self) -> MemoryFrame | None:
-        """The memory, or None if only the pointer was kept."""
-        return self.memory if self.record is None else load_memory(self.index, self.record)
-
-    def pointer_alone(self) -> PathwayFrame:
-        """The same without the spatial memory."""
-        if self.memory is None:
-            return self
-        light = copy(self)
-        light.memory = None
-        return light
+        """The memory, from wherever it is."""
+        stored = self.memory
+        return load_memory(self.index, stored) if isinstance(stored, Record) else stored
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -66,13 +66,6 @@ class MemoryTokens(nn.Module):
 
     def forward(self, recalls: Sequence[Recall]) -> MemoryBatch:
         """R rows that recall the same numbers of memories and pointers (``Recall.shape``)."""
-        return MemoryBatch(
-            *self._spatial(recalls), *self._pointers(recalls), self._weights(recalls)
-        )
-
-    def _spatial(
-        self, recalls: Sequence[Recall]
-    ) -> tuple[Float[Tensor, "R L D"], Float[Tensor, "R L D"]]:
         device, dtype = self.temporal.device, self.temporal.dtype
         memories = [memory for recall in recalls for memory in recall.memories]
         # Converted one by one, since autocast to fp16 refuses to concatenate bf16.
@@ -80,7 +73,12 @@ class MemoryTokens(nn.Module):
         tokens = tokens.unflatten(0, (len(recalls), -1))
         slots = torch.tensor([recall.slots for recall in recalls]).to(device, non_blocking=True)
         positions = self.temporal[slots].flatten(2, 3) + self.positions  # (R, n, T, D)
-        return tokens, positions.flatten(1, 2)
+        weights = None
+        if recalls[0].weights is not None:
+            weights = torch.tensor([recall.weights for recall in recalls])
+            weights = weights.repeat_interleave(len(self.positions), dim=1)
+            weights = weights.to(device, non_blocking=True)
+        return MemoryBatch(tokens, positions.flatten(1, 2), *self._pointers(recalls), weights)
 
     def _pointers(
         self, recalls: Sequence[Recall]
@@ -100,13 +98,6 @@ class MemoryTokens(nn.Module):
         ).to(device, non_blocking=True)
         positions = self.pointer_position(sine_position_1d(ago, self.width))
         return tokens, positions.repeat_interleave(parts, dim=1)
-
-    def _weights(self, recalls: Sequence[Recall]) -> Float[Tensor, "R L"] | None:
-        if recalls[0].weights is None:
-            return None
-        weights = torch.tensor([recall.weights for recall in recalls])
-        weights = weights.repeat_interleave(len(self.positions), dim=1)
-        return weights.to(self.positions.device, non_blocking=True)
 
 
 class MemoryAttentionLayer(nn.Module):
@@ -128,23 +119,15 @@ class MemoryAttentionLayer(nn.Module):
         x: Float[Tensor, "R hw C"],
         keys: Float[Tensor, "R L D"],
         values: Float[Tensor, "R L D"],
-        *,
         rotation: Rotation,
         key_rotation: Rotation,
         pointers: int,
         weights: Float[Tensor, "R L-pointers"] | None,
     ) -> Float[Tensor, "R hw C"]:
         y = self.norm1(x)
-        x = x + self.dropout(self.self_attn(y, y, y, rotation=rotation, key_rotation=rotation))
-        y = self.cross_attn_image(
-            self.norm2(x),
-            keys,
-            values,
-            rotation=rotation,
-            key_rotation=key_rotation,
-            unplaced=pointers,
-            weights=weights,
-        )
+        x = x + self.dropout(self.self_attn(y, y, y, rotation, rotation))
+        y = self.norm2(x)
+        y = self.cross_attn_image(y, keys, values, rotation, key_rotation, pointers, weights)
         x = x + self.dropout(y)
         y = self.linear2(self.dropout(F.relu(self.linear1(self.norm3(x)))))
         return x + self.dropout(y)
@@ -193,15 +176,8 @@ class MemoryAttention(nn.Module):
         grid = features.shape[-2:]
         values = torch.cat((batch.spatial, batch.pointers), dim=1)
         keys = values + torch.cat((batch.spatial_positions, batch.pointer_positions), dim=1)
+        pointers, weights = batch.pointers.shape[1], batch.weights
         x = features.flatten(2).transpose(1, 2) + 0.1 * self.position
         for layer in self.layers:
-            x = layer(
-                x,
-                keys,
-                values,
-                rotation=self.rotation,
-                key_rotation=self.key_rotation,
-                pointers=batch.pointers.shape[1],
-                weights=batch.weights,
-            )
+            x = layer(x, keys, values, self.rotation, self.key_rotation, pointers, weights)
         return self.norm(x).transpose(1, 2).unflatten(2, grid)

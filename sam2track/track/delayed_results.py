@@ -54,11 +54,11 @@ class DelayedResults:
             if direction != way or (index - earlier) * direction <= 0:
                 self.settle(len(self.held))  # rows do not point back across a jump
         self.last = index, direction
-        parents = {object_id: own.parents for object_id, own in hypotheses.items()}
         rows = {
             object_id: self._save(own.resolved) if lag is None else own.resolved
             for object_id, own in hypotheses.items()
         }
+        parents = {object_id: own.parents for object_id, own in hypotheses.items()}
         self.held.append(_Held(index, rows, parents))
         if lag is not None:
             self.settle(len(self.held) - lag)

@@ -141,7 +141,7 @@ class TrackingSession:
             self.memory(span=self.span, slots=self.model.variant.slots, archive=self.archive),
             self.archive,
         )
-        with model_threads(self.model):
+        with model_threads(self.model.small_on_cpu):
             anchor = respond(
                 self.model,
                 tracked,
@@ -215,7 +215,7 @@ class TrackingSession:
             if k not in followed
         }
         if followed:
-            with model_threads(self.model):
+            with model_threads(self.model.small_on_cpu):
                 found |= self._propagate(followed, frame, direction)
         found = {k: found[k] for k in reached}
         shown = {k: own.resolved.rows(0, 1) for k, own in found.items()}
@@ -228,7 +228,7 @@ class TrackingSession:
 
     def render(self, outcome: FrameOutcome, frame: Frame) -> FrameResult:
         """Masks of the video's size for an outcome of this frame."""
-        with model_threads(self.model):
+        with model_threads(self.model.small_on_cpu):
             return self.renderer.render(outcome, frame)
 
     def settled(self) -> Iterator[FrameOutcome]:

@@ -36,9 +36,9 @@ ROOTS = (
 
 # What else differs in transformers: (pattern, theirs), in this order; the backbones' before the
 # roots are replaced, the others after.
-BACKBONE_PATTERNS = {
+BACKBONE_PATTERNS = dict.fromkeys(
     pattern for variant in VARIANTS.values() for pattern in variant.trunk.transformers_names()
-}
+)
 HUGGINGFACE_PATTERNS = (
     (r"(neck\.convs\.\d)\.conv\.", r"\1."),
     # The mask downsampler's (convolution, norm, activation) triples are modules of their own.
