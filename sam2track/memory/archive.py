@@ -49,14 +49,10 @@ class Record:
 
 
 class Archive:
-    """Saves groups of tensors. Several threads may use it at once.
+    """Saves groups of tensors. Several threads may use it at once."""
 
-    Args:
-        folder: where the file is made; default: the system's folder for temporary files.
-    """
-
-    def __init__(self, folder: str | None = None) -> None:
-        self.file = tempfile.TemporaryFile(dir=folder, prefix="sam2track-")  # noqa: SIM115
+    def __init__(self) -> None:
+        self.file = tempfile.TemporaryFile(prefix="sam2track-")  # noqa: SIM115
         self.lock = threading.Lock()  # guards `end`
         self.end = 0
         self.free: dict[int, list[int]] = defaultdict(list)  # bytes -> offsets

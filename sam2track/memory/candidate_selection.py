@@ -51,11 +51,8 @@ class Selection:
 
     def choice(self) -> Choice:
         """The same for the session."""
-        return Choice(
-            torch.zeros(1, dtype=torch.long),
-            torch.tensor([self.pick]),
-            torch.tensor([self.present]),
-        )
+        parts = ([0], [self.pick], [self.present])
+        return Choice(*(torch.tensor(part) for part in parts))
 
 
 class Selector(Protocol):

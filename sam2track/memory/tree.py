@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import KW_ONLY, InitVar, dataclass, replace
 
 import torch
 from jaxtyping import Float
@@ -50,6 +50,7 @@ class TreeSettings:
         return TreeMemory(self, span=span, slots=slots, archive=archive)
 
 
+@dataclass(eq=False)
 class TreeMemory:
     """SAM2Long (2410.16268, section 3), written from the paper.
 
@@ -76,22 +77,18 @@ class TreeMemory:
         ValueError: if the lag is negative.
     """
 
-    def __init__(
-        self,
-        settings: TreeSettings = TreeSettings(),
-        *,
-        span: int = 16,
-        slots: int = 7,
-        archive: Archive | None = None,
-    ) -> None:
-        lag = settings.lag
-        if lag is not None and lag < 0:
-            raise ValueError(f"lag {lag}: give a number of frames from 0, or null for the end")
-        self.lag = lag
-        self.settings = settings
-        self.recent = min(settings.recent, slots - 1)
-        self.span = min(span, settings.pointers)
-        self.archive = archive
+    settings: TreeSettings = TreeSettings()
+    _: KW_ONLY
+    span: int = 16
+    slots: InitVar[int] = 7
+    archive: Archive | None = None
+
+    def __post_init__(self, slots: int) -> None:
+        self.lag = self.settings.lag
+        if self.lag is not None and self.lag < 0:
+            raise ValueError(f"lag {self.lag}: give a number of frames from 0, or null for the end")
+        self.recent = min(self.settings.recent, slots - 1)
+        self.span = min(self.span, self.settings.pointers)
         self.anchors: dict[int, MemoryFrame] = {}
         self.anchor_presence: dict[int, float] = {}
         self.states: dict[int, tuple[Pathway, ...]] = {}  # the hypotheses after each frame

@@ -62,17 +62,10 @@ class PromptEncoder(nn.Module):
             nn.Conv2d(mask_width, width, kernel_size=1),
         )
 
-    def grid_position(self) -> Float[Tensor, "1 C h w"]:
-        """The encoding of every cell of the stride-16 grid."""
-        centre = torch.arange(self.grid, device=self.no_mask_embed.weight.device) + 0.5
-        centre = centre / self.grid
-        y, x = torch.meshgrid(centre, centre, indexing="ij")
-        return self.pe_layer(torch.stack((x, y), dim=-1)).permute(2, 0, 1)[None]
-
     def forward(
         self, prompts: PromptTokens
-    ) -> tuple[Float[Tensor, "R P+1 C"], Float[Tensor, "R C #h #w"]]:
-        """Sparse tokens, one for each point, and a dense embedding for the mask.
+    ) -> tuple[Float[Tensor, "R P+1 C"], Float[Tensor, "R C #h #w"], Float[Tensor, "1 C h w"]]:
+        """Tokens of the points, an embedding of the mask, and the position of every grid cell.
 
         A last token, "not a point", is there since the weights expect it.
         """
@@ -86,4 +79,6 @@ class PromptEncoder(nn.Module):
             dense = self.no_mask_embed.weight[..., None, None].expand(len(tokens), -1, 1, 1)
         else:
             dense = self.mask_downscaling(prompts.mask)
-        return sparse, dense
+        centre = (torch.arange(self.grid, device=dense.device) + 0.5) / self.grid
+        y, x = torch.meshgrid(centre, centre, indexing="ij")
+        return sparse, dense, self.pe_layer(torch.stack((x, y), dim=-1)).permute(2, 0, 1)[None]

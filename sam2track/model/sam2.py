@@ -161,18 +161,11 @@ class SAM2(nn.Module):
         """
         if prompts is None:
             prompts = self.no_prompts(len(conditioned))
-        candidates = self._candidates(conditioned, features, prompts)
+        candidates = self.mask_decoder(conditioned, features, *self.prompt_encoder(prompts))
         if prompts.labels.shape[1] > 1:
             return clear_or_best(candidates, stability_delta, stability_threshold)
         masks, scores, tokens = candidates.masks, candidates.scores, candidates.tokens
         return Candidates(masks[:, 1:], scores[:, 1:], tokens[:, 1:], candidates.presence)
-
-    def _candidates(
-        self, conditioned: Float[Tensor, "R C h w"], features: FrameFeatures, prompts: PromptTokens
-    ) -> Candidates:
-        """All four masks, the one for a clear prompt first."""
-        position = self.prompt_encoder.grid_position()
-        return self.mask_decoder(conditioned, features, position, *self.prompt_encoder(prompts))
 
     def no_prompts(self, rows: int) -> PromptTokens:
         """The prompt encoder's input where there is no prompt."""
@@ -205,7 +198,7 @@ class SAM2(nn.Module):
         logits = F.interpolate(logits, (side, side), mode="bilinear", antialias=True)
         prompts = replace(self.no_prompts(len(mask)), mask=self.mask_downsample(mask))
         stride16 = features.stride16.expand(len(mask), -1, -1, -1)
-        candidates = self._candidates(stride16, features, prompts)
+        candidates = self.mask_decoder(stride16, features, *self.prompt_encoder(prompts))
         given = mask.flatten(1).amax(1, keepdim=True) > 0  # (R, 1)
         present = given & (candidates.presence > 0)
         pointers = self.pointer_projection(candidates.tokens[:, 0])

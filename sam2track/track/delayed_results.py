@@ -92,8 +92,6 @@ class DelayedResults:
                 outcomes[object_id] = rows.rows(row, row + 1)
             yield held.index, outcomes
 
-    def _save(self, resolved: Resolved) -> Record:
+    def _save(self, own: Resolved) -> Record:
         self.archive = self.archive or Archive()
-        return self.archive.save(
-            resolved.logits.half(), resolved.pointers, resolved.scores, resolved.presence
-        )
+        return self.archive.save(own.logits.half(), own.pointers, own.scores, own.presence)
