@@ -41,7 +41,9 @@ class Bank:
         self.pointers[index] = memory.pointer
         if self.archive is not None:
             self.records.pop(index, None)  # before saving, so that its space is used again
-            self.records[index] = save_memory(self.archive, memory)
+            self.records[index] = self.archive.save(
+                memory.features, memory.pointer, memory.score, memory.presence
+            )
 
     def keep(self, spatial: Container[int], pointers: Container[int]) -> None:
         """Drop the spatial memories and pointers of all other frames.
@@ -66,7 +68,7 @@ class Bank:
     def memory(self, index: int) -> MemoryFrame | None:
         """The memory of a frame that is not an anchor, if it is kept."""
         if index not in self.recent and index in self.records:
-            return load_memory(index, self.records[index])
+            return MemoryFrame(index, *self.records[index].load())
         return self.recent.get(index)
 
     def pointer(self, index: int) -> Float[Tensor, " C"] | None:
@@ -75,16 +77,6 @@ class Bank:
             return self.pointers[index]
         memory = self.memory(index)
         return memory.pointer if memory else None
-
-
-def save_memory(archive: Archive, memory: MemoryFrame) -> Record:
-    """A memory on disk."""
-    return archive.save(memory.features, memory.pointer, memory.score, memory.presence)
-
-
-def load_memory(index: int, record: Record) -> MemoryFrame:
-    """The memory of a frame that :func:`save_memory` wrote."""
-    return MemoryFrame(index, *record.load())
 
 
 def around(index: int, reach: int) -> range:

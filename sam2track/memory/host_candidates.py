@@ -29,6 +29,7 @@ class HostCandidates:
     presence: float
 
 
+@dataclass(eq=False)
 class FrameCandidates:
     """The candidates of one frame: of all objects, or of one (:meth:`rows`).
 
@@ -36,16 +37,13 @@ class FrameCandidates:
     that only reads :attr:`on_device` never makes the host wait.
     """
 
-    def __init__(
-        self, on_device: Candidates, *, whole: FrameCandidates | None = None, start: int = 0
-    ) -> None:
-        self.on_device = on_device
-        self.whole = whole
-        self.start = start
+    on_device: Candidates
+    whole: FrameCandidates | None = None
+    start: int = 0
 
     def rows(self, start: int, stop: int) -> FrameCandidates:
         """The candidates of some rows: one object's."""
-        return FrameCandidates(self.on_device.rows(start, stop), whole=self, start=start)
+        return FrameCandidates(self.on_device.rows(start, stop), self, start)
 
     @cached_property
     def on_host(self) -> list[HostCandidates]:

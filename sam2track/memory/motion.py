@@ -10,7 +10,7 @@ from jaxtyping import Bool
 
 from ..masks.boxes import box_iou, mask_box
 from .candidate_selection import Selection, SelectorFactory
-from .host_candidates import FrameCandidates, HostCandidates
+from .host_candidates import FrameCandidates
 from .kalman import Box, BoxFilter
 from .selected_frames import SelectedFramesMemory
 
@@ -54,7 +54,9 @@ class MotionSelector:
         present = row.presence > self.absent_below
         motion = None
         if self.filter is not None and self.stable >= self.stable_frames:
-            motion = _motion(self.filter.box, row, present)
+            boxes = [_box(mask) if present else None for mask in row.masks]
+            expected = self.filter.box  # IoU with it; 0 where there is no box
+            motion = np.array([0.0 if b is None else float(box_iou(expected, b)) for b in boxes])
         scores = row.scores
         if motion is not None:
             scores = self.weight * motion + (1 - self.weight) * scores
@@ -86,12 +88,6 @@ class MotionSelector:
             self.filter = BoxFilter(box, place_noise=self.place_noise, rate_noise=self.rate_noise)
         else:
             self.filter.update(box)
-
-
-def _motion(expected: Box, row: HostCandidates, present: bool) -> np.ndarray:
-    """IoU of each candidate's box with the expected one; 0 where there is no box."""
-    boxes = [_box(mask) if present else None for mask in row.masks]
-    return np.array([0.0 if box is None else float(box_iou(expected, box)) for box in boxes])
 
 
 def _box(mask: Bool[np.ndarray, "H W"]) -> Box | None:

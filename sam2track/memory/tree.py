@@ -11,7 +11,6 @@ from torch import Tensor
 
 from ..types import Choice, MemoryFrame, Recall
 from .archive import Archive, Record
-from .bank import load_memory, save_memory
 from .host_candidates import FrameCandidates
 from .selected_frames import recall_selected
 from .sorted_frames import SortedFrames
@@ -168,7 +167,10 @@ class TreeMemory:
         """The frames of a hypothesis with a new one, without those that are out of reach."""
         score, presence = extension.score, extension.presence
         selected = score > self.settings.min_score and presence > self.settings.min_presence
-        stored = memory if self.archive is None else save_memory(self.archive, memory)
+        stored: MemoryFrame | Record = memory
+        if self.archive is not None:
+            parts = (memory.features, memory.pointer, memory.score, memory.presence)
+            stored = self.archive.save(*parts)
         new = PathwayFrame(memory.index, presence, selected, memory.pointer, stored)
         reach = max(self.recent, self.span - 1)
         frames = [*(frame for frame in extension.path.frames if frame.selected), new][-reach:]
@@ -200,8 +202,9 @@ class PathwayFrame:
 
     def load(self) -> MemoryFrame | None:
         """The memory, from wherever it is."""
-        stored = self.memory
-        return load_memory(self.index, stored) if isinstance(stored, Record) else stored
+        if isinstance(self.memory, Record):
+            return MemoryFrame(self.index, *self.memory.load())
+        return self.memory
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 FEW_KEYS = 32  # below that a softmax along the keys is slow on a CPU
 
 
-class Projections(nn.Module):
-    """The projections of a multi-head attention, optionally to a narrower inner width.
+class Attention(nn.Module):
+    """Multi-head attention, optionally with a narrower inner width.
 
     Args:
         width: channels of the queries and of the result.
@@ -38,40 +38,29 @@ class Projections(nn.Module):
     def split(self, x: Float[Tensor, "B L I"]) -> Float[Tensor, "B heads L I/heads"]:
         return x.unflatten(2, (self.heads, -1)).transpose(1, 2)
 
-
-class Attention(Projections):
-    """Plain attention."""
-
-    def forward(
-        self, q: Float[Tensor, "B Lq C"], k: Float[Tensor, "B Lk K"], v: Float[Tensor, "B Lk K"]
-    ) -> Float[Tensor, "B Lq C"]:
-        q, k, v = self.split(self.q_proj(q)), self.split(self.k_proj(k)), self.split(self.v_proj(v))
-        return self.out_proj(mix(q, k, v).transpose(1, 2).flatten(2))
-
-
-class RotaryAttention(Projections):
-    """Attention whose queries and keys are rotated by where they lie in the image.
-
-    The keys are those of n memories one after another, all rotated alike, then ``unplaced`` tokens
-    without a place, which are not rotated. ``weights`` multiply the keys of the memories.
-    """
-
     def forward(
         self,
         q: Float[Tensor, "B Lq C"],
         k: Float[Tensor, "B Lk K"],
         v: Float[Tensor, "B Lk K"],
-        rotation: Rotation,
-        key_rotation: Rotation,
+        rotations: tuple[Rotation, Rotation] | None = None,
         unplaced: int = 0,
         weights: Float[Tensor, "B Lk-unplaced"] | None = None,
     ) -> Float[Tensor, "B Lq C"]:
-        q, k = rotation(self.split(self.q_proj(q))), self.split(self.k_proj(k))
-        placed, rest = k.split((k.shape[2] - unplaced, unplaced), dim=2)
-        placed = key_rotation(placed)
-        if weights is not None:
-            placed = (placed * weights[:, None, :, None]).to(k.dtype)
-        k = torch.cat((placed, rest), dim=2) if unplaced else placed
+        """Attend.
+
+        With rotations (of the queries, of the keys) the keys are those of n memories one after
+        another, all rotated alike, then ``unplaced`` tokens without a place, which are not rotated.
+        ``weights`` multiply the keys of the memories.
+        """
+        q, k = self.split(self.q_proj(q)), self.split(self.k_proj(k))
+        if rotations is not None:
+            q = rotations[0](q)
+            placed, rest = k.split((k.shape[2] - unplaced, unplaced), dim=2)
+            placed = rotations[1](placed)
+            if weights is not None:
+                placed = (placed * weights[:, None, :, None]).to(k.dtype)
+            k = torch.cat((placed, rest), dim=2) if unplaced else placed
         # Narrow values, such as memory tokens, are mixed before they are projected, which saves a
         # third of the time. The result is the same, since the weights of a query sum to one.
         narrow = self.heads == 1 and self.v_proj.in_features < self.v_proj.out_features

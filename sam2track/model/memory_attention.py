@@ -17,7 +17,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from ..types import Recall
-from .attention import RotaryAttention, Rotation, grid_places
+from .attention import Attention, Rotation, grid_places
 from .layers import sine_position_1d, sine_position_2d
 
 
@@ -105,8 +105,8 @@ class MemoryAttentionLayer(nn.Module):
 
     def __init__(self, width: int, memory_width: int, mlp_width: int, dropout: float) -> None:
         super().__init__()
-        self.self_attn = RotaryAttention(width, heads=1)
-        self.cross_attn_image = RotaryAttention(width, heads=1, memory_width=memory_width)
+        self.self_attn = Attention(width, heads=1)
+        self.cross_attn_image = Attention(width, heads=1, memory_width=memory_width)
         self.linear1 = nn.Linear(width, mlp_width)
         self.linear2 = nn.Linear(mlp_width, width)
         self.norm1 = nn.LayerNorm(width)
@@ -119,15 +119,14 @@ class MemoryAttentionLayer(nn.Module):
         x: Float[Tensor, "R hw C"],
         keys: Float[Tensor, "R L D"],
         values: Float[Tensor, "R L D"],
-        rotation: Rotation,
-        key_rotation: Rotation,
+        rotations: tuple[Rotation, Rotation],
         pointers: int,
         weights: Float[Tensor, "R L-pointers"] | None,
     ) -> Float[Tensor, "R hw C"]:
         y = self.norm1(x)
-        x = x + self.dropout(self.self_attn(y, y, y, rotation, rotation))
+        x = x + self.dropout(self.self_attn(y, y, y, (rotations[0], rotations[0])))
         y = self.norm2(x)
-        y = self.cross_attn_image(y, keys, values, rotation, key_rotation, pointers, weights)
+        y = self.cross_attn_image(y, keys, values, rotations, pointers, weights)
         x = x + self.dropout(y)
         y = self.linear2(self.dropout(F.relu(self.linear1(self.norm3(x)))))
         return x + self.dropout(y)
@@ -176,8 +175,8 @@ class MemoryAttention(nn.Module):
         grid = features.shape[-2:]
         values = torch.cat((batch.spatial, batch.pointers), dim=1)
         keys = values + torch.cat((batch.spatial_positions, batch.pointer_positions), dim=1)
-        pointers, weights = batch.pointers.shape[1], batch.weights
+        rotations, pointers = (self.rotation, self.key_rotation), batch.pointers.shape[1]
         x = features.flatten(2).transpose(1, 2) + 0.1 * self.position
         for layer in self.layers:
-            x = layer(x, keys, values, self.rotation, self.key_rotation, pointers, weights)
+            x = layer(x, keys, values, rotations, pointers, batch.weights)
         return self.norm(x).transpose(1, 2).unflatten(2, grid)

@@ -170,8 +170,7 @@ class SAM2(nn.Module):
     def no_prompts(self, rows: int) -> PromptTokens:
         """The prompt encoder's input where there is no prompt."""
         coords = torch.zeros(rows, 1, 2, device=self.device)
-        labels = torch.full((rows, 1), NOT_A_POINT, device=self.device)
-        return PromptTokens(coords, labels)
+        return PromptTokens(coords, torch.full((rows, 1), NOT_A_POINT, device=self.device))
 
     def resolve(self, candidates: Candidates, choice: Choice) -> Resolved:
         """The chosen mask of each row, with its pointer; emptied where the object is absent."""

@@ -23,8 +23,7 @@ class _Held:
     """A frame that waits: by object, its rows (here or on disk) and where they come from."""
 
     index: int
-    rows: dict[int, Resolved | Record]
-    parents: dict[int, tuple[int, ...] | None]
+    objects: dict[int, tuple[Resolved | Record, tuple[int, ...] | None]]
 
 
 class DelayedResults:
@@ -54,12 +53,11 @@ class DelayedResults:
             if direction != way or (index - earlier) * direction <= 0:
                 self.settle(len(self.held))  # rows do not point back across a jump
         self.last = index, direction
-        rows = {
-            object_id: self._save(own.resolved) if lag is None else own.resolved
+        objects = {
+            object_id: (self._save(own.resolved) if lag is None else own.resolved, own.parents)
             for object_id, own in hypotheses.items()
         }
-        parents = {object_id: own.parents for object_id, own in hypotheses.items()}
-        self.held.append(_Held(index, rows, parents))
+        self.held.append(_Held(index, objects))
         if lag is not None:
             self.settle(len(self.held) - lag)
 
@@ -71,7 +69,7 @@ class DelayedResults:
         picks: list[dict[int, int]] = []
         for held in reversed(self.held):
             pick = {}
-            for object_id, parents in held.parents.items():
+            for object_id, (_, parents) in held.objects.items():
                 row = rows.get(object_id, 0)
                 pick[object_id] = 0 if parents is None else row
                 rows[object_id] = row if parents is None else parents[row]
@@ -84,7 +82,7 @@ class DelayedResults:
         while self.ready:
             held, pick = self.ready.popleft()
             outcomes = {}
-            for object_id, rows in held.rows.items():
+            for object_id, (rows, _) in held.objects.items():
                 if isinstance(rows, Record):
                     logits, *rest = rows.load()
                     rows = Resolved(logits.float(), *rest)

@@ -126,8 +126,8 @@ def infer_variant(state: dict[str, Tensor]) -> str | None:
     """The name of the variant whose weights these are (our names), by the shapes of its trunk."""
     trunk = {name: tensor.shape for name, tensor in state.items() if name.startswith("trunk.")}
     for name, variant in VARIANTS.items():
-        is_2_1 = "absent_memory" in state
-        if is_2_1 == variant.sam2_1_embeddings and trunk == trunk_shapes(variant.trunk):
+        same_version = ("absent_memory" in state) == variant.sam2_1_embeddings
+        if same_version and trunk == trunk_shapes(variant.trunk):
             return name
     return None
 
