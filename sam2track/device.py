@@ -42,17 +42,14 @@ def pick_precision(precision: str, device: torch.device) -> torch.dtype:
         ValueError: if there is no such precision.
     """
     if precision == "auto":
-        fast = torch.cuda.is_bf16_supported() if device.type == "cuda" else _cpu_knows_bf16()
+        told = getattr(torch.cpu, "get_capabilities", dict)()  # an older PyTorch does not tell
+        fast = any(told.get(name, False) for name in ("amx_bf16", "avx512_bf16"))
+        if device.type == "cuda":
+            fast = torch.cuda.is_bf16_supported()
         return torch.bfloat16 if fast else torch.float32
     if precision not in PRECISIONS:
         raise ValueError(f"precision {precision!r} is unknown; use auto, {', '.join(PRECISIONS)}")
     return PRECISIONS[precision]
-
-
-def _cpu_knows_bf16() -> bool:
-    """Whether the CPU multiplies bf16 in hardware; an older PyTorch does not tell."""
-    told = getattr(torch.cpu, "get_capabilities", dict)()
-    return any(told.get(name, False) for name in ("amx_bf16", "avx512_bf16"))
 
 
 def keep_freed_memory() -> None:

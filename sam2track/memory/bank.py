@@ -35,7 +35,8 @@ class Bank:
         index = memory.index
         if anchor:
             self.anchors[index] = memory
-            self.drop(index)
+            for kept in (self.recent, self.pointers, self.records):
+                kept.pop(index, None)
             return
         self.recent[index] = memory
         self.pointers[index] = memory.pointer
@@ -54,12 +55,6 @@ class Bank:
             del self.recent[old]
         for old in [index for index in self.pointers if index not in pointers]:
             del self.pointers[old]
-
-    def drop(self, index: int) -> None:
-        """Drop a frame that is not an anchor."""
-        self.recent.pop(index, None)
-        self.pointers.pop(index, None)
-        self.records.pop(index, None)
 
     def __contains__(self, index: int) -> bool:
         """Whether the spatial memory of a frame that is not an anchor is kept."""

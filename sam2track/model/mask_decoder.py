@@ -42,11 +42,10 @@ class TwoWayBlock(nn.Module):
         image_position: Float[Tensor, "1 hw C"],
     ) -> tuple[Float[Tensor, "R L C"], Float[Tensor, "R hw C"]]:
         if self.first:  # here the tokens are still equal to their positions
-            tokens = self.self_attn(tokens, tokens, tokens)
+            tokens = self.norm1(self.self_attn(tokens, tokens, tokens))
         else:
             q = tokens + token_position
-            tokens = tokens + self.self_attn(q, q, tokens)
-        tokens = self.norm1(tokens)
+            tokens = self.norm1(tokens + self.self_attn(q, q, tokens))
         placed = image + image_position
         found = self.cross_attn_token_to_image(tokens + token_position, placed, image)
         tokens = self.norm2(tokens + found)

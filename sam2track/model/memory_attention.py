@@ -69,35 +69,28 @@ class MemoryTokens(nn.Module):
         device, dtype = self.temporal.device, self.temporal.dtype
         memories = [memory for recall in recalls for memory in recall.memories]
         # Converted one by one, since autocast to fp16 refuses to concatenate bf16.
-        tokens = torch.cat([m.features.to(device, dtype, non_blocking=True) for m in memories])
-        tokens = tokens.unflatten(0, (len(recalls), -1))
+        spatial = torch.cat([m.features.to(device, dtype, non_blocking=True) for m in memories])
         slots = torch.tensor([recall.slots for recall in recalls]).to(device, non_blocking=True)
         positions = self.temporal[slots].flatten(2, 3) + self.positions  # (R, n, T, D)
+        # A pointer is wider than a memory token, so it is cut into several tokens.
+        parts = self.width // self.positions.shape[1]
+        pointers = self.temporal.new_zeros(len(recalls), 0, self.positions.shape[1])
+        if recalls[0].pointers:
+            pointers = torch.stack([torch.stack(recall.pointers) for recall in recalls])
+            pointers = pointers.unflatten(2, (parts, -1)).flatten(1, 2)  # (R, n * parts, D)
+        pointer_positions = torch.zeros_like(pointers)
+        if recalls[0].pointers and self.pointer_position is not None:
+            ago = [[offset / (recall.span - 1) for offset in recall.offsets] for recall in recalls]
+            placed = torch.tensor(ago).to(device, non_blocking=True)
+            placed = self.pointer_position(sine_position_1d(placed, self.width))
+            pointer_positions = placed.repeat_interleave(parts, dim=1)
         weights = None
         if recalls[0].weights is not None:
             weights = torch.tensor([recall.weights for recall in recalls])
             weights = weights.repeat_interleave(len(self.positions), dim=1)
             weights = weights.to(device, non_blocking=True)
-        return MemoryBatch(tokens, positions.flatten(1, 2), *self._pointers(recalls), weights)
-
-    def _pointers(
-        self, recalls: Sequence[Recall]
-    ) -> tuple[Float[Tensor, "R P D"], Float[Tensor, "R P D"]]:
-        """A pointer is wider than a memory token, so it is cut into several tokens."""
-        device, memory_width = self.temporal.device, self.positions.shape[1]
-        parts = self.width // memory_width
-        if not recalls[0].pointers:
-            nothing = self.temporal.new_zeros(len(recalls), 0, memory_width)
-            return nothing, nothing
-        pointers = torch.stack([torch.stack(recall.pointers) for recall in recalls])
-        tokens = pointers.unflatten(2, (parts, -1)).flatten(1, 2)  # (R, n * parts, D)
-        if self.pointer_position is None:
-            return tokens, torch.zeros_like(tokens)
-        ago = torch.tensor(
-            [[offset / (recall.span - 1) for offset in recall.offsets] for recall in recalls]
-        ).to(device, non_blocking=True)
-        positions = self.pointer_position(sine_position_1d(ago, self.width))
-        return tokens, positions.repeat_interleave(parts, dim=1)
+        spatial, positions = spatial.unflatten(0, (len(recalls), -1)), positions.flatten(1, 2)
+        return MemoryBatch(spatial, positions, pointers, pointer_positions, weights)
 
 
 class MemoryAttentionLayer(nn.Module):
