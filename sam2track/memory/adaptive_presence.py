@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from .candidate_selection import Selection
-from .host_candidates import FrameCandidates
+from .candidate_selection import FrameCandidates, Selection
 
 
 @dataclass(kw_only=True, eq=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from statistics import median
 
@@ -87,7 +87,8 @@ class DistractorMemory(SelectedFramesMemory):
             slots=slots,
             archive=archive,
         )
-        self.settings = settings
+        # Without the factory, which may be a partial: a snapshot cannot hold that.
+        self.settings = replace(settings, selector=BestScoreSelector)
         self.origin: int | None = None  # every stride-th frame from here is for the recent memory
         self.promoted, self.strided, self.nonempty = self.selected, SortedFrames(), SortedFrames()
         self.sets += [self.strided, self.nonempty]

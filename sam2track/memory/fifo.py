@@ -7,7 +7,7 @@ from dataclasses import InitVar, dataclass
 from ..types import ANCHOR_SLOT, Choice, MemoryFrame, Recall
 from .archive import Archive
 from .bank import Bank, around, make_recall, past_pointers
-from .host_candidates import FrameCandidates
+from .candidate_selection import FrameCandidates
 from .protocol import best_candidate
 
 

@@ -9,8 +9,7 @@ import numpy as np
 from jaxtyping import Bool
 
 from ..masks.boxes import box_iou, mask_box
-from .candidate_selection import Selection, SelectorFactory
-from .host_candidates import FrameCandidates
+from .candidate_selection import FrameCandidates, Selection, SelectorFactory
 from .kalman import Box, BoxFilter
 from .selected_frames import SelectedFramesMemory
 

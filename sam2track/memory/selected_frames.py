@@ -16,8 +16,7 @@ from torch import Tensor
 from ..types import ANCHOR_SLOT, Choice, MemoryFrame, Recall
 from .archive import Archive
 from .bank import Bank, around, make_recall, past_pointers
-from .candidate_selection import BestScoreSelector, Selection, SelectorFactory
-from .host_candidates import FrameCandidates
+from .candidate_selection import BestScoreSelector, FrameCandidates, Selection, SelectorFactory
 from .sorted_frames import SortedFrames
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..types import Choice, MemoryFrame, Recall
 from .archive import Archive, Record
-from .host_candidates import FrameCandidates
+from .candidate_selection import FrameCandidates
 from .selected_frames import recall_selected
 from .sorted_frames import SortedFrames
 
