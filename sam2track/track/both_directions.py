@@ -16,7 +16,7 @@ from ..video import SeekableSource
 from .pipeline import Session, follow, walk
 
 Tracked = tuple[Frame, FrameOutcome]
-Saved = tuple[tuple[int, ...], torch.device, Record]  # ids, where the tensors were, where they are
+Saved = tuple[tuple[int, ...], Record]  # object ids, and the tensors of an outcome
 
 
 def follow_both(
@@ -50,23 +50,21 @@ def follow_both(
         if rows:
             earlier[frame.index] = _save(archive, outcome, rows)
     for frame in walk(source, 0, frames=first):
-        yield frame, _load(archive, earlier[frame.index], frame.index)
+        yield frame, _load(frame.index, *earlier[frame.index])
     for frame, outcome in follow(start(), partial(walk, source, first), placed):
         if frame.index in earlier:
-            before = _load(archive, earlier[frame.index], frame.index)
-            outcome = _join(before, outcome)
+            outcome = _join(_load(frame.index, *earlier[frame.index]), outcome)
         yield frame, outcome
 
 
 def _save(archive: Archive, outcome: FrameOutcome, rows: list[int]) -> Saved:
     tensors = (outcome.logits[rows], outcome.scores[rows], outcome.presence[rows])
     ids = tuple(outcome.object_ids[row] for row in rows)
-    return ids, outcome.logits.device, archive.save(*tensors)
+    return ids, archive.save(*tensors)
 
 
-def _load(archive: Archive, saved: Saved, index: int) -> FrameOutcome:
-    ids, device, record = saved
-    return FrameOutcome(index, ids, *(part.to(device) for part in archive.load(record)))
+def _load(index: int, ids: tuple[int, ...], record: Record) -> FrameOutcome:
+    return FrameOutcome(index, ids, *record.load())
 
 
 def _join(one: FrameOutcome, other: FrameOutcome) -> FrameOutcome:

@@ -71,22 +71,17 @@ class TrackedObject:
         """Note the outcome of a frame that was tracked."""
         self.last = index, resolved
         if self.archive is None:
-            self.tracked = {index: direction}
-            return
+            self.tracked.clear()
+        elif index not in self.anchors:
+            self.records.pop(index, None)  # before saving, so that its space is used again
+            self.records[index] = self.archive.save(resolved.logits)
         self.tracked[index] = direction
-        if index in self.anchors:
-            return
-        if index in self.records:
-            self.archive.drop(self.records[index])
-        self.records[index] = self.archive.save(resolved.logits)
 
-    def outcome(self, index: int, device: torch.device) -> torch.Tensor | None:
+    def outcome(self, index: int) -> torch.Tensor | None:
         """Mask logits ``(1, 1, 4h, 4w)`` of a frame, as far as they are kept."""
         anchor = self.anchor(index)
         if anchor is not None:
             return anchor.resolved.logits
         if self.last is not None and self.last[0] == index:
             return self.last[1].logits
-        if self.archive is not None and index in self.records:
-            return self.archive.load(self.records[index])[0].to(device)
-        return None
+        return self.records[index].load()[0] if index in self.records else None

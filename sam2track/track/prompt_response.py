@@ -67,7 +67,7 @@ def respond(
                     frame.size,
                     transform=model.transform,
                     device=model.device,
-                    previous=tracked.outcome(frame.index, model.device),
+                    previous=tracked.outcome(frame.index),
                 ),
                 stability_delta=stability_delta,
                 stability_threshold=stability_threshold,

@@ -65,13 +65,13 @@ def match_features(model: SAM2) -> None:
     appearance, mask = basis[:split], basis[split:]  # of orthogonal subspaces
     encoder.out_proj.weight.copy_(basis[..., None, None])
     encoder.pix_feat_proj.weight.copy_((appearance.T @ appearance)[..., None, None])
-    last = cast(nn.Conv2d, encoder.mask_downsampler.encoder[-1])
+    last = cast(nn.Conv2d, cast(nn.Sequential, encoder.mask_downsampler.encoder)[-1])
     onto_mask = MASK_SCALE * mask.T @ mask
     last.weight.copy_((onto_mask @ last.weight[..., 0, 0])[..., None, None])
     _bias(last).copy_(onto_mask @ _bias(last))
     for convolution in (encoder.pix_feat_proj, encoder.out_proj):
         _bias(convolution).zero_()
-    for block in encoder.fuser.layers:
+    for block in cast(nn.Sequential, encoder.fuser.layers):
         cast(ConvNeXtBlock, block).gamma.fill_(RESIDUAL)
     for layer in model.memory_attention.layers:
         attention = cast(MemoryAttentionLayer, layer).cross_attn_image
