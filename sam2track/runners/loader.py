@@ -71,7 +71,11 @@ class Loader(ConfigLoaderImpl):
         single, rest, chosen = [], [], set()
         for one in map(parse, overrides):
             if run_mode == RunMode.RUN and one.is_sweep_override():
-                raise SettingError(f"{one.input_line} gives several values; -m runs each of them")
+                key, value = one.key_or_group, str(one.input_line).partition("=")[2]
+                how = "-m runs each of them"
+                if key in ("click", "box", "labels"):
+                    how = f"put them in brackets: {key}=[{value}]"
+                raise SettingError(f"{one.input_line} gives several values; {how}")
             is_group = self.repository.group_exists(one.key_or_group)
             changes = one.is_add() or one.is_force_add() or one.is_delete()
             if is_group or changes or one.is_hydra_override():

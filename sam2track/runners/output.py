@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
+from typing import cast
 
 from hydra.utils import get_object
 from omegaconf import DictConfig, OmegaConf
@@ -21,8 +23,7 @@ from .compose import literal, plain
 
 RUN_FILE = "run.yaml"
 LOCK_FILE = ".lock"  # while a run writes into the folder
-# What the sinks of configs/sinks/ write.
-RESULTS = ("masks/*.png", "overlay.mp4", "tracks.json", "boxes.txt", "preview.png")
+FINISHED = ".finished"  # a run that came to its end
 
 
 def default_folder(folder: Path, video: str) -> Path:
@@ -184,6 +185,13 @@ def _video_of(folder: Path) -> str | None:
 
 def _remove_results(folder: Path) -> None:
     """Remove what an earlier run left, so that two runs never mix; nothing else is touched."""
-    for pattern in RESULTS:
-        for path in folder.glob(pattern):
-            path.unlink()
+    earlier = cast(DictConfig, OmegaConf.load(folder / RUN_FILE))
+    written = str(OmegaConf.to_container(earlier.get("sinks") or OmegaConf.create({})))
+    for name in re.findall(r"\$\{run\.folder\}/([\w.-]+)", written):
+        path = folder / name
+        for file in (
+            path.glob("*.png") if path.is_dir() else [path, path.with_name(f".{name}.part")]
+        ):
+            file.unlink(missing_ok=True)
+    for file in (FINISHED, ".journal/results.jsonl", ".journal/state.pt"):
+        (folder / file).unlink(missing_ok=True)

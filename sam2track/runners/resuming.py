@@ -16,7 +16,7 @@ from ..track import TrackingSession, track, walk
 from ..track.snapshots import cannot_resume, load_session, save_session
 from ..types import Frame, FrameResult
 from ..video import SeekableSource, VideoSource
-from .output import RUN_FILE
+from .output import FINISHED, RUN_FILE
 
 JOURNAL = ".journal"
 SAVE_EVERY = 5.0  # seconds
@@ -40,11 +40,10 @@ class Resumable:
         self.sinks: list[JournalSink] = []
         if config.direction == 0 or not isinstance(source, SeekableSource):
             if config.resume:
-                what = "direction=0 tracks twice" if config.direction == 0 else "a live source"
-                raise ValueError(f"resume=true: {what}, and cannot go on in the middle")
+                what = "direction=both" if config.direction == 0 else "a live source"
+                raise ValueError(f"resume=true: {what} cannot go on in the middle")
             return
-        if config.resume and (folder / RUN_FILE).is_file():
-            _check_same(config, folder)
+        if config.resume:
             self.state = read_state(self.folder)
         self.sinks = [JournalSink(self.folder, after=self.state and self.state[0])]
 
@@ -62,6 +61,7 @@ class Resumable:
         if self.state is not None:
             index, state = self.state
             load_session(session, state)
+            print(f"resumed after frame {index}")
             yield from zip(
                 walk(source, start, direction), read_results(self.folder, index), strict=False
             )
@@ -82,12 +82,18 @@ class Resumable:
 
 
 def is_finished(config: DictConfig, folder: Path) -> bool:
-    """Whether ``resume=true`` finds a run that needs nothing more."""
-    return config.resume and (folder / RUN_FILE).is_file() and not (folder / JOURNAL).exists()
+    """Whether ``resume=true`` finds a run that needs nothing more.
+
+    Raises:
+        ValueError: if it finds a run with other settings.
+    """
+    if config.resume and (folder / RUN_FILE).is_file():
+        _check_same(config, folder)
+        return (folder / FINISHED).exists()
+    return False
 
 
 def _check_same(config: DictConfig, folder: Path) -> None:
-    """Refuse to go on with other settings."""
     earlier, now = (
         cast(dict, OmegaConf.to_container(one, resolve=False))
         for one in (OmegaConf.load(folder / RUN_FILE), config)

@@ -26,7 +26,7 @@ from ..track.review import Review
 from ..types import Frame, FrameResult
 from ..video import SeekableSource, VideoSource, open_video
 from .compose import plain
-from .output import claim_folder, default_folder, locked, make_sinks, prepare_folder
+from .output import FINISHED, claim_folder, default_folder, locked, make_sinks, prepare_folder
 from .resuming import Resumable, is_finished
 from .tracker import make_tracker
 from .writing import progress, report, write
@@ -56,10 +56,10 @@ def run(config: DictConfig) -> None:
         count = _count(config, source, start)
         default = default_folder(Path("outputs") / source.name, str(config.video))
         folder = claim_folder(config.out or default)
+        stack.enter_context(locked(folder))
         if is_finished(config, folder):
             print(f"finished before: {folder}")
             return
-        stack.enter_context(locked(folder))
         resumable = Resumable(config, folder, source)
         sinks = make_sinks(
             config.sinks,
@@ -72,15 +72,17 @@ def run(config: DictConfig) -> None:
             sound_from=None if config.fps else getattr(source, "path", None),
         )
         use_threads(config.threads)
-        started, review = time.monotonic(), Review(placed)
+        review = Review(placed)
         with closing(_track(config, source, placed, start, resumable)) as tracked:
             first = next(tracked, None)
             if first is None:
                 raise ValueError(f"{config.video} has no frame {start}")
+            started = time.monotonic()  # the model is loaded
             prepare_folder(folder, config, keep_results=resumable.state is not None)
             written = write(chain([first], tracked), [*sinks, *resumable.sinks], review, count)
-        if not isinstance(written.broken_off, KeyboardInterrupt):
+        if written.broken_off is None:
             remove_journal(resumable.folder)
+            (folder / FINISHED).touch()
     report(written, review, folder, time.monotonic() - started)
 
 
@@ -94,7 +96,9 @@ def _check_settings(config: DictConfig) -> None:
     if OmegaConf.is_missing(config, "video") or config.video is None:
         raise ValueError("video= is missing: sam2track track video=clip.mp4 click=[x,y]")
     if config.direction == 0 and config.frames is not None:
-        raise ValueError(f"frames={config.frames}: with direction=0 the whole video is tracked")
+        raise ValueError(
+            f"frames={config.frames}: direction=both tracks the whole video; leave it out"
+        )
 
 
 def _check_reach(

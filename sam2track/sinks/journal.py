@@ -35,7 +35,7 @@ class JournalSink(Sink):
     def __init__(self, folder: str | Path, after: int | None = None) -> None:
         self.folder = Path(folder)
         self._file = OutputFile(self.folder / RESULTS)
-        self._after = after
+        self._first = self._after = after
         self._lines: IO[bytes] | None = None
         self._state: tuple[int, bytes] | None = None  # that is not written yet, with its frame
 
@@ -65,22 +65,22 @@ class JournalSink(Sink):
 
     def _open(self) -> IO[bytes]:
         self._file.start()
-        state = read_state(self.folder)
-        if state is None:
+        if self._first is None:
+            remove_journal(self.folder, keep_folder=True)
             return self._file.path.open("wb")
         lines = self._file.path.open("r+b")
         for line in iter(lines.readline, b""):
-            if json.loads(line)["index"] == state[0]:
+            if json.loads(line)["index"] == self._first:
                 break
         lines.truncate(lines.tell())
         return lines
 
 
-def remove_journal(folder: Path) -> None:
+def remove_journal(folder: Path, *, keep_folder: bool = False) -> None:
     """Remove a journal, when its run is finished; there may be none."""
-    for name in (RESULTS, STATE):
+    for name in (STATE, RESULTS):
         (folder / name).unlink(missing_ok=True)
-    if folder.is_dir() and not any(folder.iterdir()):
+    if not keep_folder and folder.is_dir() and not any(folder.iterdir()):
         folder.rmdir()
 
 

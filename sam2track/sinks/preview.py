@@ -81,8 +81,9 @@ class PreviewSink(Sink):
         shown = _evenly(sorted(tiles), set(fixed), self._tiles)
         sheet = _arrange([tiles[index] for index in shown])
         for object_id, text in self._notes:
-            strip = np.full((24, sheet.shape[1], 3), object_colour(object_id), np.uint8)
-            draw_caption(strip, f"{object_id}: {text}")
+            strip = np.full((24, sheet.shape[1], 3), 255, np.uint8)
+            strip[4:20, 6:22] = object_colour(object_id)
+            draw_caption(strip[:, 28:], f"object {object_id}, {text}")
             sheet = np.concatenate((sheet, strip))
         with self._output.guarded():
             Image.fromarray(sheet).save(self._output.start(), format="PNG", compress_level=6)
@@ -111,7 +112,9 @@ def _evenly(indices: list[int], fixed: set[int], count: int) -> list[int]:
 
     More than ``count`` only if that many are fixed.
     """
-    kept = list(indices)
+    places = np.array(indices)
+    even = np.linspace(places[0], places[-1], count)
+    kept = sorted({indices[np.abs(places - at).argmin()] for at in even} | fixed)
     while len(kept) > count:
         gaps = [
             (kept[place + 1] - kept[place - 1], place)

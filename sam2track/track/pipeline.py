@@ -77,7 +77,8 @@ class PlannedPrompts:
             session.prompt(item.object_id, item.prompt, frame)
 
     def finish(self) -> None:
-        for index, items in self.due.items():
+        if self.due:
+            index, items = next(iter(self.due.items()))
             raise ValueError(f"{items[0].source}: the video ended before frame {index}")
 
 
@@ -130,8 +131,9 @@ def follow(
             user.finish()
         except ValueError as reason:  # what was tracked until then is good
             broken_off = reason
-    rest = read() if session.lag is None else waiting
-    yield from zip(rest, session.flush(), strict=False)
+    rest = iter(read() if session.lag is None else waiting)
+    for outcome in session.flush():  # frames before the first object are passed already
+        yield next(frame for frame in rest if frame.index == outcome.index), outcome
     if broken_off is not None:
         raise broken_off
 
