@@ -19,6 +19,7 @@ from hydra.errors import ConfigCompositionException, HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 from . import CONFIGS
 from .values import checked, nearest
@@ -86,7 +87,7 @@ class Loader(ConfigLoaderImpl):
                 single.append(one)
         try:
             config = super().load_configuration(config_name, rest, run_mode, from_shell)
-        except HydraException as error:
+        except (HydraException, YAMLError) as error:
             raise SettingError(" ".join(str(error).split())) from error
         for key, value in self.earlier.items():
             _require(key, config, f"option of {self.config_file}:")

@@ -6,11 +6,11 @@ import os
 import re
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
-from typing import cast
+from typing import Any
 
 from hydra.utils import get_object
 from omegaconf import DictConfig, OmegaConf
@@ -135,7 +135,7 @@ def write_settings(folder: Path, config: DictConfig) -> None:
 
 
 def make_sinks(
-    config: DictConfig,
+    config: Mapping[Any, Any],
     folder: Path,
     *,
     name: str,
@@ -185,13 +185,10 @@ def _video_of(folder: Path) -> str | None:
 
 def _remove_results(folder: Path) -> None:
     """Remove what an earlier run left, so that two runs never mix; nothing else is touched."""
-    earlier = cast(DictConfig, OmegaConf.load(folder / RUN_FILE))
-    written = str(OmegaConf.to_container(earlier.get("sinks") or OmegaConf.create({})))
-    for name in re.findall(r"\$\{run\.folder\}/([\w.-]+)", written):
-        path = folder / name
-        for file in (
-            path.glob("*.png") if path.is_dir() else [path, path.with_name(f".{name}.part")]
-        ):
+    settings = (folder / RUN_FILE).read_text(encoding="utf-8")
+    for name in re.findall(r"\$\{run\.folder\}/([\w.-]+)", settings):  # where its sinks wrote to
+        path, unfinished = folder / name, folder / f".{name}.part"
+        for file in path.glob("*.png") if path.is_dir() else (path, unfinished):
             file.unlink(missing_ok=True)
     for file in (FINISHED, ".journal/results.jsonl", ".journal/state.pt"):
         (folder / file).unlink(missing_ok=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import time
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -11,7 +13,7 @@ from typing import cast
 from omegaconf import DictConfig, OmegaConf
 
 from ..prompts import PlacedPrompt
-from ..sinks import JournalSink, read_results, read_state
+from ..sinks import JournalSink, SavedState, read_results, read_state
 from ..track import TrackingSession, track, walk
 from ..track.snapshots import cannot_resume, load_session, save_session
 from ..types import Frame, FrameResult
@@ -34,9 +36,15 @@ class Resumable:
         ValueError: if ``resume=true`` cannot be done; the message says why.
     """
 
-    def __init__(self, config: DictConfig, folder: Path, source: VideoSource) -> None:
+    def __init__(
+        self,
+        config: DictConfig,
+        folder: Path,
+        source: VideoSource,
+        placed: Sequence[PlacedPrompt],
+    ) -> None:
         self.folder = folder / JOURNAL
-        self.state: tuple[int, bytes] | None = None
+        self.state: SavedState | None = None
         self.sinks: list[JournalSink] = []
         if config.direction == 0 or not isinstance(source, SeekableSource):
             if config.resume:
@@ -45,7 +53,14 @@ class Resumable:
             return
         if config.resume:
             self.state = read_state(self.folder)
-        self.sinks = [JournalSink(self.folder, after=self.state and self.state[0])]
+        inputs = _fingerprint(source, placed)
+        if self.state is not None and self.state.inputs != inputs:
+            raise ValueError(
+                f"resume=true: the video or the prompts are not those of the run in {folder}; run "
+                "without resume=true"
+            )
+        after = None if self.state is None else self.state.index
+        self.sinks = [JournalSink(self.folder, inputs, after)]
 
     def track(
         self,
@@ -59,8 +74,8 @@ class Resumable:
         """:func:`sam2track.track.track`, after the results that there are already."""
         direction, frames = config.direction, config.frames
         if self.state is not None:
-            index, state = self.state
-            load_session(session, state)
+            index = self.state.index
+            load_session(session, self.state.session)
             print(f"resumed after frame {index}")
             yield from zip(
                 walk(source, start, direction), read_results(self.folder, index), strict=False
@@ -91,6 +106,19 @@ def is_finished(config: DictConfig, folder: Path) -> bool:
         _check_same(config, folder)
         return (folder / FINISHED).exists()
     return False
+
+
+def _fingerprint(source: VideoSource, placed: Sequence[PlacedPrompt]) -> str:
+    """A hash of what a run is about: the video (its file, not its content) and the prompts."""
+    path = getattr(source, "path", None)
+    file = (os.stat(path).st_size, os.stat(path).st_mtime_ns) if path else ()
+    digest = hashlib.sha256(repr((source.size, source.length, file)).encode())
+    for item in placed:
+        prompt = item.prompt
+        digest.update(repr((item.object_id, item.frame)).encode())
+        for part in (prompt.points, prompt.labels, prompt.box, prompt.mask):
+            digest.update(b"-" if part is None else part.tobytes())
+    return digest.hexdigest()[:16]
 
 
 def _check_same(config: DictConfig, folder: Path) -> None:

@@ -28,14 +28,19 @@ def paths_of(key: str, value: str, *, multirun: bool) -> list[str] | None:
     if os.path.exists(path):
         return _videos_in(Path(path)) if key == "video" else None
     if key == "video" and value.startswith("[") and value.endswith("]"):
-        parts = value[1:-1].split(",")
+        parts = [
+            part if os.path.exists(part) else part.strip(" '\"") for part in value[1:-1].split(",")
+        ]
+        if parts == [""]:
+            raise SettingError(f"{key}={value}: name at least one video")
     elif multirun and "," in value and "://" not in value:
         parts = value.split(",")
     elif key == "video" and any(sign in value for sign in "*?["):
         return sorted(glob.glob(path, recursive=True)) or None
     else:
         return None
-    return [path for part in parts for path in paths_of(key, part, multirun=False) or [part]]
+    paths = [path for part in parts for path in paths_of(key, part, multirun=False) or [part]]
+    return list(dict.fromkeys(paths))
 
 
 def job_labels(

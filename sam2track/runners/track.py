@@ -47,22 +47,23 @@ def run(config: DictConfig) -> None:
         config = cast(DictConfig, OmegaConf.merge(config, {"direction": 0}))
     _check_settings(config)
     keep_freed_memory()
-    placed = _prompts(config)
+    keys = ["click", "labels", "box", "mask", "prompts", "frame"]
+    placed = read_prompts(**plain(OmegaConf.masked_copy(config, keys)), object_id=config.object)
     start = (max if config.direction == -1 else min)(item.frame for item in placed)
     with ExitStack() as stack:
         source = stack.enter_context(open_video(config.video, video_reader=config.video_reader))
         check(placed, source.size, source.length, config.direction)
         _check_reach(config, source, placed, start)
         count = _count(config, source, start)
-        default = default_folder(Path("outputs") / source.name, str(config.video))
-        folder = claim_folder(config.out or default)
+        default = Path("outputs") / source.name
+        folder = claim_folder(config.out or default_folder(default, str(config.video)))
         stack.enter_context(locked(folder))
         if is_finished(config, folder):
             print(f"finished before: {folder}")
             return
-        resumable = Resumable(config, folder, source)
+        resumable = Resumable(config, folder, source, placed)
         sinks = make_sinks(
-            config.sinks,
+            config.get("sinks") or {},
             folder,
             name=source.name,
             fps=config.fps or source.fps,
@@ -86,19 +87,12 @@ def run(config: DictConfig) -> None:
     report(written, review, folder, time.monotonic() - started)
 
 
-def _prompts(config: DictConfig) -> list[PlacedPrompt]:
-    keys = ["click", "labels", "box", "mask", "prompts", "frame"]
-    return read_prompts(**plain(OmegaConf.masked_copy(config, keys)), object_id=config.object)
-
-
 def _check_settings(config: DictConfig) -> None:
     """Refuse values whose type is right."""
     if OmegaConf.is_missing(config, "video") or config.video is None:
         raise ValueError("video= is missing: sam2track track video=clip.mp4 click=[x,y]")
     if config.direction == 0 and config.frames is not None:
-        raise ValueError(
-            f"frames={config.frames}: direction=both tracks the whole video; leave it out"
-        )
+        raise ValueError(f"frames={config.frames}: direction=both tracks the whole video")
 
 
 def _check_reach(

@@ -3,7 +3,7 @@
 from .boxes import BoxSink
 from .coco import CocoSink
 from .fanout import FanOut
-from .journal import JournalSink, read_results, read_state, remove_journal
+from .journal import JournalSink, SavedState, read_results, read_state, remove_journal
 from .overlay import OverlaySink
 from .png import PaletteSink
 from .preview import PreviewSink
@@ -17,6 +17,7 @@ __all__ = [
     "OverlaySink",
     "PaletteSink",
     "PreviewSink",
+    "SavedState",
     "Sink",
     "SinkError",
     "read_results",

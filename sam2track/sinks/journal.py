@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
@@ -23,18 +24,35 @@ from .sink import OutputFile, Sink
 RESULTS, STATE = "results.jsonl", "state.pt"
 
 
+@dataclass(frozen=True, slots=True)
+class SavedState:
+    """What a run can go on from.
+
+    Attributes:
+        index: the frame after which it was saved.
+        inputs: what the run was about, such as a hash of its video and prompts.
+        session: bytes of the session's state.
+    """
+
+    index: int
+    inputs: str
+    session: bytes
+
+
 class JournalSink(Sink):
     """Writes the journal, a line for each frame.
 
     Args:
         folder: where it lies; made with the first frame.
+        inputs: what the run is about, kept in its states.
         after: a frame of the journal that is there: results up to it come again and are passed
             over; lines beyond it are dropped. None = a new journal.
     """
 
-    def __init__(self, folder: str | Path, after: int | None = None) -> None:
+    def __init__(self, folder: str | Path, inputs: str = "", after: int | None = None) -> None:
         self.folder = Path(folder)
         self._file = OutputFile(self.folder / RESULTS)
+        self._inputs = inputs
         self._first = self._after = after
         self._lines: IO[bytes] | None = None
         self._state: tuple[int, bytes] | None = None  # that is not written yet, with its frame
@@ -55,7 +73,7 @@ class JournalSink(Sink):
             self._lines.flush()
             if offered is not None:
                 self._state = None
-                header = f"{offered[0]}\n".encode()
+                header = f"{offered[0]} {self._inputs}\n".encode()
                 write_whole(self.folder / STATE, lambda file: file.write(header + offered[1]))
 
     def close(self) -> None:
@@ -84,13 +102,13 @@ def remove_journal(folder: Path, *, keep_folder: bool = False) -> None:
         folder.rmdir()
 
 
-def read_state(folder: Path) -> tuple[int, bytes] | None:
-    """The frame and the session's state that a run can go on from; None if there is none."""
-    try:
-        header, _, state = (folder / STATE).read_bytes().partition(b"\n")
-    except FileNotFoundError:
+def read_state(folder: Path) -> SavedState | None:
+    """The state that a run can go on from; None if there is none."""
+    if not (folder / STATE).exists() or not (folder / RESULTS).exists():
         return None
-    return int(header), state
+    header, _, session = (folder / STATE).read_bytes().partition(b"\n")
+    index, inputs = header.decode().split(" ")
+    return SavedState(int(index), inputs, session)
 
 
 def read_results(folder: Path, last: int) -> Iterator[FrameResult]:

@@ -114,7 +114,10 @@ def _evenly(indices: list[int], fixed: set[int], count: int) -> list[int]:
     """
     places = np.array(indices)
     even = np.linspace(places[0], places[-1], count)
-    kept = sorted({indices[np.abs(places - at).argmin()] for at in even} | fixed)
+    chosen = {indices[np.abs(places - at).argmin()] for at in even} | fixed
+    while len(chosen) < min(count, len(indices)):  # two were nearest to one frame
+        chosen.add(max(indices, key=lambda index: min(abs(index - one) for one in chosen)))
+    kept = sorted(chosen)
     while len(kept) > count:
         gaps = [
             (kept[place + 1] - kept[place - 1], place)

@@ -51,7 +51,9 @@ def load_session(session: TrackingSession, state: bytes) -> None:
             )
         session.objects, session.size = loaded["objects"], loaded["size"]
     except Exception as error:
-        raise ValueError(f"the saved state cannot be read ({type(error).__name__})") from error
+        raise ValueError(
+            f"the saved state cannot be read ({type(error).__name__}); run again without it"
+        ) from error
 
 
 def _known_classes() -> list:

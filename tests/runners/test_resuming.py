@@ -102,7 +102,7 @@ def test_there_need_be_no_earlier_run(here):
     [
         (("memory=select",), "resume=true: memory="),
         (("fill_hole_area=3",), "resume=true: fill_hole_area=3, but the run in b had 8; give the"),
-        (("direction=0",), "resume=true: direction=0 tracks twice, and cannot go on in the"),
+        (("direction=0",), "resume=true: direction="),
     ],
 )
 def test_what_cannot_go_on_is_said(here, monkeypatch, capsys, arguments, message):
@@ -163,3 +163,38 @@ def test_a_loaded_session_goes_on_as_the_saved_one():
     load_session(other, save_session(one))
     for frame in frames[3:]:
         assert (one.step(frame).logits == other.step(frame).logits).all()
+
+
+def test_a_journal_of_an_earlier_run_does_not_leak_into_the_next(here, monkeypatch):
+    assert track("out=a", "object=1", "fill_hole_area=2") == 0
+    killed_after(6, monkeypatch)
+    killed_after(3, monkeypatch, "fill_hole_area=2")  # not resumed: it begins anew
+    assert track("out=b", "fill_hole_area=2", "resume=true") == 0
+    assert files("a") == files("b")
+
+
+def test_a_run_in_both_directions_that_was_killed_is_not_finished(here, monkeypatch, capsys):
+    killed_after(3, monkeypatch, "direction=both")
+    assert track("out=b", "direction=both", "resume=true") == 2
+    assert "resume=true: direction=both cannot go on in the middle" in capsys.readouterr().err
+
+
+def test_a_finished_run_with_other_settings_is_not_taken_for_this_one(here, capsys):
+    assert track("out=a") == 0
+    assert track("out=a", "memory=select", "resume=true") == 2
+    assert "resume=true: memory=" in capsys.readouterr().err
+
+
+def test_other_prompts_in_the_same_file_are_noticed(here, monkeypatch, capsys):
+    killed_after(5, monkeypatch)
+    Path("prompts.json").write_text('[{"object": 5, "points": [[60, 40]]}]')
+    assert track("out=b", "resume=true") == 2
+    assert "the video or the prompts are not those of the run in b" in capsys.readouterr().err
+
+
+def test_results_of_any_sink_are_replaced(here):
+    assert track("out=a") == 0
+    assert Path("a/boxes.txt").is_file()
+    assert track("out=a", "sinks=[png]") == 0
+    assert not Path("a/boxes.txt").exists()
+    assert not Path("a/tracks.json").exists()

@@ -262,5 +262,5 @@ def test_preview_shows_notes_below(tmp_path, tracked):
     assert heights[1] == heights[0] + 2 * 24
     for row, object_id in enumerate((1, 7)):
         strip = sheet[heights[0] + 24 * row :][:24]
-        assert strip[0, 0].tolist() == list(object_colour(object_id))
+        assert strip[12, 12].tolist() == list(object_colour(object_id))
         assert (strip[-1, :3] == strip[0, 0] // 4).all()  # the dark ground of the text

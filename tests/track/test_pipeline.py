@@ -89,6 +89,20 @@ def test_frames_wait_for_results_that_come_later(lag):
     assert len(passes) == (2 if lag is None else 1)  # read again instead of kept
 
 
+def test_an_object_that_comes_late_with_a_memory_that_decides_at_the_end():
+    class Late(Recorder):
+        @property
+        def lag(self):
+            return None if self.object_ids else 0
+
+        @lag.setter
+        def lag(self, value):
+            pass
+
+    tracked = list(track(Late(), partial(frames, 6), [placed(1, 3)]))
+    assert [(frame.index, result.index) for frame, result in tracked] == [(k, k) for k in range(6)]
+
+
 def test_a_user_who_looks_before_they_speak():
     class User:
         def prompt(self, session, frame, direction):
