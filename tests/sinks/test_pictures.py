@@ -263,4 +263,4 @@ def test_preview_shows_notes_below(tmp_path, tracked):
     for row, object_id in enumerate((1, 7)):
         strip = sheet[heights[0] + 24 * row :][:24]
         assert strip[12, 12].tolist() == list(object_colour(object_id))
-        assert (strip[-1, :3] == strip[0, 0] // 4).all()  # the dark ground of the text
+        assert (strip[-1, 29:32] == 63).all()  # the dark ground of the text
