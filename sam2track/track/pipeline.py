@@ -141,8 +141,9 @@ def follow(
 @contextmanager
 def _reading(session: Session, frames: Iterable[Frame]) -> Iterator[Iterator[Frame]]:
     """Frames read ahead, and encoded there too where the session gains by it."""
-    if isinstance(session, TrackingSession) and session.overlaps:
-        with session.shared_threads(), read_ahead(session.encode_ahead(frames)) as ahead:
+    if isinstance(session, TrackingSession) and session.workers.most > 1:
+        shared = session.workers.share_cpu(len(session.objects))
+        with shared, read_ahead(session.encode_ahead(frames)) as ahead:
             yield ahead
     else:
         with read_ahead(frames) as ahead:

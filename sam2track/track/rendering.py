@@ -11,7 +11,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from ..masks import VideoMasks, concatenate, fill_holes, sharpen, upscale
-from ..model import ImageTransform
+from ..model import SAM2
 from ..types import Frame, FrameOutcome, FrameResult
 from .workers import Workers
 
@@ -43,19 +43,17 @@ class Renderer:
 
     Args:
         rendering: what the user chose.
-        transform: how the model's square is a part of the frame.
-        coarse: whether a low-resolution pixel is many pixels wide in a usual video.
+        model: which made the outcomes.
         workers: threads that objects are shared out among.
     """
 
-    def __init__(
-        self, rendering: Rendering, transform: ImageTransform, *, coarse: bool, workers: Workers
-    ) -> None:
-        specks, sharp = rendering.remove_specks, rendering.sharpen
+    def __init__(self, rendering: Rendering, model: SAM2, workers: Workers) -> None:
+        specks, sharp, coarse = rendering.remove_specks, rendering.sharpen, model.variant.coarse
         self.fill_hole_area = rendering.fill_hole_area
-        self.speck_area = SPECK_AREA * coarse if specks is None else specks
+        usual = SPECK_AREA if coarse else 0.0
+        self.speck_area = usual if specks is None else specks
         self.sharpen = coarse if sharp is None else sharp
-        self.transform, self.workers = transform, workers
+        self.transform, self.workers = model.transform, workers
 
     # Not in inference mode: users may change the tensors that they get.
     @torch.inference_mode(False)

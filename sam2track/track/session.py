@@ -7,14 +7,13 @@ settles only at the end, asks for every frame to be kept; then they go to disk.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager
 from functools import partial
 
 import numpy as np
 import torch
 from jaxtyping import Bool
 
-from ..device import cpu_threads, model_threads
+from ..device import model_threads
 from ..memory import Archive, FifoMemory, MemoryFactory
 from ..model.sam2 import SAM2
 from ..prompts import Prompt
@@ -50,10 +49,10 @@ class TrackingSession:
     Objects may be added, corrected and removed at any time. A prompt makes its frame an anchor of
     the object; on a frame that was tracked before, it corrects that outcome.
 
-    :meth:`step` is :meth:`advance`, which follows the objects, and :meth:`render`, which makes
-    masks of the video's size. A memory with a lag (see :attr:`lag`) may decide otherwise some
-    frames later: its final outcomes come, in the order of tracking, from :meth:`settled` after
-    every frame and from :meth:`flush` at the end. :func:`sam2track.track.track` does all this.
+    :meth:`step` is :meth:`advance`, which follows the objects, and :meth:`render`. A memory with a
+    lag may decide otherwise some frames later: its final outcomes come, in the order of tracking,
+    from :meth:`settled` after every frame and from :meth:`flush` at the end.
+    :func:`sam2track.track.track` does all this.
 
     Args:
         model: see :func:`sam2track.load_model`.
@@ -85,14 +84,13 @@ class TrackingSession:
         self.memory = memory
         self.archive = Archive() if archive else None
         self.workers = Workers(torch.get_num_threads() if model.small_on_cpu else 1)
-        self.renderer = Renderer(
-            rendering or Rendering(),
-            model.transform,
-            coarse=model.variant.coarse,
-            workers=self.workers,
+        self.renderer = Renderer(rendering or Rendering(), model, self.workers)
+        self.respond = partial(
+            respond,
+            model,
+            stability_delta=stability_delta,
+            stability_threshold=stability_threshold,
         )
-        self.stability_delta = stability_delta
-        self.stability_threshold = stability_threshold
         self.objects: dict[int, TrackedObject] = {}
         self.size: tuple[int, int] | None = None
         self.encoder = FrameEncoder(model)
@@ -104,16 +102,6 @@ class TrackingSession:
     def object_ids(self) -> tuple[int, ...]:
         """The objects, in the order in which they were first prompted."""
         return tuple(self.objects)
-
-    @property
-    def overlaps(self) -> bool:
-        """Whether frames are better encoded ahead, in another thread: see :meth:`encode_ahead`."""
-        return self.workers.most > 1
-
-    def shared_threads(self) -> AbstractContextManager[None]:
-        """While it lasts, the workers and one thread that encodes ahead share the CPU's threads."""
-        workers = self.workers.count(len(self.objects))
-        return cpu_threads(max(1, self.workers.most // (workers + 1)))
 
     @property
     def lag(self) -> int | None:
@@ -142,15 +130,7 @@ class TrackingSession:
             self.archive,
         )
         with model_threads(self.model.small_on_cpu):
-            anchor = respond(
-                self.model,
-                tracked,
-                prompt,
-                frame,
-                self.encoder.features(frame),
-                stability_delta=self.stability_delta,
-                stability_threshold=self.stability_threshold,
-            )
+            anchor = self.respond(tracked, prompt, frame, self.encoder.features(frame))
         tracked.pending[frame.index] = anchor
         self.objects[object_id] = tracked
         self.last = None
@@ -209,14 +189,9 @@ class TrackingSession:
             tracked.commit()
         reached = {k: own for k, own in self.objects.items() if own.reached(frame.index, direction)}
         followed = {k: own for k, own in reached.items() if frame.index not in own.anchors}
-        found = {
-            k: Hypotheses(own.anchors[frame.index].resolved, None)
-            for k, own in reached.items()
-            if k not in followed
-        }
-        if followed:
-            with model_threads(self.model.small_on_cpu):
-                found |= self._propagate(followed, frame, direction)
+        found = self._propagate(followed, frame, direction) if followed else {}
+        for k in reached.keys() - followed.keys():
+            found[k] = Hypotheses(reached[k].anchors[frame.index].resolved, None)
         found = {k: found[k] for k in reached}
         shown = {k: own.resolved.rows(0, 1) for k, own in found.items()}
         for object_id, tracked in reached.items():
@@ -275,8 +250,9 @@ class TrackingSession:
         self, objects: dict[int, TrackedObject], frame: Frame, direction: int
     ) -> dict[int, Hypotheses]:
         """:func:`propagate`, the objects shared out among threads."""
-        features, count = self.encoder.features(frame), self.workers.count(len(objects))
-        shares = [dict(list(objects.items())[first::count]) for first in range(count)]
-        onto_frame = partial(propagate, self.model, features, frame.index, direction)
-        found = self.workers.map(onto_frame, shares)
+        with model_threads(self.model.small_on_cpu):
+            features, count = self.encoder.features(frame), self.workers.count(len(objects))
+            shares = [dict(list(objects.items())[first::count]) for first in range(count)]
+            onto_frame = partial(propagate, self.model, features, frame.index, direction)
+            found = self.workers.map(onto_frame, shares)
         return {object_id: own for part in found for object_id, own in part.items()}

@@ -9,7 +9,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from typing import TypeVar
+
+from ..device import cpu_threads
 
 OBJECTS_EACH = 4  # at most, per thread; fewer are faster in one thread (measured on two cores)
 T = TypeVar("T")
@@ -35,6 +38,11 @@ class Workers:
     def count(self, objects: int) -> int:
         """How many threads that many objects are worth."""
         return max(1, min(self.most, math.ceil(objects / OBJECTS_EACH)))
+
+    def share_cpu(self, objects: int) -> AbstractContextManager[None]:
+        """While it lasts, the threads for so many objects and one that encodes frames ahead share
+        the CPU's."""
+        return cpu_threads(max(1, self.most // (self.count(objects) + 1)))
 
     def map(self, work: Callable[[T], R], shares: Sequence[T]) -> list[R]:
         """Do some work on each share, in a thread of its own."""
