@@ -109,6 +109,7 @@ class MemoryFrame:
     presence: Float[Tensor, ""]
 
 
+WindowBox = tuple[int, int, int, int]  # x0, y0, x1, y1 in frame pixels, the far edges exclusive
 ANCHOR_SLOT = -1  # of an anchor: the last temporal embedding, which tells no time
 
 
@@ -205,18 +206,24 @@ class Resolved:
         pointers: object pointers.
         scores: predicted IoU, 0..1.
         presence: logit that the object is in the frame.
+        window: the part of the frame that the rows were seen through; None = the whole frame.
     """
 
     logits: Float[Tensor, "R 1 4*h 4*w"]
     pointers: Float[Tensor, "R C"]
     scores: Float[Tensor, " R"]
     presence: Float[Tensor, "R 1"]
+    window: WindowBox | None = None
 
     def rows(self, start: int, stop: int) -> Resolved:
         """Some rows."""
         rows = slice(start, stop)
         return Resolved(
-            self.logits[rows], self.pointers[rows], self.scores[rows], self.presence[rows]
+            self.logits[rows],
+            self.pointers[rows],
+            self.scores[rows],
+            self.presence[rows],
+            self.window,
         )
 
 
@@ -230,6 +237,8 @@ class FrameOutcome:
         logits: mask logits at stride 4 of the model's square.
         scores: predicted IoU, 0..1.
         presence: logit that the object is in the frame.
+        windows: the part of the frame that each object's square shows; None = the whole frame. An
+            empty tuple = the whole frame for every object.
     """
 
     index: int
@@ -237,6 +246,7 @@ class FrameOutcome:
     logits: Float[Tensor, "N 4*h 4*w"]
     scores: Float[Tensor, " N"]
     presence: Float[Tensor, " N"]
+    windows: tuple[WindowBox | None, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -253,6 +263,7 @@ class FrameResult:
         scores: predicted IoU, 0..1.
         presence: logit that the object is in the frame.
         logits: low-resolution mask logits as the model gave them, before holes were filled.
+        windows: the part of the frame that each object's logits cover: see :class:`FrameOutcome`.
     """
 
     index: int
@@ -262,6 +273,7 @@ class FrameResult:
     scores: Float[Tensor, " N"]
     presence: Float[Tensor, " N"]
     logits: Float[Tensor, "N 4*h 4*w"]
+    windows: tuple[WindowBox | None, ...] = ()
 
     def cpu(self) -> FrameResult:
         """The same on the host."""
@@ -273,6 +285,7 @@ class FrameResult:
             self.scores.float().cpu(),
             self.presence.float().cpu(),
             self.logits.float().cpu(),
+            self.windows,
         )
 
     def mask(self, object_id: int) -> Bool[np.ndarray, "H W"]:

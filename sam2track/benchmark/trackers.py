@@ -37,7 +37,7 @@ class Tracker:
         kind: ``session`` (the model), ``copy`` (the first mask on every frame) or ``flow`` (the
             first mask, carried along by optical flow).
         model, checkpoint, precision, compile: see :func:`sam2track.load_model`.
-        memory, rendering, stability_delta, stability_threshold: see
+        memory, rendering, zoom, stability_delta, stability_threshold: see
             :class:`sam2track.TrackingSession`.
     """
 
@@ -48,6 +48,7 @@ class Tracker:
     compile: bool = False
     memory: MemoryFactory = FifoMemory
     rendering: Rendering = field(default_factory=Rendering)
+    zoom: float | str = "auto"
     stability_delta: float = 0.05
     stability_threshold: float = 0.98
 
@@ -75,6 +76,7 @@ class Tracker:
             memory=self.memory,
             archive=archive,
             rendering=self.rendering,
+            zoom=self.zoom,
             stability_delta=self.stability_delta,
             stability_threshold=self.stability_threshold,
         )

@@ -30,6 +30,8 @@ class Variant:
         mean, std: of the input's RGB in 0..1.
         dropout: in memory attention, in training alone.
         transform: how an image becomes the square input; called with ``image_size``.
+        zoom: the side of the window that small objects are looked for in, in longer sides of the
+            object's box, which training showed; None = they are looked for in the whole frame.
     """
 
     trunk: Backbone
@@ -47,6 +49,7 @@ class Variant:
     std: tuple[float, float, float] = IMAGENET_STD
     dropout: float = 0.1
     transform: Callable[[int], ImageTransform] = Squash
+    zoom: float | None = None
 
     @property
     def grid(self) -> int:
@@ -85,6 +88,7 @@ _NANO = Variant(
     mean=(127 / 255, 127 / 255, 127 / 255),
     std=(128 / 255, 128 / 255, 128 / 255),
     dropout=0.0,
+    zoom=3.5,
 )
 
 VARIANTS: dict[str, Variant] = {"nano": _NANO, **_SAM2_1, **_SAM2}

@@ -131,6 +131,7 @@ def _tracker(config: DictConfig) -> Tracker:
             remove_specks=config.remove_specks,
             sharpen=config.sharpen,
         ),
+        zoom=config.zoom,
         stability_delta=config.stability_delta,
         stability_threshold=config.stability_threshold,
     )

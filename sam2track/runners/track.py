@@ -151,6 +151,7 @@ def _sessions(config: DictConfig, length: int | None) -> Callable[[], TrackingSe
             remove_specks=config.remove_specks,
             sharpen=config.sharpen,
         ),
+        zoom=config.zoom,
         stability_delta=config.stability_delta,
         stability_threshold=config.stability_threshold,
     )

@@ -16,6 +16,7 @@ from ..video import SeekableSource
 from .pipeline import Session, follow, walk
 
 Tracked = tuple[Frame, FrameOutcome]
+Saved = tuple[FrameOutcome, torch.device, Record]  # an outcome without its tensors, and those
 
 
 def follow_both(
@@ -46,10 +47,10 @@ def follow_both(
         if rows:
             earlier[frame.index] = _save(archive, outcome, rows)
     for frame in walk(source, 0, frames=first):
-        yield frame, _load(archive, *earlier[frame.index], frame.index)
+        yield frame, _load(archive, *earlier[frame.index])
     for frame, outcome in follow(start(), partial(walk, source, first), placed):
         if frame.index in earlier:
-            before = _load(archive, *earlier[frame.index], frame.index)
+            before = _load(archive, *earlier[frame.index])
             outcome = _join(before, outcome)
         yield frame, outcome
 
@@ -58,18 +59,19 @@ def _by_frame(placed: Sequence[PlacedPrompt]) -> list[PlacedPrompt]:
     return sorted(placed, key=lambda item: item.frame)
 
 
-def _save(
-    archive: Archive, outcome: FrameOutcome, rows: list[int]
-) -> tuple[tuple[int, ...], torch.device, Record]:
+def _save(archive: Archive, outcome: FrameOutcome, rows: list[int]) -> Saved:
     tensors = (outcome.logits[rows], outcome.scores[rows], outcome.presence[rows])
-    ids = tuple(outcome.object_ids[row] for row in rows)
-    return ids, outcome.logits.device, archive.save(*tensors)
+    nothing = torch.empty(0)
+    ids, windows = (
+        tuple(values[row] for row in rows) for values in (outcome.object_ids, outcome.windows)
+    )
+    rest = FrameOutcome(outcome.index, ids, nothing, nothing, nothing, windows)
+    return rest, outcome.logits.device, archive.save(*tensors)
 
 
-def _load(
-    archive: Archive, ids: tuple[int, ...], device: torch.device, record: Record, index: int
-) -> FrameOutcome:
-    return FrameOutcome(index, ids, *(part.to(device) for part in archive.load(record)))
+def _load(archive: Archive, rest: FrameOutcome, device: torch.device, record: Record):
+    logits, scores, presence = (part.to(device) for part in archive.load(record))
+    return replace(rest, logits=logits, scores=scores, presence=presence)
 
 
 def _join(one: FrameOutcome, other: FrameOutcome) -> FrameOutcome:
@@ -79,4 +81,5 @@ def _join(one: FrameOutcome, other: FrameOutcome) -> FrameOutcome:
         logits=torch.cat((one.logits, other.logits)),
         scores=torch.cat((one.scores, other.scores)),
         presence=torch.cat((one.presence, other.presence)),
+        windows=one.windows + other.windows,
     )

@@ -16,8 +16,10 @@ import torch
 
 from ..memory import Archive
 from ..memory.archive import Record
-from ..types import Resolved
+from ..types import Resolved, WindowBox
 from .propagation import Hypotheses
+
+_Saved = tuple[Record, WindowBox | None]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -25,7 +27,7 @@ class _Held:
     """A frame that waits: by object, its rows (here or on disk) and where they come from."""
 
     index: int
-    rows: dict[int, Resolved | Record]
+    rows: dict[int, Resolved | _Saved]
     parents: dict[int, tuple[int, ...] | None]
 
 
@@ -91,24 +93,25 @@ class DelayedResults:
             held, pick = self.ready.popleft()
             outcomes = {}
             for object_id, rows in held.rows.items():
-                resolved = self._load(rows, device) if isinstance(rows, Record) else rows
+                resolved = self._load(rows, device) if isinstance(rows, tuple) else rows
                 row = pick[object_id]
                 outcomes[object_id] = resolved.rows(row, row + 1)
             self._free(held)
             yield held.index, outcomes
 
-    def _save(self, resolved: Resolved) -> Record:
+    def _save(self, resolved: Resolved) -> _Saved:
         self.archive = self.archive or Archive()
-        return self.archive.save(
+        record = self.archive.save(
             resolved.logits.half(), resolved.pointers, resolved.scores, resolved.presence
         )
+        return record, resolved.window
 
-    def _load(self, record: Record, device: torch.device) -> Resolved:
+    def _load(self, saved: _Saved, device: torch.device) -> Resolved:
         assert self.archive is not None
-        logits, *rest = (tensor.to(device) for tensor in self.archive.load(record))
-        return Resolved(logits.float(), *rest)
+        logits, *rest = (tensor.to(device) for tensor in self.archive.load(saved[0]))
+        return Resolved(logits.float(), *rest, window=saved[1])
 
     def _free(self, held: _Held) -> None:
         for rows in held.rows.values():
-            if isinstance(rows, Record) and self.archive is not None:
-                self.archive.drop(rows)
+            if isinstance(rows, tuple) and self.archive is not None:
+                self.archive.drop(rows[0])

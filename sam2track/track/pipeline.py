@@ -18,7 +18,7 @@ from jaxtyping import Bool
 
 from ..prompts import PlacedPrompt, Prompt
 from ..types import Frame, FrameOutcome, FrameResult
-from ..video import SeekableSource, VideoSource, read_ahead
+from ..video import FramesAhead, SeekableSource, VideoSource, read_ahead
 from .session import TrackingSession
 
 
@@ -122,6 +122,8 @@ def follow(
         try:
             for frame in frames:
                 user.prompt(session, frame, direction)
+                if isinstance(session, TrackingSession) and isinstance(frames, FramesAhead):
+                    session.expect(frames.waiting())
                 session.advance(frame, direction=direction)
                 if session.lag is not None:
                     waiting.append(frame)
@@ -140,7 +142,8 @@ def follow(
 def _reading(session: Session, frames: Iterable[Frame]) -> Iterator[Iterator[Frame]]:
     """Frames read ahead, and encoded there too where the session gains by it."""
     if isinstance(session, TrackingSession) and session.overlaps:
-        with session.shared_threads(), read_ahead(session.encode_ahead(frames)) as ahead:
+        ready = frames if session.zoom.factor else session.encode_ahead(frames)
+        with session.shared_threads(), read_ahead(ready) as ahead:
             yield ahead
     else:
         with read_ahead(frames) as ahead:

@@ -22,15 +22,17 @@ from ..types import (
     Frame,
     FrameOutcome,
     FrameResult,
+    WindowBox,
     known_ids,
     whole_number,
 )
 from .delayed_results import DelayedResults
 from .frame_encoder import FrameEncoder, same_picture
 from .objects import TrackedObject
-from .prompt_response import check_prompt, respond
+from .prompt_response import PromptAnswerer, check_prompt
 from .propagation import Hypotheses, gather, propagate
 from .rendering import Renderer, Rendering
+from .search_window import resolved_box, share, zoom_of
 from .workers import Workers
 
 POINTERS = 16  # as many frames as the released weights measure pointer positions against
@@ -63,6 +65,9 @@ class TrackingSession:
         archive: keep every frame's memory (on disk), so that any earlier frame can be corrected
             and tracked on from.
         rendering: how masks of the video's size are made.
+        zoom: small objects are looked for in a window around the place where they are expected:
+            ``auto`` (as suits the model: nano does, official models do not), ``off``, or the
+            window's side in longer sides of the object's box.
         stability_delta, stability_threshold: when a mask from several clicks is so unstable that
             the best candidate replaces it (see :func:`sam2track.model.mask_decoder.clear_or_best`);
             threshold 0 = never.
@@ -76,6 +81,7 @@ class TrackingSession:
         memory: MemoryFactory = FifoMemory,
         archive: bool = False,
         rendering: Rendering | None = None,
+        zoom: float | str = "auto",
         stability_delta: float = 0.05,
         stability_threshold: float = 0.98,
     ) -> None:
@@ -91,11 +97,14 @@ class TrackingSession:
             coarse=model.variant.coarse,
             workers=self.workers,
         )
-        self.stability_delta = stability_delta
-        self.stability_threshold = stability_threshold
         self.objects: dict[int, TrackedObject] = {}
         self.size: tuple[int, int] | None = None
         self.encoder = FrameEncoder(model)
+        self.zoom = zoom_of(zoom, model.variant.zoom, model.variant.image_size)
+        self.answerer = PromptAnswerer(
+            model, self.encoder, self.zoom, stability_delta, stability_threshold
+        )
+        self.next: Frame | None = None  # the frame after the one that is tracked, if it is known
         self.delayed = DelayedResults()
         # The last frame, direction and outcome; None if something has changed since.
         self.last: tuple[Frame, int, FrameOutcome] | None = None
@@ -142,15 +151,7 @@ class TrackingSession:
             self.archive,
         )
         with model_threads(self.model):
-            anchor = respond(
-                self.model,
-                tracked,
-                prompt,
-                frame,
-                self.encoder.features(frame),
-                stability_delta=self.stability_delta,
-                stability_threshold=self.stability_threshold,
-            )
+            anchor = self.answerer.respond(tracked, prompt, frame)
         tracked.pending[frame.index] = anchor
         self.objects[object_id] = tracked
         self.last = None
@@ -214,6 +215,9 @@ class TrackingSession:
             for k, own in reached.items()
             if k not in followed
         }
+        if self.next is not None:
+            self._begin(self.next, direction)
+            self.next = None
         if followed:
             with model_threads(self.model):
                 found |= self._propagate(followed, frame, direction)
@@ -221,6 +225,9 @@ class TrackingSession:
         shown = {k: own.resolved.rows(0, 1) for k, own in found.items()}
         for object_id, tracked in reached.items():
             tracked.keep(frame.index, shown[object_id], direction)
+            if self.zoom.factor and object_id in followed:
+                box = resolved_box(shown[object_id], frame.size)
+                tracked.locate(frame.index, direction, box)
         self.delayed.add(frame.index, direction, found, lag=self.lag)
         outcome = gather(self.model, frame.index, shown)
         self.last = frame, direction, outcome
@@ -253,6 +260,29 @@ class TrackingSession:
             self.encoder.encode_ahead(frame)
             yield frame
 
+    def expect(self, frame: Frame | None) -> None:
+        """Name the frame after the one that comes next, so that it is encoded beside it."""
+        self.next = frame if self.overlaps and self.zoom.factor else None
+
+    def _begin(self, frame: Frame, direction: int) -> None:
+        """Begin to encode a frame that is not yet tracked."""
+        objects = {k: own for k, own in self.objects.items() if own.reached(frame.index, direction)}
+        windows = self._windows(objects, frame, direction)
+        if windows:
+            self.encoder.begin(frame, tuple(dict.fromkeys(windows.values())))
+
+    def _windows(
+        self, objects: dict[int, TrackedObject], frame: Frame, direction: int
+    ) -> dict[int, WindowBox | None]:
+        """Where each object is looked for on a frame; None = in the whole frame."""
+        windows, places = {}, {}
+        for object_id, tracked in objects.items():
+            place, ago = tracked.expected(frame.index, direction)
+            windows[object_id] = self.zoom.window(place, ago, frame.size)
+            if place is not None:
+                places[object_id] = place
+        return share(windows, places, frame.size)
+
     def _object(self, object_id: int) -> TrackedObject:
         if object_id not in self.objects:
             raise KeyError(f"no object {object_id}; {known_ids(self.objects)}")
@@ -275,8 +305,19 @@ class TrackingSession:
         self, objects: dict[int, TrackedObject], frame: Frame, direction: int
     ) -> dict[int, Hypotheses]:
         """:func:`propagate`, the objects shared out among threads."""
-        features, count = self.encoder.features(frame), self.workers.count(len(objects))
+        seen = self._windows(objects, frame, direction)
+        windows = tuple(dict.fromkeys(seen.values()))
+        features, count = self.encoder.features(frame, windows), self.workers.count(len(objects))
         shares = [dict(list(objects.items())[first::count]) for first in range(count)]
-        onto_frame = partial(propagate, self.model, features, frame.index, direction)
+        images = {object_id: windows.index(window) for object_id, window in seen.items()}
+        onto_frame = partial(
+            propagate,
+            self.model,
+            features,
+            frame.index,
+            direction,
+            windows=windows,
+            images=images,
+        )
         found = self.workers.map(onto_frame, shares)
         return {object_id: own for part in found for object_id, own in part.items()}

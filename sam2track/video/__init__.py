@@ -12,13 +12,14 @@ from .pictures import (
     picture_size,
     read_picture,
 )
-from .prefetch import read_ahead
+from .prefetch import FramesAhead, read_ahead
 from .source import SeekableSource, TruncatedVideo, VideoError, VideoSource
 
 __all__ = [
     "PICTURE_SUFFIXES",
     "VIDEO_SUFFIXES",
     "ArrayVideo",
+    "FramesAhead",
     "ImageFolder",
     "LiveVideo",
     "SeekableSource",

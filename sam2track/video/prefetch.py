@@ -11,7 +11,7 @@ from ..types import Frame
 
 
 @contextmanager
-def read_ahead(frames: Iterable[Frame], depth: int = 4) -> Iterator[Iterator[Frame]]:
+def read_ahead(frames: Iterable[Frame], depth: int = 4) -> Iterator[FramesAhead]:
     """While it lasts, frames are read in a background thread, at most ``depth`` ahead.
 
     Whatever reading raises is raised by the iterator, after the frames before it. The thread ends
@@ -26,19 +26,20 @@ def read_ahead(frames: Iterable[Frame], depth: int = 4) -> Iterator[Iterator[Fra
     """
     if depth < 1:
         raise ValueError(f"depth is {depth}; give 1 or more")
-    reader = _Reader(frames, depth)
+    reader = FramesAhead(frames, depth)
     try:
-        yield iter(reader)
+        yield reader
     finally:
         reader.stop()
 
 
-class _Reader:
-    """A thread that fills a bounded queue."""
+class FramesAhead:
+    """An iterator over frames that a thread reads into a bounded queue."""
 
     def __init__(self, frames: Iterable[Frame], depth: int) -> None:
         self._queue: queue.Queue[Frame | BaseException | None] = queue.Queue(depth)
         self._stopping = threading.Event()
+        self._ended = False
         self._thread = threading.Thread(
             target=self._fill, args=(frames,), name="sam2track-prefetch", daemon=True
         )
@@ -56,13 +57,22 @@ class _Reader:
         self._queue.put(last)
 
     def __iter__(self) -> Iterator[Frame]:
-        while True:
-            item = self._queue.get()
-            if item is None:
-                return
-            if isinstance(item, BaseException):
-                raise item
-            yield item
+        return self
+
+    def __next__(self) -> Frame:
+        item = None if self._ended else self._queue.get()
+        self._ended = not isinstance(item, Frame)
+        if item is None:
+            raise StopIteration
+        if isinstance(item, BaseException):
+            raise item
+        return item
+
+    def waiting(self) -> Frame | None:
+        """The frame that comes next, if it has been read already."""
+        with self._queue.mutex:
+            first = self._queue.queue[0] if self._queue.queue else None
+        return first if isinstance(first, Frame) else None
 
     def stop(self) -> None:
         """End the thread. It may be waiting to put one thing, so make room until it is gone."""
