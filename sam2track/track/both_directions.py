@@ -62,14 +62,15 @@ def _by_frame(placed: Sequence[PlacedPrompt]) -> list[PlacedPrompt]:
 def _save(archive: Archive, outcome: FrameOutcome, rows: list[int]) -> Saved:
     tensors = (outcome.logits[rows], outcome.scores[rows], outcome.presence[rows])
     nothing = torch.empty(0)
-    ids, windows = (
-        tuple(values[row] for row in rows) for values in (outcome.object_ids, outcome.windows)
-    )
+    ids = tuple(outcome.object_ids[row] for row in rows)
+    windows = tuple(outcome.windows[row] for row in rows)
     rest = FrameOutcome(outcome.index, ids, nothing, nothing, nothing, windows)
     return rest, outcome.logits.device, archive.save(*tensors)
 
 
-def _load(archive: Archive, rest: FrameOutcome, device: torch.device, record: Record):
+def _load(
+    archive: Archive, rest: FrameOutcome, device: torch.device, record: Record
+) -> FrameOutcome:
     logits, scores, presence = (part.to(device) for part in archive.load(record))
     return replace(rest, logits=logits, scores=scores, presence=presence)
 

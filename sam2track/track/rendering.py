@@ -89,30 +89,32 @@ class Renderer:
     ) -> VideoMasks:
         if not len(logits):
             return _nothing(0, frame.size, logits.device)
-        rows = torch.arange(len(logits)).chunk(self.workers.count(len(logits)))
-        shares = [(logits[own], [windows[row] for row in own]) for own in rows]
+        parts, first, shares = logits.chunk(self.workers.count(len(logits))), 0, []
+        for part in parts:
+            shares.append((part, windows[first : first + len(part)]))
+            first += len(part)
         draw = partial(self._draw_share, picture=frame.image)
         return concatenate(self.workers.map(draw, shares))
 
     @torch.no_grad()  # which is a thread's own
     def _draw_share(
         self,
-        share: tuple[Float[Tensor, "N h w"], list[WindowBox | None]],
+        share: tuple[Float[Tensor, "N h w"], Sequence[WindowBox | None]],
         *,
         picture: UInt8[np.ndarray, "H W 3"],
     ) -> VideoMasks:
         """Some objects, those that were seen through one window together."""
         logits, windows = share
+        size = (picture.shape[0], picture.shape[1])
         distinct = list(dict.fromkeys(windows))
         if distinct == [None]:
-            size = (picture.shape[0], picture.shape[1])
             return self._draw(self.transform.to_frame(logits, size), picture)
-        all_masks = _nothing(len(logits), picture.shape[:2], logits.device)
+        all_masks = _nothing(len(logits), size, logits.device)
         for window in distinct:
             rows = [row for row, own in enumerate(windows) if own == window]
-            x0, y0, x1, y1 = window or (0, 0, picture.shape[1], picture.shape[0])
             own = logits[rows]
-            own = self.transform.to_frame(own, picture.shape[:2]) if window is None else own
+            own = self.transform.to_frame(own, size) if window is None else own
+            x0, y0, x1, y1 = window or (0, 0, size[1], size[0])
             part = self._draw(own, picture[y0:y1, x0:x1])
             _paste(all_masks, part, rows, (slice(y0, y1), slice(x0, x1)))
         return all_masks

@@ -90,7 +90,7 @@ class Zoom:
 
     factor: float | None
     least: float = 64.0
-    share: float = 0.85
+    share: float = 1.0
 
     def window(self, where: Whereabouts | None, ahead: int, size: Size) -> WindowBox | None:
         """Where to look ``ahead`` frames later; None = in the whole frame."""

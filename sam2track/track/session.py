@@ -32,7 +32,7 @@ from .objects import TrackedObject
 from .prompt_response import PromptAnswerer, check_prompt
 from .propagation import Hypotheses, gather, propagate
 from .rendering import Renderer, Rendering
-from .search_window import resolved_box, share, zoom_of
+from .search_window import Whereabouts, resolved_box, share, zoom_of
 from .workers import Workers
 
 POINTERS = 16  # as many frames as the released weights measure pointer positions against
@@ -275,7 +275,8 @@ class TrackingSession:
         self, objects: dict[int, TrackedObject], frame: Frame, direction: int
     ) -> dict[int, WindowBox | None]:
         """Where each object is looked for on a frame; None = in the whole frame."""
-        windows, places = {}, {}
+        windows: dict[int, WindowBox | None] = {}
+        places: dict[int, Whereabouts] = {}
         for object_id, tracked in objects.items():
             place, ago = tracked.expected(frame.index, direction)
             windows[object_id] = self.zoom.window(place, ago, frame.size)
@@ -306,7 +307,7 @@ class TrackingSession:
     ) -> dict[int, Hypotheses]:
         """:func:`propagate`, the objects shared out among threads."""
         seen = self._windows(objects, frame, direction)
-        windows = tuple(dict.fromkeys(seen.values()))
+        windows: tuple[WindowBox | None, ...] = tuple(dict.fromkeys(seen.values()))
         features, count = self.encoder.features(frame, windows), self.workers.count(len(objects))
         shares = [dict(list(objects.items())[first::count]) for first in range(count)]
         images = {object_id: windows.index(window) for object_id, window in seen.items()}
