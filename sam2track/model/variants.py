@@ -88,7 +88,7 @@ _NANO = Variant(
     mean=(127 / 255, 127 / 255, 127 / 255),
     std=(128 / 255, 128 / 255, 128 / 255),
     dropout=0.0,
-    zoom=3.5,
+    zoom=3.0,
 )
 
 VARIANTS: dict[str, Variant] = {"nano": _NANO, **_SAM2_1, **_SAM2}
