@@ -13,6 +13,7 @@ from ..device import autocast
 from ..model.sam2 import SAM2
 from ..types import Frame, FrameFeatures, WindowBox
 
+Windows = Sequence[WindowBox | None]
 WHOLE = (None,)  # the only window of a frame that is seen as it is
 
 
@@ -22,28 +23,25 @@ class FrameEncoder:
     def __init__(self, model: SAM2) -> None:
         self.model = model
         self.known: deque[tuple[Frame, dict[WindowBox | None, FrameFeatures]]] = deque()
-        self.coming: tuple[Frame, Sequence[WindowBox | None], Future[FrameFeatures]] | None = None
+        # This frame and the next, as far as they were begun.
+        self.begun: deque[tuple[Frame, Windows, Future[FrameFeatures]]] = deque(maxlen=2)
         self.thread = ThreadPoolExecutor(1, "sam2track-encoder")
 
     def encode_ahead(self, frame: Frame) -> None:
         """Encode a frame that is to come. From any thread, in the order of tracking."""
         self.known.append((frame, {None: self._encode(frame, None)}))
 
-    def begin(self, frame: Frame, windows: Sequence[WindowBox | None]) -> None:
+    def begin(self, frame: Frame, windows: Windows) -> None:
         """Begin to encode windows of the frame that comes next, in a thread."""
-        if self.coming and self.coming[1] == windows and same_picture(self.coming[0], frame):
-            return
-        self.coming = frame, windows, self.thread.submit(self._encode_all, frame, windows)
+        self.begun.append((frame, windows, self.thread.submit(self._encode_all, frame, windows)))
 
-    def features(self, frame: Frame, windows: Sequence[WindowBox | None] = WHOLE) -> FrameFeatures:
+    def features(self, frame: Frame, windows: Windows = WHOLE) -> FrameFeatures:
         """The frame's features, an image for each of its windows (None = the whole frame).
 
         What was encoded before the frame is dropped.
         """
-        if self.coming and self.coming[0].index == frame.index:
-            ahead, planned, future = self.coming
-            self.coming = None
-            if planned == windows and same_picture(ahead, frame):
+        for begun, planned, future in self.begun:
+            if planned == windows and same_picture(begun, frame):
                 return future.result()
         self.drop_before(frame)
         if not (self.known and same_picture(self.known[0][0], frame)):
@@ -63,7 +61,7 @@ class FrameEncoder:
                     self.known.popleft()
                 return
 
-    def _encode_all(self, frame: Frame, windows: Sequence[WindowBox | None]) -> FrameFeatures:
+    def _encode_all(self, frame: Frame, windows: Windows) -> FrameFeatures:
         return _as_one([self._encode(frame, window) for window in windows])
 
     @torch.inference_mode()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from functools import partial
 
@@ -138,12 +139,23 @@ def test_a_pass_with_frames_encoded_ahead_is_as_single_steps(finder, direction, 
     session = TrackingSession(finder, zoom=3)
     assert session.overlaps
     placed = [PlacedPrompt(1, frames[0].index, prompt)]
+    encoded = Counter()
+    encode = session.encoder._encode
+
+    def counted(frame, window):
+        encoded[frame.index] += 1
+        return encode(frame, window)
+
+    monkeypatch.setattr(session.encoder, "_encode", counted)
     results = [
         result for _, result in track(session, lambda: iter(frames), placed, direction=direction)
     ]
     assert [result.windows for result in results] == [result.windows for result in expected]
     for ours, theirs in zip(results, expected, strict=True):
         torch.testing.assert_close(ours.logits, theirs.logits)
+    # Ahead only if it was read in time; the click is answered twice, the second frame follows it.
+    assert set(encoded.values()) <= {1, 2}
+    assert sum(encoded.values()) <= len(frames) + 2
 
 
 def test_both_directions_and_late_decisions_keep_the_windows(finder):
