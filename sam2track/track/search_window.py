@@ -24,8 +24,8 @@ GROWTH = 1.4  # of the window, in each frame after the object was not seen
 CHANGE = (0.6, 1.7)  # of an object's longer side, at most, from frame to frame
 SIZE_PACE = 0.5  # weight of the newest size (in logarithms), 0..1
 VELOCITY_PACE = 0.5  # weight of the newest step, 0..1
-NARROWEST = 2.5  # sides of the object that a shared window must show around it
-WIDEST = 5.0  # sides of the object that a shared window may be long
+WIDEST = 5.0  # sides of an object that a window may be long which it shares freely
+MOST = 2  # different windows of a frame, the whole frame counted, however many objects there are
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +85,13 @@ class Zoom:
     Attributes:
         factor: a window's side, in longer sides of the object; None = always the whole frame.
         least: a window's side in pixels at least; more magnification shows nothing new.
-        share: a window longer than this share of the frame's longer side is the whole frame.
+        share: a window longer than this share of the frame's longer side is the whole frame: it
+            would show little more, and may miss what moves fast (measured: 0.86 was worse).
     """
 
     factor: float | None
     least: float = 64.0
-    share: float = 1.0
+    share: float = 0.7
 
     def window(self, where: Whereabouts | None, ahead: int, size: Size) -> WindowBox | None:
         """Where to look ``ahead`` frames later; None = in the whole frame."""
@@ -163,22 +164,33 @@ def share(
 ) -> dict[int, WindowBox | None]:
     """Windows of several objects, by their ids; objects near one another see the same one.
 
-    Two windows become one where that one is not longer than ``WIDEST`` sides of any of its objects.
+    Each window costs a pass of the encoder. Two become one where that one is not longer than
+    ``WIDEST`` sides of any of its objects, and while there are more than ``MOST``; what would be as
+    long as the frame is the whole frame.
     """
-    groups: list[tuple[list[int], WindowBox]] = []
-    for object_id, window in windows.items():
-        if window is None:
-            continue
-        for number, (members, shared) in enumerate(groups):
-            joined = _joined(shared, window, size)
-            longest = max(joined[2] - joined[0], joined[3] - joined[1])
-            if all(longest <= WIDEST * places[k].side for k in (*members, object_id)):
-                groups[number] = ([*members, object_id], joined)
-                break
-        else:
-            groups.append(([object_id], window))
+    groups = [([object_id], own) for object_id, own in windows.items() if own is not None]
+    most = MOST - (None in windows.values())
+    while len(groups) > 1:
+        pairs = [
+            (_length(joined := _joined(one, other, size)), joined, ours, theirs)
+            for number, (ours, one) in enumerate(groups)
+            for theirs, other in groups[:number]
+        ]
+        length, joined, ours, theirs = min(pairs, key=lambda pair: pair[0])
+        free = length <= WIDEST * min(places[k].side for k in (*ours, *theirs))
+        if not free and len(groups) <= most:
+            break
+        groups = [group for group in groups if group[0] is not ours and group[0] is not theirs]
+        if length < max(size):
+            groups.append(([*ours, *theirs], joined))
+        else:  # and so does whoever joins them
+            most = MOST - 1
     found = {object_id: shared for members, shared in groups for object_id in members}
     return {object_id: found.get(object_id) for object_id in windows}
+
+
+def _length(window: WindowBox) -> int:
+    return max(window[2] - window[0], window[3] - window[1])
 
 
 def _joined(one: WindowBox, other: WindowBox, size: Size) -> WindowBox:
