@@ -20,6 +20,7 @@ from tqdm import tqdm
 from sam2track import Prompt, TrackingSession, load_model
 from sam2track.masks.boxes import mask_box
 from sam2track.types import Frame
+from sam2track.video import read_picture
 
 SHAPE = (480, 854)
 
@@ -27,8 +28,7 @@ SHAPE = (480, 854)
 def tile(root: Path, name: str, index: int) -> np.ndarray:
     """One picture of a sequence; beyond its end the last."""
     files = sorted((root / "JPEGImages/480p" / name).glob("*.jpg"))
-    picture = cv2.imread(str(files[min(index, len(files) - 1)]))
-    return cv2.cvtColor(cv2.resize(picture, SHAPE[::-1]), cv2.COLOR_BGR2RGB)
+    return cv2.resize(read_picture(files[min(index, len(files) - 1)]), SHAPE[::-1])
 
 
 def mosaic(root: Path, middle: str, others: list[str], index: int) -> Frame:
@@ -41,8 +41,8 @@ def mosaic(root: Path, middle: str, others: list[str], index: int) -> Frame:
 def truth(root: Path, name: str, index: int) -> np.ndarray:
     """The object's mask in the mosaic."""
     files = sorted((root / "Annotations/480p" / name).glob("*.png"))
-    mask = cv2.imread(str(files[min(index, len(files) - 1)]), cv2.IMREAD_GRAYSCALE) > 0
-    mask = cv2.resize(mask.astype(np.uint8), SHAPE[::-1], interpolation=cv2.INTER_NEAREST) > 0
+    mask = read_picture(files[min(index, len(files) - 1)]).max(-1)
+    mask = cv2.resize(mask, SHAPE[::-1], interpolation=cv2.INTER_NEAREST) > 0
     return np.pad(mask, [(SHAPE[0], SHAPE[0]), (SHAPE[1], SHAPE[1])])
 
 
@@ -64,7 +64,7 @@ def iou(one: np.ndarray, other: np.ndarray) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
     parser.add_argument("root", type=Path)
     parser.add_argument("--model", default="nano")
     parser.add_argument("--checkpoint")

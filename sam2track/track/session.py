@@ -18,14 +18,7 @@ from ..device import cpu_threads, model_threads
 from ..memory import Archive, FifoMemory, MemoryFactory
 from ..model.sam2 import SAM2
 from ..prompts import Prompt
-from ..types import (
-    Frame,
-    FrameOutcome,
-    FrameResult,
-    WindowBox,
-    known_ids,
-    whole_number,
-)
+from ..types import Frame, FrameOutcome, FrameResult, WindowBox, known_ids, whole_number
 from .delayed_results import DelayedResults
 from .frame_encoder import FrameEncoder, same_picture
 from .objects import TrackedObject
@@ -312,13 +305,7 @@ class TrackingSession:
         shares = [dict(list(objects.items())[first::count]) for first in range(count)]
         images = {object_id: windows.index(window) for object_id, window in seen.items()}
         onto_frame = partial(
-            propagate,
-            self.model,
-            features,
-            frame.index,
-            direction,
-            windows=windows,
-            images=images,
+            propagate, self.model, features, frame.index, direction, windows=windows, images=images
         )
         found = self.workers.map(onto_frame, shares)
         return {object_id: own for part in found for object_id, own in part.items()}
