@@ -45,8 +45,8 @@ clean:
 # vos-benchmark asks for the OpenCV with windows, which needs libGL and would overwrite ours, so
 # it comes without what it asks for; the test extra has the rest.
 .venv/test.done: .venv/torch.done pyproject.toml
-	@echo "Installing what else it and its tests need: about 300 MB to fetch."
-	$(PIP) -e '.[test,train,benchmark]'
+	@echo "Installing what else it and its tests need: about 450 MB to fetch."
+	$(PIP) -e '.[test,train,benchmark,joblib,ray,slurm]'
 	$(PIP) --no-deps vos-benchmark
 	@touch $@
 

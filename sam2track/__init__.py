@@ -1,18 +1,48 @@
 """sam2track: click on an object in one frame, and its mask follows it through the whole video."""
 
+from typing import TYPE_CHECKING, Any
+
 from .model import CheckpointError, load_model
-from .prompts import Prompt
-from .track import TrackingSession
-from .types import Frame, FrameResult
+from .prompts import PlacedPrompt, Prompt
+from .track import Rendering, TrackingSession
+from .types import Frame, FrameOutcome, FrameResult
 from .video import VideoError, open_video
 
+if TYPE_CHECKING:
+    from .sinks import BoxSink, CocoSink, FanOut, OverlaySink, PaletteSink, PreviewSink, Sink
+
+SINKS = ("BoxSink", "CocoSink", "FanOut", "OverlaySink", "PaletteSink", "PreviewSink", "Sink")
+
 __all__ = [
+    "BoxSink",
     "CheckpointError",
+    "CocoSink",
+    "FanOut",
     "Frame",
+    "FrameOutcome",
     "FrameResult",
+    "OverlaySink",
+    "PaletteSink",
+    "PlacedPrompt",
+    "PreviewSink",
     "Prompt",
+    "Rendering",
+    "Sink",
     "TrackingSession",
     "VideoError",
     "load_model",
     "open_video",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """What takes time to import and few need: it is imported when it is asked for."""
+    if name in SINKS:
+        from . import sinks
+
+        return getattr(sinks, name)
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("sam2track")
+    raise AttributeError(f"module 'sam2track' has no attribute {name!r}")

@@ -13,12 +13,10 @@ import multiprocessing
 import os
 import signal
 import sys
-import traceback
 import warnings
 from collections.abc import Sequence
-from importlib import import_module
 
-from .runners import RunFailed, Terminated
+from .runners import Terminated, debugging, outcome_of
 
 VERBS = {
     "track": "follow objects through a video",
@@ -43,6 +41,7 @@ Examples:
 Options:
   --help     this text; after a verb, everything that can be set
   --version  the version
+  --shell-completion install=bash  (or zsh, fish) completes what you type, see docs/hydra.md
 
 Set SAM2TRACK_DEBUG=1 for a traceback with an error.
 """
@@ -60,23 +59,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     listening = signal.signal(signal.SIGTERM, _terminate)
     try:
         with warnings.catch_warnings():
-            if not _debugging():
+            if not debugging():
                 warnings.simplefilter("ignore")  # what libraries say to programmers
             return _dispatch(list(sys.argv[1:] if argv is None else argv))
-    except Terminated as interrupt:
-        return _fail(143, str(interrupt) or "interrupted")
-    except KeyboardInterrupt as interrupt:
-        return _fail(130, str(interrupt) or "interrupted")
     except BrokenPipeError:  # as in `sam2track --help | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except RunFailed as failure:
-        return _fail(1, str(failure))
-    except (ValueError, OSError) as error:
-        return _fail(2, _describe(error))
-    except Exception as error:
-        message = f"{type(error).__name__}: {_describe(error)}"
-        return _fail(1, f"{message} (unexpected; SAM2TRACK_DEBUG=1 shows where)")
+    except (Exception, KeyboardInterrupt) as error:
+        outcome = outcome_of(error)
+        print(f"error: {outcome.message}", file=sys.stderr)
+        return outcome.status
     finally:
         signal.signal(signal.SIGTERM, listening)
 
@@ -97,6 +89,8 @@ def _dispatch(argv: list[str]) -> int:
     if not argv or argv[0] in ("--help", "-h", "help"):
         print(USAGE.format(verbs="\n".join(f"  {verb:<9}  {what}" for verb, what in VERBS.items())))
         return 0 if argv else 2
+    if argv[0] in ("--shell-completion", "-sc"):
+        return _complete(argv)
     verb, arguments = argv[0], argv[1:]
     if verb not in VERBS:
         close = difflib.get_close_matches(verb, VERBS, n=1)
@@ -107,48 +101,22 @@ def _dispatch(argv: list[str]) -> int:
 
         print(describe(verb))
         return 0
-    from .runners.compose import compose_config
+    from .runners.application import launch
 
-    config_file = _take_option(arguments, "--config")
-    if {"-m", "--multirun"} & set(arguments):
-        from .runners.sweep import sweep
+    return launch(verb, arguments)
 
-        sweep(verb, arguments, config_file)
+
+def _complete(argv: list[str]) -> int:
+    """What a shell asks for: Hydra completes settings, and here verbs are completed."""
+    words = os.environ.get("COMP_LINE", "").split(" ")
+    if "query" not in argv[-1]:  # install=bash or uninstall=bash, the same for every verb
+        words = ["", next(iter(VERBS)), ""]
+    elif len(words) < 3:
+        print(" ".join(verb for verb in VERBS if verb.startswith(words[-1])))
         return 0
-    config = compose_config(verb, arguments, config_file)
-    import_module(f"sam2track.runners.{verb}").run(config)
-    return 0
+    elif words[1] not in VERBS:
+        return 0
+    from .runners.application import launch
 
-
-def _take_option(arguments: list[str], name: str) -> str | None:
-    """Remove ``--name value`` or ``--name=value`` from the arguments and return its value."""
-    for position, argument in enumerate(arguments):
-        if argument == name:
-            if position + 1 == len(arguments):
-                raise ValueError(f"{name} needs a value")
-            value = arguments[position + 1]
-            del arguments[position : position + 2]
-            return value
-        if argument.startswith(name + "="):
-            del arguments[position]
-            return argument.removeprefix(name + "=")
-    return None
-
-
-def _describe(error: Exception) -> str:
-    """What an exception says, in one line."""
-    if isinstance(error, OSError) and error.strerror:
-        where = f": {error.filename}" if error.filename else ""
-        return f"{error.strerror}{where}"
-    return " ".join(str(error).split()) or type(error).__name__
-
-
-def _debugging() -> bool:
-    return os.environ.get("SAM2TRACK_DEBUG") == "1"
-
-
-def _fail(status: int, message: str) -> int:
-    if _debugging():
-        traceback.print_exc()
-    print(f"error: {message}", file=sys.stderr)
-    return status
+    os.environ["COMP_LINE"] = " ".join([words[0], *words[2:]])
+    return launch(words[1], argv)

@@ -7,7 +7,6 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Protocol
 
 import cv2
 import torch
@@ -43,17 +42,14 @@ def pick_precision(precision: str, device: torch.device) -> torch.dtype:
         ValueError: if there is no such precision.
     """
     if precision == "auto":
-        fast = torch.cuda.is_bf16_supported() if device.type == "cuda" else _cpu_knows_bf16()
+        told = getattr(torch.cpu, "get_capabilities", dict)()  # an older PyTorch does not tell
+        fast = any(told.get(name, False) for name in ("amx_bf16", "avx512_bf16"))
+        if device.type == "cuda":
+            fast = torch.cuda.is_bf16_supported()
         return torch.bfloat16 if fast else torch.float32
     if precision not in PRECISIONS:
         raise ValueError(f"precision {precision!r} is unknown; use auto, {', '.join(PRECISIONS)}")
     return PRECISIONS[precision]
-
-
-def _cpu_knows_bf16() -> bool:
-    """Whether the CPU multiplies bf16 in hardware; an older PyTorch does not tell."""
-    told = getattr(torch.cpu, "get_capabilities", dict)()
-    return any(told.get(name, False) for name in ("amx_bf16", "avx512_bf16"))
 
 
 def keep_freed_memory() -> None:
@@ -82,16 +78,8 @@ def use_threads(threads: int | None) -> None:
     cv2.setNumThreads(threads)
 
 
-class _ThreadCounts(threading.local):
-    """Blocks of :func:`cpu_threads`: ``depth`` of them in this thread, ``running`` in all."""
-
-    lock = threading.Lock()
-    running = 0
-    outside: tuple[int, int] = (1, 1)  # the counts before the first of all running blocks
-    depth = 0
-
-
-_counts = _ThreadCounts()
+_before: dict[int, tuple[int, int]] = {}  # by thread that is in a block: the counts before it
+_lock = threading.Lock()
 
 
 @contextmanager
@@ -100,39 +88,31 @@ def cpu_threads(threads: int | None) -> Iterator[None]:
 
     It takes less than a microsecond. New threads begin with the count of the running blocks.
     """
-    now = torch.get_num_threads(), cv2.getNumThreads()
-    with _counts.lock:
-        if not _ThreadCounts.running:
-            _ThreadCounts.outside = now
-        _ThreadCounts.running += 1
-        before = now if _counts.depth else _ThreadCounts.outside
-    _counts.depth += 1
+    me, now = threading.get_ident(), (torch.get_num_threads(), cv2.getNumThreads())
+    with _lock:
+        nested = me in _before
+        before = now if nested else next(iter(_before.values()), now)
+        _before.setdefault(me, before)
     try:
         use_threads(threads)
         yield
     finally:
-        _counts.depth -= 1
-        with _counts.lock:
-            _ThreadCounts.running -= 1
+        with _lock:
+            if not nested:
+                del _before[me]
             torch.set_num_threads(before[0])
             cv2.setNumThreads(before[1])
 
 
-class OnDevice(Protocol):
-    """What :func:`model_threads` asks of a model."""
-
-    @property
-    def small_on_cpu(self) -> bool: ...
-
-
-def model_threads(model: OnDevice) -> AbstractContextManager[None]:
+def model_threads(small_on_cpu: bool) -> AbstractContextManager[None]:
     """One thread for a model that is :attr:`~sam2track.model.SAM2.small_on_cpu`, for a while.
 
     Its operations are too short to be split between cores. On a machine that is busy with something
     else, cores that wait for each other make a frame take ten times as long. Within
     :func:`cpu_threads` nothing changes, since the caller has decided.
     """
-    return cpu_threads(1) if model.small_on_cpu and not _counts.depth else nullcontext()
+    decided = threading.get_ident() in _before
+    return cpu_threads(1) if small_on_cpu and not decided else nullcontext()
 
 
 def autocast(device: torch.device, dtype: torch.dtype) -> torch.autocast:

@@ -16,11 +16,7 @@ from typing import IO
 class UnfinishedFile:
     """A file that is written over some time: :meth:`start`, then :meth:`commit` or :meth:`discard`.
 
-    Where one block of code writes the whole file, :func:`whole_file` is shorter.
-
-    Attributes:
-        path: the final place.
-        temporary: where the bytes go until :meth:`commit`.
+    The bytes go to ``temporary`` until :meth:`commit`, and then are at ``path``.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -29,13 +25,8 @@ class UnfinishedFile:
         self._made: list[Path] = []
 
     def start(self) -> Path:
-        """Make the folders; the path to write to.
-
-        Raises:
-            OSError: if a folder cannot be made, or there is a folder at the final place.
-        """
-        folder = self.path.parent
-        missing = [path for path in (folder, *folder.parents) if not path.exists()]
+        """Make the folders; the path to write to. OSError if there is a folder at ``path``."""
+        missing = [path for path in self.path.parents if not path.exists()]
         for path in reversed(missing):
             path.mkdir(exist_ok=True)
             self._made.append(path)
@@ -60,10 +51,8 @@ class UnfinishedFile:
 def whole_file(path: str | Path) -> Iterator[Path]:
     """A temporary path to write to, which becomes ``path`` when the block ends without an error.
 
-    The content is on the disk (``fsync``) before it gets its name. Folders are made.
-
-    Raises:
-        OSError: if it cannot be written. What was at ``path`` before is still there.
+    The content is on the disk (``fsync``) before it gets its name. Folders are made. If it cannot
+    be written (OSError), what was at ``path`` before is still there.
     """
     file = UnfinishedFile(path)
     try:

@@ -5,14 +5,16 @@ Shapes use these letters: ``H W`` video pixels, ``h w`` the stride-16 grid, ``C`
 row is one hypothesis of one object (usually one row per object).
 
 Coordinates are video pixels ``(x, y)``, the centre of the top-left pixel being ``(0, 0)``. A mask
-logit above zero is foreground.
+logit above zero is foreground. Everywhere, ``index`` is a frame's position in the video, ``scores``
+are predicted IoUs of masks in 0..1, ``presence`` is the logit that the object is in the frame, and
+a ``pointer`` is an object's one-token summary.
 """
 
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, fields
 from typing import SupportsIndex
 
 import cv2
@@ -82,10 +84,8 @@ class FrameFeatures:
 
     def images(self, places: Int[Tensor, " R"]) -> FrameFeatures:
         """The features of some of the images, one per row."""
-        stride8, stride4 = (
-            None if skip is None else skip[places] for skip in (self.stride8, self.stride4)
-        )
-        return FrameFeatures(self.stride16[places], stride8, stride4)
+        skips = (self.stride8, self.stride4)
+        return FrameFeatures(self.stride16[places], *(x if x is None else x[places] for x in skips))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,13 +93,9 @@ class MemoryFrame:
     """What one row remembers of one frame. Immutable, so that hypotheses can share it.
 
     Attributes:
-        index: the frame it remembers.
         features: the spatial memory, ``bfloat16``: T tokens, as many as the memory encoder makes
             (one for each cell of the stride-16 grid in SAM 2).
-        pointer: the object's one-token summary.
-        score: predicted IoU of the remembered mask, in 0..1 (a scalar tensor: reading its value
-            on the host would wait for the device).
-        presence: logit that the object is in the frame (scalar tensor).
+        score, presence: scalar tensors: reading a value on the host would wait for the device.
     """
 
     index: int
@@ -162,9 +158,7 @@ class Candidates:
 
     Attributes:
         masks: logits at stride 4.
-        scores: predicted IoU of each mask, 0..1.
         tokens: the output token behind each mask.
-        presence: logit that the object is in the frame.
     """
 
     masks: Float[Tensor, "R M 4*h 4*w"]
@@ -173,13 +167,8 @@ class Candidates:
     presence: Float[Tensor, "R 1"]
 
     def rows(self, start: int, stop: int) -> Candidates:
-        """The candidates of some rows."""
-        return Candidates(
-            self.masks[start:stop],
-            self.scores[start:stop],
-            self.tokens[start:stop],
-            self.presence[start:stop],
-        )
+        """Some rows."""
+        return Candidates(*_rows(self, start, stop))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -203,9 +192,6 @@ class Resolved:
 
     Attributes:
         logits: mask logits at stride 4; -1024 everywhere where the object is absent.
-        pointers: object pointers.
-        scores: predicted IoU, 0..1.
-        presence: logit that the object is in the frame.
         window: the part of the frame that the rows were seen through; None = the whole frame.
     """
 
@@ -213,18 +199,17 @@ class Resolved:
     pointers: Float[Tensor, "R C"]
     scores: Float[Tensor, " R"]
     presence: Float[Tensor, "R 1"]
-    window: WindowBox | None = None
+    window: WindowBox | None = field(default=None, kw_only=True)
 
     def rows(self, start: int, stop: int) -> Resolved:
         """Some rows."""
-        rows = slice(start, stop)
-        return Resolved(
-            self.logits[rows],
-            self.pointers[rows],
-            self.scores[rows],
-            self.presence[rows],
-            self.window,
-        )
+        return Resolved(*_rows(self, start, stop), window=self.window)
+
+
+def _rows(value: Candidates | Resolved, start: int, stop: int) -> Iterator[Tensor]:
+    """Some rows of every tensor."""
+    values = (getattr(value, own.name) for own in fields(value))
+    return (own[start:stop] for own in values if isinstance(own, Tensor))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -232,11 +217,8 @@ class FrameOutcome:
     """Every object on one frame as the model sees it, before masks of the video's size are made.
 
     Attributes:
-        index: the frame.
         object_ids: the objects, in the order of the other fields.
         logits: mask logits at stride 4 of the model's square.
-        scores: predicted IoU, 0..1.
-        presence: logit that the object is in the frame.
         windows: the part of the frame that each object's square shows; None = the whole frame. An
             empty tuple = the whole frame for every object.
     """
@@ -255,13 +237,10 @@ class FrameResult:
     :meth:`cpu`.
 
     Attributes:
-        index: the frame.
         object_ids: the objects, in the order of the other fields.
         masks: True on the object; objects may overlap.
         owner: which object a pixel belongs to where masks overlap: a position in ``object_ids``
             (the highest logit), or -1.
-        scores: predicted IoU, 0..1.
-        presence: logit that the object is in the frame.
         logits: low-resolution mask logits as the model gave them, before holes were filled.
         windows: the part of the frame that each object's logits cover: see :class:`FrameOutcome`.
     """
@@ -277,16 +256,9 @@ class FrameResult:
 
     def cpu(self) -> FrameResult:
         """The same on the host."""
-        return FrameResult(
-            self.index,
-            self.object_ids,
-            self.masks.cpu(),
-            self.owner.cpu(),
-            self.scores.float().cpu(),
-            self.presence.float().cpu(),
-            self.logits.float().cpu(),
-            self.windows,
-        )
+        masks, owner = self.masks.cpu(), self.owner.cpu()
+        rest = (x.float().cpu() for x in (self.scores, self.presence, self.logits))
+        return FrameResult(self.index, self.object_ids, masks, owner, *rest, windows=self.windows)
 
     def mask(self, object_id: int) -> Bool[np.ndarray, "H W"]:
         """One object's mask as a NumPy array.

@@ -10,7 +10,7 @@ from tiny import TINY
 
 from sam2track.data.clips.clip import Clip
 from sam2track.model.sam2 import SAM2
-from sam2track.prompts.training_prompts import PromptMix
+from sam2track.prompts.simulated_user import PromptMix
 from sam2track.train import (
     OptimiserOptions,
     Processes,

@@ -63,8 +63,8 @@ def one_line(capfd):
 
 
 def leftovers(folder):
-    """Files under a temporary name."""
-    return list(Path(folder).rglob(".*"))
+    """Files under a temporary name; not the journal that an interrupted run is resumed from."""
+    return [path for path in Path(folder).rglob(".*") if path.name != ".journal"]
 
 
 def frame_count(path):
@@ -97,7 +97,7 @@ def test_a_click_leaves_every_result(here, capfd):
 
 def test_a_palette_mask_holds_several_objects(here):
     assert track("video=frames/", "mask=first.png", "out=a", "sinks=[png,mot]") == 0
-    first = masks("a/masks")["00000.png"]
+    first = masks("a/masks")["0.png"]  # as the picture is called
     assert first[32, 32] == 1
     assert first[60, 75] == 2
     assert Path("a/boxes.txt").read_text()
@@ -249,8 +249,13 @@ BAD_INPUT = {
     ),
     "a pickle": ([CLIP, CLICK, "checkpoint=evil.pt"], "was not executed", make_evil_pickle),
     "no such device": ([CLIP, CLICK, "device=gpu"], "device 'gpu' is unknown", None),
-    "no such precision": ([CLIP, CLICK, "precision=fp8"], "precision 'fp8' is unknown", None),
-    "no such direction": ([CLIP, CLICK, "direction=0"], "direction=0", None),
+    "no such precision": (
+        [CLIP, CLICK, "precision=fp8"],
+        "precision=fp8: must be auto, fp32, bf16 or fp16",
+        None,
+    ),
+    "no such direction": ([CLIP, CLICK, "direction=2"], "direction=2: must be 1, -1", None),
+    "nobody's home": (["video=~name.mp4", CLICK], "no user 'name.mp4'", None),
     "no frame rate": ([CLIP, CLICK, "fps=fast"], "fps=fast: must be a number", None),
     "no frames to track": ([CLIP, CLICK, "frames=0"], "frames=0", None),
     "out is a file": ([CLIP, CLICK, "out=clip.mp4"], "is a file, not a folder", None),
@@ -281,7 +286,10 @@ def test_bad_input_ends_in_one_line(here, capfd, case):
     [
         (["trak"], "did you mean track?"),
         (["sing"], "verbs are: track"),
-        (["track", "--config"], "--config needs a value"),
+        (["track", "--config"], "--config: expected one argument"),
+        (["track", "--cfg", "jobs"], "invalid choice: 'jobs'"),
+        (["track", "--config-name", "x"], "--config-name is not for use here"),
+        (["track", "--config-dir", "nowhere"], "--config-dir nowhere: no such folder"),
     ],
 )
 def test_bad_commands_end_in_one_line(capfd, arguments, message):
@@ -319,6 +327,7 @@ def test_a_truncated_video_is_tracked_as_far_as_it_goes(here, capfd):
     tracks = json.loads(Path("a/tracks.json").read_text())
     assert tracks["videos"][0]["length"] == len(written)
     assert not leftovers("a")
+    assert not Path("a/.journal").exists()  # another run would get no further
 
 
 def start(*arguments, **options):

@@ -6,7 +6,6 @@ import platform
 import subprocess
 import sys
 import threading
-from types import SimpleNamespace
 
 import cv2
 import pytest
@@ -120,10 +119,10 @@ def test_threads_for_a_while_in_two_threads_at_once():
 
 @pytest.mark.parametrize("small", [True, False])
 def test_a_small_model_on_a_cpu_is_computed_on_one_thread(small):
-    model, before = SimpleNamespace(small_on_cpu=small), counts()
-    with cpu_threads(2), model_threads(model):
+    before = counts()
+    with cpu_threads(2), model_threads(small):
         assert counts() == (2, 2)  # the caller has decided
-    with model_threads(model):
+    with model_threads(small):
         assert counts() == ((1, 1) if small else before)
     assert counts() == before
 

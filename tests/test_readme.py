@@ -21,8 +21,9 @@ from PIL import Image
 from sam2track import open_video
 from sam2track.cli import main
 from sam2track.model.weights import packaged_weights
-from sam2track.runners.compose import compose_config
-from sam2track.runners.sweep import expand
+from sam2track.runners.compose import compose_config, hydra_setting
+from sam2track.runners.loader import Loader
+from sam2track.runners.sweep import job_labels
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -82,7 +83,8 @@ def test_a_command_runs(desk, command):
     if "--config" in arguments:  # of an earlier command
         earlier = next(line for line in TRACK if "out=runs/a" in line)
         assert main([*shlex.split(earlier)[1:], "frames=4"]) == 0
-    if "--help" not in arguments and not any("frames=" in word for word in arguments):
+    whole = ("--help", "direction=both")
+    if not any(word in whole or "frames=" in word for word in arguments):
         arguments += ["frames=4"]
     assert main(arguments) == 0
 
@@ -92,13 +94,14 @@ def test_a_command_that_takes_long_is_understood(command):
     verb, *arguments = shlex.split(command.split("sam2track ")[1])
     if "-m" in arguments:
         arguments.remove("-m")
-        assert len(expand(arguments)) > 1
-        arguments = next(iter(expand(arguments).values()))
-    assert compose_config(verb, arguments)
+        settings = [hydra_setting(verb, arguments, place) for place in range(len(arguments))]
+        assert len(job_labels(Loader(verb), verb, settings)) > 1
+    else:
+        assert compose_config(verb, arguments)
 
 
 @WITHOUT_WEIGHTS
-@pytest.mark.parametrize(("code", "length"), list(zip(PYTHON, [4, 42], strict=True)))
+@pytest.mark.parametrize(("code", "length"), list(zip(PYTHON, [4, 42, 4], strict=True)))
 def test_a_python_block_runs(desk, code, length, capsys):
     with open_video("videos/cup.mp4") as video:
         clip = [frame.image for frame in islice(video, length)]
@@ -110,6 +113,9 @@ def test_a_python_block_runs(desk, code, length, capsys):
     if "archive=True" in code:
         assert said == [f"{length} masks"]
         assert sorted(names["session"].objects[1].anchors) == [0, 40]
+    elif "cv2" in code:
+        assert said == [f"{length} frames"]
+        assert (desk / "overlay.mp4").is_file()
     else:
         assert len(said) == length
 

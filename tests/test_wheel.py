@@ -32,6 +32,8 @@ def test_the_wheel_holds_what_the_command_needs(wheel):
     for path in PACKAGE.rglob("*"):
         if path.suffix in (".py", ".yaml", ".safetensors"):
             assert str(path.relative_to(ROOT)) in names
+    for path in (ROOT / "configs").rglob("*.yaml"):
+        assert f"sam2track/{path.relative_to(ROOT)}" in names
     assert any(name.endswith("licenses/LICENSE") for name in names)
     assert not any(name.startswith(("tests", "scripts", "videos")) for name in names)
 
@@ -52,14 +54,10 @@ def test_the_wheel_tracks_in_a_fresh_environment(wheel, tmp_path, clip_path, ran
 
     origin = run(python, "-c", "import sam2track; print(sam2track.__file__)", **options)
     assert Path(origin.strip()).is_relative_to(own)
-    run(
-        home / "bin" / "sam2track",
-        "track",
-        f"video={clip_path}",
-        f"checkpoint={random_nano}",
-        "click=[30,30]",
-        "out=results",
-        "frames=2",
-        **options,
-    )
+    track = (home / "bin" / "sam2track", "track", f"checkpoint={random_nano}", "click=[30,30]")
+    run(*track, f"video={clip_path}", "out=results", "frames=2", **options)
     assert len(list((tmp_path / "results" / "masks").iterdir())) == 2
+    shown = run(*track, "--info", "searchpath", **options)
+    assert str(own / "sam2track" / "configs") in shown
+    run(*track, "-m", f"video={clip_path}", "memory=fifo,tree", "frames=1", "out=both", **options)
+    assert {path.name for path in (tmp_path / "both").glob("*=*")} == {"memory=fifo", "memory=tree"}

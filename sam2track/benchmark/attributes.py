@@ -6,6 +6,11 @@ From the papers of DAVIS 2016 (10.1109/CVPR.2016.85), LaSOT (1809.07845) and OTB
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import TypeVar
+
+T = TypeVar("T")
+
 # fmt: off
 WORDS = {
     "AC": "appearance change", "ARC": "aspect ratio change", "BC": "background clutter",
@@ -23,3 +28,12 @@ WORDS = {
 def in_words(attribute: str) -> str:
     """``FM`` as ``fast motion (FM)``; an attribute that is a word itself as it is."""
     return f"{WORDS[attribute]} ({attribute})" if attribute in WORDS else attribute
+
+
+def by_attribute(items: Iterable[tuple[Iterable[str], T]]) -> dict[str, list[T]]:
+    """The items that have each attribute, in words; an item comes with its attributes."""
+    found: dict[str, list[T]] = {}
+    for attributes, item in items:
+        for name in attributes:
+            found.setdefault(in_words(name), []).append(item)
+    return found

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from ..prompts import PlacedPrompt, Prompt
 from ..track import track
 from ..types import FrameResult
 from .datasets import BoxDataset
-from .files import measure_memory, record_path, write_json
+from .files import measure_memory, write_record
 from .protocols import frames_of
 from .trackers import StartSession
 
@@ -35,7 +35,6 @@ def run_boxes(dataset: BoxDataset, sequence: BoxSequence, start: StartSession, o
 
     Raises:
         ValueError: if it is broken: a picture that cannot be read, no box on the first frame.
-        OSError: if the disk refuses.
     """
     first = sequence.boxes[0]
     if not np.isfinite(first).all():
@@ -52,20 +51,17 @@ def run_boxes(dataset: BoxDataset, sequence: BoxSequence, start: StartSession, o
     times = [seconds / len(found)] * len(found)
     for name, text in submission(sequence.name, found, sure, times, dataset.layout).items():
         write_text(out / "boxes" / name, text)
-    scored = dataset.has_truth
-    record = {
-        "sequence": sequence.name,
-        "attributes": list(sequence.attributes),
-        "frames": len(found),
-        "seconds": seconds,
-        "fps": len(found) / seconds,
-        "memory": memory,
-        "size": list(size),
-        "boxes": [None if np.isnan(box).any() else np.round(box, 3).tolist() for box in found],
-        "confidence": np.round(sure, 6).tolist(),
-        "objects": {"1": describe(found, sequence, size)} if scored else {},
-    }
-    write_json(record_path(out, sequence.name), record)
+    write_record(
+        out,
+        sequence,
+        len(found),
+        seconds,
+        memory=memory,
+        size=list(size),
+        boxes=[None if np.isnan(box).any() else np.round(box, 3).tolist() for box in found],
+        confidence=np.round(sure, 6).tolist(),
+        objects={"1": describe(found, sequence, size)} if dataset.has_truth else {},
+    )
 
 
 def _outcome(result: FrameResult) -> tuple[list[float], float]:
@@ -90,29 +86,25 @@ def describe(found: Boxes, sequence: BoxSequence, size: tuple[int, int]) -> dict
 
     Success, precision and normalised precision as pysot-toolkit, AO and SR as GOT-10k.
     """
-    truth, visible = sequence.boxes, sequence.visible
-    whole = complete_boxes(found, truth[0])
-    known = np.nan_to_num(truth)
-    curve = overlap(whole, known)
+    visible, known = sequence.visible, np.nan_to_num(sequence.boxes)
+    whole = complete_boxes(found, known[0])
     scores = score_boxes(whole, known, visible)
-    row: dict[str, Any] = {
+    overlaps = got10k_overlaps(whole, known, visible, size=size)
+    curve = zip(overlap(whole, known), visible, strict=True)
+    return {
         "AUC": 100 * scores.auc,
         "precision": 100 * scores.precision_20,
         "normalised precision": 100 * scores.normalised_20,
-    }
-    overlaps = got10k_overlaps(whole, known, visible, size=size)
-    if len(overlaps):
-        average = score_overlaps(overlaps)
-        row |= {"AO": 100 * average.ao, "SR50": 100 * average.sr50, "SR75": 100 * average.sr75}
-    return {
-        **row,
+        **(_average(overlaps) if len(overlaps) else {}),
         "group": "",
-        "frames": list(range(len(truth))),
-        "j": [
-            round(100 * float(value), 3) if seen else None
-            for value, seen in zip(curve, visible, strict=True)
-        ],
+        "frames": list(range(len(known))),
+        "j": [round(100 * float(value), 3) if seen else None for value, seen in curve],
     }
+
+
+def _average(overlaps: Float[np.ndarray, " N"]) -> dict[str, float]:
+    scores = score_overlaps(overlaps)
+    return {"AO": 100 * scores.ao, "SR50": 100 * scores.sr50, "SR75": 100 * scores.sr75}
 
 
 def pooled(dataset: BoxDataset, records: Sequence[dict[str, Any]]) -> dict[str, float]:
@@ -127,21 +119,17 @@ def pooled(dataset: BoxDataset, records: Sequence[dict[str, Any]]) -> dict[str, 
     for record in records:
         sequence, size = sequences[record["sequence"]], tuple(record["size"])
         boxes = np.array([box or [np.nan] * 4 for box in record["boxes"]], float)
-        truth, visible = sequence.boxes, sequence.visible
-        sure = np.array(record["confidence"])
-        tracks.append(box_track(boxes, sure, truth, size=size))
-        whole = complete_boxes(boxes, truth[0])
-        overlaps.append(got10k_overlaps(whole, np.nan_to_num(truth), visible, size=size))
-    if dataset.layout == "vot":
-        scores = score_long_term(tracks)
-        best = scores.best
-        return {
-            "F": 100 * scores.f_score,
-            "Pr": 100 * float(scores.precision[best]),
-            "Re": 100 * float(scores.recall[best]),
-        }
-    average = score_overlaps(np.concatenate(overlaps))
-    return {"AO": 100 * average.ao, "SR50": 100 * average.sr50, "SR75": 100 * average.sr75}
+        truth, sure = sequence.boxes, np.array(record["confidence"])
+        if dataset.layout == "vot":
+            tracks.append(box_track(boxes, sure, truth, size=size))
+        else:
+            whole, known = complete_boxes(boxes, truth[0]), np.nan_to_num(truth)
+            overlaps.append(got10k_overlaps(whole, known, sequence.visible, size=size))
+    if dataset.layout == "got10k":
+        return _average(np.concatenate(overlaps))
+    scores = score_long_term(tracks)
+    precision, recall = scores.precision[scores.best], scores.recall[scores.best]
+    return {"F": 100 * scores.f_score, "Pr": 100 * float(precision), "Re": 100 * float(recall)}
 
 
 def submission(
@@ -153,27 +141,28 @@ def submission(
     box repeated where there is none. ``got10k``: likewise in a folder, with seconds a frame.
     ``vot``: the long-term layout of the VOT toolkit, 0 where there is none, with confidences.
     """
-    whole = complete_boxes(found, found[0])
+    seconds = _lines(f"{value:.6f}" for value in times)
     if layout == "vot":
-        lines = [
-            "0" if np.isnan(box).any() else ",".join(f"{value:.3f}" for value in box)
-            for box in found
-        ]
+        lines = ["0" if np.isnan(box).any() else _values(box) for box in found]
         lines[0] = "1"  # where it was initialised
-        folder = f"longterm/{name}/{name}"
+        stem = f"longterm/{name}/{name}_001"
         return {
-            f"{folder}_001.txt": _lines(lines),
-            f"{folder}_001_confidence.value": _lines([f"{value:.6f}" for value in confidence]),
-            f"{folder}_001_time.value": _lines([f"{value:.6f}" for value in times]),
+            f"{stem}.txt": _lines(lines),
+            f"{stem}_confidence.value": _lines(f"{value:.6f}" for value in confidence),
+            f"{stem}_time.value": seconds,
         }
+    whole = complete_boxes(found, found[0])
     if layout == "otb":
         whole = np.add(whole, [1, 1, 0, 0])
-    text = _lines([",".join(f"{value:.3f}" for value in box) for box in whole])
+    text = _lines(map(_values, whole))
     if layout != "got10k":
         return {f"{name}.txt": text}
-    seconds = _lines([f"{value:.6f}" for value in times])
     return {f"{name}/{name}_001.txt": text, f"{name}/{name}_time.txt": seconds}
 
 
-def _lines(lines: Sequence[str]) -> str:
+def _values(box: Float[np.ndarray, "4"]) -> str:
+    return ",".join(f"{value:.3f}" for value in box)
+
+
+def _lines(lines: Iterable[str]) -> str:
     return "\n".join(lines) + "\n"

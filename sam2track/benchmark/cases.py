@@ -6,6 +6,7 @@ import base64
 import io
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import av
 import cv2
@@ -26,19 +27,12 @@ CLIP_FRAMES, CLIP_FPS = 48, 12
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One sequence for the report.
+    """One sequence for the report."""
 
-    Attributes:
-        sequence: its name.
-        title: the object and its scores.
-        pictures: data URLs of JPEGs, in order of time.
-        clip: data URL of an MP4.
-    """
-
-    sequence: str
-    title: str
-    pictures: tuple[str, ...]
-    clip: str
+    sequence: str  # its name
+    title: str  # the object and its scores
+    pictures: tuple[str, ...]  # data URLs of JPEGs, in order of time
+    clip: str  # data URL of an MP4
 
 
 def worst_cases(
@@ -50,45 +44,38 @@ def worst_cases(
         worst = min(record["objects"].items(), key=lambda item: item[1][measure], default=None)
         ranked.append((worst[1][measure] if worst else 0.0, record, worst))
     ranked.sort(key=lambda item: item[0])
-    return [
-        _case(
-            record["sequence"],
-            "no public ground truth" if worst is None else _title(*worst),
-            _drawn(dataset, out, record),
-            worst[1] if worst else None,
-        )
-        for _, record, worst in ranked[:CASES]
-    ]
+    cases = []
+    for _, record, worst in ranked[:CASES]:
+        name = record["sequence"]
+        if isinstance(dataset, BoxDataset):
+            boxes = next(one for one in dataset.sequences if one.name == name)
+            drawn = _Boxes(boxes, record["boxes"])
+        else:
+            sequence = next(one for one in dataset.sequences if one.name == name)
+            drawn = _Masks(dataset, sequence, out / "masks" / name)
+        cases.append(_case(name, drawn, worst))
+    return cases
 
 
-def _drawn(dataset: Dataset | BoxDataset, out: Path, record: Record) -> _Masks | _Boxes:
-    name = record["sequence"]
-    if isinstance(dataset, BoxDataset):
-        return _Boxes(next(one for one in dataset.sequences if one.name == name), record["boxes"])
-    sequence = next(one for one in dataset.sequences if one.name == name)
-    return _Masks(dataset, sequence, out / "masks" / name)
-
-
-def _title(object_id: str, row: dict) -> str:
-    scores = ", ".join(f"{name} {row[name]:.1f}" for name in measures_of(row)[:3])
-    return f"object {object_id}: {scores}"
-
-
-def _case(name: str, title: str, drawn: _Masks | _Boxes, row: dict | None) -> Case:
+def _case(name: str, drawn: _Masks | _Boxes, worst: tuple[str, dict[str, Any]] | None) -> Case:
     written = drawn.written()
-    if row is None:
+    if worst is None:
+        title = "no public ground truth"
         places = [written[round(share * (len(written) - 1))] for share in (0, 1 / 3, 2 / 3, 1)]
         middle = len(written) // 2
     else:
+        object_id, row = worst
+        scores = ", ".join(f"{name} {row[name]:.1f}" for name in measures_of(row)[:3])
+        title = f"object {object_id}: {scores}"
         places = _informative_frames(row, written)
         middle = written.index(places[2])
     start = max(0, min(middle - CLIP_FRAMES // 2, len(written) - CLIP_FRAMES))
-    pictures = tuple(_jpeg(drawn.draw(index, PICTURE_WIDTH)) for index in places)
-    clip = _mp4([drawn.draw(i, CLIP_WIDTH) for i in written[start : start + CLIP_FRAMES]])
-    return Case(name, title, pictures, clip)
+    pictures = tuple(_jpeg(_picture(drawn, index, PICTURE_WIDTH)) for index in places)
+    clip = [_picture(drawn, i, CLIP_WIDTH) for i in written[start : start + CLIP_FRAMES]]
+    return Case(name, title, pictures, _mp4(clip))
 
 
-def _informative_frames(row: dict, written: list[int]) -> list[int]:
+def _informative_frames(row: dict[str, Any], written: list[int]) -> list[int]:
     """Four frames: the first, where it first fails, its worst, the last that counts."""
     there = set(written)
     scored = [
@@ -129,9 +116,8 @@ class _Masks:
             labels = (labels > 0).astype(np.uint8)
         return {int(k): labels == k for k in np.unique(labels) if k}
 
-    def draw(self, index: int, width: int) -> UInt8[np.ndarray, "h w 3"]:
+    def draw(self, image: UInt8[np.ndarray, "h w 3"], index: int, scale: float) -> None:
         """Filled: the prediction. White line: the ground truth."""
-        image, _ = _resized(self.sequence.frame(index).image, width)
         size = (image.shape[1], image.shape[0])
         masks = {k: _shrink(mask, size) for k, mask in self.masks(index).items()}
         if masks:
@@ -141,8 +127,10 @@ class _Masks:
                 shape = _shrink(mask, size).view(np.uint8)
                 lines, _ = cv2.findContours(shape, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
                 cv2.drawContours(image, lines, -1, (255, 255, 255), 1, cv2.LINE_AA)
-        draw_caption(image, f"frame {index}")
-        return image
+
+
+def _shrink(mask: Bool[np.ndarray, "H W"], size: tuple[int, int]) -> Bool[np.ndarray, "h w"]:
+    return cv2.resize(mask.view(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0
 
 
 class _Boxes:
@@ -155,34 +143,24 @@ class _Boxes:
         """All frames."""
         return list(range(len(self.boxes)))
 
-    def draw(self, index: int, width: int) -> UInt8[np.ndarray, "h w 3"]:
+    def draw(self, image: UInt8[np.ndarray, "h w 3"], index: int, scale: float) -> None:
         """Coloured: the prediction. White: the ground truth."""
-        image, scale = _resized(self.sequence.frame(index).image, width)
-        truth = self.sequence.boxes[index]
-        if np.isfinite(truth).all():
-            _rectangle(image, truth * scale, (255, 255, 255))
-        if self.boxes[index] is not None:
-            _rectangle(image, np.array(self.boxes[index]) * scale, object_colour(1))
-        draw_caption(image, f"frame {index}")
-        return image
+        both = (self.sequence.boxes[index], (255, 255, 255)), (self.boxes[index], object_colour(1))
+        for box, colour in both:
+            if box is not None and np.isfinite(box).all():
+                x, y, width, height = np.rint(np.multiply(box, scale)).astype(int).tolist()
+                cv2.rectangle(image, (x, y), (x + width, y + height), colour, 2, cv2.LINE_AA)
 
 
-def _rectangle(image: np.ndarray, box: np.ndarray, colour: tuple[int, int, int]) -> None:
-    x, y, width, height = np.rint(box).astype(int).tolist()
-    cv2.rectangle(image, (x, y), (x + width, y + height), colour, 2, cv2.LINE_AA)
-
-
-def _resized(
-    image: UInt8[np.ndarray, "H W 3"], width: int
-) -> tuple[UInt8[np.ndarray, "h w 3"], float]:
-    """A picture of that width and an even height, and its scale."""
-    height = round(image.shape[0] * width / image.shape[1] / 2) * 2
-    resized = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
-    return resized, width / image.shape[1]
-
-
-def _shrink(mask: Bool[np.ndarray, "H W"], size: tuple[int, int]) -> Bool[np.ndarray, "h w"]:
-    return cv2.resize(mask.view(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0
+def _picture(drawn: _Masks | _Boxes, index: int, width: int) -> UInt8[np.ndarray, "h w 3"]:
+    """A frame of that width and an even height, drawn into."""
+    image = drawn.sequence.frame(index).image
+    scale = width / image.shape[1]
+    height = round(image.shape[0] * scale / 2) * 2
+    image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+    drawn.draw(image, index, scale)
+    draw_caption(image, f"frame {index}")
+    return image
 
 
 def _jpeg(image: UInt8[np.ndarray, "h w 3"]) -> str:

@@ -1,7 +1,5 @@
 """Compares finished runs: paired differences with confidence intervals.
 
-The input are folders of runs; the output a table, ``comparison.json`` and ``comparison.html``.
-
 Runs are compared object by object. Objects of one video are not independent, so the confidence
 interval resamples whole videos (a cluster bootstrap: Efron and Tibshirani, "An Introduction to the
 Bootstrap", 1993, chapter 8).
@@ -18,8 +16,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from . import charts
-from .attributes import in_words
+from .attributes import by_attribute
 from .files import write_json
 from .report import write_page
 
@@ -33,39 +30,29 @@ Pair = tuple[str, str]  # sequence, object
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Run:
-    """A finished run.
+    """A finished run."""
 
-    Attributes:
-        name: its name in the comparison.
-        results: its ``results.json``.
-        measure: what is compared.
-        scores: of every object, in percent.
-    """
+    name: str  # in the comparison
+    results: dict[str, Any]  # its results.json
+    measure: str  # what is compared
+    scores: dict[Pair, float]  # of every object, in percent
 
-    name: str
-    results: dict[str, Any]
-    measure: str
-    scores: dict[Pair, float]
+    def peak(self, place: str) -> float:
+        """The highest peak of memory in GB, ``ram`` or ``cuda``; 0 if it was not measured."""
+        rows = self.results["sequences"].values()
+        return max(row["memory"].get(place, 0.0) for row in rows) / 1000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Difference:
-    """A run minus the one that it is compared with, over the objects that both have, in percent.
+    """A run minus the one that it is compared with, over the objects that both have, in percent."""
 
-    Attributes:
-        name: of the run.
-        mean: the difference.
-        low, high: 95 % confidence interval of it.
-        objects: the difference of each.
-        sequences: how many there are.
-    """
-
-    name: str
+    name: str  # of the run
     mean: float
-    low: float
+    low: float  # of the 95 % confidence interval of the mean
     high: float
-    objects: dict[Pair, float]
-    sequences: int
+    objects: dict[Pair, float]  # the difference of each
+    sequences: int  # how many there are
 
     @property
     def verdict(self) -> str:
@@ -133,125 +120,69 @@ def interval(clusters: Sequence[Float[np.ndarray, " N"]]) -> tuple[float, float]
     return float(low), float(high)
 
 
-def table(base: Run, differences: Sequence[Difference], runs: Sequence[Run]) -> str:
+def write_comparison(out: Path, runs: Sequence[Run], *, page: bool = True) -> str:
+    """Compare runs with the first of them; the table for the terminal.
+
+    Raises:
+        ValueError: if there is only one, or they cannot be compared.
+    """
+    if len(runs) < 2:
+        raise ValueError("a comparison needs two runs at least: compare=[runs/a,runs/b]")
+    base = runs[0]
+    differences = [compare(base, other) for other in runs[1:]]
+    comparison = {
+        "dataset": base.results["dataset"],
+        "measure": base.measure,
+        "base": base.name,
+        "means": {run.name: run.results["mean"] for run in runs},
+        "differences": {
+            one.name: {
+                "mean": one.mean,
+                "low": one.low,
+                "high": one.high,
+                "sequences": one.sequences,
+                "objects": {"/".join(pair): value for pair, value in one.objects.items()},
+            }
+            for one in differences
+        },
+    }
+    write_json(out / "comparison.json", comparison)
+    if page:
+        write_page(
+            out / "comparison.html",
+            "comparison.html.j2",
+            title=f"{len(runs)} runs on {base.results['dataset']}",
+            runs=runs,
+            differences=differences,
+            reach=max(max(abs(one.low), abs(one.high)) for one in differences) * 1.1,
+            details=[(one.name, _attributes(base, one), _extremes(one)) for one in differences],
+        )
+    return _table(runs, differences)
+
+
+def _table(runs: Sequence[Run], differences: Sequence[Difference]) -> str:
     """The comparison, for the terminal."""
-    width = max(len(run.name) for run in runs) + 1
-    measure = base.measure
+    measure, width = runs[0].measure, max(len(run.name) for run in runs) + 1
     lines = [f"{'':<{width}}{measure:>8}{'less the first':>20}   95 % interval"]
-    by_name = {difference.name: difference for difference in differences}
-    for run in runs:
+    for run, found in zip(runs, (None, *differences), strict=True):
         line = f"{run.name:<{width}}{run.results['mean'][measure]:>8.1f}"
-        if found := by_name.get(run.name):
+        if found is not None:
             line += f"{found.mean:>+20.2f}   {found.low:+.2f} to {found.high:+.2f}"
             line += f" ({found.verdict})"
         lines.append(line)
     return "\n".join(lines)
 
 
-def write_comparison(out: Path, runs: Sequence[Run], *, page: bool = True) -> str:
-    """Compare runs with the first of them.
-
-    Returns:
-        the table for the terminal.
-
-    Raises:
-        ValueError: if there is only one, or they cannot be compared.
-        OSError: if the disk refuses.
-    """
-    if len(runs) < 2:
-        raise ValueError("a comparison needs two runs at least: compare=[runs/a,runs/b]")
-    base, others = runs[0], runs[1:]
-    differences = [compare(base, other) for other in others]
-    write_json(
-        out / "comparison.json",
-        {
-            "dataset": base.results["dataset"],
-            "measure": base.measure,
-            "base": base.name,
-            "means": {run.name: run.results["mean"] for run in runs},
-            "differences": {
-                one.name: {
-                    "mean": one.mean,
-                    "low": one.low,
-                    "high": one.high,
-                    "sequences": one.sequences,
-                    "objects": {"/".join(pair): value for pair, value in one.objects.items()},
-                }
-                for one in differences
-            },
-        },
-    )
-    if page:
-        _write_page(out / "comparison.html", runs, differences)
-    return table(base, differences, runs)
+def _attributes(base: Run, one: Difference) -> list[tuple[str, float, int]]:
+    """Each attribute of sequences, the mean difference and the number of objects; best first."""
+    rows = base.results["sequences"]
+    found = by_attribute((rows[name]["attributes"], v) for (name, _), v in one.objects.items())
+    table = [(name, float(np.mean(values)), len(values)) for name, values in found.items()]
+    return sorted(table, key=lambda row: -row[1])
 
 
-def _write_page(path: Path, runs: Sequence[Run], differences: Sequence[Difference]) -> None:
-    from markupsafe import Markup
-
-    base = runs[0]
-    reach = max(max(abs(one.low), abs(one.high)) for one in differences) * 1.1
-    rows = [
-        {
-            "name": one.name,
-            "verdict": one.verdict,
-            "mean": one.mean,
-            "low": one.low,
-            "high": one.high,
-            "picture": Markup(charts.interval(one.low, one.high, one.mean, reach)),
-            "better": sum(value > 0 for value in one.objects.values()),
-            "worse": sum(value < 0 for value in one.objects.values()),
-            "objects": len(one.objects),
-        }
-        for one in differences
-    ]
-    details = [
-        {"name": one.name, "attributes": _by_attribute(base, one), "extremes": _extremes(one)}
-        for one in differences
-    ]
-    write_page(
-        path,
-        "comparison.html.j2",
-        title=f"{len(runs)} runs on {base.results['dataset']}",
-        measure=base.measure,
-        base=base.name,
-        runs=[_facts(run) for run in runs],
-        rows=rows,
-        details=details,
-    )
-
-
-def _facts(run: Run) -> dict[str, Any]:
-    mean = run.results["mean"]
-    memory = [row["memory"] for row in run.results["sequences"].values()]
-    return {
-        "name": run.name,
-        "method": run.results["method"],
-        "value": mean[run.measure],
-        "fps": mean["fps"],
-        "ram": max(found.get("ram", 0.0) for found in memory) / 1000,
-        "cuda": max(found.get("cuda", 0.0) for found in memory) / 1000,
-        "sequences": len(run.results["sequences"]),
-        "broken": len(run.results["broken"]),
-    }
-
-
-def _by_attribute(base: Run, one: Difference) -> list[dict[str, Any]]:
-    """The mean difference over the sequences with each attribute, the largest first."""
-    found: dict[str, list[float]] = {}
-    for (sequence, _), value in one.objects.items():
-        for name in base.results["sequences"][sequence]["attributes"]:
-            found.setdefault(name, []).append(value)
-    rows = [
-        {"name": in_words(name), "mean": float(np.mean(values)), "objects": len(values)}
-        for name, values in found.items()
-    ]
-    return sorted(rows, key=lambda row: -row["mean"])
-
-
-def _extremes(one: Difference) -> list[dict[str, Any]]:
+def _extremes(one: Difference) -> list[tuple[Pair, float]]:
     """The largest gains, then the largest losses."""
     ranked = sorted(one.objects.items(), key=lambda item: -item[1])
     gains = [item for item in ranked[:EXTREMES] if item[1] > 0]
-    losses = [item for item in ranked[-EXTREMES:] if item[1] < 0]
-    return [{"name": " / ".join(pair), "value": value} for pair, value in gains + losses]
+    return gains + [item for item in ranked[-EXTREMES:] if item[1] < 0]

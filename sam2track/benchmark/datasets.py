@@ -1,7 +1,7 @@
 """The datasets of the benchmark: the reader of each, how it is scored, how masks are submitted.
 
-One function for each dataset, named by ``configs/dataset/*.yaml``. ``names`` are only these
-sequences, in this order.
+One function for each dataset, named by ``configs/dataset/*.yaml``. ``names``: only these sequences,
+in this order.
 """
 
 from __future__ import annotations
@@ -48,8 +48,7 @@ class BoxDataset:
     """The sequences of a split, each with one object and its boxes.
 
     Attributes:
-        name: as in the published tables.
-        sequences: in order.
+        name, sequences: as in :class:`Dataset`.
         layout: how boxes are written: ``lasot``, ``otb``, ``got10k`` or ``vot``.
         has_truth: whether more boxes than the first are public.
     """
@@ -71,8 +70,7 @@ def frame_name(sequence: MaskSequence, index: int) -> str:
 
 def davis16(root: str, split: str = "val", *, names: Names = None) -> Dataset:
     """DAVIS 2016: one object a sequence."""
-    sequences = davis(root, 2016, split, names=names)
-    return Dataset("davis16", sequences, DAVIS_2016, layout="binary")
+    return Dataset("davis16", davis(root, 2016, split, names=names), DAVIS_2016, layout="binary")
 
 
 def davis17(root: str, split: str = "val", *, names: Names = None) -> Dataset:
@@ -131,8 +129,7 @@ def synthetic_long(
     short: bool = False, version: int = 1, *, draws: int = 1, names: Names = None
 ) -> Dataset:
     """The project's own long-term benchmark: procedural, nothing to download."""
-    sequences = read_synthetic_long(short, version, draws=draws, names=names)
-    return Dataset("synthetic_long", sequences)
+    return Dataset("synthetic_long", read_synthetic_long(short, version, draws=draws, names=names))
 
 
 def lasot(root: str, split: str = "testing_set", *, names: Names = None) -> BoxDataset:

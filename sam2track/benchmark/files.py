@@ -12,12 +12,22 @@ from typing import Any
 
 import torch
 
+from ..data.readers.sequence import VideoSequence
 from ..files import write_text
 
 
 def record_path(out: Path, name: str) -> Path:
     """The record of a sequence; the sequence is finished when this file exists."""
     return out / "sequences" / f"{name}.json"
+
+
+def write_record(
+    out: Path, sequence: VideoSequence, frames: int, seconds: float, **more: Any
+) -> None:
+    """Write the record of a sequence: what all have, and ``more``."""
+    about = {"sequence": sequence.name, "attributes": list(sequence.attributes)}
+    speed = {"frames": frames, "seconds": seconds, "fps": frames / seconds}
+    write_json(record_path(out, sequence.name), about | speed | more)
 
 
 def write_json(path: Path, content: Any) -> None:

@@ -14,8 +14,6 @@ from ..files import whole_file
 from ..masks import check_palette_id, davis_palette
 from ..types import FrameResult
 
-LAYOUTS = ("palette", "binary", "objects")
-
 
 def write_masks(
     folder: Path, stem: str, result: FrameResult, layout: str, names: Mapping[int, str]
@@ -24,8 +22,8 @@ def write_masks(
 
     Args:
         folder: of the sequence.
-        stem: of the file's name, which is that of the picture.
-        result: the objects, on the host.
+        stem: of the picture's name.
+        result: on the host.
         layout: ``palette``: one PNG, each pixel its object's id, as DAVIS 2017, YouTube-VOS, MOSE
             and LVOS have it; ``binary``: one PNG, 0 and 255, as DAVIS 2016; ``objects``: a binary
             PNG for each object in a folder of its own, as SA-V, where objects may overlap.
@@ -33,23 +31,19 @@ def write_masks(
 
     Raises:
         ValueError: if an id does not fit a palette.
-        OSError: if the disk refuses.
     """
     if layout == "objects":
         # The evaluator wants a file of every object, also before it appears.
         found = dict(zip(result.object_ids, result.masks.numpy(), strict=True))
         nothing = np.zeros(result.owner.shape, bool)
         for object_id, name in names.items():
-            mask = found.get(object_id, nothing)
-            _save(folder / name / f"{stem}.png", mask * np.uint8(255))
+            _save(folder / name / f"{stem}.png", found.get(object_id, nothing) * np.uint8(255))
         return
     for object_id in result.object_ids:
         check_palette_id(object_id)
-    labels = result.label_map()
-    if layout == "binary":
-        _save(folder / f"{stem}.png", (labels > 0) * np.uint8(255))
-    else:
-        _save(folder / f"{stem}.png", labels, palette=True)
+    labels, palette = result.label_map(), layout == "palette"
+    pixels = labels if palette else (labels > 0) * np.uint8(255)
+    _save(folder / f"{stem}.png", pixels, palette=palette)
 
 
 def _save(path: Path, pixels: UInt8[np.ndarray, "H W"], *, palette: bool = False) -> None:
@@ -61,11 +55,7 @@ def _save(path: Path, pixels: UInt8[np.ndarray, "H W"], *, palette: bool = False
 
 
 def pack(folder: Path, names: Sequence[str], archive: Path) -> None:
-    """Put finished sequences into a zip, laid out as in ``folder``; it appears whole or not at all.
-
-    Raises:
-        OSError: if the disk refuses.
-    """
+    """Put finished sequences into a zip, laid out as in ``folder``, whole or not at all."""
     wanted = set(names)
     with whole_file(archive) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as packed:
         for path in sorted(path for path in folder.rglob("*") if path.is_file()):

@@ -7,7 +7,8 @@ import signal
 import threading
 import traceback
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection, wait
@@ -20,12 +21,7 @@ Prepare = Callable[[str], Work]
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The result of the work on an item.
-
-    Attributes:
-        item: its name.
-        error: what went wrong, in one line; None if nothing did.
-    """
+    """An item that is done; ``error`` is what went wrong, in one line, None if nothing did."""
 
     item: str
     error: str | None = None
@@ -56,7 +52,8 @@ def spread(
     if not items:
         return
     if not workers:
-        yield from _here(prepare(devices[0]), items)
+        work = prepare(devices[0])
+        yield from (Outcome(item, _attempt(work, item)) for item in items)
         return
     waiting = deque(items)
     places = [device for _ in range(workers) for device in devices][: len(items)]
@@ -75,11 +72,6 @@ def spread(
             worker.end()
 
 
-def _here(work: Work, items: Sequence[str]) -> Iterator[Outcome]:
-    for item in items:
-        yield Outcome(item, _attempt(work, item))
-
-
 def _attempt(work: Work, item: str) -> str | None:
     """Do the work; what went wrong, in one line."""
     try:
@@ -96,9 +88,10 @@ def _attempt(work: Work, item: str) -> str | None:
 class _Worker:
     """A process and the connection to it; one that died is replaced when there is more to do."""
 
+    item: str | None = None  # that it works on
+
     def __init__(self, prepare: Prepare, device: str, threads: int) -> None:
         self.arguments = prepare, device, threads
-        self.item: str | None = None
         self._start()
 
     def _start(self) -> None:
@@ -123,7 +116,10 @@ class _Worker:
             error = self.connection.recv()
         except (EOFError, ConnectionResetError):
             self.process.join()
-            return Outcome(item, f"its process died ({_status(self.process.exitcode)})")
+            code = self.process.exitcode or 0
+            status = f"exit status {code}" if code >= 0 else signal.Signals(-code).name
+            hint = "; was memory short?" if -code == signal.SIGKILL else ""
+            return Outcome(item, f"its process died ({status}{hint})")
         if isinstance(error, CannotStart):
             raise error
         return Outcome(item, error)
@@ -132,14 +128,6 @@ class _Worker:
         self.process.terminate()
         self.process.join()
         self.connection.close()
-
-
-def _status(code: int | None) -> str:
-    """A process's exit code, in words."""
-    if code is not None and code < 0:
-        hint = "; was memory short?" if -code == signal.SIGKILL else ""
-        return signal.Signals(-code).name + hint
-    return f"exit status {code}"
 
 
 def _serve(connection: Connection, prepare: Prepare, device: str, threads: int) -> None:
@@ -153,17 +141,13 @@ def _serve(connection: Connection, prepare: Prepare, device: str, threads: int) 
     except Exception as error:
         connection.send(CannotStart(" ".join(str(error).split())))
         return
-    while True:
-        try:
-            item = connection.recv()
-        except EOFError:
-            return
-        connection.send(_attempt(work, item))
+    with suppress(EOFError):
+        while True:
+            connection.send(_attempt(work, connection.recv()))
 
 
 def _die_with_parent() -> None:
     """End at once when the parent ends, even if it was killed."""
-    parent = parent_process()
-    if parent is not None:
+    if (parent := parent_process()) is not None:
         wait([parent.sentinel])
         os._exit(1)

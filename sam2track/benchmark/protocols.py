@@ -22,21 +22,16 @@ from ..track import Session, track
 from ..types import Frame, FrameResult
 from .trackers import StartSession
 
-PROTOCOLS = ("semi", "interactive_offline", "interactive_online")
 CLICKS = 3  # on a frame that is annotated
 PAUSE = 0.75  # a user who watches steps in below this IoU
 
-Starts = dict[int, dict[int, Bool[np.ndarray, "H W"]]]
+Mask = Bool[np.ndarray, "H W"]
+Starts = dict[int, dict[int, Mask]]  # by frame and object
 
 
 @dataclass(frozen=True, slots=True)
 class Tracked:
-    """One frame's outcome.
-
-    Attributes:
-        round: how many rounds came before; semi-supervised there is one.
-        result: the objects on it, on the host.
-    """
+    """A frame's result, on the host; ``round``: how many came before (semi-supervised: 0)."""
 
     round: int
     result: FrameResult
@@ -76,7 +71,7 @@ def interactive_offline(
     done = {(object_id, index) for index, masks in starts.items() for object_id in masks}
     known = frozenset(sequence.annotated)
     for turn in range(rounds):
-        worst: dict[int, tuple[float, Frame, np.ndarray, np.ndarray]] = {}
+        worst: dict[int, tuple[float, Frame, Mask, Mask]] = {}
         for frame, shown in track(session, partial(frames_of, sequence), ()):
             result = shown.cpu()
             yield Tracked(turn, result)
@@ -109,13 +104,7 @@ def interactive_online(
 
 
 class _Watcher:
-    """The user who watches.
-
-    Args:
-        sequence: has the true masks.
-        starts: where each object is clicked first.
-        most: frames on which each object may be clicked again.
-    """
+    """The user who watches; clicks again on each object on up to ``most`` frames."""
 
     def __init__(self, sequence: MaskSequence, starts: Starts, most: int) -> None:
         self.sequence, self.starts, self.most = sequence, starts, most
@@ -137,22 +126,17 @@ class _Watcher:
                     _annotate(session, object_id, frame, mask, truth)
 
     def finish(self) -> None:
-        """Nothing is left to say."""
+        """Nothing."""
 
 
 INTERACTIVE: dict[str, Callable[..., Iterator[Tracked]]] = {
     "interactive_offline": interactive_offline,
     "interactive_online": interactive_online,
 }
+PROTOCOLS = ("semi", *INTERACTIVE)
 
 
-def _annotate(
-    session: Session,
-    object_id: int,
-    frame: Frame,
-    mask: Bool[np.ndarray, "H W"],
-    truth: Bool[np.ndarray, "H W"],
-) -> None:
+def _annotate(session: Session, object_id: int, frame: Frame, mask: Mask, truth: Mask) -> None:
     """Click three times, each time at the middle of the largest error that is left."""
     for _ in range(CLICKS):
         if np.array_equal(mask, truth):

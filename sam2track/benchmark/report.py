@@ -3,41 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import yaml
 
 from ..files import write_text
-from . import charts
-from .attributes import in_words
+from .attributes import by_attribute
 from .cases import Case
-from .results import Record, mean_of
+from .results import Record, mean_of, measures_of_dataset
 
-HERE = files("sam2track.benchmark")
-SPARKS = 24
-
-
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """What a report is about.
-
-    Attributes:
-        dataset: its name.
-        method: the tracker, in words.
-        settings: the settings of the run, as YAML.
-        measures: the measures to show, the main one first.
-        caution: why published numbers cannot be compared; empty if they can.
-    """
-
-    dataset: str
-    method: str
-    settings: str
-    measures: tuple[str, ...]
-    caution: str = ""
+PACKAGE = "sam2track.benchmark"
+SPARKS = 24  # objects with a small curve
+SPARK_POINTS = 220  # more than pixels would only make the page heavy
+BINS = 40  # of relative time
 
 
 def has_jinja() -> bool:
@@ -58,153 +40,98 @@ def require_jinja() -> None:
 
 
 def write_page(path: Path, template: str, **context: Any) -> None:
-    """Render a template of this package.
+    """Render a template of this package; needs Jinja."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    Raises:
-        ValueError: if Jinja is not installed.
-        OSError: if the disk refuses.
-    """
-    require_jinja()
-    from jinja2 import DictLoader, Environment, StrictUndefined
-
-    folder = HERE / "templates"
-    texts = {entry.name: entry.read_text(encoding="utf-8") for entry in folder.iterdir()}
     environment = Environment(
-        loader=DictLoader(texts), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+        loader=PackageLoader(PACKAGE), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
-    page = environment.get_template(template).render(**context)
-    write_text(path, page)
+    write_text(path, environment.get_template(template).render(**context))
 
 
 def write_report(
     path: Path,
-    subject: Subject,
     records: Sequence[Record],
     results: Mapping[str, Any],
     cases: Sequence[Case],
+    *,
+    settings: str,
+    caution: str = "",
 ) -> None:
     """Write the report of a run.
 
     Args:
-        path: of the page.
-        subject: what the report is about.
-        records: of the finished sequences.
-        results: what :func:`sam2track.benchmark.results.summarise` made of them.
-        cases: the worst sequences.
-
-    Raises:
-        ValueError, OSError: as :func:`write_page`.
+        records: of the finished sequences; ``results`` is the content of ``results.json``.
+        settings: of the run, as YAML.
+        caution: why published numbers cannot be compared; empty if they can.
     """
-    from markupsafe import Markup  # Jinja's
-
-    lead, mean = subject.measures[0], results["mean"]
-    rows = list(results["sequences"].items())
+    measures = measures_of_dataset(results["dataset"])
     # VOT's own measure is one of the whole dataset, not of an object.
-    objects_lead = "AUC" if lead == "F" else lead
-    rows.sort(key=lambda item: -item[1].get(objects_lead, 0))
-    rounds = results.get("rounds", ())
-    curves = [row["j"] for record in records for row in record["objects"].values()]
-    write_page(
-        path,
-        "report.html.j2",
-        title=f"{subject.method} on {subject.dataset}",
-        subtitle=_scope(results),
-        dataset=subject.dataset,
-        cards=_cards(subject, results),
-        broken=results["broken"],
-        published=_published(subject, results),
-        rounds=Markup(charts.by_round(rounds)) if len(rounds) > 1 else "",
-        scored=lead in mean,
-        lead=objects_lead,
-        mean=mean.get(objects_lead),
-        measures=subject.measures,
-        sequences=rows,
-        cuda=any("cuda" in row["memory"] for _, row in rows),
-        curve="J" if lead == "J&F" else "Overlap",
-        over_time=Markup(charts.over_time(curves)),
-        sparks=_sparks(records, objects_lead),
-        attributes=_attributes(records, objects_lead),
-        cases=cases,
-        settings=subject.settings,
-    )
-
-
-def _scope(results: Mapping[str, Any]) -> str:
-    """How many sequences, objects and frames were measured."""
-    sequences = results["sequences"].values()
-    objects = sum(len(row["objects"]) for row in sequences)
-    frames = sum(row["frames"] for row in sequences)
-    scored = f"{objects:,} scored objects, " if objects else ""
-    return f"{len(sequences):,} sequences, {scored}{frames:,} frames"
-
-
-def _cards(subject: Subject, results: Mapping[str, Any]) -> list[dict[str, str]]:
-    mean, lead = results["mean"], subject.measures[0]
-    cards = [
-        {"name": name, "value": f"{mean[name]:.1f}"} for name in subject.measures if name in mean
-    ]
-    for group, row in results.get("groups", {}).items():
-        cards.append({"name": f"{lead}, {group}", "value": f"{row[lead]:.1f}"})
-    if "fps" in mean:
-        cards.append({"name": "fps", "value": f"{mean['fps']:.1f}"})
-    for place, name in (("ram", "peak RAM"), ("cuda", "peak CUDA memory")):
-        found = [row["memory"].get(place, 0.0) for row in results["sequences"].values()]
-        if any(found):
-            cards.append({"name": name, "value": f"{max(found) / 1000:.2f} GB"})
-    return cards
-
-
-def _published(subject: Subject, results: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The published numbers of the dataset and this run's, best first."""
-    table = yaml.safe_load((HERE / "published.yaml").read_text(encoding="utf-8"))
-    known = table["datasets"].get(subject.dataset)
-    if known is None or known["measure"] not in results["mean"]:
-        return None
-    rows = [
-        {"method": method, "value": value, "source": table["sources"][source], "own": False}
-        for method, value, source in known["rows"]
-    ]
-    own = {"method": subject.method, "source": "this run", "own": True}
-    rows.append({**own, "value": results["mean"][known["measure"]]})
-    rows.sort(key=lambda row: -row["value"])
-    note, count = subject.caution, len(results["sequences"])
-    if "sequences" in known and count != known["sequences"]:
-        note += (
-            " "
-            * bool(note)
-            + f"This run has {count} sequences where the published split has {known['sequences']}: "
-            "the numbers are not of the same thing."
-        )
-    return {"measure": known["measure"], "rows": rows, "note": note}
-
-
-def _sparks(records: Sequence[Record], lead: str) -> list[dict[str, Any]]:
-    from markupsafe import Markup
-
-    found = [
-        (row[lead], f"{record['sequence']} / {object_id}", row["j"])
+    lead = "AUC" if measures[0] == "F" else measures[0]
+    objects = [
+        (f"{record['sequence']} / {object_id}", row)
         for record in records
         for object_id, row in record["objects"].items()
     ]
-    found.sort(key=lambda item: item[0])
-    return [
-        {"name": name, "value": value, "svg": Markup(charts.sparkline(curve, name))}
-        for value, name, curve in found[:SPARKS]
-    ]
+    worst = sorted(objects, key=lambda item: item[1][lead])[:SPARKS]
+    rows = sorted(results["sequences"].items(), key=lambda item: -item[1].get(lead, 0))
+    write_page(
+        path,
+        "report.html.j2",
+        title=f"{results['method']} on {results['dataset']}",
+        results=results,
+        published=_published(results),
+        caution=caution,
+        lead=lead,
+        measures=measures,
+        sequences=rows,
+        over_time=_over_time([row["j"] for _, row in objects]),
+        sparks=[(name, row[lead], _spark(row["j"])) for name, row in worst],
+        attributes=_attributes(records, lead),
+        cases=cases,
+        settings=settings,
+    )
+
+
+def _published(results: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The published numbers of the dataset and this run's, best first."""
+    table = yaml.safe_load((files(PACKAGE) / "published.yaml").read_text(encoding="utf-8"))
+    known = table["datasets"].get(results["dataset"])
+    if known is None or known["measure"] not in results["mean"]:
+        return None
+    rows = [(method, value, table["sources"][source]) for method, value, source in known["rows"]]
+    rows.append((results["method"], results["mean"][known["measure"]], None))  # this run
+    rows.sort(key=lambda row: -row[1])
+    return {"sequences": None, **known, "rows": rows}
+
+
+def _over_time(curves: Sequence[Sequence[float | None]]) -> list[list[float]]:
+    """Mean, lower and upper quartile of many curves over relative time; empty if none is known."""
+    rows = []
+    for curve in curves:
+        values = np.array(curve, float)  # None becomes NaN
+        known = np.flatnonzero(~np.isnan(values))
+        if len(known):
+            places = np.linspace(0, len(values) - 1, BINS)
+            rows.append(np.interp(places, known, values[known]))
+    return [np.mean(rows, 0).tolist(), *np.percentile(rows, [25, 75], 0).tolist()] if rows else []
+
+
+def _spark(curve: Sequence[float | None]) -> list[tuple[float, float]]:
+    """The known values of a curve, each with its place in time, 0..1."""
+    last = max(len(curve) - 1, 1)
+    values = [(index / last, value) for index, value in enumerate(curve) if value is not None]
+    return values[:: max(1, len(values) // SPARK_POINTS)]
 
 
 def _attributes(records: Sequence[Record], lead: str) -> list[dict[str, Any]]:
     """The means of the sequences with each attribute, worst first."""
-    having: dict[str, list[Record]] = {}
-    for record in records:
-        for name in record["attributes"] if record["objects"] else ():
-            having.setdefault(name, []).append(record)
-    rows = [
-        {
-            **mean_of([row for record in some for row in record["objects"].values()]),
-            "name": in_words(name),
-            "sequences": len(some),
-        }
+    scored = [list(record["objects"].values()) for record in records]
+    having = by_attribute(
+        (record["attributes"], rows) for record, rows in zip(records, scored, strict=True) if rows
+    )
+    table = [
+        {**mean_of([row for rows in some for row in rows]), "name": name, "sequences": len(some)}
         for name, some in having.items()
     ]
-    return sorted(rows, key=lambda row: row[lead])
+    return sorted(table, key=lambda row: row[lead])

@@ -9,7 +9,6 @@ from typing import Any
 
 MASK_MEASURES = ("J&F", "J", "F", "J recall", "J decay")
 BOX_MEASURES = ("AUC", "precision", "normalised precision", "AO", "SR50", "SR75")
-# The dataset's own measure comes first.
 MEASURES = {
     "lasot": BOX_MEASURES,
     "otb": BOX_MEASURES,
@@ -18,6 +17,11 @@ MEASURES = {
 }
 
 Record = dict[str, Any]
+
+
+def measures_of_dataset(name: str) -> tuple[str, ...]:
+    """The measures to show for a dataset, its own first."""
+    return MEASURES.get(name, MASK_MEASURES)
 
 
 def mean_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
@@ -71,41 +75,37 @@ def summarise(
     rounds = [row["rounds"] for row in objects if "rounds" in row]
     if rounds:
         results["rounds"] = [sum(column) / len(column) for column in zip(*rounds, strict=True)]
-    results["sequences"] = {record["sequence"]: _sequence(record) for record in records}
+    results["sequences"] = {
+        record["sequence"]: {
+            **mean_of(list(record["objects"].values())),
+            **{key: record[key] for key in ("fps", "frames", "memory", "attributes")},
+            "objects": {
+                object_id: {name: row[name] for name in measures_of(row)}
+                for object_id, row in record["objects"].items()
+            },
+        }
+        for record in records
+    }
     results["broken"] = dict(broken)
     return results
-
-
-def _sequence(record: Record) -> dict[str, Any]:
-    objects = record["objects"]
-    return {
-        **mean_of(list(objects.values())),
-        **{key: record[key] for key in ("fps", "frames", "memory", "attributes")},
-        "objects": {
-            k: {name: row[name] for name in measures_of(row)} for k, row in objects.items()
-        },
-    }
 
 
 def objects_csv(records: Sequence[Record]) -> str:
     """One line for each object."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    rows = [
-        (record["sequence"], object_id, row)
-        for record in records
-        for object_id, row in record["objects"].items()
-    ]
-    names = measures_of(rows[0][2]) if rows else []
+    names = next((measures_of(row) for one in records for row in one["objects"].values()), [])
     writer.writerow(["sequence", "object", *names])
-    for sequence, object_id, row in rows:
-        writer.writerow([sequence, object_id, *(f"{row[name]:.4f}" for name in names)])
+    for record in records:
+        for object_id, row in record["objects"].items():
+            scores = [f"{row[name]:.4f}" for name in names]
+            writer.writerow([record["sequence"], object_id, *scores])
     return text.getvalue()
 
 
-def table(results: Mapping[str, Any], measures: Sequence[str]) -> str:
+def table(results: Mapping[str, Any]) -> str:
     """Scores and speed of each sequence and their mean, for the terminal."""
-    columns = (*measures, "fps")
+    columns = (*measures_of_dataset(results["dataset"]), "fps")
     rows = [*results["sequences"].items(), ("mean", results["mean"])]
     width = max(len(name) for name, _ in rows) + 1
     lines = [" " * width + "".join(f"{name[:10]:>11}" for name in columns)]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, UInt8
+from jaxtyping import Bool
 
 from ..data.readers.sequence import MaskSequence
 from ..metrics import SA_V, ObjectScores, Toolkit, collect, collect_spans, score_frame
@@ -14,34 +16,13 @@ from ..types import FrameResult
 from .datasets import Dataset, frame_name
 
 LEAST = 3  # annotated frames: the toolkits count neither the first nor the last
-ABSENT = FrameScores(frozenset(), {})
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Scored:
-    """One object.
-
-    Attributes:
-        frames: the scored frames.
-        scores: its scores on them.
-        group: the group that the dataset averages it in, such as ``seen``; empty if there is none.
-    """
-
-    frames: tuple[int, ...]
-    scores: ObjectScores
-    group: str = ""
 
 
 class SequenceScorer:
     """Scores one sequence as the dataset's toolkit does.
 
     Where masks are written as label maps, label maps are scored: a pixel belongs to one object.
-    Where each object has its own files, each object is scored on its own.
-
-    Args:
-        sequence: has the ground truth.
-        dataset: says how to score.
-        apart: score each object on its own in any case.
+    Where each object has its own files, or with ``apart``, each object is scored on its own.
     """
 
     def __init__(self, sequence: MaskSequence, dataset: Dataset, *, apart: bool = False) -> None:
@@ -50,10 +31,9 @@ class SequenceScorer:
         self.groups: dict[int, str] = getattr(sequence, "groups", {})
         self.spans: dict[int, tuple[int, int]] = getattr(sequence, "spans", {})
         annotated = sequence.annotated if dataset.has_truth else ()
-        self.frames = annotated if len(annotated) >= LEAST else ()
-        self.wanted = frozenset(self.frames)
-        self.together: list[FrameScores] = []
-        self.single: dict[int, dict[int, FrameScores]] = {}
+        self.wanted = annotated if len(annotated) >= LEAST else ()
+        self.known = frozenset(self.wanted)
+        self.frames: dict[int, FrameScores] = {}
 
     def add(self, result: FrameResult) -> None:
         """Score a frame, if it is annotated.
@@ -61,65 +41,79 @@ class SequenceScorer:
         Raises:
             ValueError: if the annotation cannot be read or has another size than the picture.
         """
-        if result.index not in self.wanted:
+        index = result.index
+        if index not in self.known:
             return
-        if not self.apart:
-            truth = self.sequence.labels(result.index)
-            self.together.append(score_frame(result.label_map(), truth, self.toolkit))
-            return
-        truths = self.sequence.masks(result.index)
-        nothing = np.zeros(result.owner.shape, bool)
-        for object_id in truths.keys() | set(result.object_ids):
-            mask = result.mask(object_id) if object_id in result.object_ids else nothing
-            scores = score_alone(mask, truths.get(object_id, nothing))
-            self.single.setdefault(object_id, {})[result.index] = scores
+        if self.apart:
+            masks = dict(zip(result.object_ids, result.masks.cpu().numpy(), strict=True))
+            self.frames[index] = score_apart(masks, self.sequence.masks(index))
+        else:
+            truth = self.sequence.labels(index)
+            self.frames[index] = score_frame(result.label_map(), truth, self.toolkit)
 
-    def scores(self) -> dict[int, Scored]:
-        """The scores of every object; none if the ground truth is not public.
+    def scores(self) -> dict[int, dict[str, Any]]:
+        """The scores of every object, in percent; none if the ground truth is not public.
+
+        ``j`` and ``f`` are those on its ``frames``, None where it does not count; ``group`` is the
+        one that the dataset averages it in, such as ``seen``, or empty.
 
         Raises:
             ValueError: if an object that is counted never appears.
         """
-        if not self.frames:
+        if not self.wanted:
             return {}
+        frames = [self.frames[index] for index in self.wanted]
+        counted = {}
         if self.spans:
-            return self._by_span()
-        if self.apart:
-            objects = {}
-            for object_id, by_frame in sorted(self.single.items()):
-                found = collect([by_frame.get(i, ABSENT) for i in self.frames], self.toolkit)
-                if found:  # else it never shows in a frame that is scored
-                    objects[object_id] = found[1]
+            places = {int(frame_name(self.sequence, index)): index for index in self.wanted}
+            objects = collect_spans(dict(zip(places, frames, strict=True)), self.spans)
+            for k, span in self.spans.items():
+                counted[k] = tuple(places[number] for number in range(*span, 5))
         else:
-            _refuse_gaps(self.sequence, self.toolkit)
-            objects = collect(self.together, self.toolkit)
-        return {k: Scored(self.frames, s, self.groups.get(k, "")) for k, s in objects.items()}
-
-    def _by_span(self) -> dict[int, Scored]:
-        index = {int(frame_name(self.sequence, i)): i for i in self.frames}
-        found = {}
-        for object_id, span in self.spans.items():
-            if self.apart:
-                alone = self.single.get(object_id, {})
-                frames = {
-                    number: FrameScores(
-                        frozenset(), {object_id: alone[i].scores.get(1, (1.0, 1.0))}
-                    )
-                    for number, i in index.items()
-                    if i in alone
-                }
-            else:
-                frames = dict(zip(index, self.together, strict=True))
-            scores = collect_spans(frames, {object_id: span})[object_id]
-            counted = tuple(index[number] for number in range(*span, 5))
-            found[object_id] = Scored(counted, scores, self.groups.get(object_id, ""))
-        return found
+            if not self.apart:
+                _refuse_gaps(self.sequence, self.toolkit)
+            objects = collect(frames, self.toolkit)
+            shown = frozenset[int]().union(*(frame.in_truth for frame in frames))
+            objects = {k: scores for k, scores in objects.items() if k in shown}
+        return {
+            k: _row(scores, counted.get(k, self.wanted), self.groups.get(k, ""))
+            for k, scores in objects.items()
+        }
 
 
-def score_alone(mask: Bool[np.ndarray, "H W"], truth: Bool[np.ndarray, "H W"]) -> FrameScores:
-    """J and F of one object, which is object 1 of the result."""
-    maps: tuple[UInt8[np.ndarray, "H W"], ...] = (mask.view(np.uint8), truth.view(np.uint8))
-    return score_frame(*maps, SA_V)
+def _row(scores: ObjectScores, frames: Sequence[int], group: str) -> dict[str, Any]:
+    j, f = scores.region, scores.boundary
+    means = {"J&F": scores.j_and_f, "J": j.mean, "F": f.mean}
+    rest = {"J recall": j.recall, "F recall": f.recall, "J decay": j.decay, "F decay": f.decay}
+    return {
+        **{name: 100 * value for name, value in (means | rest).items()},
+        "group": group,
+        "frames": list(frames),
+        "j": _percents(scores.j),
+        "f": _percents(scores.f),
+    }
+
+
+def _percents(values: np.ndarray) -> list[float | None]:
+    return [None if math.isnan(value) else round(100 * value, 3) for value in values.tolist()]
+
+
+def score_apart(
+    masks: Mapping[int, Bool[np.ndarray, "H W"]], truths: Mapping[int, Bool[np.ndarray, "H W"]]
+) -> FrameScores:
+    """J and F of objects that may overlap, each on its own.
+
+    Raises:
+        ValueError: if the sizes differ.
+    """
+    scores = {}
+    for object_id in masks.keys() | truths.keys():
+        nothing = np.zeros_like(next(iter((masks or truths).values())))
+        mask, truth = (one.get(object_id, nothing).view(np.uint8) for one in (masks, truths))
+        found = score_frame(mask, truth, SA_V)
+        if found.scores:  # else it shows in neither
+            scores[object_id] = found.scores[1]
+    return FrameScores(frozenset(truths), scores)
 
 
 def _refuse_gaps(sequence: MaskSequence, toolkit: Toolkit) -> None:

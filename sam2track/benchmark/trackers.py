@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -24,8 +24,8 @@ TRACKERS = ("session", "copy", "flow")
 class StartSession(Protocol):
     """Makes a session for a video."""
 
-    def __call__(self, *, length: int, archive: bool = False) -> Session:
-        """``length``: its number of frames; ``archive``: earlier frames will be corrected."""
+    def __call__(self, *, length: int | None, archive: bool = False) -> Session:
+        """``length``: of the video, None if unknown; ``archive``: earlier frames will change."""
         ...
 
 
@@ -34,8 +34,7 @@ class Tracker:
     """The settings of what tracks; travels to other processes.
 
     Attributes:
-        kind: ``session`` (the model), ``copy`` (the first mask on every frame) or ``flow`` (the
-            first mask, carried along by optical flow).
+        kind: ``session`` (the model), or a baseline: ``copy`` or ``flow``.
         model, checkpoint, precision, compile: see :func:`sam2track.load_model`.
         memory, rendering, zoom, stability_delta, stability_threshold: see
             :class:`sam2track.TrackingSession`.
@@ -56,20 +55,13 @@ class Tracker:
         """Load the model onto a device; what comes back makes sessions with it.
 
         Raises:
-            ValueError: an unknown kind, model, device or precision, or other weights.
+            ValueError: an unknown model, device or precision, or other weights.
         """
-        if self.kind not in TRACKERS:
-            raise ValueError(f"tracker={self.kind}: choose one of {', '.join(TRACKERS)}")
         if self.kind != "session":
-            baseline: Callable[[], Session] = CopySession if self.kind == "copy" else FlowSession
+            baseline = {"copy": CopySession, "flow": FlowSession}[self.kind]
             return lambda *, length, archive=False: baseline()
-        model = load_model(
-            self.model,
-            self.checkpoint,
-            device=device,
-            precision=self.precision,
-            compile=self.compile,
-        )
+        options = {"device": device, "precision": self.precision, "compile": self.compile}
+        model = load_model(self.model, self.checkpoint, **options)
         return lambda *, length, archive=False: TrackingSession(
             model,
             length=length,
@@ -124,15 +116,8 @@ class CopySession:
         """The masks, which are of the video's size already; a pixel is the surest object's."""
         background = torch.zeros(1, *frame.size)
         owner = torch.cat((background, outcome.logits)).argmax(0) - 1
-        return FrameResult(
-            outcome.index,
-            outcome.object_ids,
-            outcome.logits > 0,
-            owner,
-            outcome.scores,
-            outcome.presence,
-            outcome.logits,
-        )
+        ids, logits, sure = outcome.object_ids, outcome.logits, outcome.scores
+        return FrameResult(outcome.index, ids, logits > 0, owner, sure, outcome.presence, logits)
 
     def settled(self) -> Iterator[FrameOutcome]:
         """The last outcome: nothing is decided later."""
@@ -171,9 +156,8 @@ class FlowSession(CopySession):
             across, down = np.meshgrid(*(np.arange(n, dtype=np.float32) for n in now.shape[::-1]))
             across, down = across + where[..., 0], down + where[..., 1]
             for object_id in self.soft.keys() - self.fresh:
-                self.soft[object_id] = cv2.remap(
-                    self.soft[object_id], across, down, cv2.INTER_LINEAR
-                )
+                soft = self.soft[object_id]
+                self.soft[object_id] = cv2.remap(soft, across, down, cv2.INTER_LINEAR)
         self.before = now
         self.fresh.clear()
         return super().advance(frame, direction=direction)

@@ -1,12 +1,11 @@
 """One sequence: tracked, written, scored. What a process of the benchmark does.
 
-Room: BENCHMARK. A dataset and a tracker enter; ``masks/<sequence>/`` and ``sequences/<name>.json``
-leave, the latter last: a sequence that has it is finished.
+A dataset and a tracker go in; ``masks/<sequence>/`` and ``sequences/<name>.json`` come out, the
+latter last: a sequence that has it is finished.
 """
 
 from __future__ import annotations
 
-import math
 import os
 import shutil
 import time
@@ -15,39 +14,27 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ..data.readers.sequence import MaskSequence
 from .boxes import run_boxes
 from .datasets import BoxDataset, Dataset, OpenDataset, frame_name
-from .files import measure_memory, record_path, write_json
+from .files import measure_memory, write_record
 from .layouts import write_masks
 from .pool import Work
 from .protocols import INTERACTIVE, Tracked, semi_supervised
-from .scoring import Scored, SequenceScorer
+from .scoring import SequenceScorer
 from .trackers import StartSession, Tracker
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What every process is given; :meth:`prepare` makes it ready on a device.
+    """What every process is given; :meth:`prepare` makes it ready on a device."""
 
-    Attributes:
-        open_dataset: gives the sequences, and how they are scored and written; each process opens
-            the dataset for itself.
-        tracker: the settings of the tracker.
-        protocol: one of :data:`sam2track.benchmark.protocols.PROTOCOLS`.
-        prompt: what begins an object if the protocol is ``semi`` and the dataset has masks.
-        rounds: most frames that a user annotates, if it is interactive.
-        out: the folder of the run.
-    """
-
-    open_dataset: OpenDataset
+    open_dataset: OpenDataset  # each process opens the dataset for itself
     tracker: Tracker
-    protocol: str
-    prompt: str
-    rounds: int
-    out: Path
+    protocol: str  # one of sam2track.benchmark.protocols.PROTOCOLS
+    prompt: str  # what begins an object if the protocol is "semi" and the dataset has masks
+    rounds: int  # most frames that a user annotates, if it is interactive
+    out: Path  # the folder of the run
 
     def prepare(self, device: str) -> Work:
         """Load the model; the result tracks, writes and scores the sequence of a name."""
@@ -65,7 +52,6 @@ def run_sequence(task: Task, dataset: Dataset, sequence: MaskSequence, start: St
     Raises:
         ValueError: if it is broken: a picture or an annotation that cannot be read, an object that
             never appears.
-        OSError: if the disk refuses.
     """
     final = task.out / "masks" / sequence.name
     part = final.with_name(f".{sequence.name}.{os.getpid()}.part")
@@ -85,17 +71,10 @@ def run_sequence(task: Task, dataset: Dataset, sequence: MaskSequence, start: St
                     write_masks(part, stem, tracked.result, dataset.layout, names)
                 scorers[-1].add(tracked.result)
                 frames, seconds = frames + 1, seconds + took
-        record = {
-            "sequence": sequence.name,
-            "attributes": list(sequence.attributes),
-            "frames": frames,
-            "seconds": seconds,
-            "fps": frames / seconds,
-            "memory": memory,
-            "objects": _objects(scorers, names),
-        }
-        _replace_folder(part, final)
-        write_json(record_path(task.out, sequence.name), record)
+        objects = _objects(scorers, names)
+        shutil.rmtree(final, ignore_errors=True)  # of a killed run: it has no record
+        part.rename(final)
+        write_record(task.out, sequence, frames, seconds, memory=memory, objects=objects)
     finally:
         shutil.rmtree(part, ignore_errors=True)
 
@@ -109,11 +88,7 @@ def submitted_frames(sequence: MaskSequence, dataset: Dataset) -> frozenset[int]
 
 
 def _track(task: Task, sequence: MaskSequence, start: StartSession) -> Iterator[Tracked]:
-    """The protocol's frames.
-
-    Raises:
-        ValueError: if there are no objects, or not all that should be.
-    """
+    """The protocol's frames; ValueError if there are no objects, or not all that should be."""
     starts = sequence.starts()
     appearing = {object_id for masks in starts.values() for object_id in masks}
     listed = {k for key in ("groups", "spans", "object_names") for k in getattr(sequence, key, ())}
@@ -143,37 +118,8 @@ def _objects(scorers: Sequence[SequenceScorer], names: Mapping[int, str]) -> dic
     """Each object's scores by the last round, and J&F by round if there are several."""
     rounds = [scorer.scores() for scorer in scorers]
     objects = {}
-    for object_id, scored in rounds[-1].items():
-        row = describe(scored)
+    for object_id, row in rounds[-1].items():
         if len(rounds) > 1:
-            row["rounds"] = [100 * scores[object_id].scores.j_and_f for scores in rounds]
+            row["rounds"] = [rows[object_id]["J&F"] for rows in rounds]
         objects[names.get(object_id, str(object_id))] = row
     return objects
-
-
-def describe(scored: Scored) -> dict[str, Any]:
-    """An object's scores in percent; ``j`` and ``f`` by its ``frames``, None = does not count."""
-    scores, region, boundary = scored.scores, scored.scores.region, scored.scores.boundary
-    return {
-        "J&F": 100 * scores.j_and_f,
-        "J": 100 * region.mean,
-        "F": 100 * boundary.mean,
-        "J recall": 100 * region.recall,
-        "F recall": 100 * boundary.recall,
-        "J decay": 100 * region.decay,
-        "F decay": 100 * boundary.decay,
-        "group": scored.group,
-        "frames": list(scored.frames),
-        "j": _percents(scores.j),
-        "f": _percents(scores.f),
-    }
-
-
-def _percents(values: np.ndarray) -> list[float | None]:
-    return [None if math.isnan(value) else round(100 * value, 3) for value in values.tolist()]
-
-
-def _replace_folder(part: Path, final: Path) -> None:
-    """Put a folder in its place; one without a record is what a killed run left."""
-    shutil.rmtree(final, ignore_errors=True)
-    part.rename(final)

@@ -16,9 +16,7 @@ _FONT = cv2.FONT_HERSHEY_DUPLEX
 
 
 def draw_objects(
-    image: UInt8[np.ndarray, "H W 3"],
-    object_ids: Sequence[int],
-    masks: Bool[np.ndarray, "N H W"],
+    image: UInt8[np.ndarray, "H W 3"], object_ids: Sequence[int], masks: Bool[np.ndarray, "N H W"]
 ) -> None:
     """Draw each object in its colour, in place: translucent fill, outline, id above it.
 
@@ -31,8 +29,9 @@ def draw_objects(
         box = mask_box(masks[place])
         if box is None:
             continue
-        colour = object_colour(object_ids[place])
-        _fill(image, masks[place], _grown(box, 2 * line, image.shape), colour, line)
+        top, left = max(0, box[1] - 2 * line), max(0, box[0] - 2 * line)  # room for the outline
+        where = slice(top, box[3] + 2 * line), slice(left, box[2] + 2 * line)
+        _fill(image, masks[place], where, object_colour(object_ids[place]), line)
         labels.append((object_ids[place], box))
     for object_id, box in labels:  # after every fill, so that none is covered
         _label(image, object_id, box)
@@ -71,13 +70,6 @@ def draw_caption(image: UInt8[np.ndarray, "H W 3"], text: str) -> None:
 def _line(image: np.ndarray) -> int:
     """Width of a line: 1 for small pictures, 2 at 480p, 4 at 1080p."""
     return max(1, round(min(image.shape[:2]) / 240))
-
-
-def _grown(box: tuple[int, int, int, int], by: int, shape: Sequence[int]) -> tuple[slice, slice]:
-    """The rows and columns of a box with a margin, inside the picture."""
-    x0, y0, x1, y1 = box
-    rows = slice(max(0, y0 - by), min(shape[0], y1 + by))
-    return rows, slice(max(0, x0 - by), min(shape[1], x1 + by))
 
 
 def _fill(

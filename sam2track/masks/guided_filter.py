@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from .upscaling import MaskCanvas, VideoMasks, object_windows
+from .upscaling import VideoMasks, Window, combine
 
 RADIUS = 2  # of a window, in cells
 MARGIN = RADIUS + 1  # around an object, in cells
@@ -31,37 +31,31 @@ LOGIT_SCALE = 2.0  # logits become tanh(logits / LOGIT_SCALE), so that all clear
 
 
 def sharpen(
-    logits: Float[Tensor, "N h w"],
-    picture: UInt8[np.ndarray, "H W 3"],
-    speck_area: float = 0,
+    logits: Float[Tensor, "N h w"], picture: UInt8[np.ndarray, "H W 3"], speck_area: float = 0
 ) -> VideoMasks:
-    """Masks at the picture's size, computed on the host and returned on the device of the logits.
+    """Masks at the picture's size, made on the host; confidence is in -1..1.
 
     Args:
         logits: of masks at stride 4, above 0 on the object.
         picture: RGB, 0..255, at the video's size.
         speck_area: see :func:`sam2track.masks.remove_specks`, in pixels of ``logits``.
-
-    Returns:
-        The masks; confidence is in -1..1.
     """
     cells, size = logits.shape[1:], (picture.shape[0], picture.shape[1])
-    canvas = MaskCanvas(logits.shape, size, speck_area)
-    picture = _smoothed(picture, cells)
+    # Without details smaller than two thirds of a cell, which would make specks.
+    finest = min(size[0] // cells[0], size[1] // cells[1]) * 2 // 3 | 1  # odd
+    picture = np.asarray(cv2.blur(picture, (finest, finest)), np.uint8)
     small = _shrunk(picture, cells)
-    for place, own in enumerate(logits.float().cpu()):
-        windows = object_windows(own.numpy(), size, MARGIN)
-        if windows is None:
-            continue
-        coarse, fine = windows
+
+    def filtered(own: Tensor, coarse: Window, fine: Window) -> np.ndarray:
         planes = _linear_function(own[coarse], small[(..., *coarse)])
         colours = cv2.split(picture[fine].astype(np.float32))
         shape = colours[0].shape[::-1]
         *slopes, value = (cv2.resize(plane, shape) for plane in planes.numpy())
         for slope, colour in zip(slopes, colours, strict=True):
             cv2.accumulateProduct(slope, colour, value)
-        canvas.add(place, value, fine)
-    return canvas.video_masks().to(logits.device)
+        return value
+
+    return combine(logits, size, speck_area, MARGIN, filtered)
 
 
 def _linear_function(
@@ -80,9 +74,8 @@ def _linear_function(
     slopes = torch.linalg.solve(regularised, with_mask.permute(1, 2, 0)).permute(2, 0, 1)
     constant = mean_mask - (slopes * mean).sum(0)
     variance = _window_means(mask.square()) - mean_mask.square()
-    explained = _window_means((slopes * with_mask).sum(0)) / (
-        _window_means(variance) + MASK_EPSILON
-    )
+    explained = _window_means((slopes * with_mask).sum(0))
+    explained = explained / (_window_means(variance) + MASK_EPSILON)
     slopes = _window_means(slopes)
     unfiltered = mask - (slopes * colours).sum(0)
     weight = (explained / SUFFICIENT_SHARE).clamp(0, 1)
@@ -96,14 +89,6 @@ def _window_means(x: Float[Tensor, "*batch h w"]) -> Float[Tensor, "*batch h w"]
     side = 2 * RADIUS + 1
     means = np.stack([cv2.blur(plane, (side, side)) for plane in planes])
     return torch.from_numpy(means).view(x.shape)
-
-
-def _smoothed(
-    picture: UInt8[np.ndarray, "H W 3"], cells: tuple[int, ...]
-) -> UInt8[np.ndarray, "H W 3"]:
-    """The picture without details smaller than two thirds of a cell, which would make specks."""
-    finest = min(picture.shape[0] // cells[0], picture.shape[1] // cells[1]) * 2 // 3 | 1  # odd
-    return np.asarray(cv2.blur(picture, (finest, finest)), np.uint8)
 
 
 def _shrunk(picture: UInt8[np.ndarray, "H W 3"], cells: tuple[int, ...]) -> Float[Tensor, "3 h w"]:

@@ -19,7 +19,12 @@ def encode_runs(mask: Bool[np.ndarray, "H W"]) -> dict[str, Any]:
 
 
 def decode_runs(runs: Mapping[str, Any], where: str) -> Bool[np.ndarray, "H W"]:
-    """A mask from its run lengths.
+    """A mask from its run lengths; arguments and errors as for :func:`pack_runs`."""
+    return coco.decode(pack_runs(runs, where)).astype(bool)
+
+
+def pack_runs(runs: Mapping[str, Any], where: str) -> Any:
+    """Run lengths in the form that pycocotools computes with.
 
     Args:
         runs: ``counts`` is a compressed string or a list of lengths.
@@ -28,24 +33,13 @@ def decode_runs(runs: Mapping[str, Any], where: str) -> Bool[np.ndarray, "H W"]:
     Raises:
         ValueError: if they hold no mask.
     """
-    return coco.decode(pack_runs(runs, where)).astype(bool)
-
-
-def pack_runs(runs: Mapping[str, Any], where: str) -> Any:
-    """Run lengths in the form that pycocotools computes with.
-
-    Raises:
-        ValueError: if they hold no mask.
-    """
     try:
         height, width = (int(side) for side in runs["size"])
         counts = runs["counts"]
+        counts = counts.encode() if isinstance(counts, str) else counts
+        packed: Any = {"size": [height, width], "counts": counts}
         if isinstance(counts, list):
-            packed: Any = {"size": [height, width], "counts": counts}
             packed = coco.frPyObjects(packed, height, width)
-        else:
-            counts = counts.encode() if isinstance(counts, str) else counts
-            packed = {"size": [height, width], "counts": counts}
         # pycocotools leaves what is not covered as it was in memory.
         covered = int(_lengths(packed["counts"]).sum())
     except (KeyError, TypeError, ValueError, IndexError) as error:

@@ -6,7 +6,7 @@ belongs to.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -41,37 +41,6 @@ class VideoMasks:
         return VideoMasks(self.masks.to(device), self.owner.to(device), self.confidence.to(device))
 
 
-class MaskCanvas:
-    """Collects the masks of objects one after another, on the host.
-
-    Args:
-        grid: number of objects, height and width of their logits.
-        size: height and width of the video, in pixels.
-        speck_area: see :func:`remove_specks`, in pixels of the logits; 0 = leave them.
-    """
-
-    def __init__(self, grid: Sequence[int], size: tuple[int, int], speck_area: float) -> None:
-        self.masks = np.zeros((grid[0], *size), bool)
-        self.owner = np.full(size, -1, np.int16)
-        self.confidence = np.zeros(size, np.float32)
-        self.speck_area = speck_area * size[0] * size[1] / (grid[1] * grid[2])
-
-    def add(self, place: int, value: Float[np.ndarray, "h w"], where: Window) -> None:
-        """Add one object, whose confidence is ``value`` in a window; it is nowhere else.
-
-        ``value`` may be changed.
-        """
-        if self.speck_area:
-            remove_specks(value, self.speck_area)
-        np.greater(value, 0, out=self.masks[place][where])
-        np.copyto(self.owner[where], place, where=value > self.confidence[where])
-        np.maximum(self.confidence[where], value, out=self.confidence[where])
-
-    def video_masks(self) -> VideoMasks:
-        """All objects that were added."""
-        return VideoMasks(*map(torch.from_numpy, (self.masks, self.owner, self.confidence)))
-
-
 def concatenate(parts: Sequence[VideoMasks]) -> VideoMasks:
     """The masks of several groups of objects as those of one group, in the same order."""
     first, *rest = parts
@@ -99,35 +68,55 @@ def upscale(
         size: height and width of the video, in pixels.
         speck_area: see :func:`remove_specks`, in pixels of ``logits``.
     """
+
+    def bilinear(own: Tensor, _: Window, pixels: Window) -> np.ndarray:
+        full = cv2.resize(own.numpy(), size[::-1], interpolation=cv2.INTER_LINEAR)
+        return np.ascontiguousarray(full[pixels])
+
     if logits.device.type == "cpu" or speck_area:
-        canvas = MaskCanvas(logits.shape, size, speck_area)
-        for place, low in enumerate(logits.float().cpu().numpy()):
-            if (windows := object_windows(low, size, margin=1)) is not None:
-                full = cv2.resize(low, size[::-1], interpolation=cv2.INTER_LINEAR)
-                canvas.add(place, np.ascontiguousarray(full[windows[1]]), windows[1])
-        return canvas.video_masks().to(logits.device)
+        return combine(logits, size, speck_area, 1, bilinear)
     full = F.interpolate(logits[None], size, mode="bilinear")[0]
     highest, owner = full.max(0)
     owner = torch.where(highest > 0, owner, -1).to(torch.int16)
     return VideoMasks(full > 0, owner, highest.clamp(min=0))
 
 
-def object_windows(
-    logits: Float[np.ndarray, "h w"], size: Sequence[int], margin: int
-) -> tuple[Window, Window] | None:
-    """The cells around an object with a margin, and the pixels that they cover; None = no object.
+def combine(
+    logits: Float[Tensor, "N h w"],
+    size: tuple[int, int],
+    speck_area: float,
+    margin: int,
+    confidence: Callable[[Float[Tensor, "h w"], Window, Window], Float[np.ndarray, "y x"]],
+) -> VideoMasks:
+    """The masks of objects, made one after another on the host; on the device of the logits.
 
     Args:
         logits: above 0 on the object.
         size: height and width of the video, in pixels.
-        margin: in cells, which are the pixels of ``logits``.
+        speck_area: see :func:`remove_specks`, in pixels of ``logits``; 0 = leave them.
+        margin: around an object, in pixels of ``logits``.
+        confidence: is given an object's logits, the window around it with the margin, and the
+            pixels that this covers; gives the confidence there, which may be changed after. The
+            object is nowhere else.
     """
-    box = mask_box(logits > 0)
-    if box is None:
-        return None
-    rows, ys = _around(box[1], box[3], margin, logits.shape[0], size[0])
-    columns, xs = _around(box[0], box[2], margin, logits.shape[1], size[1])
-    return (rows, columns), (ys, xs)
+    grid = logits.shape[1:]
+    masks, owner = np.zeros((len(logits), *size), bool), np.full(size, -1, np.int16)
+    highest = np.zeros(size, np.float32)
+    specks = speck_area * size[0] * size[1] / (grid[0] * grid[1])
+    for place, own in enumerate(logits.float().cpu()):
+        box = mask_box(own.numpy() > 0)
+        if box is None:
+            continue
+        rows, ys = _around(box[1], box[3], margin, grid[0], size[0])
+        columns, xs = _around(box[0], box[2], margin, grid[1], size[1])
+        where = ys, xs
+        value = confidence(own, (rows, columns), where)
+        if specks:
+            remove_specks(value, specks)
+        np.greater(value, 0, out=masks[place][where])
+        np.copyto(owner[where], place, where=value > highest[where])
+        np.maximum(highest[where], value, out=highest[where])
+    return VideoMasks(*map(torch.from_numpy, (masks, owner, highest))).to(logits.device)
 
 
 def _around(first: int, stop: int, margin: int, cells: int, pixels: int) -> tuple[slice, slice]:

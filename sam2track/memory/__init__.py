@@ -6,11 +6,16 @@
 from .adaptive_presence import AdaptivePresenceSelector
 from .archive import Archive
 from .bank import Bank
-from .candidate_selection import BestScoreSelector, Selection, Selector
+from .candidate_selection import (
+    BestScoreSelector,
+    FrameCandidates,
+    HostCandidates,
+    Selection,
+    Selector,
+)
 from .distractor import DistractorMemory, DistractorSettings
 from .fifo import FifoMemory
 from .horizon import HorizonMemory
-from .host_candidates import FrameCandidates, HostCandidates
 from .motion import MotionMemory, MotionSelector
 from .protocol import MemoryFactory, ObjectMemory, best_candidate
 from .select import SelectMemory

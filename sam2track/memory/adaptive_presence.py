@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from .candidate_selection import Selection
-from .host_candidates import FrameCandidates
+from dataclasses import dataclass, field
+
+from .candidate_selection import FrameCandidates, Selection
 
 
+@dataclass(kw_only=True, eq=False)
 class AdaptivePresenceSelector:
     """Takes the mask with the highest predicted IoU; absent where presence falls far below usual.
 
@@ -18,10 +20,9 @@ class AdaptivePresenceSelector:
         pace: weight of a new frame in the running mean, 0..1.
     """
 
-    def __init__(self, *, share: float = 0.5, pace: float = 0.3) -> None:
-        self.share = share
-        self.pace = pace
-        self.usual: float | None = None  # logit
+    share: float = 0.5
+    pace: float = 0.3
+    usual: float | None = field(default=None, init=False)  # logit
 
     def select(self, candidates: FrameCandidates, index: int, direction: int) -> Selection:
         row = candidates.on_host[0]

@@ -6,46 +6,54 @@ process ends.
 
 from __future__ import annotations
 
-import math
 import os
 import tempfile
 import threading
 from collections import defaultdict
-from dataclasses import dataclass
+from collections.abc import Sequence
+from contextlib import suppress
 
 import torch
 from torch import Tensor
 
 
-@dataclass(frozen=True, slots=True)
 class Record:
-    """Where a group of tensors lies in the file, and what they are."""
+    """Tensors in an archive. When nothing holds the record any more, its space is used again."""
 
-    offset: int
-    shapes: tuple[torch.Size, ...]
-    dtypes: tuple[torch.dtype, ...]
+    def __init__(self, archive: Archive, tensors: Sequence[Tensor]) -> None:
+        self.archive = archive
+        self.kinds = [(t.shape, t.dtype, t.device) for t in tensors]
+        data = b"".join(
+            t.detach().contiguous().cpu().view(-1).view(torch.uint8).numpy().tobytes()
+            for t in tensors
+        )
+        self.size = len(data)  # bytes
+        self.offset = archive.take(self.size)
+        written = os.pwrite(archive.file.fileno(), data, self.offset)
+        if written != self.size:
+            raise OSError(f"only {written} of {self.size} bytes fit into {tempfile.gettempdir()}")
 
-    @property
-    def sizes(self) -> list[int]:
-        """Bytes of each tensor."""
-        return [
-            math.prod(shape) * dtype.itemsize
-            for shape, dtype in zip(self.shapes, self.dtypes, strict=True)
-        ]
+    def load(self) -> list[Tensor]:
+        """Read the tensors back, onto the devices that they were on."""
+        data = bytearray(os.pread(self.archive.file.fileno(), self.size, self.offset))
+        tensors, start = [], 0
+        for shape, dtype, device in self.kinds:
+            flat = torch.frombuffer(data, dtype=dtype, offset=start, count=shape.numel())
+            tensors.append(flat.view(shape).to(device))
+            start += flat.nbytes
+        return tensors
+
+    def __del__(self) -> None:
+        if hasattr(self, "offset"):  # not where saving failed early
+            self.archive.free[self.size].append(self.offset)
 
 
 class Archive:
-    """Saves groups of tensors and loads them again; the space of dropped records is used again.
+    """Saves groups of tensors. Several threads may use it at once."""
 
-    Several threads may use it at once.
-
-    Args:
-        folder: where the file is made; default: the system's folder for temporary files.
-    """
-
-    def __init__(self, folder: str | None = None) -> None:
-        self.file = tempfile.TemporaryFile(dir=folder, prefix="sam2track-")  # noqa: SIM115
-        self.lock = threading.Lock()  # guards `end` and `free`
+    def __init__(self) -> None:
+        self.file = tempfile.TemporaryFile(prefix="sam2track-")  # noqa: SIM115
+        self.lock = threading.Lock()  # guards `end`
         self.end = 0
         self.free: dict[int, list[int]] = defaultdict(list)  # bytes -> offsets
 
@@ -55,31 +63,12 @@ class Archive:
         Raises:
             OSError: if the disk is full.
         """
-        data = b"".join(_bytes(tensor) for tensor in tensors)
+        return Record(self, tensors)
+
+    def take(self, size: int) -> int:
+        """The offset of so many free bytes."""
+        with suppress(IndexError):
+            return self.free[size].pop()
         with self.lock:
-            offsets = self.free[len(data)]
-            offset = offsets.pop() if offsets else self.end
-            self.end = max(self.end, offset + len(data))
-        written = os.pwrite(self.file.fileno(), data, offset)
-        if written != len(data):
-            raise OSError(f"only {written} of {len(data)} bytes fit into {tempfile.gettempdir()}")
-        return Record(offset, tuple(t.shape for t in tensors), tuple(t.dtype for t in tensors))
-
-    def load(self, record: Record) -> tuple[Tensor, ...]:
-        """Read them back, on the CPU."""
-        data = bytearray(os.pread(self.file.fileno(), sum(record.sizes), record.offset))
-        tensors, start = [], 0
-        for size, shape, dtype in zip(record.sizes, record.shapes, record.dtypes, strict=True):
-            flat = torch.frombuffer(data, dtype=torch.uint8, offset=start, count=size)
-            tensors.append(flat.view(dtype).view(shape))
-            start += size
-        return tuple(tensors)
-
-    def drop(self, record: Record) -> None:
-        """Free a record's space."""
-        with self.lock:
-            self.free[sum(record.sizes)].append(record.offset)
-
-
-def _bytes(tensor: Tensor) -> bytes:
-    return tensor.detach().contiguous().cpu().view(-1).view(torch.uint8).numpy().tobytes()
+            offset, self.end = self.end, self.end + size
+        return offset

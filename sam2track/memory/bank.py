@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Container, Mapping, Sequence
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -30,21 +29,19 @@ class Bank:
         self.recent: dict[int, MemoryFrame] = {}
         self.pointers: dict[int, Float[Tensor, " C"]] = {}
         self.records: dict[int, Record] = {}
-        self.device = torch.device("cpu")
 
     def write(self, memory: MemoryFrame, *, anchor: bool) -> None:
         """Store a frame."""
         index = memory.index
         if anchor:
             self.anchors[index] = memory
-            self.drop(index)
+            for kept in (self.recent, self.pointers, self.records):
+                kept.pop(index, None)
             return
-        self.device = memory.features.device
         self.recent[index] = memory
         self.pointers[index] = memory.pointer
         if self.archive is not None:
-            if index in self.records:
-                self.archive.drop(self.records[index])
+            self.records.pop(index, None)  # before saving, so that its space is used again
             self.records[index] = self.archive.save(
                 memory.features, memory.pointer, memory.score, memory.presence
             )
@@ -59,26 +56,15 @@ class Bank:
         for old in [index for index in self.pointers if index not in pointers]:
             del self.pointers[old]
 
-    def drop(self, index: int) -> None:
-        """Drop a frame that is not an anchor."""
-        self.recent.pop(index, None)
-        self.pointers.pop(index, None)
-        record = self.records.pop(index, None)
-        if record is not None and self.archive is not None:
-            self.archive.drop(record)
-
     def __contains__(self, index: int) -> bool:
         """Whether the spatial memory of a frame that is not an anchor is kept."""
         return index in self.recent or index in self.records
 
     def memory(self, index: int) -> MemoryFrame | None:
         """The memory of a frame that is not an anchor, if it is kept."""
-        if index in self.recent:
-            return self.recent[index]
-        if self.archive is None or index not in self.records:
-            return None
-        loaded = (tensor.to(self.device) for tensor in self.archive.load(self.records[index]))
-        return MemoryFrame(index, *loaded)
+        if index not in self.recent and index in self.records:
+            return MemoryFrame(index, *self.records[index].load())
+        return self.recent.get(index)
 
     def pointer(self, index: int) -> Float[Tensor, " C"] | None:
         """The pointer of a frame that is not an anchor, if it is kept."""
@@ -86,6 +72,11 @@ class Bank:
             return self.pointers[index]
         memory = self.memory(index)
         return memory.pointer if memory else None
+
+
+def around(index: int, reach: int) -> range:
+    """The frames at most ``reach`` from one, in both directions."""
+    return range(index - reach, index + reach + 1)
 
 
 def past_pointers(

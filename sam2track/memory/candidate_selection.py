@@ -1,4 +1,4 @@
-"""Selectors: which of an object's candidate masks is taken.
+"""An object's candidate masks as a policy sees them, and selectors: which of them is taken.
 
 A policy has two halves. A selector takes the mask; the memory decides which frames are kept and
 recalled. Any selector goes with any memory that has the option ``selector``.
@@ -6,15 +6,59 @@ recalled. Any selector goes with any memory that has the option ``selector``.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
 import torch
-from jaxtyping import Bool
+from jaxtyping import Bool, Float
 
-from ..types import Choice
-from .host_candidates import FrameCandidates, HostCandidates
+from ..types import Candidates, Choice
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class HostCandidates:
+    """One row's candidates on the host.
+
+    Attributes:
+        masks: at stride 4, True on the object.
+        scores: predicted IoU of each mask, 0..1.
+        presence: logit that the object is in the frame.
+    """
+
+    masks: Bool[np.ndarray, "M H W"]
+    scores: Float[np.ndarray, " M"]
+    presence: float
+
+
+@dataclass(eq=False)
+class FrameCandidates:
+    """The candidates of one frame: of all objects, or of one (:meth:`rows`).
+
+    The first read of :attr:`on_host` waits for the device and copies those of all objects. A policy
+    that only reads :attr:`on_device` never makes the host wait.
+    """
+
+    on_device: Candidates
+    whole: FrameCandidates | None = None
+    start: int = 0
+
+    def rows(self, start: int, stop: int) -> FrameCandidates:
+        """The candidates of some rows: one object's."""
+        return FrameCandidates(self.on_device.rows(start, stop), self, start)
+
+    @cached_property
+    def on_host(self) -> list[HostCandidates]:
+        """The candidates of each row."""
+        if self.whole is not None:
+            return self.whole.on_host[self.start : self.start + len(self.on_device.scores)]
+        found = self.on_device
+        masks = (found.masks > 0).cpu().numpy()
+        scores = found.scores.detach().float().cpu().numpy()
+        presence = found.presence[:, 0].tolist()
+        return [HostCandidates(*row) for row in zip(masks, scores, presence, strict=True)]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,11 +94,8 @@ class Selection:
 
     def choice(self) -> Choice:
         """The same for the session."""
-        return Choice(
-            torch.zeros(1, dtype=torch.long),
-            torch.tensor([self.pick]),
-            torch.tensor([self.present]),
-        )
+        parts = ([0], [self.pick], [self.present])
+        return Choice(*(torch.tensor(part) for part in parts))
 
 
 class Selector(Protocol):
@@ -65,10 +106,7 @@ class Selector(Protocol):
         ...
 
 
-class SelectorFactory(Protocol):
-    """Makes an object's selector."""
-
-    def __call__(self) -> Selector: ...
+SelectorFactory = Callable[[], Selector]  # makes an object's selector
 
 
 class BestScoreSelector:

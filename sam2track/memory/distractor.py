@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from statistics import median
 
@@ -10,12 +10,11 @@ import cv2
 import numpy as np
 
 from ..masks.boxes import box_iou, mask_box
-from ..types import ANCHOR_SLOT, Choice, MemoryFrame, Recall
+from ..types import ANCHOR_SLOT, MemoryFrame, Recall
 from .archive import Archive
-from .bank import Bank, make_recall, past_pointers
-from .candidate_selection import BestScoreSelector, Selection, Selector, SelectorFactory
-from .fifo import around
-from .host_candidates import FrameCandidates
+from .bank import around, make_recall, past_pointers
+from .candidate_selection import BestScoreSelector, Selection, SelectorFactory
+from .selected_frames import SelectedFramesMemory
 from .sorted_frames import SortedFrames
 
 
@@ -54,7 +53,7 @@ class DistractorSettings:
         return DistractorMemory(self, span=span, slots=slots, archive=archive)
 
 
-class DistractorMemory:
+class DistractorMemory(SelectedFramesMemory):
     """DAM4SAM (2411.17576): anchors that tell distractors apart, and sparse recent frames.
 
     Two memories share ``recent + 1`` frames. The distractor-resolving one holds the anchors: the
@@ -72,8 +71,6 @@ class DistractorMemory:
         span, slots, archive: see :class:`sam2track.memory.protocol.MemoryFactory`.
     """
 
-    lag = 0
-
     def __init__(
         self,
         settings: DistractorSettings = DistractorSettings(),
@@ -82,16 +79,19 @@ class DistractorMemory:
         slots: int = 7,
         archive: Archive | None = None,
     ) -> None:
-        self.settings = settings
-        self.recent = min(settings.recent, slots - 1)
-        self.span = min(span, settings.pointers)
-        self.selector: Selector = settings.selector()
-        self.selection: Selection | None = None
-        self.direction = 1
-        self.bank = Bank(archive)
+        super().__init__(
+            recent=settings.recent,
+            pointers=settings.pointers,
+            selector=settings.selector,
+            span=span,
+            slots=slots,
+            archive=archive,
+        )
+        # Without the factory, which may be a partial: a snapshot cannot hold that.
+        self.settings = replace(settings, selector=BestScoreSelector)
         self.origin: int | None = None  # every stride-th frame from here is for the recent memory
-        self.strided, self.promoted = SortedFrames(), SortedFrames()
-        self.nonempty = SortedFrames()
+        self.promoted, self.strided, self.nonempty = self.selected, SortedFrames(), SortedFrames()
+        self.sets += [self.strided, self.nonempty]
         self.areas: dict[int, int] = {}  # of the non-empty masks
 
     def recall(self, index: int, direction: int) -> list[Recall]:
@@ -124,24 +124,12 @@ class DistractorMemory:
         found = (self.bank.memory(place) for place in places)
         return [memory for memory in found if memory is not None]
 
-    def choose(self, candidates: FrameCandidates, index: int, direction: int) -> Choice:
-        self.selection = self.selector.select(candidates, index, direction)
-        self.direction = direction
-        return self.selection.choice()
-
     def remember(self, memories: list[MemoryFrame], *, anchor: bool) -> None:
-        index = memories[0].index
-        self.bank.write(memories[0], anchor=anchor)
-        for frames in (self.strided, self.promoted, self.nonempty):
-            frames.discard(index)
-        if anchor:
-            self.origin = index if self.origin is None else self.origin
-        elif self.selection is not None:
-            self._add(index, self.selection)
-            self._evict(index)
+        if anchor and self.origin is None:
+            self.origin = memories[0].index
+        super().remember(memories, anchor=anchor)
 
-    def _add(self, index: int, selection: Selection) -> None:
-        """Add the frame to those memories that it belongs to."""
+    def store(self, index: int, selection: Selection) -> None:
         area = int(selection.mask.sum())
         if not area:
             return
@@ -182,8 +170,7 @@ class DistractorMemory:
                 return True
         return False
 
-    def _evict(self, index: int) -> None:
-        """Keep what a recall on the next frames, in either direction, may ask for."""
+    def evict(self, index: int) -> None:
         anchors, reach = self.settings.anchors + 1, self.recent + self.settings.anchors + 1
         if self.bank.archive is None:
             self.strided.trim(index, reach)
@@ -192,6 +179,3 @@ class DistractorMemory:
             self.areas = {place: self.areas[place] for place in self.nonempty.indices}
         kept = {*self.strided.near(index, reach), *self.promoted.near(index, anchors)}
         self.bank.keep({*kept, *around(index, 1)}, {*kept, *around(index, self.span)})
-
-    def forget(self, index: int) -> None:
-        self.bank.anchors.pop(index, None)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import InitVar, dataclass
+
 from ..types import ANCHOR_SLOT, Choice, MemoryFrame, Recall
 from .archive import Archive
-from .bank import Bank, make_recall, past_pointers
-from .host_candidates import FrameCandidates
+from .bank import Bank, around, make_recall, past_pointers
+from .candidate_selection import FrameCandidates
 from .protocol import best_candidate
 
 
+@dataclass(kw_only=True, eq=False)
 class FifoMemory:
     """First in, first out (SAM 2, 2408.00714, section 4).
 
@@ -22,18 +25,15 @@ class FifoMemory:
     """
 
     lag = 0
+    recent: int = 6
+    pointers: int = 16
+    span: int = 16
+    slots: InitVar[int] = 7
+    archive: InitVar[Archive | None] = None
 
-    def __init__(
-        self,
-        *,
-        recent: int = 6,
-        pointers: int = 16,
-        span: int = 16,
-        slots: int = 7,
-        archive: Archive | None = None,
-    ) -> None:
-        self.recent = min(recent, slots - 1)
-        self.span = min(span, pointers)
+    def __post_init__(self, slots: int, archive: Archive | None) -> None:
+        self.recent = min(self.recent, slots - 1)
+        self.span = min(self.span, self.pointers)
         self.bank = Bank(archive)
 
     def recall(self, index: int, direction: int) -> list[Recall]:
@@ -61,8 +61,3 @@ class FifoMemory:
 
     def forget(self, index: int) -> None:
         self.bank.anchors.pop(index, None)
-
-
-def around(index: int, reach: int) -> range:
-    """The frames at most ``reach`` from one, in both directions."""
-    return range(index - reach, index + reach + 1)

@@ -29,20 +29,18 @@ class BoxFilter:
     def __init__(self, box: Box, *, place_noise: float, rate_noise: float) -> None:
         self.place_noise = place_noise
         self.rate_noise = rate_noise
-        measured = _measured(box)
-        self.mean = np.concatenate((measured, np.zeros(4)))
-        place, rate = 2 * place_noise * measured[3], 10 * rate_noise * measured[3]
-        self.covariance = np.diag(
-            np.square([place, place, ASPECT, place, rate, rate, ASPECT_RATE, rate])
-        )
+        self.mean = np.concatenate((_measured(box), np.zeros(4)))
+        self.covariance = self._noise(2 * place_noise, 10 * rate_noise)
+
+    def _noise(self, place: float, rate: float) -> Float[np.ndarray, "8 8"]:
+        place, rate = place * self.mean[3], rate * self.mean[3]
+        return np.diag(np.square([place, place, ASPECT, place, rate, rate, ASPECT_RATE, rate]))
 
     def predict(self) -> None:
         """Move to the next frame."""
-        height = self.mean[3]
-        place, rate = self.place_noise * height, self.rate_noise * height
-        noise = np.square([place, place, ASPECT, place, rate, rate, ASPECT_RATE, rate])
+        noise = self._noise(self.place_noise, self.rate_noise)
         self.mean = TRANSITION @ self.mean
-        self.covariance = TRANSITION @ self.covariance @ TRANSITION.T + np.diag(noise)
+        self.covariance = TRANSITION @ self.covariance @ TRANSITION.T + noise
 
     def update(self, box: Box) -> None:
         """Correct the state by a measured box."""

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from copy import copy
+from dataclasses import InitVar, dataclass
 
 import numpy as np
 from jaxtyping import Bool
 
 from ..masks.boxes import box_iou, mask_box
-from .archive import Archive
-from .candidate_selection import Selection, SelectorFactory
-from .host_candidates import FrameCandidates, HostCandidates
+from .candidate_selection import FrameCandidates, Selection, SelectorFactory
 from .kalman import Box, BoxFilter
 from .selected_frames import SelectedFramesMemory
 
 
+@dataclass(kw_only=True, eq=False)
 class MotionSelector:
     """Weighs predicted IoU with a Kalman filter's prediction of the box (SAMURAI, 2411.11922).
 
@@ -31,22 +31,14 @@ class MotionSelector:
         place_noise, rate_noise: the filter's, in heights of the box (per frame).
     """
 
-    def __init__(
-        self,
-        *,
-        weight: float = 0.25,
-        stable_frames: int = 15,
-        stable_score: float = 0.3,
-        absent_below: float = -1.0,
-        place_noise: float = 1 / 20,
-        rate_noise: float = 1 / 160,
-    ) -> None:
-        self.weight = weight
-        self.stable_frames = stable_frames
-        self.stable_score = stable_score
-        self.absent_below = absent_below
-        self.place_noise = place_noise
-        self.rate_noise = rate_noise
+    weight: float = 0.25
+    stable_frames: int = 15
+    stable_score: float = 0.3
+    absent_below: float = -1.0
+    place_noise: float = 1 / 20
+    rate_noise: float = 1 / 160
+
+    def __post_init__(self) -> None:
         self.filter: BoxFilter | None = None
         self.stable = 0
         self.before: tuple[BoxFilter | None, int] = None, 0  # the same, before the last frame
@@ -61,7 +53,9 @@ class MotionSelector:
         present = row.presence > self.absent_below
         motion = None
         if self.filter is not None and self.stable >= self.stable_frames:
-            motion = _motion(self.filter.box, row, present)
+            boxes = [_box(mask) if present else None for mask in row.masks]
+            expected = self.filter.box  # IoU with it; 0 where there is no box
+            motion = np.array([0.0 if b is None else float(box_iou(expected, b)) for b in boxes])
         scores = row.scores
         if motion is not None:
             scores = self.weight * motion + (1 - self.weight) * scores
@@ -95,17 +89,12 @@ class MotionSelector:
             self.filter.update(box)
 
 
-def _motion(expected: Box, row: HostCandidates, present: bool) -> np.ndarray:
-    """IoU of each candidate's box with the expected one; 0 where there is no box."""
-    boxes = [_box(mask) if present else None for mask in row.masks]
-    return np.array([0.0 if box is None else float(box_iou(expected, box)) for box in boxes])
-
-
 def _box(mask: Bool[np.ndarray, "H W"]) -> Box | None:
     box = mask_box(mask)
     return None if box is None else np.array(box, float)
 
 
+@dataclass(kw_only=True, eq=False)
 class MotionMemory(SelectedFramesMemory):
     """SAMURAI (2411.11922): :class:`MotionSelector`, and a memory of the frames that fit.
 
@@ -114,37 +103,14 @@ class MotionMemory(SelectedFramesMemory):
     are attended to, however long ago.
 
     Args:
-        recent: remembered frames attended to.
-        pointers: object pointers attended to, not counting those of anchors.
         min_score, min_presence, min_motion: what a remembered frame exceeds.
-        selector: takes the mask.
-        span, slots, archive: see :class:`sam2track.memory.protocol.MemoryFactory`.
+        recent, pointers, selector, span, slots, archive: see :class:`SelectedFramesMemory`.
     """
 
-    def __init__(
-        self,
-        *,
-        recent: int = 6,
-        pointers: int = 16,
-        min_score: float = 0.5,
-        min_presence: float = 0.0,
-        min_motion: float = 0.0,
-        selector: SelectorFactory = MotionSelector,
-        span: int = 16,
-        slots: int = 7,
-        archive: Archive | None = None,
-    ) -> None:
-        super().__init__(
-            recent=recent,
-            pointers=pointers,
-            selector=selector,
-            span=span,
-            slots=slots,
-            archive=archive,
-        )
-        self.min_score = min_score
-        self.min_presence = min_presence
-        self.min_motion = min_motion
+    min_score: float = 0.5
+    min_presence: float = 0.0
+    min_motion: float = 0.0
+    selector: InitVar[SelectorFactory] = MotionSelector
 
     def selects(self, selection: Selection) -> bool:
         return (

@@ -12,7 +12,7 @@ import torch
 
 from ..types import Candidates, Choice, MemoryFrame, Recall
 from .archive import Archive
-from .host_candidates import FrameCandidates
+from .candidate_selection import FrameCandidates
 
 
 class ObjectMemory(Protocol):

@@ -7,6 +7,7 @@ frames are the same as a search through the whole history would find, and the ot
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import InitVar, dataclass
 from itertools import islice
 
 from jaxtyping import Float
@@ -14,9 +15,8 @@ from torch import Tensor
 
 from ..types import ANCHOR_SLOT, Choice, MemoryFrame, Recall
 from .archive import Archive
-from .bank import Bank, make_recall, past_pointers
-from .candidate_selection import Selection, Selector, SelectorFactory
-from .host_candidates import FrameCandidates
+from .bank import Bank, around, make_recall, past_pointers
+from .candidate_selection import BestScoreSelector, FrameCandidates, Selection, SelectorFactory
 from .sorted_frames import SortedFrames
 
 
@@ -61,53 +61,51 @@ def recall_selected(
     return make_recall(recalled, pointers, span)
 
 
+@dataclass(kw_only=True, eq=False)
 class SelectedFramesMemory:
     """A policy that attends to anchors, the last selected frames, and the frame before.
 
-    A subclass says in :meth:`selects` which frames are selected.
+    A subclass says in :meth:`selects` which frames are selected. One that keeps further sets of
+    frames lists them in ``sets``, and has :meth:`store`, :meth:`evict` and a recall of its own.
 
     Args:
-        recent: selected frames attended to.
+        recent: selected frames attended to, at most as many as the weights have temporal
+            embeddings for.
         pointers: object pointers attended to, not counting those of anchors.
-        selector: takes the mask.
+        selector: makes what takes the mask.
         span, slots, archive: see :class:`sam2track.memory.protocol.MemoryFactory`.
     """
 
     lag = 0
+    recent: int = 6
+    pointers: int = 16
+    selector: InitVar[SelectorFactory] = BestScoreSelector
+    span: int = 16
+    slots: InitVar[int] = 7
+    archive: InitVar[Archive | None] = None
 
-    def __init__(
-        self,
-        *,
-        recent: int,
-        pointers: int,
-        selector: SelectorFactory,
-        span: int,
-        slots: int,
-        archive: Archive | None,
-    ) -> None:
-        self.recent = min(recent, slots - 1)
-        self.span = min(span, pointers)
+    def __post_init__(self, selector: SelectorFactory, slots: int, archive: Archive | None) -> None:
+        self.recent = min(self.recent, slots - 1)
+        self.span = min(self.span, self.pointers)
         self.reach = max(self.recent, self.span - 1)
-        self.selector: Selector = selector()
-        self.selection: Selection | None = None
+        self.mask_selector = selector()
+        self.selection: Selection | None = None  # on the last frame
+        self.direction = 1  # of the last frame
         self.bank = Bank(archive)
         self.selected = SortedFrames()
+        self.sets = [self.selected]
 
     def selects(self, selection: Selection) -> bool:
         """Whether to remember the frame on which this mask was taken."""
         raise NotImplementedError
 
     def recall(self, index: int, direction: int) -> list[Recall]:
-        before = index - direction
-        kept = [*islice(self.selected.before(index, direction), self.reach)]
-        if before in self.bank and before not in kept:
-            kept = [before, *kept]
         return [
             recall_selected(
                 index,
                 direction,
                 anchors=self.bank.anchors,
-                kept=kept,
+                kept=self.attended(index, direction),
                 memory=self.bank.memory,
                 pointer=self.bank.pointer,
                 recent=self.recent,
@@ -115,23 +113,38 @@ class SelectedFramesMemory:
             )
         ]
 
+    def attended(self, index: int, direction: int) -> list[int]:
+        """The frames that a frame attends to, the nearest first, without anchors."""
+        before = index - direction
+        kept = [*islice(self.selected.before(index, direction), self.reach)]
+        return [before, *kept] if before in self.bank and before not in kept else kept
+
     def choose(self, candidates: FrameCandidates, index: int, direction: int) -> Choice:
-        self.selection = self.selector.select(candidates, index, direction)
+        self.selection = self.mask_selector.select(candidates, index, direction)
+        self.direction = direction
         return self.selection.choice()
 
     def remember(self, memories: list[MemoryFrame], *, anchor: bool) -> None:
         index = memories[0].index
         self.bank.write(memories[0], anchor=anchor)
-        self.selected.discard(index)
-        if anchor:
-            return
-        if self.selection is not None and self.selects(self.selection):
+        for frames in self.sets:
+            frames.discard(index)
+        if not anchor:
+            if self.selection is not None:
+                self.store(index, self.selection)
+            self.evict(index)
+
+    def store(self, index: int, selection: Selection) -> None:
+        """Add a frame to the sets that it belongs to."""
+        if self.selects(selection):
             self.selected.add(index)
+
+    def evict(self, index: int) -> None:
+        """Keep what a recall on the next frame, in either direction, may ask for."""
         # One neighbour in each direction stays, selected or not: the frame before is recalled again
         # when this one is corrected.
-        neighbours = (index - 1, index, index + 1)
-        spatial = {*self.selected.near(index, self.recent), *neighbours}
-        self.bank.keep(spatial, {*self.selected.near(index, self.reach), *neighbours})
+        spatial = {*self.selected.near(index, self.recent), *around(index, 1)}
+        self.bank.keep(spatial, {*self.selected.near(index, self.reach), *around(index, 1)})
         if self.bank.archive is None:
             self.selected.trim(index, self.reach)
 

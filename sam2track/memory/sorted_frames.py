@@ -26,12 +26,9 @@ class SortedFrames:
 
     def before(self, index: int, direction: int) -> Iterator[int]:
         """The indices before ``index`` in the direction of tracking, the nearest first."""
-        if direction == 1:
-            for place in range(bisect_left(self.indices, index) - 1, -1, -1):
-                yield self.indices[place]
-        else:
-            for place in range(bisect_right(self.indices, index), len(self.indices)):
-                yield self.indices[place]
+        earlier = range(bisect_left(self.indices, index) - 1, -1, -1)
+        later = range(bisect_right(self.indices, index), len(self.indices))
+        return (self.indices[place] for place in (earlier if direction == 1 else later))
 
     def near(self, index: int, reach: int) -> list[int]:
         """``index`` itself, if it is there, and up to ``reach`` neighbours on either side."""

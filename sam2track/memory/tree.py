@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-import weakref
-from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import KW_ONLY, InitVar, dataclass, replace
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from ..types import Choice, MemoryFrame, Recall
-from .archive import Archive
-from .host_candidates import FrameCandidates
+from .archive import Archive, Record
+from .candidate_selection import FrameCandidates
 from .selected_frames import recall_selected
 from .sorted_frames import SortedFrames
 
@@ -49,6 +49,7 @@ class TreeSettings:
         return TreeMemory(self, span=span, slots=slots, archive=archive)
 
 
+@dataclass(eq=False)
 class TreeMemory:
     """SAM2Long (2410.16268, section 3), written from the paper.
 
@@ -75,22 +76,18 @@ class TreeMemory:
         ValueError: if the lag is negative.
     """
 
-    def __init__(
-        self,
-        settings: TreeSettings = TreeSettings(),
-        *,
-        span: int = 16,
-        slots: int = 7,
-        archive: Archive | None = None,
-    ) -> None:
-        lag = settings.lag
-        if lag is not None and lag < 0:
-            raise ValueError(f"lag {lag}: give a number of frames from 0, or null for the end")
-        self.lag = lag
-        self.settings = settings
-        self.recent = min(settings.recent, slots - 1)
-        self.span = min(span, settings.pointers)
-        self.archive = archive
+    settings: TreeSettings = TreeSettings()
+    _: KW_ONLY
+    span: int = 16
+    slots: InitVar[int] = 7
+    archive: Archive | None = None
+
+    def __post_init__(self, slots: int) -> None:
+        self.lag = self.settings.lag
+        if self.lag is not None and self.lag < 0:
+            raise ValueError(f"lag {self.lag}: give a number of frames from 0, or null for the end")
+        self.recent = min(self.settings.recent, slots - 1)
+        self.span = min(self.span, self.settings.pointers)
         self.anchors: dict[int, MemoryFrame] = {}
         self.anchor_presence: dict[int, float] = {}
         self.states: dict[int, tuple[Pathway, ...]] = {}  # the hypotheses after each frame
@@ -124,7 +121,7 @@ class TreeMemory:
         low, high = self.settings.low_weight, self.settings.high_weight
         if low == high == 1:
             return recall
-        presence = {**{place: kept[place].presence for place in kept}, **self.anchor_presence}
+        presence = {place: kept[place].presence for place in kept} | self.anchor_presence
         ranked = sorted(recall.memories, key=lambda memory: presence[memory.index])
         step = (high - low) / max(len(ranked) - 1, 1)
         weight = {memory.index: low + step * r for r, memory in enumerate(ranked)}
@@ -141,13 +138,12 @@ class TreeMemory:
         ]
         extensions.sort(key=lambda extension: -extension.total)
         if max(abs(own.presence) for own in rows) <= self.settings.sure:
-            extensions = _distinct(extensions)
+            # The best of those with the same predicted IoU, to two decimals.
+            best = {round(e.score, 2): e for e in reversed(extensions)}
+            extensions = [e for e in extensions if best[round(e.score, 2)] is e]
         self.extensions = extensions[: self.settings.pathways]
-        return Choice(
-            torch.tensor([extension.row for extension in self.extensions]),
-            torch.tensor([extension.pick for extension in self.extensions]),
-            torch.tensor([extension.presence > 0 for extension in self.extensions]),
-        )
+        chosen = [(e.row, e.pick, e.presence > 0) for e in self.extensions]
+        return Choice(*(torch.tensor(part) for part in zip(*chosen, strict=True)))
 
     def remember(self, memories: list[MemoryFrame], *, anchor: bool) -> None:
         index = memories[0].index
@@ -171,53 +167,44 @@ class TreeMemory:
         """The frames of a hypothesis with a new one, without those that are out of reach."""
         score, presence = extension.score, extension.presence
         selected = score > self.settings.min_score and presence > self.settings.min_presence
-        new = PathwayFrame(memory, presence, selected, self.archive)
+        stored: MemoryFrame | Record = memory
+        if self.archive is not None:
+            parts = (memory.features, memory.pointer, memory.score, memory.presence)
+            stored = self.archive.save(*parts)
+        new = PathwayFrame(memory.index, presence, selected, memory.pointer, stored)
         reach = max(self.recent, self.span - 1)
         frames = [*(frame for frame in extension.path.frames if frame.selected), new][-reach:]
         far = max(len(frames) - self.recent, 0)
-        return (*(frame.pointer_alone() for frame in frames[:far]), *frames[far:])
+        if self.archive is None:
+            frames[:far] = [replace(frame, memory=None) for frame in frames[:far]]
+        return tuple(frames)
 
     def forget(self, index: int) -> None:
         self.anchors.pop(index, None)
         self.anchor_presence.pop(index, None)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
 class PathwayFrame:
-    """A frame of one or more hypotheses, with its memory or its record in the archive.
+    """A frame of one or more hypotheses.
 
-    The record is dropped from the archive when no hypothesis holds the frame any more.
+    Attributes:
+        presence: logit that the object is in the frame.
+        selected: whether it is remembered for longer than one frame.
+        memory: here or in the archive; None if only the pointer was kept.
     """
 
-    def __init__(
-        self, memory: MemoryFrame, presence: float, selected: bool, archive: Archive | None
-    ) -> None:
-        self.index = memory.index
-        self.presence = presence
-        self.selected = selected
-        self.pointer = memory.pointer
-        self.memory = memory if archive is None else None
-        self.archive = archive
-        if archive is not None:
-            self.device = memory.features.device
-            self.record = archive.save(
-                memory.features, memory.pointer, memory.score, memory.presence
-            )
-            weakref.finalize(self, archive.drop, self.record).atexit = False
+    index: int
+    presence: float
+    selected: bool
+    pointer: Float[Tensor, " C"]
+    memory: MemoryFrame | Record | None
 
     def load(self) -> MemoryFrame | None:
-        """The memory, or None if only the pointer was kept."""
-        if self.archive is None:
-            return self.memory
-        loaded = self.archive.load(self.record)
-        return MemoryFrame(self.index, *(tensor.to(self.device) for tensor in loaded))
-
-    def pointer_alone(self) -> PathwayFrame:
-        """The same without the spatial memory."""
-        if self.memory is None:
-            return self
-        light = copy(self)
-        light.memory = None
-        return light
+        """The memory, from wherever it is."""
+        if isinstance(self.memory, Record):
+            return MemoryFrame(self.index, *self.memory.load())
+        return self.memory
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -242,11 +229,3 @@ class Extension:
     def total(self) -> float:
         """The score of the extended hypothesis."""
         return self.path.score + math.log(max(self.score, TINY))
-
-
-def _distinct(extensions: list[Extension]) -> list[Extension]:
-    """The first of those with the same predicted IoU, to two decimals."""
-    first: dict[float, Extension] = {}
-    for extension in extensions:
-        first.setdefault(round(extension.score, 2), extension)
-    return list(first.values())

@@ -1,8 +1,7 @@
 """How good boxes are: success, precision and normalised precision; AO and SR.
 
-In: the predicted and the true boxes of one sequence, ``(N, 4)`` as x, y, width, height in pixels,
-and the frames in which the object is there. Out: curves over thresholds, and the numbers that are
-read off them. Each toolkit has its own mind about absent objects, which the functions say.
+Boxes are ``(N, 4)``, x, y, width, height in pixels, one for each frame of a sequence. Toolkits
+differ about absent objects; the functions say how.
 
 Success and precision: Wu et al., "Object Tracking Benchmark", TPAMI 2015. Normalised precision:
 Müller et al., "TrackingNet", ECCV 2018. AO and SR: Huang et al., "GOT-10k", TPAMI 2021.
@@ -16,6 +15,8 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from ..masks.boxes import box_iou
+
+Boxes = Float[np.ndarray, "N 4"]
 
 OVERLAPS = np.arange(21) * 0.05
 PIXELS = np.arange(51.0)
@@ -72,9 +73,7 @@ class OverlapScores:
     sr75: float
 
 
-def overlap(
-    boxes: Float[np.ndarray, "N 4"], truth: Float[np.ndarray, "N 4"]
-) -> Float[np.ndarray, " N"]:
+def overlap(boxes: Boxes, truth: Boxes) -> Float[np.ndarray, " N"]:
     """Intersection over union of boxes in pairs, 0..1; 0 if both are empty.
 
     Raises:
@@ -82,18 +81,12 @@ def overlap(
     """
     if boxes.shape != truth.shape:
         raise ValueError(f"{len(boxes)} boxes but {len(truth)} true ones; give one for each frame")
-    return box_iou(_corners(boxes), _corners(truth))
-
-
-def _corners(boxes: Float[np.ndarray, "N 4"]) -> Float[np.ndarray, "N 4"]:
-    """x, y, width, height as x0, y0, x1, y1."""
-    return np.concatenate((boxes[:, :2], boxes[:, :2] + boxes[:, 2:]), axis=1)
+    corners = (np.concatenate((b[:, :2], b[:, :2] + b[:, 2:]), axis=1) for b in (boxes, truth))
+    return box_iou(*corners)
 
 
 def score_boxes(
-    boxes: Float[np.ndarray, "N 4"],
-    truth: Float[np.ndarray, "N 4"],
-    visible: Bool[np.ndarray, " N"] | None = None,
+    boxes: Boxes, truth: Boxes, visible: Bool[np.ndarray, " N"] | None = None
 ) -> BoxScores:
     """The curves of one sequence; the mean over sequences is the data set's.
 
@@ -102,9 +95,8 @@ def score_boxes(
     not positive is always precise.
 
     Args:
-        boxes: predicted, x, y, width, height in pixels; every frame has one (see
-            :func:`complete_boxes`).
-        truth: true ones, likewise; NaN where the object is absent.
+        boxes: predicted; every frame has one (see :func:`complete_boxes`).
+        truth: NaN where the object is absent.
         visible: False where the object is absent, too.
 
     Raises:
@@ -126,9 +118,7 @@ def score_boxes(
     )
 
 
-def complete_boxes(
-    boxes: Float[np.ndarray, "N 4"], first: Float[np.ndarray, "4"]
-) -> Float[np.ndarray, "N 4"]:
+def complete_boxes(boxes: Boxes, first: Float[np.ndarray, "4"]) -> Boxes:
     """Boxes for every frame: the first is the given one, an empty or unknown one repeats the last.
 
     As the toolkits of OTB and LaSOT, and pytracking, do before they score: absence earns nothing.
@@ -142,19 +132,15 @@ def complete_boxes(
 
 
 def got10k_overlaps(
-    boxes: Float[np.ndarray, "N 4"],
-    truth: Float[np.ndarray, "N 4"],
-    visible: Bool[np.ndarray, " N"],
-    *,
-    size: tuple[int, int],
+    boxes: Boxes, truth: Boxes, visible: Bool[np.ndarray, " N"], *, size: tuple[int, int]
 ) -> Float[np.ndarray, " K"]:
     """One sequence's overlaps as GOT-10k counts them: cut to the picture, where it is visible.
 
     The first frame, which was given, is left out.
 
     Args:
-        boxes: predicted, x, y, width, height in pixels.
-        truth: true ones, likewise; anything where the object is not visible.
+        boxes: predicted.
+        truth: anything where the object is not visible.
         visible: whether the object is in the frame.
         size: of the pictures, height and width.
     """
@@ -172,14 +158,11 @@ def score_overlaps(overlaps: Float[np.ndarray, " N"]) -> OverlapScores:
     """
     if not len(overlaps):
         raise ValueError("no frames: there is nothing to score")
-    return OverlapScores(
-        ao=float(overlaps.mean()),
-        sr50=float((overlaps > 0.5).mean()),
-        sr75=float((overlaps > 0.75).mean()),
-    )
+    sr50, sr75 = (float((overlaps > least).mean()) for least in (0.5, 0.75))
+    return OverlapScores(float(overlaps.mean()), sr50, sr75)
 
 
-def cut_boxes(boxes: Float[np.ndarray, "N 4"], size: tuple[int, int]) -> Float[np.ndarray, "N 4"]:
+def cut_boxes(boxes: Boxes, size: tuple[int, int]) -> Boxes:
     """Boxes cut to a picture of ``size`` (height, width), as GOT-10k does before it compares.
 
     Its toolkit moves a corner left of or above the picture onto the edge and keeps the width.
@@ -189,15 +172,13 @@ def cut_boxes(boxes: Float[np.ndarray, "N 4"], size: tuple[int, int]) -> Float[n
     return np.concatenate([corner, np.clip(boxes[:, 2:], 0, limit - corner)], 1)
 
 
-def _centres(boxes: Float[np.ndarray, "N 4"]) -> Float[np.ndarray, "N 2"]:
+def _centres(boxes: Boxes) -> Float[np.ndarray, "N 2"]:
     """The centre pixel of each box."""
     return boxes[:, :2] + (boxes[:, 2:] - 1) / 2
 
 
 def _within(
-    centres: Float[np.ndarray, "N 2"],
-    truth: Float[np.ndarray, "N 2"],
-    thresholds: Float[np.ndarray, " T"],
+    centres: Float[np.ndarray, "N 2"], truth: Float[np.ndarray, "N 2"], thresholds: np.ndarray
 ) -> Float[np.ndarray, " T"]:
     """How many centres lie within each threshold of the true ones."""
     distance = np.sqrt(((centres - truth) ** 2).sum(1))

@@ -18,47 +18,35 @@ from jaxtyping import Bool, UInt8
 
 TOLERANCE = 0.008  # how far apart matching boundaries may lie, as a share of the frame's diagonal
 
+Mask = Bool[np.ndarray, "H W"]
+Cropped = UInt8[np.ndarray, "h w"]  # 0 and 1
 
-def region(
-    mask: Bool[np.ndarray, "H W"],
-    truth: Bool[np.ndarray, "H W"],
-    void: Bool[np.ndarray, "H W"] | None = None,
-) -> float:
+
+def region(mask: Mask, truth: Mask, void: Mask | None = None) -> float:
     """J: intersection over union, 0..1; 1 if both masks are empty.
 
     Args:
         mask: True on the predicted object.
         truth: True on the true object.
-        void: True where a pixel counts for neither.
+        void: True where a pixel is background in both.
 
     Raises:
         ValueError: if the sizes differ.
     """
-    return _region(*_prepare(mask, truth, void))
+    return cropped_region(*_prepare(mask, truth, void))
 
 
 def boundary(
-    mask: Bool[np.ndarray, "H W"],
-    truth: Bool[np.ndarray, "H W"],
-    void: Bool[np.ndarray, "H W"] | None = None,
-    *,
-    tolerance: float = TOLERANCE,
+    mask: Mask, truth: Mask, void: Mask | None = None, *, tolerance: float = TOLERANCE
 ) -> float:
     """F: harmonic mean of the boundary's precision and recall, 0..1.
 
     A boundary pixel is matched if the other mask has one within :func:`boundary_radius`. F is 1 if
     neither mask has a boundary (both are empty, or cover the frame) and 0 if only one has.
-
-    Args:
-        mask: True on the predicted object.
-        truth: True on the true object.
-        void: True where a pixel is background in both.
-        tolerance: as a share of the frame's diagonal.
-
-    Raises:
-        ValueError: if the sizes differ.
+    Arguments and errors are those of :func:`region`; ``tolerance`` is a share of the frame's
+    diagonal.
     """
-    return _boundary(*_prepare(mask, truth, void), boundary_radius(truth.shape, tolerance))
+    return cropped_boundary(*_prepare(mask, truth, void), boundary_radius(truth.shape, tolerance))
 
 
 def boundary_radius(size: tuple[int, ...], tolerance: float = TOLERANCE) -> int:
@@ -66,18 +54,21 @@ def boundary_radius(size: tuple[int, ...], tolerance: float = TOLERANCE) -> int:
     return math.ceil(tolerance * float(np.linalg.norm(size)))
 
 
-def boundary_map(mask: Bool[np.ndarray, "H W"]) -> Bool[np.ndarray, "H W"]:
+def boundary_map(mask: Mask | Cropped) -> Mask | Cropped:
     """Where a mask differs from its right, lower or lower-right neighbour.
 
     The line is one pixel wide and lies half a pixel towards the origin. The last row looks only
     right, the last column only down: the frame's edge is no boundary.
     """
-    return _boundary_map(mask.view(np.uint8)).view(bool)
+    line = np.zeros_like(mask)
+    line[:, :-1] = mask[:, :-1] ^ mask[:, 1:]
+    line[:-1] |= mask[:-1] ^ mask[1:]
+    line[:-1, :-1] |= mask[:-1, :-1] ^ mask[1:, 1:]
+    return line
 
 
 def crop(
-    mask: UInt8[np.ndarray, "H W"],
-    truth: UInt8[np.ndarray, "H W"],
+    mask: UInt8[np.ndarray, "H W"], truth: UInt8[np.ndarray, "H W"]
 ) -> tuple[UInt8[np.ndarray, "h w"], UInt8[np.ndarray, "h w"]]:
     """Two label maps or 0/1 masks (views of them), cut to where either is not zero.
 
@@ -99,18 +90,7 @@ def crop(
     return mask[y0:y1, x0:x1], truth[y0:y1, x0:x1]
 
 
-def region_and_boundary(
-    mask: UInt8[np.ndarray, "h w"], truth: UInt8[np.ndarray, "h w"], radius: int
-) -> tuple[float, float]:
-    """J and F of 0/1 masks that :func:`crop` may have cut; ``radius`` is the whole frame's."""
-    return _region(mask, truth), _boundary(mask, truth, radius)
-
-
-def _prepare(
-    mask: Bool[np.ndarray, "H W"],
-    truth: Bool[np.ndarray, "H W"],
-    void: Bool[np.ndarray, "H W"] | None,
-) -> tuple[UInt8[np.ndarray, "h w"], UInt8[np.ndarray, "h w"]]:
+def _prepare(mask: Mask, truth: Mask, void: Mask | None) -> tuple[Cropped, Cropped]:
     """Both masks as 0/1 bytes, without their void, cropped."""
     if void is not None:
         if void.shape != truth.shape:
@@ -120,37 +100,24 @@ def _prepare(
     return crop(mask.view(np.uint8), truth.view(np.uint8))
 
 
-def _region(mask: UInt8[np.ndarray, "h w"], truth: UInt8[np.ndarray, "h w"]) -> float:
-    """J of two cropped masks."""
+def cropped_region(mask: Cropped, truth: Cropped) -> float:
+    """J of two masks that :func:`crop` may have cut."""
     union = cv2.countNonZero(cv2.bitwise_or(mask, truth))
     return cv2.countNonZero(cv2.bitwise_and(mask, truth)) / union if union else 1.0
 
 
-def _boundary(
-    mask: UInt8[np.ndarray, "h w"], truth: UInt8[np.ndarray, "h w"], radius: int
-) -> float:
-    """F of two cropped masks."""
-    mask_line, truth_line = _boundary_map(mask), _boundary_map(truth)
+def cropped_boundary(mask: Cropped, truth: Cropped, radius: int) -> float:
+    """F of two masks that :func:`crop` may have cut; ``radius`` is the whole frame's."""
+    mask_line, truth_line = boundary_map(mask), boundary_map(truth)
     mask_length, truth_length = cv2.countNonZero(mask_line), cv2.countNonZero(truth_line)
     if not mask_length or not truth_length:
         return float(mask_length == truth_length)
     precision = _matched(mask_line, truth_line, radius) / mask_length
     recall = _matched(truth_line, mask_line, radius) / truth_length
-    if not precision + recall:
-        return 0.0
-    return 2 * precision * recall / (precision + recall)
+    return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
 
 
-def _boundary_map(mask: UInt8[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h w"]:
-    """:func:`boundary_map` on 0/1 bytes."""
-    line = np.zeros_like(mask)
-    line[:, :-1] = mask[:, :-1] ^ mask[:, 1:]
-    line[:-1] |= mask[:-1] ^ mask[1:]
-    line[:-1, :-1] |= mask[:-1, :-1] ^ mask[1:, 1:]
-    return line
-
-
-def _matched(line: UInt8[np.ndarray, "h w"], other: UInt8[np.ndarray, "h w"], radius: int) -> int:
+def _matched(line: Cropped, other: Cropped, radius: int) -> int:
     """How many pixels of a line lie within ``radius`` of the other line."""
     # The largest square in the disk settles most pixels, and dilates far faster than the disk.
     side = 2 * int(radius / math.sqrt(2)) + 1

@@ -1,8 +1,6 @@
 """J and F of the objects of a sequence, counted as the evaluation toolkits count.
 
-In: label maps of prediction and truth, frame by frame. Out: for each object of the truth, J and F
-on each frame, and their mean, recall and decay.
-
+Label maps of prediction and truth go in; J and F of each true object on each frame come out.
 :func:`score_frame` looks at one frame alone, so frames can be scored anywhere and in any order;
 :func:`collect` puts them together.
 """
@@ -16,7 +14,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from .masks import boundary_radius, crop, region_and_boundary
+from .masks import boundary_radius, crop, cropped_boundary, cropped_region
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +75,11 @@ class Statistics:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ObjectScores:
-    """One object, 0..1 on each annotated frame; NaN where the object does not count.
+    """One object. The toolkits count neither the first nor the last annotated frame.
 
     Attributes:
-        j: region. The first frame, which trackers are given, is NaN; the last is there, though no
-            toolkit counts it.
+        j: region, 0..1 on each annotated frame; NaN where the object does not count, and on the
+            first, which trackers are given.
         f: boundary, likewise.
     """
 
@@ -90,12 +88,12 @@ class ObjectScores:
 
     @property
     def region(self) -> Statistics:
-        """J as the toolkits count it: without the first and the last frame."""
+        """J as the toolkits count it."""
         return statistics(self.j[1:-1])
 
     @property
     def boundary(self) -> Statistics:
-        """F as the toolkits count it: without the first and the last frame."""
+        """F as the toolkits count it."""
         return statistics(self.f[1:-1])
 
     @property
@@ -107,12 +105,7 @@ class ObjectScores:
 def score_frame(
     mask: UInt8[np.ndarray, "H W"], truth: UInt8[np.ndarray, "H W"], toolkit: Toolkit
 ) -> FrameScores:
-    """Scores every object that shows in one frame.
-
-    Args:
-        mask: predicted ids by pixel, 0 = background.
-        truth: true ids by pixel, 0 = background.
-        toolkit: how labels are read.
+    """Scores every object that shows in one frame, from predicted and true ids by pixel (0 = none).
 
     Raises:
         ValueError: if the sizes differ.
@@ -126,8 +119,8 @@ def score_frame(
     in_truth = _labels(truth)
     scores = {}
     for label in sorted(in_truth | _labels(mask)):
-        pair = (mask == label).view(np.uint8), (truth == label).view(np.uint8)
-        scores[label] = region_and_boundary(*crop(*pair), radius)
+        pair = crop((mask == label).view(np.uint8), (truth == label).view(np.uint8))
+        scores[label] = cropped_region(*pair), cropped_boundary(*pair, radius)
     return FrameScores(in_truth, scores)
 
 

@@ -1,9 +1,7 @@
 """Long-term tracking as VOT scores it: tracking precision, tracking recall, and their F-score.
 
-In: for each sequence, how well every frame's prediction overlaps the truth and how sure the tracker
-was of it. Out: curves over thresholds of that certainty, and the numbers at the threshold with the
-best F. A tracker that keeps silent where the object is gone gains precision, one that finds the
-object again gains recall.
+A tracker that reports nothing where the object is gone gains precision, one that finds the object
+again gains recall.
 
 Lukežič et al., "Now you see me: evaluating performance in long-term visual tracking",
 arXiv 1804.07056; details as in the VOT toolkit.
@@ -17,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float
 
-from .boxes import cut_boxes, overlap
+from .boxes import Boxes, cut_boxes, overlap
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,18 +67,14 @@ class LongTermScores:
 
 
 def box_track(
-    boxes: Float[np.ndarray, "T 4"],
-    confidence: Float[np.ndarray, " T"],
-    truth: Float[np.ndarray, "T 4"],
-    *,
-    size: tuple[int, int],
+    boxes: Boxes, confidence: Float[np.ndarray, " N"], truth: Boxes, *, size: tuple[int, int]
 ) -> LongTermTrack:
     """A track of boxes, cut to the picture.
 
     Args:
         boxes: predicted, x, y, width, height in pixels; empty or NaN where there is none.
         confidence: of each.
-        truth: true ones; NaN where the object is absent.
+        truth: NaN where the object is absent.
         size: of the pictures, height and width.
     """
     visible = np.isfinite(truth.sum(1))
@@ -95,7 +89,7 @@ def score_long_term(tracks: Sequence[LongTermTrack], *, resolution: int = 100) -
     """Precision and recall averaged over sequences, at thresholds that all of them share.
 
     Args:
-        tracks: one a sequence.
+        tracks: one for each sequence.
         resolution: number of thresholds; with more frames than that they are quantiles of the
             confidence.
 

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 FEW_KEYS = 32  # below that a softmax along the keys is slow on a CPU
 
 
-class Projections(nn.Module):
-    """The projections of a multi-head attention, optionally to a narrower inner width.
+class Attention(nn.Module):
+    """Multi-head attention, optionally with a narrower inner width.
 
     Args:
         width: channels of the queries and of the result.
@@ -25,16 +25,10 @@ class Projections(nn.Module):
     """
 
     def __init__(
-        self,
-        width: int,
-        heads: int,
-        *,
-        inner: int | None = None,
-        memory_width: int | None = None,
+        self, width: int, heads: int, *, inner: int | None = None, memory_width: int | None = None
     ) -> None:
         super().__init__()
-        inner = inner or width
-        memory_width = memory_width or width
+        inner, memory_width = inner or width, memory_width or width
         self.heads = heads
         self.q_proj = nn.Linear(width, inner)
         self.k_proj = nn.Linear(memory_width, inner)
@@ -44,58 +38,37 @@ class Projections(nn.Module):
     def split(self, x: Float[Tensor, "B L I"]) -> Float[Tensor, "B heads L I/heads"]:
         return x.unflatten(2, (self.heads, -1)).transpose(1, 2)
 
-
-class Attention(Projections):
-    """Plain attention."""
-
     def forward(
         self,
         q: Float[Tensor, "B Lq C"],
         k: Float[Tensor, "B Lk K"],
         v: Float[Tensor, "B Lk K"],
-    ) -> Float[Tensor, "B Lq C"]:
-        q, k, v = self.split(self.q_proj(q)), self.split(self.k_proj(k)), self.split(self.v_proj(v))
-        return self.out_proj(mix(q, k, v).transpose(1, 2).flatten(2))
-
-
-class RotaryAttention(Projections):
-    """Attention whose queries and keys are rotated by where they lie in the image.
-
-    The keys are those of n memories one after another, all rotated alike, then ``unplaced`` tokens
-    without a place, which are not rotated. ``weights`` multiply the keys of the memories.
-    """
-
-    def forward(
-        self,
-        q: Float[Tensor, "B Lq C"],
-        k: Float[Tensor, "B Lk K"],
-        v: Float[Tensor, "B Lk K"],
-        *,
-        rotation: Rotation,
-        key_rotation: Rotation,
+        rotations: tuple[Rotation, Rotation] | None = None,
         unplaced: int = 0,
         weights: Float[Tensor, "B Lk-unplaced"] | None = None,
     ) -> Float[Tensor, "B Lq C"]:
-        q, k = rotation(self.split(self.q_proj(q))), self.split(self.k_proj(k))
-        placed, rest = k.split((k.shape[2] - unplaced, unplaced), dim=2)
-        placed = key_rotation(placed)
-        if weights is not None:
-            placed = (placed * weights[:, None, :, None]).to(k.dtype)
-        k = torch.cat((placed, rest), dim=2) if unplaced else placed
-        if self.narrow_values and takes_blocks(q):
+        """Attend.
+
+        With rotations (of the queries, of the keys) the keys are those of n memories one after
+        another, all rotated alike, then ``unplaced`` tokens without a place, which are not rotated.
+        ``weights`` multiply the keys of the memories.
+        """
+        q, k = self.split(self.q_proj(q)), self.split(self.k_proj(k))
+        if rotations is not None:
+            q = rotations[0](q)
+            placed, rest = k.split((k.shape[2] - unplaced, unplaced), dim=2)
+            placed = rotations[1](placed)
+            if weights is not None:
+                placed = (placed * weights[:, None, :, None]).to(k.dtype)
+            k = torch.cat((placed, rest), dim=2) if unplaced else placed
+        # Narrow values, such as memory tokens, are mixed before they are projected, which saves a
+        # third of the time. The result is the same, since the weights of a query sum to one.
+        narrow = self.heads == 1 and self.v_proj.in_features < self.v_proj.out_features
+        if narrow and takes_blocks(q):
             x = self.v_proj(mix_by_blocks(q, k, v[:, None].to(q.dtype)))
         else:
             x = mix(q, k, self.split(self.v_proj(v)))
         return self.out_proj(x.transpose(1, 2).flatten(2))
-
-    @property
-    def narrow_values(self) -> bool:
-        """Whether it is faster to mix the values before they are projected.
-
-        The result is the same, since the weights of a query sum to one. Memory tokens are a quarter
-        as wide as the keys, which saves a third of the time.
-        """
-        return self.heads == 1 and self.v_proj.in_features < self.v_proj.out_features
 
 
 def mix(
@@ -104,24 +77,18 @@ def mix(
     v: Float[Tensor, "B heads Lk D"],
 ) -> Float[Tensor, "B heads Lq D"]:
     """Values mixed by how their keys match each query (1706.03762, equation 1)."""
-    if q.dtype == torch.bfloat16 and takes_blocks(q):  # PyTorch's kernel takes up to twice the time
-        return mix_few(q, k, v) if k.shape[2] < FEW_KEYS else mix_by_blocks(q, k, v)
-    return F.scaled_dot_product_attention(q, k, v)
+    if q.dtype != torch.bfloat16 or not takes_blocks(q):
+        return F.scaled_dot_product_attention(q, k, v)  # takes up to twice the time in bf16
+    if k.shape[2] >= FEW_KEYS:
+        return mix_by_blocks(q, k, v)
+    # The weights are computed transposed, so that the softmax is fast.
+    weights = torch.softmax(k @ (q * q.shape[3] ** -0.5).transpose(2, 3), dim=2)
+    return weights.transpose(2, 3) @ v
 
 
 def takes_blocks(q: Tensor) -> bool:
     """Whether :func:`mix_by_blocks` may be used: on a CPU, without gradients."""
     return q.device.type == "cpu" and not torch.is_grad_enabled()
-
-
-def mix_few(
-    q: Float[Tensor, "B heads Lq D"],
-    k: Float[Tensor, "B heads Lk D"],
-    v: Float[Tensor, "B heads Lk D"],
-) -> Float[Tensor, "B heads Lq D"]:
-    """:func:`mix` for few keys: computes the weights transposed, so that softmax is fast."""
-    weights = torch.softmax(k @ (q * q.shape[3] ** -0.5).transpose(2, 3), dim=2)
-    return weights.transpose(2, 3) @ v
 
 
 def mix_by_blocks(
@@ -179,9 +146,8 @@ class Rotation(nn.Module):
         pairs = x.float().unflatten(2, (-1, len(self.cos))).unflatten(-1, (-1, 2))
         if torch.compiler.is_compiling() or torch.is_grad_enabled():
             even, odd = pairs.unbind(-1)  # (B, heads, n, T, D / 2)
-            rotated = torch.stack(
-                (even * self.cos - odd * self.sin, even * self.sin + odd * self.cos), dim=-1
-            )
+            x0, x1 = even * self.cos - odd * self.sin, even * self.sin + odd * self.cos
+            rotated = torch.stack((x0, x1), dim=-1)
         else:
             # Several times as fast, but compilers and exporters do not support complex numbers.
             factor = torch.complex(self.cos.float(), self.sin.float())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import OrderedDict
 from itertools import pairwise
 
 import torch
@@ -46,6 +47,11 @@ class MLP(nn.Module):
         for layer in hidden:
             x = self.activation(layer(x))
         return last(x)
+
+
+def named(**parts: nn.Module) -> nn.Sequential:
+    """Modules one after another, under the names that they have in the released weights."""
+    return nn.Sequential(OrderedDict(parts))
 
 
 def sine_frequencies(dim: int, temperature: float = 10000.0) -> Float[Tensor, " dim"]:

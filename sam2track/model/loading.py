@@ -32,9 +32,6 @@ def load_model(
             ``bf16`` or ``fp16``. Weights are kept in it: to do more than track, ask for ``fp32``.
         compile: compile the network's parts with ``torch.compile``; the first frames are slow.
 
-    A small model on a CPU is computed on one thread at a time, however many PyTorch is set to
-    (:func:`sam2track.device.model_threads`).
-
     Raises:
         ValueError: unknown model, device or precision.
         CheckpointError: the weights cannot be found, or are another model's.

@@ -42,20 +42,16 @@ class TwoWayBlock(nn.Module):
         image_position: Float[Tensor, "1 hw C"],
     ) -> tuple[Float[Tensor, "R L C"], Float[Tensor, "R hw C"]]:
         if self.first:  # here the tokens are still equal to their positions
-            tokens = self.self_attn(tokens, tokens, tokens)
+            tokens = self.norm1(self.self_attn(tokens, tokens, tokens))
         else:
             q = tokens + token_position
-            tokens = tokens + self.self_attn(q, q, tokens)
-        tokens = self.norm1(tokens)
+            tokens = self.norm1(tokens + self.self_attn(q, q, tokens))
         placed = image + image_position
-        tokens = self.norm2(
-            tokens + self.cross_attn_token_to_image(tokens + token_position, placed, image)
-        )
+        found = self.cross_attn_token_to_image(tokens + token_position, placed, image)
+        tokens = self.norm2(tokens + found)
         tokens = self.norm3(tokens + self.mlp(tokens))
-        image = self.norm4(
-            image + self.cross_attn_image_to_token(placed, tokens + token_position, tokens)
-        )
-        return tokens, image
+        found = self.cross_attn_image_to_token(placed, tokens + token_position, tokens)
+        return tokens, self.norm4(image + found)
 
 
 class TwoWayTransformer(nn.Module):
@@ -127,23 +123,19 @@ class MaskDecoder(nn.Module):
         self,
         conditioned: Float[Tensor, "R C h w"],
         features: FrameFeatures,
-        *,
-        position: Float[Tensor, "1 C h w"],
         sparse: Float[Tensor, "R P C"],
         dense: Float[Tensor, "R C #h #w"],
+        position: Float[Tensor, "1 C h w"],
     ) -> Candidates:
         """All four masks; the first is the one for a clear prompt.
 
         Args:
             conditioned: stride 16, after memory attention.
             features: where the skip connections are read.
-            position: position encoding of the stride-16 grid.
-            sparse, dense: from the prompt encoder.
+            sparse, dense, position: from the prompt encoder.
         """
-        own = torch.cat(
-            (self.obj_score_token.weight, self.iou_token.weight, self.mask_tokens.weight)
-        )
-        tokens = torch.cat((own.expand(len(sparse), -1, -1), sparse), dim=1)
+        own = [self.obj_score_token.weight, self.iou_token.weight, self.mask_tokens.weight]
+        tokens = torch.cat((torch.cat(own).expand(len(sparse), -1, -1), sparse), dim=1)
         grid = conditioned.shape[-2:]
         tokens, image = self.transformer(
             tokens,
@@ -151,7 +143,12 @@ class MaskDecoder(nn.Module):
             position.flatten(2).transpose(1, 2),
         )
         presence, score, masks = tokens[:, 0], tokens[:, 1], tokens[:, 2 : 2 + 1 + CANDIDATES]
-        image = self.upscale(image.transpose(1, 2).unflatten(2, grid), features)
+        # To stride 4; the skip connections are added on the way, where there are any.
+        first, norm, activate, second, activate_again = self.output_upscaling
+        image = first(image.transpose(1, 2).unflatten(2, grid))
+        image = image if features.stride8 is None else image + features.stride8
+        image = second(activate(norm(image)))
+        image = activate_again(image if features.stride4 is None else image + features.stride4)
         weights = torch.stack(
             [mlp(masks[:, i]) for i, mlp in enumerate(self.output_hypernetworks_mlps)], dim=1
         )
@@ -162,22 +159,9 @@ class MaskDecoder(nn.Module):
             presence=self.pred_obj_score_head(presence),
         )
 
-    def upscale(
-        self, image: Float[Tensor, "R C h w"], features: FrameFeatures
-    ) -> Float[Tensor, "R C/8 4*h 4*w"]:
-        """To stride 4; the skip connections are added on the way, where there are any."""
-        first, norm, activate, second, activate_again = self.output_upscaling
-        image = first(image)
-        if features.stride8 is not None:
-            image = image + features.stride8
-        image = second(activate(norm(image)))
-        if features.stride4 is not None:
-            image = image + features.stride4
-        return activate_again(image)
-
 
 def clear_or_best(
-    candidates: Candidates, *, stability_delta: float, stability_threshold: float
+    candidates: Candidates, stability_delta: float, stability_threshold: float
 ) -> Candidates:
     """The mask for a clear prompt, or the best of the others where that one is unstable.
 
@@ -186,18 +170,15 @@ def clear_or_best(
     stays that of the clear mask: it is what the pointer was trained on. ``stability_threshold``
     = 0 takes the clear mask always.
     """
-    clear, others = candidates.masks[:, :1], candidates.masks[:, 1:]
+    clear = candidates.masks[:, :1]
     inner = (clear > stability_delta).sum((-1, -2)).float()
     outer = (clear > -stability_delta).sum((-1, -2)).float()
     stable = torch.where(outer > 0, inner / outer, 1.0) >= stability_threshold  # (R, 1)
     best = candidates.scores[:, 1:].argmax(1, keepdim=True)  # (R, 1)
+    take = torch.where(stable, 0, best + 1)  # (R, 1)
     return Candidates(
-        masks=torch.where(
-            stable[..., None, None], clear, others.take_along_dim(best[..., None, None], dim=1)
-        ),
-        scores=torch.where(
-            stable, candidates.scores[:, :1], candidates.scores[:, 1:].take_along_dim(best, dim=1)
-        ),
-        tokens=candidates.tokens[:, :1],
-        presence=candidates.presence,
+        candidates.masks.take_along_dim(take[..., None, None], dim=1),
+        candidates.scores.take_along_dim(take, dim=1),
+        candidates.tokens[:, :1],
+        candidates.presence,
     )

@@ -17,7 +17,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from ..types import Recall
-from .attention import RotaryAttention, Rotation, grid_places
+from .attention import Attention, Rotation, grid_places
 from .layers import sine_position_1d, sine_position_2d
 
 
@@ -66,47 +66,31 @@ class MemoryTokens(nn.Module):
 
     def forward(self, recalls: Sequence[Recall]) -> MemoryBatch:
         """R rows that recall the same numbers of memories and pointers (``Recall.shape``)."""
-        return MemoryBatch(
-            *self._spatial(recalls), *self._pointers(recalls), self._weights(recalls)
-        )
-
-    def _spatial(
-        self, recalls: Sequence[Recall]
-    ) -> tuple[Float[Tensor, "R L D"], Float[Tensor, "R L D"]]:
         device, dtype = self.temporal.device, self.temporal.dtype
         memories = [memory for recall in recalls for memory in recall.memories]
         # Converted one by one, since autocast to fp16 refuses to concatenate bf16.
-        tokens = torch.cat([m.features.to(device, dtype, non_blocking=True) for m in memories])
-        tokens = tokens.unflatten(0, (len(recalls), -1))
+        spatial = torch.cat([m.features.to(device, dtype, non_blocking=True) for m in memories])
         slots = torch.tensor([recall.slots for recall in recalls]).to(device, non_blocking=True)
         positions = self.temporal[slots].flatten(2, 3) + self.positions  # (R, n, T, D)
-        return tokens, positions.flatten(1, 2)
-
-    def _pointers(
-        self, recalls: Sequence[Recall]
-    ) -> tuple[Float[Tensor, "R P D"], Float[Tensor, "R P D"]]:
-        """A pointer is wider than a memory token, so it is cut into several tokens."""
-        device, memory_width = self.temporal.device, self.positions.shape[1]
-        parts = self.width // memory_width
-        if not recalls[0].pointers:
-            nothing = self.temporal.new_zeros(len(recalls), 0, memory_width)
-            return nothing, nothing
-        pointers = torch.stack([torch.stack(recall.pointers) for recall in recalls])
-        tokens = pointers.unflatten(2, (parts, -1)).flatten(1, 2)  # (R, n * parts, D)
-        if self.pointer_position is None:
-            return tokens, torch.zeros_like(tokens)
-        ago = torch.tensor(
-            [[offset / (recall.span - 1) for offset in recall.offsets] for recall in recalls]
-        ).to(device, non_blocking=True)
-        positions = self.pointer_position(sine_position_1d(ago, self.width))
-        return tokens, positions.repeat_interleave(parts, dim=1)
-
-    def _weights(self, recalls: Sequence[Recall]) -> Float[Tensor, "R L"] | None:
-        if recalls[0].weights is None:
-            return None
-        weights = torch.tensor([recall.weights for recall in recalls])
-        weights = weights.repeat_interleave(len(self.positions), dim=1)
-        return weights.to(self.positions.device, non_blocking=True)
+        # A pointer is wider than a memory token, so it is cut into several tokens.
+        parts = self.width // self.positions.shape[1]
+        pointers = self.temporal.new_zeros(len(recalls), 0, self.positions.shape[1])
+        if recalls[0].pointers:
+            pointers = torch.stack([torch.stack(recall.pointers) for recall in recalls])
+            pointers = pointers.unflatten(2, (parts, -1)).flatten(1, 2)  # (R, n * parts, D)
+        pointer_positions = torch.zeros_like(pointers)
+        if recalls[0].pointers and self.pointer_position is not None:
+            ago = [[offset / (recall.span - 1) for offset in recall.offsets] for recall in recalls]
+            placed = torch.tensor(ago).to(device, non_blocking=True)
+            placed = self.pointer_position(sine_position_1d(placed, self.width))
+            pointer_positions = placed.repeat_interleave(parts, dim=1)
+        weights = None
+        if recalls[0].weights is not None:
+            weights = torch.tensor([recall.weights for recall in recalls])
+            weights = weights.repeat_interleave(len(self.positions), dim=1)
+            weights = weights.to(device, non_blocking=True)
+        spatial, positions = spatial.unflatten(0, (len(recalls), -1)), positions.flatten(1, 2)
+        return MemoryBatch(spatial, positions, pointers, pointer_positions, weights)
 
 
 class MemoryAttentionLayer(nn.Module):
@@ -114,8 +98,8 @@ class MemoryAttentionLayer(nn.Module):
 
     def __init__(self, width: int, memory_width: int, mlp_width: int, dropout: float) -> None:
         super().__init__()
-        self.self_attn = RotaryAttention(width, heads=1)
-        self.cross_attn_image = RotaryAttention(width, heads=1, memory_width=memory_width)
+        self.self_attn = Attention(width, heads=1)
+        self.cross_attn_image = Attention(width, heads=1, memory_width=memory_width)
         self.linear1 = nn.Linear(width, mlp_width)
         self.linear2 = nn.Linear(mlp_width, width)
         self.norm1 = nn.LayerNorm(width)
@@ -128,23 +112,14 @@ class MemoryAttentionLayer(nn.Module):
         x: Float[Tensor, "R hw C"],
         keys: Float[Tensor, "R L D"],
         values: Float[Tensor, "R L D"],
-        *,
-        rotation: Rotation,
-        key_rotation: Rotation,
+        rotations: tuple[Rotation, Rotation],
         pointers: int,
         weights: Float[Tensor, "R L-pointers"] | None,
     ) -> Float[Tensor, "R hw C"]:
         y = self.norm1(x)
-        x = x + self.dropout(self.self_attn(y, y, y, rotation=rotation, key_rotation=rotation))
-        y = self.cross_attn_image(
-            self.norm2(x),
-            keys,
-            values,
-            rotation=rotation,
-            key_rotation=key_rotation,
-            unplaced=pointers,
-            weights=weights,
-        )
+        x = x + self.dropout(self.self_attn(y, y, y, (rotations[0], rotations[0])))
+        y = self.norm2(x)
+        y = self.cross_attn_image(y, keys, values, rotations, pointers, weights)
         x = x + self.dropout(y)
         y = self.linear2(self.dropout(F.relu(self.linear1(self.norm3(x)))))
         return x + self.dropout(y)
@@ -193,15 +168,8 @@ class MemoryAttention(nn.Module):
         grid = features.shape[-2:]
         values = torch.cat((batch.spatial, batch.pointers), dim=1)
         keys = values + torch.cat((batch.spatial_positions, batch.pointer_positions), dim=1)
+        rotations, pointers = (self.rotation, self.key_rotation), batch.pointers.shape[1]
         x = features.flatten(2).transpose(1, 2) + 0.1 * self.position
         for layer in self.layers:
-            x = layer(
-                x,
-                keys,
-                values,
-                rotation=self.rotation,
-                key_rotation=self.key_rotation,
-                pointers=batch.pointers.shape[1],
-                weights=batch.weights,
-            )
+            x = layer(x, keys, values, rotations, pointers, batch.weights)
         return self.norm(x).transpose(1, 2).unflatten(2, grid)

@@ -15,23 +15,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from .attention import grid_places
-from .layers import LayerNorm2d, sine_position_2d
-
-
-class MaskDownsampler(nn.Module):
-    """Four convolutions of stride 2, each with four times the channels, then a projection."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.encoder = nn.Sequential()
-        for channels in (1, 4, 16, 64):
-            self.encoder.append(nn.Conv2d(channels, channels * 4, 3, stride=2, padding=1))
-            self.encoder.append(LayerNorm2d(channels * 4))
-            self.encoder.append(nn.GELU())
-        self.encoder.append(nn.Conv2d(256, width, kernel_size=1))
-
-    def forward(self, mask: Float[Tensor, "R 1 16*h 16*w"]) -> Float[Tensor, "R C h w"]:
-        return self.encoder(mask)
+from .layers import LayerNorm2d, named, sine_position_2d
 
 
 class ConvNeXtBlock(nn.Module):
@@ -52,27 +36,21 @@ class ConvNeXtBlock(nn.Module):
         return x + y.permute(0, 3, 1, 2)
 
 
-class Fuser(nn.Module):
-    """ConvNeXt blocks one after another."""
-
-    def __init__(self, width: int, depth: int = 2) -> None:
-        super().__init__()
-        self.layers = nn.ModuleList(ConvNeXtBlock(width) for _ in range(depth))
-
-    def forward(self, x: Float[Tensor, "R C h w"]) -> Float[Tensor, "R C h w"]:
-        for layer in self.layers:
-            x = layer(x)
-        return x
-
-
 class MemoryEncoder(nn.Module):
     """Fuses a mask with features into a map of ``memory_width`` channels at stride 16."""
 
     def __init__(self, width: int, memory_width: int) -> None:
         super().__init__()
-        self.mask_downsampler = MaskDownsampler(width)
+        # To stride 16: four convolutions, each with four times the channels; then a projection.
+        encoder = nn.Sequential()
+        for channels in (4, 16, 64, 256):
+            encoder.append(nn.Conv2d(channels // 4, channels, 3, stride=2, padding=1))
+            encoder.append(LayerNorm2d(channels))
+            encoder.append(nn.GELU())
+        encoder.append(nn.Conv2d(256, width, kernel_size=1))
+        self.mask_downsampler = named(encoder=encoder)
         self.pix_feat_proj = nn.Conv2d(width, width, kernel_size=1)
-        self.fuser = Fuser(width)
+        self.fuser = named(layers=nn.Sequential(ConvNeXtBlock(width), ConvNeXtBlock(width)))
         self.out_proj = nn.Conv2d(width, memory_width, kernel_size=1)
 
     def forward(

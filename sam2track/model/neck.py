@@ -14,16 +14,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-
-class Lateral(nn.Module):
-    """A 1 x 1 convolution, in a module of its own as the released weights have it."""
-
-    def __init__(self, channels_in: int, channels: int) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(channels_in, channels, kernel_size=1)
-
-    def forward(self, x: Float[Tensor, "B I H W"]) -> Float[Tensor, "B C H W"]:
-        return self.conv(x)
+from .layers import named
 
 
 class Neck(nn.Module):
@@ -38,15 +29,13 @@ class Neck(nn.Module):
         super().__init__()
         self.strides = tuple(channels)
         # Coarsest first, as in the released weights.
-        self.convs = nn.ModuleList(Lateral(c, width) for c in [*channels.values()][::-1])
+        coarse_first = [*channels.values()][::-1]
+        self.convs = nn.ModuleList(named(conv=nn.Conv2d(c, width, 1)) for c in coarse_first)
 
     def forward(self, maps: list[Float[Tensor, "B _ _ _"]]) -> dict[int, Float[Tensor, "B C _ _"]]:
         """The pyramid's maps by stride."""
-        strides = reversed(self.strides)
-        levels = {
-            stride: conv(x)
-            for stride, conv, x in zip(strides, self.convs, reversed(maps), strict=True)
-        }
+        found = zip(reversed(self.strides), self.convs, reversed(maps), strict=True)
+        levels = {stride: conv(x) for stride, conv, x in found}
         if 32 in levels:
             coarse = F.interpolate(levels.pop(32).float(), scale_factor=2.0, mode="nearest")
             levels[16] = levels[16] + coarse

@@ -62,29 +62,23 @@ class PromptEncoder(nn.Module):
             nn.Conv2d(mask_width, width, kernel_size=1),
         )
 
-    def grid_position(self) -> Float[Tensor, "1 C h w"]:
-        """The encoding of every cell of the stride-16 grid."""
-        centre = (
-            torch.arange(self.grid, device=self.no_mask_embed.weight.device) + 0.5
-        ) / self.grid
-        y, x = torch.meshgrid(centre, centre, indexing="ij")
-        return self.pe_layer(torch.stack((x, y), dim=-1)).permute(2, 0, 1)[None]
+    def forward(
+        self, prompts: PromptTokens
+    ) -> tuple[Float[Tensor, "R P+1 C"], Float[Tensor, "R C #h #w"], Float[Tensor, "1 C h w"]]:
+        """Tokens of the points, an embedding of the mask, and the position of every grid cell.
 
-    def points(self, prompts: PromptTokens) -> Float[Tensor, "R P+1 C"]:
-        """One token for each point, and a last one, "not a point", which the weights expect."""
+        A last token, "not a point", is there since the weights expect it.
+        """
         place = (prompts.coords + 0.5) / self.image_size  # the centre of the pixel
         kinds = torch.cat(list(self.point_embeddings.parameters()))  # (4, C)
         tokens = self.pe_layer(place) + kinds[prompts.labels.clamp(min=0)]
         nothing = self.not_a_point_embed.weight[None]  # (1, 1, C)
         tokens = torch.where((prompts.labels == NOT_A_POINT)[..., None], nothing, tokens)
-        return torch.cat((tokens, nothing.expand(len(tokens), -1, -1)), dim=1)
-
-    def forward(
-        self, prompts: PromptTokens
-    ) -> tuple[Float[Tensor, "R P+1 C"], Float[Tensor, "R C #h #w"]]:
-        """Sparse tokens for the points, and a dense embedding for the mask."""
+        sparse = torch.cat((tokens, nothing.expand(len(tokens), -1, -1)), dim=1)
         if prompts.mask is None:
-            dense = self.no_mask_embed.weight[..., None, None].expand(len(prompts.coords), -1, 1, 1)
+            dense = self.no_mask_embed.weight[..., None, None].expand(len(tokens), -1, 1, 1)
         else:
             dense = self.mask_downscaling(prompts.mask)
-        return self.points(prompts), dense
+        centre = (torch.arange(self.grid, device=dense.device) + 0.5) / self.grid
+        y, x = torch.meshgrid(centre, centre, indexing="ij")
+        return sparse, dense, self.pe_layer(torch.stack((x, y), dim=-1)).permute(2, 0, 1)[None]

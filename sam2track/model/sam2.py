@@ -68,23 +68,17 @@ class SAM2(nn.Module):
             dropout=variant.dropout,
         )
         self.prompt_encoder = PromptEncoder(width, variant.image_size, grid)
+        skips = variant.trunk.channels.keys() >= {4, 8}
         self.mask_decoder = MaskDecoder(
-            width,
-            variant.decoder_heads,
-            variant.decoder_mlp,
-            variant.score_mlp,
-            skips=variant.trunk.channels.keys() >= {4, 8},
+            width, variant.decoder_heads, variant.decoder_mlp, variant.score_mlp, skips=skips
         )
         self.memory_encoder = MemoryEncoder(width, variant.memory_width)
         self.mask_downsample = nn.Conv2d(1, 1, kernel_size=4, stride=4)
         self.pointer_projection = MLP(width, width, width, width)
         self.no_memory = nn.Parameter(torch.zeros(1, 1, width))
         self.no_pointer = nn.Parameter(torch.zeros(1, width))
-        self.absent_memory = (
-            nn.Parameter(torch.zeros(1, variant.memory_width))
-            if variant.sam2_1_embeddings
-            else None
-        )
+        absent = nn.Parameter(torch.zeros(1, variant.memory_width))
+        self.absent_memory = absent if variant.sam2_1_embeddings else None
         for embedding in (self.no_memory, self.no_pointer, self.absent_memory):
             if embedding is not None:
                 nn.init.trunc_normal_(embedding, std=0.02)
@@ -183,49 +177,21 @@ class SAM2(nn.Module):
         """
         if prompts is None:
             prompts = self.no_prompts(len(conditioned))
-        candidates = self._candidates(conditioned, features, prompts)
+        candidates = self.mask_decoder(conditioned, features, *self.prompt_encoder(prompts))
         if prompts.labels.shape[1] > 1:
-            return clear_or_best(
-                candidates,
-                stability_delta=stability_delta,
-                stability_threshold=stability_threshold,
-            )
-        return Candidates(
-            candidates.masks[:, 1:],
-            candidates.scores[:, 1:],
-            candidates.tokens[:, 1:],
-            candidates.presence,
-        )
-
-    def _candidates(
-        self,
-        conditioned: Float[Tensor, "R C h w"],
-        features: FrameFeatures,
-        prompts: PromptTokens,
-    ) -> Candidates:
-        """All four masks, the one for a clear prompt first."""
-        sparse, dense = self.prompt_encoder(prompts)
-        return self.mask_decoder(
-            conditioned,
-            features,
-            position=self.prompt_encoder.grid_position(),
-            sparse=sparse,
-            dense=dense,
-        )
+            return clear_or_best(candidates, stability_delta, stability_threshold)
+        masks, scores, tokens = candidates.masks, candidates.scores, candidates.tokens
+        return Candidates(masks[:, 1:], scores[:, 1:], tokens[:, 1:], candidates.presence)
 
     def no_prompts(self, rows: int) -> PromptTokens:
         """The prompt encoder's input where there is no prompt."""
         coords = torch.zeros(rows, 1, 2, device=self.device)
-        labels = torch.full((rows, 1), NOT_A_POINT, device=self.device)
-        return PromptTokens(coords, labels)
+        return PromptTokens(coords, torch.full((rows, 1), NOT_A_POINT, device=self.device))
 
     def resolve(self, candidates: Candidates, choice: Choice) -> Resolved:
         """The chosen mask of each row, with its pointer; emptied where the object is absent."""
-        device = candidates.presence.device
-        rows, picks, present = (
-            part.to(device, non_blocking=True)
-            for part in (choice.parents, choice.picks, choice.present)
-        )
+        parts = (choice.parents, choice.picks, choice.present)
+        rows, picks, present = (part.to(self.device, non_blocking=True) for part in parts)
         presence, present = candidates.presence[rows], present[:, None]
         logits = candidates.masks[rows, picks][:, None].float()
         pointers = self.pointer_projection(candidates.tokens[rows, picks])
@@ -247,7 +213,7 @@ class SAM2(nn.Module):
         logits = F.interpolate(logits, (side, side), mode="bilinear", antialias=True)
         prompts = replace(self.no_prompts(len(mask)), mask=self.mask_downsample(mask))
         stride16 = features.stride16.expand(len(mask), -1, -1, -1)
-        candidates = self._candidates(stride16, features, prompts)
+        candidates = self.mask_decoder(stride16, features, *self.prompt_encoder(prompts))
         given = mask.flatten(1).amax(1, keepdim=True) > 0  # (R, 1)
         present = given & (candidates.presence > 0)
         pointers = self.pointer_projection(candidates.tokens[:, 0])
@@ -259,12 +225,7 @@ class SAM2(nn.Module):
         )
 
     def memorise(
-        self,
-        features: FrameFeatures,
-        resolved: Resolved,
-        *,
-        index: int,
-        from_prompt: bool,
+        self, features: FrameFeatures, resolved: Resolved, *, index: int, from_prompt: bool
     ) -> list[MemoryFrame]:
         """One memory per row. Masks from a prompt are stored as the user saw them: cut at zero."""
         side = self.variant.image_size
@@ -277,9 +238,5 @@ class SAM2(nn.Module):
         tokens = self.compression(memory)  # (R, T, D)
         if not self.training:
             tokens = tokens.to(torch.bfloat16)  # half the bank; the released code stores it so too
-        return [
-            MemoryFrame(index, *row)
-            for row in zip(
-                tokens, resolved.pointers, resolved.scores, resolved.presence[:, 0], strict=True
-            )
-        ]
+        parts = (tokens, resolved.pointers, resolved.scores, resolved.presence[:, 0])
+        return [MemoryFrame(index, *row) for row in zip(*parts, strict=True)]

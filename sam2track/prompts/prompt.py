@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-_MASK_VALUES = (0, 1, 255)  # of a mask that is stored as numbers
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prompt:
@@ -33,23 +31,24 @@ class Prompt:
 
     def __post_init__(self) -> None:
         if self.points.ndim != 2 or self.points.shape[1] != 2:
-            raise ValueError(
-                f"points must be pairs [[x, y], ...], got an array of shape {self.points.shape}"
-            )
+            raise ValueError(f"points must be pairs [[x, y], ...], got shape {self.points.shape}")
         if len(self.points) != len(self.labels):
-            raise ValueError(
-                f"there are {len(self.points)} points and {len(self.labels)} labels; "
-                "give one label for each point"
-            )
+            counts = f"points: {len(self.points)}, labels: {len(self.labels)}"
+            raise ValueError(f"{counts}; give one label for each point")
         for label in self.labels.tolist():
             if label not in (0, 1):
-                raise ValueError(
-                    f"label {label} is neither 1 (on the object) nor 0 (not on the object)"
-                )
+                raise ValueError(f"label {label} is neither 1 (on the object) nor 0 (not on it)")
         if not np.isfinite(self.points).all():
             raise ValueError(f"points must be finite, got {self.points.tolist()}")
         if self.box is not None:
-            self._check_box(self.box)
+            if self.box.shape != (4,) or not np.isfinite(self.box).all():
+                raise ValueError(f"box must be [x0, y0, x1, y1], got {self.box.tolist()}")
+            x0, y0, x1, y1 = self.box.tolist()
+            if x1 <= x0 or y1 <= y0:
+                raise ValueError(
+                    f"box [{x0:g}, {y0:g}, {x1:g}, {y1:g}] is empty; "
+                    "give [x0, y0, x1, y1] with x0 < x1 and y0 < y1"
+                )
         if self.mask is not None:
             if len(self.points) or self.box is not None:
                 raise ValueError("a mask prompt comes alone: remove its points and box")
@@ -63,17 +62,6 @@ class Prompt:
         elif not len(self.points) and self.box is None:
             raise ValueError("an empty prompt: give points, a box, or a mask")
 
-    @staticmethod
-    def _check_box(box: Float[np.ndarray, "4"]) -> None:
-        if box.shape != (4,) or not np.isfinite(box).all():
-            raise ValueError(f"box must be [x0, y0, x1, y1], got {box.tolist()}")
-        x0, y0, x1, y1 = box.tolist()
-        if x1 <= x0 or y1 <= y0:
-            raise ValueError(
-                f"box [{x0:g}, {y0:g}, {x1:g}, {y1:g}] is empty; "
-                "give [x0, y0, x1, y1] with x0 < x1 and y0 < y1"
-            )
-
     @property
     def only_negative(self) -> bool:
         """Whether it says only where the object is not."""
@@ -82,21 +70,22 @@ class Prompt:
     @classmethod
     def click(cls, x: float, y: float, label: int = 1) -> Prompt:
         """One click, on the object (1) or off it (0)."""
-        return cls(points=np.array([[x, y]], np.float32), labels=np.array([label], np.int32))
+        return cls.clicks([[x, y]], [label])
 
     @classmethod
-    def clicks(cls, points, labels=None) -> Prompt:
-        """Several clicks; without labels all are on the object."""
+    def clicks(cls, points, labels=None, box=None) -> Prompt:
+        """Several clicks, with a box if there is one; without labels all are on the object."""
         points = np.asarray(points, np.float32).reshape(-1, 2)
         labels = np.ones(len(points)) if labels is None else np.asarray(labels)
-        return cls(points=points, labels=_whole_labels(labels))
+        whole = labels.astype(np.int32)
+        # A label such as 0.5 is kept out of 0 and 1, so that it is refused.
+        whole = np.where(whole == labels, whole, -1).astype(np.int32)
+        return cls(points, whole, None if box is None else np.asarray(box, np.float32))
 
     @classmethod
     def from_box(cls, box, points=(), labels=()) -> Prompt:
         """A box ``(x0, y0, x1, y1)``, with clicks if there are any."""
-        points = np.asarray(points, np.float32).reshape(-1, 2)
-        labels = _whole_labels(np.asarray(labels))
-        return cls(points=points, labels=labels, box=np.asarray(box, np.float32))
+        return cls.clicks(points, labels, box)
 
     @classmethod
     def from_mask(cls, mask) -> Prompt:
@@ -106,7 +95,7 @@ class Prompt:
             ValueError: for logits or probabilities, which do not say where to cut them.
         """
         mask = np.asarray(mask)
-        if mask.dtype != bool and not (np.isin(np.unique(mask), _MASK_VALUES).all()):
+        if mask.dtype != bool and not np.isin(np.unique(mask), (0, 1, 255)).all():
             values = f"from {np.nanmin(mask):g} to {np.nanmax(mask):g}"
             if np.issubdtype(mask.dtype, np.floating):
                 raise ValueError(
@@ -116,12 +105,6 @@ class Prompt:
             if mask.min() < 0:
                 raise ValueError(f"the mask holds numbers {values}; give True on the object")
         return cls(mask=mask.astype(bool))
-
-
-def _whole_labels(labels: np.ndarray) -> np.ndarray:
-    """Labels as integers; a label such as 0.5 is kept out of 0 and 1, so that it is refused."""
-    whole = labels.astype(np.int32)
-    return np.where(whole == labels, whole, -1).astype(np.int32)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

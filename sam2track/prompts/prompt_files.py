@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Bool
 from PIL import Image
 
 from .prompt import PlacedPrompt, Prompt
@@ -67,9 +67,7 @@ def read_prompts_file(path: str | Path) -> list[PlacedPrompt]:
     """
     path = Path(path)
     try:
-        entries = json.loads(
-            path.read_bytes()
-        )  # bytes: also UTF-16 and byte order marks, by Windows
+        entries = json.loads(path.read_bytes())  # bytes: also Windows' UTF-16 and byte order marks
     except FileNotFoundError:
         raise ValueError(f"no such prompts file: {path}") from None
     except OSError as error:
@@ -107,14 +105,14 @@ def _entry(entry: Any, source: str, folder: Path) -> PlacedPrompt:
     masks = read_masks(folder / mask, object_id)
     if object_id not in masks:
         if len(masks) > 1:
-            ids = ", ".join(str(found) for found in masks)
+            ids = ", ".join(map(str, masks))
             raise ValueError(f"{source}: {mask} holds objects {ids}, but not {object_id}")
-        masks = {object_id: next(iter(masks.values()))}
+        (masks[object_id],) = masks.values()
     return PlacedPrompt(object_id, frame, Prompt.from_mask(masks[object_id]), source)
 
 
-def read_masks(path: str | Path, object_id: int = 1) -> dict[int, UInt8[np.ndarray, "H W"]]:
-    """The objects in a picture of masks: each one's id and mask, nonzero on it.
+def read_masks(path: str | Path, object_id: int = 1) -> dict[int, Bool[np.ndarray, "H W"]]:
+    """The objects in a picture of masks: each one's id and mask.
 
     In a palette picture each index is an object. In a picture that is transparent in places, what
     is not transparent is ``object_id``. Any other is black with one more colour, and that is
@@ -133,51 +131,35 @@ def read_masks(path: str | Path, object_id: int = 1) -> dict[int, UInt8[np.ndarr
         raise ValueError(f"no such mask: {path}") from None
     except (OSError, SyntaxError, Image.DecompressionBombError):
         raise ValueError(f"{path} is not a picture that can be read") from None
-    if len(np.unique(alpha)) > 1:
-        pixels = _opaque(path, pixels, alpha)
+    if len(np.unique(alpha)) > 1:  # a cut-out, or what a brush painted
+        opaque = alpha > alpha.max() // 2
+        shades = np.unique(pixels[opaque])
+        if len(shades) == 2 and shades[0] == 0:
+            raise ValueError(
+                f"the mask {path} is black and white, but its alpha channel (transparency) says "
+                "something else; save it without alpha channel"
+            )
+        pixels = opaque
     ids = [int(value) for value in np.unique(pixels) if value]
     if not ids:
         raise ValueError(f"the mask {path} is empty: it has no pixel on an object")
     if palette:
-        return {found: (pixels == found).astype(np.uint8) for found in ids}
+        return {found: pixels == found for found in ids}
     if len(ids) > 1:
         raise ValueError(
             f"the mask {path} has {len(ids) + 1} shades of grey; "
             "save it in black and white, or as a palette PNG with one index an object"
         )
-    return {object_id: (pixels > 0).astype(np.uint8)}
-
-
-def _opaque(
-    path: str | Path, grey: UInt8[np.ndarray, "H W"], alpha: UInt8[np.ndarray, "H W"]
-) -> UInt8[np.ndarray, "H W"]:
-    """Where a picture is not transparent: the mask of a cut-out, or of what a brush painted.
-
-    Raises:
-        ValueError: if what is not transparent is black and white, which is a mask of its own.
-    """
-    opaque = alpha > alpha.max() // 2
-    shades = np.unique(grey[opaque])
-    if len(shades) == 2 and shades[0] == 0:
-        raise ValueError(
-            f"the mask {path} is black and white, but its alpha channel (transparency) says "
-            "something else; save it without alpha channel"
-        )
-    return opaque.astype(np.uint8)
+    return {object_id: pixels > 0}
 
 
 def check(
-    placed: Sequence[PlacedPrompt],
-    size: tuple[int, int],
-    length: int | None,
-    direction: int = 1,
+    placed: Sequence[PlacedPrompt], size: tuple[int, int], length: int | None, direction: int = 1
 ) -> None:
     """Check prompts against the video that they are about.
 
-    Args:
-        size: height and width of its frames.
-        length: its number of frames; None = unknown.
-        direction: of tracking; -1 = back in time.
+    ``size`` is its (height, width), ``length`` its number of frames (None = unknown), ``direction``
+    that of tracking (-1 = back in time).
 
     Raises:
         ValueError: if one lies outside, or an object's first prompt only says where it is not; the
@@ -185,20 +167,16 @@ def check(
     """
     for item in placed:
         if length is not None and item.frame >= length:
-            raise ValueError(
-                f"{item.source}: frame {item.frame} is beyond the end; "
-                f"the video has frames 0 to {length - 1}"
-            )
+            there = f"the video has frames 0 to {length - 1}"
+            raise ValueError(f"{item.source}: frame {item.frame} is beyond the end; {there}")
         try:
             check_prompt(item.prompt, size)
         except ValueError as error:
             raise ValueError(f"{item.source}: {error}") from None
-    first: dict[int, list[PlacedPrompt]] = {}
-    for item in sorted(placed, key=lambda item: -item.frame if direction == -1 else item.frame):
-        begun = first.setdefault(item.object_id, [])
-        if not begun or begun[0].frame == item.frame:
-            begun.append(item)
-    for object_id, begun in first.items():
+    for object_id in dict.fromkeys(item.object_id for item in placed):
+        own = [item for item in placed if item.object_id == object_id]
+        begin = (max if direction == -1 else min)(item.frame for item in own)
+        begun = [item for item in own if item.frame == begin]
         if all(item.prompt.only_negative for item in begun):
             raise ValueError(
                 f"{begun[0].source}: object {object_id} begins with clicks that are not on it "
@@ -208,26 +186,21 @@ def check(
 
 def _prompt(points: Any, labels: Any, box: Any, source: str) -> Prompt:
     """Clicks and a box as a prompt; whatever is wrong is said with its source."""
-    if labels is not None and points is None:
-        raise ValueError(f"{source}: labels without points")
+    if labels is not None:
+        if points is None:
+            raise ValueError(f"{source}: labels without points")
+        labels = labels if isinstance(labels, Sequence) else [labels]
+        if not _is_numbers(labels, len(labels)):
+            raise ValueError(f"{source}: labels are 1 or 0, got {_short(labels)}")
     points = [] if points is None else points
     if _is_numbers(points, 2):  # a single [x, y]
         points = [points]
     if not isinstance(points, Sequence) or not all(_is_numbers(point, 2) for point in points):
         raise ValueError(f"{source}: clicks are [x, y] or [[x, y], ...], got {_short(points)}")
-    labels = [1] * len(points) if labels is None else labels
-    labels = labels if isinstance(labels, Sequence) else [labels]
-    if not _is_numbers(labels, len(labels)):
-        raise ValueError(f"{source}: labels are 1 or 0, got {_short(labels)}")
-    if len(labels) != len(points):
-        counts = f"{_counted(labels, 'label')} for {_counted(points, 'click')}"
-        raise ValueError(f"{source}: {counts}; give one label for each click")
     if box is not None and not _is_numbers(box, 4):
         raise ValueError(f"{source}: a box is [x0, y0, x1, y1], got {_short(box)}")
     try:
-        if box is not None:
-            return Prompt.from_box(box, points, labels)
-        return Prompt.clicks(points, labels)
+        return Prompt.clicks(points, labels, box)
     except ValueError as error:
         raise ValueError(f"{source}: {error}") from None
 
@@ -248,13 +221,7 @@ def _check_place(object_id: Any, frame: Any, object_name: str, frame_name: str) 
             f"{MAX_OBJECT}, as much as a palette PNG can hold"
         )
     if type(frame) is not int or frame < 0:
-        raise ValueError(
-            f"{frame_name}{_short(frame)}: frames are counted from 0, in whole numbers"
-        )
-
-
-def _counted(things: Sequence[Any], name: str) -> str:
-    return f"{len(things)} {name}{'s' * (len(things) != 1)}"
+        raise ValueError(f"{frame_name}{_short(frame)}: frames are counted from 0, whole numbers")
 
 
 def _short(value: Any) -> str:

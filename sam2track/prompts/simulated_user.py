@@ -1,19 +1,28 @@
-"""The simulated user: gives prompts about an object whose true mask is known.
+"""The simulated user: gives prompts about objects whose true masks are known.
 
 In evaluation a click is at the pixel farthest from a region's border ("deepest"), as in SAM 2
-(2408.00714). In training (:mod:`sam2track.prompts.training_prompts`) most clicks are drawn.
+(2408.00714). In training most clicks are drawn (appendix D.2.2), and prompts are tokens, in pixels
+of the model's square input. Which frames are prompted and corrected is drawn once for all rows of a
+step, so that they run as one batch. What is drawn for one row (the kind of its prompt, its clicks)
+comes from that row's own generator, so that it does not depend on the other rows or on the device.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from jaxtyping import Bool
+import torch
+import torch.nn.functional as F
+from jaxtyping import Bool, Float
+from torch import Tensor
 
 from ..masks.boxes import mask_box
+from ..types import PromptTokens
 from .prompt import PlacedPrompt, Prompt
+from .tokens import BOX_CORNERS, LARGEST_LOGIT
 
 PROMPTS = ("mask", "box", "click")
 
@@ -24,13 +33,11 @@ def first_prompt(kind: str, mask: Bool[np.ndarray, "H W"]) -> Prompt:
     Raises:
         ValueError: if the kind is none of these, or the mask is empty.
     """
+    given = Prompt.from_mask(mask)  # refuses one that is empty
     if kind == "mask":
-        return Prompt.from_mask(mask)
-    box = mask_box(mask)
-    if box is None:
-        raise ValueError("the mask is empty: it has no pixel on the object")
+        return given
     if kind == "box":
-        return Prompt.from_box(box)
+        return Prompt.from_box(mask_box(mask))
     if kind == "click":
         return Prompt.click(*inner_point(mask))
     raise ValueError(f"prompt={kind}: choose one of {', '.join(PROMPTS)}")
@@ -39,11 +46,7 @@ def first_prompt(kind: str, mask: Bool[np.ndarray, "H W"]) -> Prompt:
 def first_prompts(
     kind: str, starts: Mapping[int, Mapping[int, Bool[np.ndarray, "H W"]]]
 ) -> list[PlacedPrompt]:
-    """:func:`first_prompt` for each object, where it first appears.
-
-    Args:
-        starts: by frame, the masks of the objects that are new in it.
-    """
+    """:func:`first_prompt` for the objects that are new in a frame: ``starts[index][id]``."""
     return [
         PlacedPrompt(object_id, index, first_prompt(kind, mask))
         for index, masks in starts.items()
@@ -93,3 +96,141 @@ def _deepest(region: Bool[np.ndarray, "H W"]) -> tuple[float, tuple[float, float
     squared = np.rint(distance * distance)
     y, x = np.unravel_index(squared.argmax(), squared.shape)
     return float(squared[y, x]), (float(x), float(y))
+
+
+@dataclass(frozen=True, slots=True)
+class PromptMix:
+    """How often the simulated user gives which prompt; the defaults are SAM 2's.
+
+    Each corrective click is one more pass of the decoder, and each further anchor is more memory to
+    attend to: with ``anchors=1, corrected=1, clicks=2`` a step costs half as much.
+
+    Attributes:
+        mask, box, click: share of the objects whose first prompt it is; they sum to one.
+        anchors: most frames that are prompted before tracking begins: the first, and others drawn
+            from the clip. From one up, all equally likely.
+        corrected: most frames that get corrective clicks, the anchors counted; an anchor whose
+            prompt was a mask needs none. From the number of anchors up, all equally likely.
+        correct: share of the steps that have corrections at all.
+        clicks: corrective clicks on each such frame, one after another.
+        truth: share of these that fall anywhere on the object, whatever was predicted.
+        centre: share of the others that fall in the middle of the largest error, and of first
+            clicks that fall in the object's middle; the rest fall anywhere in it.
+        jitter: how far an edge of a box is moved at most, as a share of the box's side.
+
+    Raises:
+        ValueError: if a value is out of its range.
+    """
+
+    mask: float = 0.5
+    box: float = 0.25
+    click: float = 0.25
+    anchors: int = 2
+    corrected: int = 2
+    correct: float = 1.0
+    clicks: int = 7
+    truth: float = 0.1
+    centre: float = 0.0
+    jitter: float = 0.1
+
+    def __post_init__(self) -> None:
+        kinds = [getattr(self, kind) for kind in PROMPTS]
+        if min(kinds) < 0 or abs(sum(kinds) - 1) > 1e-6:
+            raise ValueError(
+                f"prompts: mask={kinds[0]:g}, box={kinds[1]:g} and click={kinds[2]:g} must be "
+                f"shares that sum to 1, not {sum(kinds):g}"
+            )
+        for name in ("correct", "truth", "centre", "jitter"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"prompts: {name}={getattr(self, name):g} is not within 0 and 1")
+        for name, least in (("anchors", 1), ("corrected", 0), ("clicks", 0)):
+            if getattr(self, name) < least:
+                raise ValueError(f"prompts: {name}={getattr(self, name)}: at least {least}")
+
+
+@dataclass(frozen=True, slots=True)
+class PromptPlan:
+    """Which frames of a clip the simulated user prompts and corrects.
+
+    Attributes:
+        anchors: prompted before tracking begins, in order; the first is frame 0.
+        corrected: get corrective clicks.
+    """
+
+    anchors: tuple[int, ...]
+    corrected: frozenset[int]
+
+    @classmethod
+    def draw(cls, mix: PromptMix, frames: int, random: np.random.Generator) -> PromptPlan:
+        """A plan for a clip of ``frames`` frames."""
+        count = int(random.integers(1, min(mix.anchors, frames), endpoint=True))
+        later = 1 + random.permutation(frames - 1)
+        anchors = (0, *sorted(int(frame) for frame in later[: count - 1]))
+        if not mix.corrected or random.random() >= mix.correct:
+            return cls(anchors, frozenset())
+        most = max(min(mix.corrected, frames), count)
+        total = int(random.integers(count, most, endpoint=True))
+        others = (int(frame) for frame in later[count - 1 : total - 1])
+        return cls(anchors, frozenset((*anchors[: mix.corrected], *others)))
+
+
+def first_tokens(
+    kind: str,
+    masks: Bool[Tensor, "R S S"],
+    generators: Sequence[np.random.Generator],
+    mix: PromptMix,
+) -> PromptTokens:
+    """A click inside each mask, or a box around it, each edge moved a little; no mask is empty."""
+    points = []
+    for mask, random in zip(masks.cpu().numpy(), generators, strict=True):
+        if kind == "click":
+            points.append(inner_point(mask, None if random.random() < mix.centre else random))
+            continue
+        x0, y0, x1, y1 = mask_box(mask) or (0, 0, *mask.shape[::-1])
+        noise = np.clip(random.normal(0, mix.jitter / 2, 4), -mix.jitter, mix.jitter)
+        box = np.array([x0, y0, x1 - 1, y1 - 1]) + noise * np.array([x1 - x0, y1 - y0] * 2)
+        points.append(np.clip(box, 0, mask.shape[-1] - 1))
+    coords = torch.tensor(np.array(points), dtype=torch.float32, device=masks.device)
+    labels = torch.tensor((1,) if kind == "click" else BOX_CORNERS, device=masks.device)
+    return PromptTokens(coords.view(len(points), -1, 2), labels.expand(len(points), -1))
+
+
+def corrected_tokens(
+    prompts: PromptTokens | None,
+    logits: Float[Tensor, "R 1 _ _"],
+    masks: Bool[Tensor, "R S S"],
+    generators: Sequence[np.random.Generator],
+    mix: PromptMix,
+) -> PromptTokens:
+    """Earlier prompts and one more click where the mask is wrong, with that mask's logits.
+
+    ``masks`` are the true ones; of ``generators`` there is one per row.
+    """
+    predicted = F.interpolate(logits.detach(), masks.shape[-2:], mode="bilinear")[:, 0] > 0
+    predicted, true = predicted.cpu().numpy(), masks.cpu().numpy()
+    points = [_correction(*row, mix) for row in zip(predicted, true, generators, strict=True)]
+    labels = [int(true[row, int(y), int(x)]) for row, (x, y) in enumerate(points)]
+    coords = torch.tensor(points, dtype=torch.float32, device=logits.device)[:, None]
+    kinds = torch.tensor(labels, dtype=torch.long, device=logits.device)[:, None]
+    if prompts is not None:
+        coords = torch.cat((prompts.coords, coords), dim=1)
+        kinds = torch.cat((prompts.labels, kinds), dim=1)
+    mask = logits.detach().float().clamp(-LARGEST_LOGIT, LARGEST_LOGIT)
+    return PromptTokens(coords, kinds, mask)
+
+
+def _correction(
+    mask: Bool[np.ndarray, "S S"],
+    truth: Bool[np.ndarray, "S S"],
+    random: np.random.Generator,
+    mix: PromptMix,
+) -> tuple[float, float]:
+    """Where the user clicks to correct one mask."""
+    if random.random() < mix.truth and truth.any():
+        return inner_point(truth, random)
+    drawn = None if random.random() < mix.centre else random
+    wrong = mask ^ truth
+    if wrong.any():
+        return inner_point(wrong, drawn) if drawn else error_centre(mask, truth)
+    # A perfect mask is confirmed by a click off the object, as in the paper.
+    return inner_point(truth if truth.all() else ~truth, drawn)

@@ -25,24 +25,18 @@ def check_prompt(prompt: Prompt, size: tuple[int, int]) -> None:
         ValueError: for a click outside the frame, a box beside it, or a mask of another size.
     """
     height, width = size
+    outside = f"outside the frame, which is {width} wide and {height} high"
     for x, y in prompt.points.tolist():
         if not (0 <= x < width and 0 <= y < height):
-            raise ValueError(
-                f"the click ({x:g}, {y:g}) is outside the frame, which is {width} wide and "
-                f"{height} high; x goes from 0 to {width - 1}, y from 0 to {height - 1}"
-            )
+            ranges = f"x goes from 0 to {width - 1}, y from 0 to {height - 1}"
+            raise ValueError(f"the click ({x:g}, {y:g}) is {outside}; {ranges}")
     if prompt.box is not None:
         x0, y0, x1, y1 = prompt.box.tolist()
         if x0 >= width or y0 >= height or x1 <= 0 or y1 <= 0:
-            raise ValueError(
-                f"the box [{x0:g}, {y0:g}, {x1:g}, {y1:g}] lies outside the frame, which is "
-                f"{width} wide and {height} high"
-            )
+            raise ValueError(f"the box [{x0:g}, {y0:g}, {x1:g}, {y1:g}] lies {outside}")
     if prompt.mask is not None and prompt.mask.shape != (height, width):
-        raise ValueError(
-            f"the mask is {prompt.mask.shape[1]} x {prompt.mask.shape[0]} pixels, but the frame is "
-            f"{width} x {height}; give the mask in the frame's size"
-        )
+        found = f"{prompt.mask.shape[1]} x {prompt.mask.shape[0]} pixels"
+        raise ValueError(f"the mask is {found}, but the frame {width} x {height}; give that size")
 
 
 def merge_prompts(earlier: Prompt | None, later: Prompt) -> Prompt:
@@ -77,8 +71,7 @@ def prompt_tokens(
         corners = prompt.box.reshape(2, 2).clip((0, 0), (width, height))
         points = np.concatenate((corners, points))
         labels = np.concatenate((np.array(BOX_CORNERS, labels.dtype), labels))
-    coords = torch.as_tensor(points, dtype=torch.float32)
-    coords = transform.points(coords, size)
+    coords = transform.points(torch.as_tensor(points, dtype=torch.float32), size)
     return PromptTokens(
         coords=coords[None].to(device, non_blocking=True),
         labels=torch.as_tensor(labels, dtype=torch.long)[None].to(device, non_blocking=True),

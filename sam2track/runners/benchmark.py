@@ -1,7 +1,7 @@
 """``sam2track benchmark``: a dataset in, masks, scores and a report out.
 
-The data flow: configuration -> dataset and tracker -> processes -> records -> results. Sequences
-that are finished stay finished; broken ones are named at the end and take no other with them.
+Sequences that are finished stay finished; broken ones are named at the end and take no other with
+them.
 """
 
 from __future__ import annotations
@@ -27,45 +27,28 @@ from ..benchmark.datasets import BoxDataset, Dataset, OpenDataset
 from ..benchmark.files import record_path, write_json
 from ..benchmark.layouts import pack
 from ..benchmark.pool import spread
-from ..benchmark.protocols import PROTOCOLS
-from ..benchmark.report import Subject, has_jinja, require_jinja, write_report
-from ..benchmark.results import MASK_MEASURES, MEASURES, Record, objects_csv, summarise, table
-from ..benchmark.trackers import TRACKERS, Tracker
+from ..benchmark.report import has_jinja, require_jinja, write_report
+from ..benchmark.results import Record, measures_of_dataset, objects_csv, summarise, table
 from ..benchmark.work import Task
 from ..files import write_text
 from ..model.weights import packaged_weights
-from ..prompts.simulated_user import PROMPTS
-from ..track import Rendering
 from . import RunFailed
-from .compose import check_sharpen, flat, plain
-from .output import write_settings
+from .compose import flat, plain
+from .output import locked, other_files, write_settings
+from .tracker import make_tracker
 
 IDENTITY = "identity.json"
 # Settings that change no result.
-FREE = (
-    "out",
-    "compare",
-    "report",
-    "zip",
-    "workers",
-    "device",
-    "dataset.names",
-    "dataset.draws",
-    "dataset.root",
-    "checkpoint",
-)
+FREE = ("out", "compare", "report", "zip", "workers", "device", "checkpoint",
+        "dataset.names", "dataset.draws", "dataset.root")  # fmt: skip
 
 
 def run(config: DictConfig) -> None:
-    """Track, write, score and report a dataset.
-
-    Args:
-        config: ``configs/benchmark.yaml``, composed.
+    """Track, write, score and report a dataset; ``config`` is ``configs/benchmark.yaml``.
 
     Raises:
         ValueError, OSError: bad input; nothing was written.
-        RunFailed: sequences are broken; the message names them, and the results are those of the
-            others.
+        RunFailed: sequences are broken; the message names them, the results are of the others.
         KeyboardInterrupt: the user broke it off; what is finished stays.
     """
     if config.report:
@@ -80,61 +63,35 @@ def run(config: DictConfig) -> None:
     if config.protocol != "semi" and (isinstance(dataset, BoxDataset) or not dataset.has_truth):
         raise ValueError(f"protocol={config.protocol}: {dataset.name} has no public masks to click")
     out = Path(config.out or f"outputs/{dataset.name}").expanduser()
+    with locked(out):
+        _run(config, open_dataset, dataset, out)
+
+
+def _run(
+    config: DictConfig, open_dataset: OpenDataset, dataset: Dataset | BoxDataset, out: Path
+) -> None:
+    """Track and score what is not finished in ``out``."""
     _claim(out, config)
-    task = Task(open_dataset, _tracker(config), config.protocol, config.prompt, config.rounds, out)
+    task = Task(
+        open_dataset, make_tracker(config), config.protocol, config.prompt, config.rounds, out
+    )
     names = [sequence.name for sequence in dataset.sequences]
     broken = _track(task, names, config)
-    records = _conclude(config, dataset, out, broken)
-    done = [record["sequence"] for record in records]
-    kind = "boxes" if isinstance(dataset, BoxDataset) else "masks"
-    if config.zip or (config.zip is None and not dataset.has_truth):
-        pack(out / kind, done, out / f"{kind}.zip")
-    if config.report:
-        _report(config, dataset, out, records)
-    print(f"{len(records)} sequences: {out}")
+    count = _conclude(config, dataset, out, broken)
+    print(f"{count} sequences: {out}")
     if broken:
         named = "; ".join(f"{name}: {error}" for name, error in broken.items())
         raise RunFailed(f"{len(broken)} of {len(names)} sequences broken: {named}")
 
 
 def _check_settings(config: DictConfig) -> None:
-    """Refuse what composing takes: it knows the kind of an option by its default alone."""
+    """Refuse what no single value shows."""
     if OmegaConf.is_missing(config.dataset, "root"):
         raise ValueError("dataset.root= is missing: the folder that holds the dataset")
-    if config.tracker not in TRACKERS:
-        raise ValueError(f"tracker={config.tracker}: choose one of {', '.join(TRACKERS)}")
-    if config.prompt not in PROMPTS:
-        raise ValueError(f"prompt={config.prompt}: choose one of {', '.join(PROMPTS)}")
-    if config.protocol not in PROTOCOLS:
-        raise ValueError(f"protocol={config.protocol}: choose one of {', '.join(PROTOCOLS)}")
     if config.protocol != "semi" and config.memory.get("lag", 0) != 0:
         raise ValueError(
             f"protocol={config.protocol}: a user waits for no late result; give memory.lag=0"
         )
-    if config.rounds < 1:
-        raise ValueError(f"rounds={config.rounds}: must be a whole number from 1")
-    if config.workers < 0:
-        raise ValueError(f"workers={config.workers}: must be a whole number from 0")
-    check_sharpen(config.sharpen)
-
-
-def _tracker(config: DictConfig) -> Tracker:
-    return Tracker(
-        kind=config.tracker,
-        model=config.model,
-        checkpoint=config.checkpoint,
-        precision=config.precision,
-        compile=config.compile,
-        memory=instantiate(config.memory, _convert_="all"),
-        rendering=Rendering(
-            fill_hole_area=config.fill_hole_area,
-            remove_specks=config.remove_specks,
-            sharpen=config.sharpen,
-        ),
-        zoom=config.zoom,
-        stability_delta=config.stability_delta,
-        stability_threshold=config.stability_threshold,
-    )
 
 
 def _claim(out: Path, config: DictConfig) -> None:
@@ -155,9 +112,8 @@ def _claim(out: Path, config: DictConfig) -> None:
             raise ValueError(
                 f"out={out} holds another run: {'; '.join(differences)}; give a new folder"
             )
-    elif out.exists() and (not out.is_dir() or any(out.iterdir())):
+    elif other_files(out):
         raise ValueError(f"out={out} holds other files and no earlier run; give a new folder")
-    out.mkdir(parents=True, exist_ok=True)
     for part in (*out.glob(".*.part"), *out.glob("*/.*.part")):  # of a run that was killed
         shutil.rmtree(part) if part.is_dir() else part.unlink()
     write_json(out / IDENTITY, identity)
@@ -204,7 +160,6 @@ def _track(task: Task, names: Sequence[str], config: DictConfig) -> dict[str, st
 
 
 def _devices(device: Any) -> list[str]:
-    """The devices that are meant."""
     if not isinstance(device, str):
         return [str(name) for name in device]
     if device == "auto":
@@ -215,41 +170,43 @@ def _devices(device: Any) -> list[str]:
 
 def _conclude(
     config: DictConfig, dataset: Dataset | BoxDataset, out: Path, broken: dict[str, str]
-) -> list[Record]:
-    """Put the records together, write the tables and print one."""
+) -> int:
+    """Write the tables, the zip and the report, and print a table; the number of sequences."""
     records: list[Record] = [
         json.loads(record_path(out, sequence.name).read_text(encoding="utf-8"))
         for sequence in dataset.sequences
         if sequence.name not in broken
     ]
-    more = pooled(dataset, records) if isinstance(dataset, BoxDataset) else {}
+    boxes = isinstance(dataset, BoxDataset)
     about = {"dataset": dataset.name, "method": describe_run(config)}
-    results = about | summarise(records, broken, more)
+    results = about | summarise(records, broken, pooled(dataset, records) if boxes else {})
     write_json(out / "results.json", results)
     write_text(out / "objects.csv", objects_csv(records))
-    print(table(results, MEASURES.get(dataset.name, MASK_MEASURES)))
-    return records
-
-
-def _report(
-    config: DictConfig, dataset: Dataset | BoxDataset, out: Path, records: list[Record]
-) -> None:
-    results = json.loads((out / "results.json").read_text(encoding="utf-8"))
-    measures = MEASURES.get(dataset.name, MASK_MEASURES)
-    caution = ""
-    if not isinstance(dataset, BoxDataset) and (config.protocol, config.prompt) != ("semi", "mask"):
-        caution = "The published trackers were given the first mask of every object and no more."
-    settings = OmegaConf.to_yaml(config)
-    subject = Subject(dataset.name, results["method"], settings, measures, caution)
-    lead = "AUC" if isinstance(dataset, BoxDataset) else measures[0]
-    cases = worst_cases(dataset, out, records, lead)
-    write_report(out / "report.html", subject, records, results, cases)
+    print(table(results))
+    kind = "boxes" if boxes else "masks"
+    if config.zip or (config.zip is None and not dataset.has_truth):
+        done = [record["sequence"] for record in records]
+        pack(out / kind, done, out / f"{kind}.zip")
+    if config.report:
+        caution = ""
+        if not boxes and (config.protocol, config.prompt) != ("semi", "mask"):
+            caution = (
+                "The published trackers were given the first mask of every object and no more."
+            )
+        lead = "AUC" if boxes else measures_of_dataset(dataset.name)[0]
+        cases = worst_cases(dataset, out, records, lead)
+        settings = OmegaConf.to_yaml(config)
+        page = out / "report.html"
+        write_report(page, records, results, cases, settings=settings, caution=caution)
+    return len(records)
 
 
 def compare_runs(folders: Mapping[str, Path], out: Path) -> None:
     """At the end of a sweep, compare what can be: the runs of each dataset that have scores."""
     by_dataset: dict[str, dict[str, Path]] = {}
     for name, folder in folders.items():
+        if not (folder / "results.json").is_file():  # it failed
+            continue
         results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
         if any(row["objects"] for row in results["sequences"].values()):
             by_dataset.setdefault(results["dataset"], {})[name] = folder
@@ -260,11 +217,7 @@ def compare_runs(folders: Mapping[str, Path], out: Path) -> None:
 
 
 def _compare(folders: Mapping[str, Path], out: Path, *, page: bool) -> None:
-    """Compare finished runs, by name, with the first of them.
-
-    Raises:
-        ValueError: if one is not finished, or they cannot be compared.
-    """
+    """Compare finished runs, by name, with the first of them."""
     runs = [load_run(folder, name) for name, folder in folders.items()]
     print(write_comparison(out, runs, page=page))
     print(f"comparison of {len(runs)} runs: {out}")

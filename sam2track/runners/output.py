@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
 
@@ -18,8 +20,23 @@ from ..sinks import Sink
 from .compose import literal, plain
 
 RUN_FILE = "run.yaml"
+LOCK_FILE = ".lock"  # while a run writes into the folder
 # What the sinks of configs/sinks/ write.
 RESULTS = ("masks/*.png", "overlay.mp4", "tracks.json", "boxes.txt", "preview.png")
+
+
+def default_folder(folder: Path, video: str) -> Path:
+    """``folder``, or ``folder-2`` and so on if it holds results of another video.
+
+    Args:
+        folder: such as ``outputs/<name of the video>``.
+        video: as the user wrote it; a later run of the same video replaces an earlier one.
+    """
+    found, number = folder, 1
+    while _video_of(found) not in (None, os.path.abspath(os.path.expanduser(video))):
+        number += 1
+        found = folder.with_name(f"{folder.name}-{number}")
+    return found
 
 
 def claim_folder(path: str | Path) -> Path:
@@ -30,8 +47,8 @@ def claim_folder(path: str | Path) -> Path:
     Raises:
         ValueError: if it can't be used; the message says why.
     """
-    folder = Path(path).expanduser()
-    if folder.is_dir() and any(folder.iterdir()) and not (folder / RUN_FILE).is_file():
+    folder = Path(os.path.expanduser(path))
+    if other_files(folder) and not (folder / RUN_FILE).is_file():
         raise ValueError(
             f"out={folder} holds other files and no earlier run (no {RUN_FILE}); give a new folder"
         )
@@ -52,15 +69,55 @@ def claim_folder(path: str | Path) -> Path:
     return folder
 
 
-def prepare_folder(folder: Path, config: DictConfig) -> None:
+def other_files(folder: Path) -> bool:
+    """Whether a folder holds anything but the lock of a run that is about to begin."""
+    return folder.is_dir() and any(path.name != LOCK_FILE for path in folder.iterdir())
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keep other runs out of a folder; it is made if need be, and removed if nothing is left in it.
+
+    The operating system gives the lock back when the process ends, however it ends.
+
+    Raises:
+        ValueError: if another run writes there, or the folder can't be written.
+    """
+    from filelock import FileLock, Timeout
+
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    lock = FileLock(folder / LOCK_FILE, timeout=0)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except Timeout:
+        raise ValueError(
+            f"out={folder} is in use by another run; wait for its end, or give another folder"
+        ) from None
+    except OSError as error:
+        raise ValueError(f"out={folder} can't be written: {error.strerror}") from None
+    try:
+        yield
+    finally:
+        with suppress(OSError):  # Windows removes no open file
+            (folder / LOCK_FILE).unlink()
+        lock.release()
+        with suppress(OSError):  # those that hold something stay
+            for path in missing:
+                path.rmdir()
+
+
+def prepare_folder(folder: Path, config: DictConfig, *, keep_results: bool = False) -> None:
     """Make the folder, take an earlier run's results out of it, and write ``run.yaml``.
+
+    With ``keep_results`` they stay, to go on from them.
 
     Raises:
         ValueError: if the folder can't be written.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        if (folder / RUN_FILE).is_file():
+        if (folder / RUN_FILE).is_file() and not keep_results:
             _remove_results(folder)
         write_settings(folder, config)
     except OSError as error:
@@ -112,6 +169,17 @@ def make_sinks(
         wants_prompts = settings.pop("_partial_", False)
         made.append(sink(**settings, prompts=prompts) if wants_prompts else sink(**settings))
     return made
+
+
+def _video_of(folder: Path) -> str | None:
+    """The whole path of the video of the run in a folder; None if there is no run."""
+    try:
+        config = OmegaConf.load(folder / RUN_FILE)
+    except FileNotFoundError:
+        return None
+    except Exception:  # not written by us, or half of it is missing
+        return ""
+    return os.path.abspath(os.path.expanduser(str(OmegaConf.select(config, "video"))))
 
 
 def _remove_results(folder: Path) -> None:

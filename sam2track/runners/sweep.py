@@ -1,82 +1,114 @@
-"""Several runs of one command: ``memory=fifo,motion model=nano,tiny -m``.
+"""What stands for several runs: values with commas, lists of videos, patterns, folders of videos.
 
-A value with commas (or Hydra's ``range(...)``, ``choice(...)``) stands for several. There is one
-run for each combination, in ``out/<what it varies>/``, and the verb's runner may compare them at
-the end (its function ``compare_runs``).
+Settings come in; out come settings in Hydra's grammar, and a name for each job of the sweep.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from importlib import import_module
-from itertools import product
+import glob
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.errors import HydraException
+from hydra.types import RunMode
 
-from . import RunFailed
-from .compose import PATHS, compose_config
-
-FLAGS = ("-m", "--multirun")
+from .compose import PATHS
+from .loader import Loader, SettingError, parse
 
 
-def sweep(verb: str, arguments: Sequence[str], config_file: str | None = None) -> None:
-    """Run a verb for every combination; a run that fails does not keep the others from running.
+def paths_of(key: str, value: str, *, multirun: bool) -> list[str] | None:
+    """The paths that a setting stands for, or None if it is a single value.
+
+    ``video=`` takes a list, a pattern and a folder of videos; with ``-m`` every path but ``out=``
+    takes several with commas between. What exists under the whole name is one path.
+    """
+    if key not in PATHS or key == "out":
+        return None
+    path = os.path.expanduser(value)
+    if os.path.exists(path):
+        return _videos_in(Path(path)) if key == "video" else None
+    if key == "video" and value.startswith("[") and value.endswith("]"):
+        parts = value[1:-1].split(",")
+    elif multirun and "," in value and "://" not in value:
+        parts = value.split(",")
+    elif key == "video" and any(sign in value for sign in "*?["):
+        return sorted(glob.glob(path, recursive=True)) or None
+    else:
+        return None
+    return [path for part in parts for path in paths_of(key, part, multirun=False) or [part]]
+
+
+def job_labels(
+    loader: Loader, verb: str, overrides: Sequence[str], listed: Sequence[str] = ()
+) -> dict[str, str]:
+    """What each value of each varied setting adds to the name of its job.
+
+    ``overrides`` are settings in Hydra's grammar; those that are also ``listed`` stand for several
+    even if they hold one.
+
+    Returns:
+        By a job's override, such as ``memory=fifo``. Where videos alone vary, it is their names.
 
     Raises:
-        ValueError: if the arguments vary nothing, or cannot be understood; nothing has run then.
-        RunFailed: if runs failed; the message has what each said.
+        ValueError: if nothing varies, or a value cannot be used; nothing has run then.
     """
-    variants = expand([argument for argument in arguments if argument not in FLAGS])
-    given = [argument for argument in arguments if argument.startswith("out=")]
-    out = Path(given[-1].removeprefix("out=") if given else f"outputs/{verb}")
-    folders = {name: out / name for name in variants}
-    configs = {
-        name: compose_config(verb, [*variant, f"out={folders[name]}"], config_file)
-        for name, variant in variants.items()
-    }
-    runner = import_module(f"sam2track.runners.{verb}")
-    failures = []
-    for name, config in configs.items():
-        print(f"--- {name}")
-        try:
-            runner.run(config)
-        except RunFailed as failure:
-            failures.append(f"{name}: {failure}")
-    if hasattr(runner, "compare_runs"):
-        runner.compare_runs(folders, out)
-    if failures:
-        raise RunFailed("; ".join(failures))
+    fixed, varied = [], {}
+    for one in (parse(text, loader) for text in overrides):
+        key = one.get_key_element()
+        if one.is_sweep_override():
+            if not one.is_discrete_sweep():
+                advice = f"give the values themselves, such as {key}=1,2,3"
+                raise SettingError(f"{one.input_line}: {advice}")
+            varied[key] = [f"{key}={value}" for value in one.sweep_string_iterator()]
+        elif one.input_line in listed:
+            varied[key] = [one.input_line]
+        else:
+            fixed.append(str(one.input_line))
+    if not varied:
+        raise SettingError("-m: no value stands for several; write memory=fifo,motion")
+    labels = {}
+    for key, texts in varied.items():
+        others = [values[0] for other, values in varied.items() if other != key]
+        for text in texts[:1] if key in PATHS else texts:
+            loader.load_configuration(verb, [*fixed, *others, text], RunMode.RUN)
+        names = list(_video_names(texts)) if key == "video" else map(_path, texts)
+        prefix = "" if list(varied) == ["video"] else f"{key}="
+        for text, name in zip(texts, names, strict=True):
+            labels[text] = (prefix + name).replace("/", "_")
+    return labels
 
 
-def expand(arguments: Sequence[str]) -> dict[str, list[str]]:
-    """The arguments of every combination, by what it varies: ``memory=fifo,prompt=click``.
-
-    Raises:
-        ValueError: if a value cannot be read, or none stands for several.
-    """
-    choices = [_values(argument) for argument in arguments if not argument.startswith("out=")]
-    if all(len(values) == 1 for values in choices):
-        raise ValueError("-m: no value stands for several; write memory=fifo,motion")
-    variants = {}
-    for combination in product(*choices):
-        varied = [one for one, all_ in zip(combination, choices, strict=True) if len(all_) > 1]
-        variants[",".join(varied).replace("/", "_")] = list(combination)
-    return variants
+def job_name(overrides: Sequence[str], labels: Mapping[str, str]) -> str:
+    """A job's name: what it varies."""
+    return ",".join(label for text, label in labels.items() if text in overrides)
 
 
-def _values(argument: str) -> list[str]:
-    """``key=value`` for each value that an argument stands for."""
-    key = argument.partition("=")[0]
-    if key in PATHS or "=" not in argument:
-        return [argument]
-    try:
-        override = OverridesParser.create().parse_override(argument)
-    except HydraException:
-        raise ValueError(f"{argument} cannot be read") from None
-    if not override.is_sweep_override():
-        return [argument]
-    if not override.is_discrete_sweep():
-        raise ValueError(f"{argument}: give the values themselves, such as {key}=1,2,3")
-    return [f"{key}={value}" for value in override.sweep_string_iterator()]
+def _videos_in(folder: Path) -> list[str] | None:
+    """The videos of a folder that holds no pictures."""
+    if not folder.is_dir():
+        return None
+    from ..video import PICTURE_SUFFIXES, VIDEO_SUFFIXES
+
+    files = [path for path in sorted(folder.iterdir()) if not path.name.startswith(".")]
+    if any(path.suffix.lower() in PICTURE_SUFFIXES for path in files):
+        return None
+    return [str(path) for path in files if path.suffix.lower() in VIDEO_SUFFIXES] or None
+
+
+def _video_names(texts: Iterable[str]) -> Iterator[str]:
+    """A name for each video, another one for each."""
+    taken: set[str] = set()
+    for path in map(Path, map(_path, texts)):
+        name = stem = path.name if path.is_dir() else path.stem
+        number = 1
+        while name in taken:
+            number += 1
+            name = f"{stem}-{number}"
+        taken.add(name)
+        yield name
+
+
+def _path(text: str) -> str:
+    """The value of an override; of a path, as the user wrote it."""
+    key, _, value = text.partition("=")
+    return str(parse(text).value()).replace(r"\${", "${") if key in PATHS else value

@@ -7,25 +7,28 @@ a run breaks off stays and is valid.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from collections.abc import Generator, Sequence
+from contextlib import ExitStack, closing
 from functools import partial
 from itertools import chain
+from pathlib import Path
+from typing import cast
 
-from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from ..device import keep_freed_memory, use_threads
-from ..model import load_model
 from ..prompts import PlacedPrompt
 from ..prompts.prompt_files import check, read_prompts
-from ..track import Rendering, TrackingSession, track, walk
+from ..sinks import remove_journal
+from ..track import TrackingSession
 from ..track.both_directions import follow_both
 from ..track.review import Review
 from ..types import Frame, FrameResult
 from ..video import SeekableSource, VideoSource, open_video
 from .compose import plain
-from .output import claim_folder, make_sinks, prepare_folder
+from .output import claim_folder, default_folder, locked, make_sinks, prepare_folder
+from .resuming import Resumable, is_finished
+from .tracker import make_tracker
 from .writing import progress, report, write
 
 
@@ -40,15 +43,24 @@ def run(config: DictConfig) -> None:
         RunFailed: the run broke off; the message says where, and what there is.
         KeyboardInterrupt: the user broke it off (Terminated: with SIGTERM).
     """
+    if config.direction == "both":
+        config = cast(DictConfig, OmegaConf.merge(config, {"direction": 0}))
     _check_settings(config)
     keep_freed_memory()
     placed = _prompts(config)
     start = (max if config.direction == -1 else min)(item.frame for item in placed)
-    with open_video(config.video) as source:
+    with ExitStack() as stack:
+        source = stack.enter_context(open_video(config.video, video_reader=config.video_reader))
         check(placed, source.size, source.length, config.direction)
         _check_reach(config, source, placed, start)
         count = _count(config, source, start)
-        folder = claim_folder(config.out or f"outputs/{source.name}")
+        default = default_folder(Path("outputs") / source.name, str(config.video))
+        folder = claim_folder(config.out or default)
+        if is_finished(config, folder):
+            print(f"finished before: {folder}")
+            return
+        stack.enter_context(locked(folder))
+        resumable = Resumable(config, folder, source)
         sinks = make_sinks(
             config.sinks,
             folder,
@@ -56,15 +68,19 @@ def run(config: DictConfig) -> None:
             fps=config.fps or source.fps,
             direction=config.direction or 1,
             placed=placed,
+            pixel_aspect=source.pixel_aspect,
+            sound_from=None if config.fps else getattr(source, "path", None),
         )
         use_threads(config.threads)
         started, review = time.monotonic(), Review(placed)
-        with closing(_track(config, source, placed, start)) as tracked:
+        with closing(_track(config, source, placed, start, resumable)) as tracked:
             first = next(tracked, None)
             if first is None:
                 raise ValueError(f"{config.video} has no frame {start}")
-            prepare_folder(folder, config)
-            written = write(chain([first], tracked), sinks, review, count)
+            prepare_folder(folder, config, keep_results=resumable.state is not None)
+            written = write(chain([first], tracked), [*sinks, *resumable.sinks], review, count)
+        if not isinstance(written.broken_off, KeyboardInterrupt):
+            remove_journal(resumable.folder)
     report(written, review, folder, time.monotonic() - started)
 
 
@@ -77,8 +93,6 @@ def _check_settings(config: DictConfig) -> None:
     """Refuse values whose type is right."""
     if OmegaConf.is_missing(config, "video") or config.video is None:
         raise ValueError("video= is missing: sam2track track video=clip.mp4 click=[x,y]")
-    if config.direction not in (1, -1, 0):
-        raise ValueError(f"direction={config.direction}: 1 = forward, -1 = backward, 0 = both")
     if config.direction == 0 and config.frames is not None:
         raise ValueError(f"frames={config.frames}: with direction=0 the whole video is tracked")
 
@@ -118,40 +132,19 @@ def _count(config: DictConfig, source: VideoSource, start: int) -> int | None:
 
 
 def _track(
-    config: DictConfig, source: VideoSource, placed: Sequence[PlacedPrompt], start: int
-) -> Iterator[tuple[Frame, FrameResult]]:
+    config: DictConfig,
+    source: VideoSource,
+    placed: Sequence[PlacedPrompt],
+    start: int,
+    resumable: Resumable,
+) -> Generator[tuple[Frame, FrameResult], None, None]:
     """Each frame with its result, in the order of writing."""
-    new_session = _sessions(config, source.length)
+    new_session = partial(make_tracker(config).load(config.device), length=source.length)
     if config.direction == 0 and isinstance(source, SeekableSource):
         watch = partial(progress, count=max(item.frame for item in placed) + 1, name="back in time")
         renderer = new_session()
         for frame, outcome in follow_both(new_session, source, placed, watch=watch):
             yield frame, renderer.render(outcome, frame)
         return
-    read = partial(walk, source, start, config.direction, config.frames)
-    yield from track(new_session(), read, placed, direction=config.direction)
-
-
-def _sessions(config: DictConfig, length: int | None) -> Callable[[], TrackingSession]:
-    """Makes sessions with one model."""
-    model = load_model(
-        config.model,
-        config.checkpoint,
-        device=config.device,
-        precision=config.precision,
-        compile=config.compile,
-    )
-    return partial(
-        TrackingSession,
-        model,
-        length=length,
-        memory=instantiate(config.memory),
-        rendering=Rendering(
-            fill_hole_area=config.fill_hole_area,
-            remove_specks=config.remove_specks,
-            sharpen=config.sharpen,
-        ),
-        zoom=config.zoom,
-        stability_delta=config.stability_delta,
-        stability_threshold=config.stability_threshold,
-    )
+    session = cast(TrackingSession, new_session())
+    yield from resumable.track(session, source, placed, start=start, config=config)

@@ -3,6 +3,7 @@
 from .boxes import BoxSink
 from .coco import CocoSink
 from .fanout import FanOut
+from .journal import JournalSink, read_results, read_state, remove_journal
 from .overlay import OverlaySink
 from .png import PaletteSink
 from .preview import PreviewSink
@@ -12,9 +13,13 @@ __all__ = [
     "BoxSink",
     "CocoSink",
     "FanOut",
+    "JournalSink",
     "OverlaySink",
     "PaletteSink",
     "PreviewSink",
     "Sink",
     "SinkError",
+    "read_results",
+    "read_state",
+    "remove_journal",
 ]

@@ -64,13 +64,10 @@ class CocoSink(Sink):
             self._length = max(self._length, result.index + 1)
             if frame.name is not None:
                 self._keep(_NAMES, result.index, json.dumps(frame.name))
-            scores = result.scores.tolist()
-            for place, (object_id, box) in enumerate(
-                zip(result.object_ids, result.boxes(), strict=True)
-            ):
-                line = None
-                if box is not None:
-                    line = _encode(result.masks[place].numpy(), box, scores[place])
+            ids, masks = result.object_ids, result.masks.numpy()
+            parts = zip(ids, masks, result.boxes(), result.scores.tolist(), strict=True)
+            for object_id, mask, box, score in parts:
+                line = None if box is None else _encode(mask, box, score)
                 self._keep(object_id, result.index, line)
 
     def note(self, object_id: int, text: str) -> None:
@@ -98,18 +95,18 @@ class CocoSink(Sink):
     def _document(self) -> Iterator[str]:
         """The file in pieces, so that it is never in memory as a whole."""
         height, width = self._size
-        yield '{"info": {"description": "sam2track"},\n"videos": [{"id": 1, '
-        yield f'"name": {json.dumps(self._name)}, "width": {width}, "height": {height}, '
-        yield f'"length": {self._length}, "file_names": ['
+        size = {"width": width, "height": height, "length": self._length}
+        video = json.dumps({"id": 1, "name": self._name, **size})[:-1]
+        yield f'{{"info": {{"description": "sam2track"}},\n"videos": [{video}, "file_names": ['
         yield from _listed(self._file_names())
         if self._fps is not None:
             yield f'], "fps": {float(self._fps)}, "times": ['
             yield from _listed(f"{index / self._fps:.4f}" for index in range(self._length))
         yield ']}],\n"categories": [{"id": 1, "name": "object"}],\n"annotations": ['
         for place, object_id in enumerate(sorted(({*self._places, *self._notes}) - {_NAMES})):
+            about = {"id": object_id, "video_id": 1, "category_id": 1, "iscrowd": 0, **size}
             yield ",\n" if place else "\n"
-            yield f'{{"id": {object_id}, "video_id": 1, "category_id": 1, "iscrowd": 0, '
-            yield f'"width": {width}, "height": {height}, "length": {self._length}'
+            yield json.dumps(about)[:-1]
             for column, field in enumerate(_FIELDS):
                 yield f', "{field}": ['
                 yield from _listed(self._column(object_id, column))
@@ -142,13 +139,8 @@ class CocoSink(Sink):
 def _encode(mask: np.ndarray, box: tuple[int, int, int, int], score: float) -> str:
     """One line of the spool: the fields as JSON with tabs between."""
     x0, y0, x1, y1 = box
-    fields = (
-        json.dumps(encode_runs(mask)),
-        json.dumps([x0, y0, x1 - x0, y1 - y0]),
-        str(np.count_nonzero(mask)),
-        f"{score:.4f}",
-    )
-    return "\t".join(fields)
+    runs, place = json.dumps(encode_runs(mask)), json.dumps([x0, y0, x1 - x0, y1 - y0])
+    return f"{runs}\t{place}\t{np.count_nonzero(mask)}\t{score:.4f}"
 
 
 def _listed(items: Iterable[str]) -> Iterator[str]:

@@ -1,7 +1,8 @@
 """The journal of a run: every result and, now and then, the state to go on from.
 
 A run that was killed goes on from its journal: the results in it are given to the sinks again, then
-tracking continues from the last state. A finished run has none.
+tracking continues from the last state. The state names its frame; lines beyond it, which a kill may
+have cut, do not count. A finished run has no journal.
 """
 
 from __future__ import annotations
@@ -27,12 +28,15 @@ class JournalSink(Sink):
 
     Args:
         folder: where it lies; made with the first frame.
+        after: a frame of the journal that is there: results up to it come again and are passed
+            over; lines beyond it are dropped. None = a new journal.
     """
 
-    def __init__(self, folder: str | Path) -> None:
+    def __init__(self, folder: str | Path, after: int | None = None) -> None:
         self.folder = Path(folder)
         self._file = OutputFile(self.folder / RESULTS)
-        self._lines: IO[str] | None = None
+        self._after = after
+        self._lines: IO[bytes] | None = None
         self._state: tuple[int, bytes] | None = None  # that is not written yet, with its frame
 
     def offer(self, index: int, state: bytes) -> None:
@@ -42,14 +46,15 @@ class JournalSink(Sink):
     def write(self, frame: Frame, result: FrameResult) -> None:
         offered = self._state
         with self._file.guarded():
+            if self._after is not None:
+                self._after = None if self._after == result.index else self._after
+                return
             if self._lines is None:
-                self._file.start()
-                self._lines = self._file.path.open("w", encoding="ascii")
-            self._lines.write(json.dumps(_entry(result)) + "\n")
+                self._lines = self._open()
+            self._lines.write(json.dumps(_entry(result)).encode("ascii") + b"\n")
             self._lines.flush()
-            if offered is not None and offered[0] <= result.index:
+            if offered is not None:
                 self._state = None
-                # A state names its frame. Lines beyond it, which a kill may have cut, do not count.
                 header = f"{offered[0]}\n".encode()
                 write_whole(self.folder / STATE, lambda file: file.write(header + offered[1]))
 
@@ -57,6 +62,18 @@ class JournalSink(Sink):
         if self._lines is not None:
             self._lines.close()
             self._lines = None
+
+    def _open(self) -> IO[bytes]:
+        self._file.start()
+        state = read_state(self.folder)
+        if state is None:
+            return self._file.path.open("wb")
+        lines = self._file.path.open("r+b")
+        for line in iter(lines.readline, b""):
+            if json.loads(line)["index"] == state[0]:
+                break
+        lines.truncate(lines.tell())
+        return lines
 
 
 def remove_journal(folder: Path) -> None:

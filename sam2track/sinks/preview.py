@@ -15,6 +15,8 @@ from ..prompts import Prompt
 from ..types import Frame, FrameResult
 from .sink import OutputFile, Sink
 
+Picture = UInt8[np.ndarray, "h w 3"]
+
 _COLUMNS = 4
 _GAP = 4
 
@@ -50,9 +52,8 @@ class PreviewSink(Sink):
         self._width = tile_width
         self._step = 1
         self._count = 0
-        self._spaced: dict[int, UInt8[np.ndarray, "h w 3"]] = {}  # every step-th, by frame
-        self._places: dict[int, int] = {}  # and how many frames came before each
-        self._prompted: dict[int, UInt8[np.ndarray, "h w 3"]] = {}
+        self._spaced: dict[int, tuple[int, Picture]] = {}  # by frame: how many came before, tile
+        self._prompted: dict[int, Picture] = {}
         self._last: tuple[Frame, FrameResult] | None = None
         self._notes: list[tuple[int, str]] = []
 
@@ -61,10 +62,11 @@ class PreviewSink(Sink):
         if frame.index in self._prompts and len(self._prompted) < self._tiles:
             self._prompted[frame.index] = self._tile(frame, result)
         elif self._count % self._step == 0:
-            self._spaced[frame.index] = self._tile(frame, result)
-            self._places[frame.index] = self._count
+            self._spaced[frame.index] = self._count, self._tile(frame, result)
             if len(self._spaced) > 2 * self._tiles:
-                self._thin()
+                self._step *= 2
+                kept = (item for item in self._spaced.items() if item[1][0] % self._step == 0)
+                self._spaced = dict(kept)
         self._count += 1
 
     def note(self, object_id: int, text: str) -> None:
@@ -75,7 +77,7 @@ class PreviewSink(Sink):
             return
         (frame, result), self._last = self._last, None
         fixed = self._prompted | {frame.index: self._tile(frame, result)}
-        tiles = self._spaced | fixed
+        tiles = {index: tile for index, (_, tile) in self._spaced.items()} | fixed
         shown = _evenly(sorted(tiles), set(fixed), self._tiles)
         sheet = _arrange([tiles[index] for index in shown])
         for object_id, text in self._notes:
@@ -86,12 +88,7 @@ class PreviewSink(Sink):
             Image.fromarray(sheet).save(self._output.start(), format="PNG", compress_level=6)
             self._output.commit()
 
-    def _thin(self) -> None:
-        self._step *= 2
-        for index in [i for i, place in self._places.items() if place % self._step]:
-            del self._spaced[index], self._places[index]
-
-    def _tile(self, frame: Frame, result: FrameResult) -> UInt8[np.ndarray, "h w 3"]:
+    def _tile(self, frame: Frame, result: FrameResult) -> Picture:
         """A small picture; drawn after shrinking, so that lines and text stay sharp."""
         height, width = frame.size
         scale = self._width / width
@@ -127,12 +124,11 @@ def _evenly(indices: list[int], fixed: set[int], count: int) -> list[int]:
     return kept
 
 
-def _arrange(tiles: list[UInt8[np.ndarray, "h w 3"]]) -> UInt8[np.ndarray, "H W 3"]:
+def _arrange(tiles: list[Picture]) -> UInt8[np.ndarray, "H W 3"]:
     """Pictures of one size in rows on white."""
     height, width = tiles[0].shape[:2]
     columns = min(_COLUMNS, len(tiles))
-    rows = -(-len(tiles) // columns)
-    across, down = width + _GAP, height + _GAP
+    rows, across, down = -(-len(tiles) // columns), width + _GAP, height + _GAP
     sheet = np.full((rows * down + _GAP, columns * across + _GAP, 3), 255, np.uint8)
     for place, tile in enumerate(tiles):
         y, x = _GAP + place // columns * down, _GAP + place % columns * across

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Protocol, TypeVar, runtime_checkable
 
 from av.error import FFmpegError
@@ -74,14 +73,10 @@ class OutputFile(UnfinishedFile):
         except (OSError, FFmpegError) as error:
             self.failed = True
             self.discard()
-            raise _sink_error(self.path, error) from error
-
-
-def _sink_error(path: Path, error: OSError | FFmpegError) -> SinkError:
-    code = getattr(error, "errno", None) or errno.EIO
-    full = code in (errno.ENOSPC, errno.EDQUOT)
-    reason = getattr(error, "strerror", None) or str(error)
-    advice = "free some space" if full else "check that the folder is yours to write to"
-    refusal = SinkError(f"cannot write {path}: {reason}; {advice}, or choose another place")
-    refusal.errno = code
-    return refusal
+            code, reason = error.errno or errno.EIO, error.strerror or str(error)
+            full = code in (errno.ENOSPC, errno.EDQUOT)
+            advice = "free some space" if full else "check that the folder is yours to write to"
+            message = f"cannot write {self.path}: {reason}; {advice}, or choose another place"
+            refusal = SinkError(message)
+            refusal.errno = code
+            raise refusal from error

@@ -11,12 +11,12 @@ import torch
 from ..memory import Archive
 from ..memory.archive import Record
 from ..prompts import PlacedPrompt
-from ..types import Frame, FrameOutcome
+from ..types import Frame, FrameOutcome, WindowBox
 from ..video import SeekableSource
 from .pipeline import Session, follow, walk
 
 Tracked = tuple[Frame, FrameOutcome]
-Saved = tuple[FrameOutcome, torch.device, Record]  # an outcome without its tensors, and those
+Saved = tuple[tuple[int, ...], tuple[WindowBox | None, ...], Record]  # ids, windows, tensors
 
 
 def follow_both(
@@ -38,41 +38,36 @@ def follow_both(
     Raises:
         ValueError: as :func:`track`.
     """
-    begins = {item.object_id: item.frame for item in reversed(_by_frame(placed))}
+    begins: dict[int, int] = {}  # each object's first prompt
+    for item in placed:
+        begins[item.object_id] = min(item.frame, begins.get(item.object_id, item.frame))
     first, last = min(begins.values()), max(item.frame for item in placed)
-    archive, earlier = Archive(), {}
+    archive = Archive()
+    earlier: dict[int, Saved] = {}
     back = follow(start(), partial(walk, source, last, -1), placed, direction=-1)
     for frame, outcome in watch(back):
         rows = [k for k, own in enumerate(outcome.object_ids) if frame.index < begins[own]]
         if rows:
             earlier[frame.index] = _save(archive, outcome, rows)
     for frame in walk(source, 0, frames=first):
-        yield frame, _load(archive, *earlier[frame.index])
+        yield frame, _load(frame.index, *earlier[frame.index])
     for frame, outcome in follow(start(), partial(walk, source, first), placed):
         if frame.index in earlier:
-            before = _load(archive, *earlier[frame.index])
-            outcome = _join(before, outcome)
+            outcome = _join(_load(frame.index, *earlier[frame.index]), outcome)
         yield frame, outcome
-
-
-def _by_frame(placed: Sequence[PlacedPrompt]) -> list[PlacedPrompt]:
-    return sorted(placed, key=lambda item: item.frame)
 
 
 def _save(archive: Archive, outcome: FrameOutcome, rows: list[int]) -> Saved:
     tensors = (outcome.logits[rows], outcome.scores[rows], outcome.presence[rows])
-    nothing = torch.empty(0)
     ids = tuple(outcome.object_ids[row] for row in rows)
     windows = tuple(outcome.windows[row] for row in rows)
-    rest = FrameOutcome(outcome.index, ids, nothing, nothing, nothing, windows)
-    return rest, outcome.logits.device, archive.save(*tensors)
+    return ids, windows, archive.save(*tensors)
 
 
 def _load(
-    archive: Archive, rest: FrameOutcome, device: torch.device, record: Record
+    index: int, ids: tuple[int, ...], windows: tuple[WindowBox | None, ...], record: Record
 ) -> FrameOutcome:
-    logits, scores, presence = (part.to(device) for part in archive.load(record))
-    return replace(rest, logits=logits, scores=scores, presence=presence)
+    return FrameOutcome(index, ids, *record.load(), windows=windows)
 
 
 def _join(one: FrameOutcome, other: FrameOutcome) -> FrameOutcome:

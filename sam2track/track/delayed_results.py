@@ -12,8 +12,6 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import torch
-
 from ..memory import Archive
 from ..memory.archive import Record
 from ..types import Resolved, WindowBox
@@ -27,8 +25,7 @@ class _Held:
     """A frame that waits: by object, its rows (here or on disk) and where they come from."""
 
     index: int
-    rows: dict[int, Resolved | _Saved]
-    parents: dict[int, tuple[int, ...] | None]
+    objects: dict[int, tuple[Resolved | _Saved, tuple[int, ...] | None]]
 
 
 class DelayedResults:
@@ -50,24 +47,19 @@ class DelayedResults:
         """
         again = self.last == (index, direction)  # a prompt has changed the frame since
         if again and self.held:
-            self._free(self.held.pop())
-        untaken, self.ready = self.ready, deque()
-        for held, pick in untaken:
-            if again and held.index != index:
-                self.ready.append((held, pick))
-            else:
-                self._free(held)
+            self.held.pop()
+        untaken = self.ready if again else ()
+        self.ready = deque((held, pick) for held, pick in untaken if held.index != index)
         if self.last is not None and not again:
             earlier, way = self.last
             if direction != way or (index - earlier) * direction <= 0:
                 self.settle(len(self.held))  # rows do not point back across a jump
         self.last = index, direction
-        parents = {object_id: own.parents for object_id, own in hypotheses.items()}
-        rows = {
-            object_id: self._save(own.resolved) if lag is None else own.resolved
+        objects = {
+            object_id: (self._save(own.resolved) if lag is None else own.resolved, own.parents)
             for object_id, own in hypotheses.items()
         }
-        self.held.append(_Held(index, rows, parents))
+        self.held.append(_Held(index, objects))
         if lag is not None:
             self.settle(len(self.held) - lag)
 
@@ -79,7 +71,7 @@ class DelayedResults:
         picks: list[dict[int, int]] = []
         for held in reversed(self.held):
             pick = {}
-            for object_id, parents in held.parents.items():
+            for object_id, (_, parents) in held.objects.items():
                 row = rows.get(object_id, 0)
                 pick[object_id] = 0 if parents is None else row
                 rows[object_id] = row if parents is None else parents[row]
@@ -87,31 +79,20 @@ class DelayedResults:
         for _ in range(count):
             self.ready.append((self.held.popleft(), picks.pop()))
 
-    def take(self, device: torch.device) -> Iterator[tuple[int, dict[int, Resolved]]]:
+    def take(self) -> Iterator[tuple[int, dict[int, Resolved]]]:
         """Frames that are settled, in the order of tracking: the index, and each object's row."""
         while self.ready:
             held, pick = self.ready.popleft()
             outcomes = {}
-            for object_id, rows in held.rows.items():
-                resolved = self._load(rows, device) if isinstance(rows, tuple) else rows
+            for object_id, (rows, _) in held.objects.items():
+                if isinstance(rows, tuple):
+                    logits, *rest = rows[0].load()
+                    rows = Resolved(logits.float(), *rest, window=rows[1])
                 row = pick[object_id]
-                outcomes[object_id] = resolved.rows(row, row + 1)
-            self._free(held)
+                outcomes[object_id] = rows.rows(row, row + 1)
             yield held.index, outcomes
 
-    def _save(self, resolved: Resolved) -> _Saved:
+    def _save(self, own: Resolved) -> _Saved:
         self.archive = self.archive or Archive()
-        record = self.archive.save(
-            resolved.logits.half(), resolved.pointers, resolved.scores, resolved.presence
-        )
-        return record, resolved.window
-
-    def _load(self, saved: _Saved, device: torch.device) -> Resolved:
-        assert self.archive is not None
-        logits, *rest = (tensor.to(device) for tensor in self.archive.load(saved[0]))
-        return Resolved(logits.float(), *rest, window=saved[1])
-
-    def _free(self, held: _Held) -> None:
-        for rows in held.rows.values():
-            if isinstance(rows, tuple) and self.archive is not None:
-                self.archive.drop(rows[0])
+        parts = own.logits.half(), own.pointers, own.scores, own.presence
+        return self.archive.save(*parts), own.window

@@ -76,28 +76,23 @@ class TrackedObject:
         """Note the outcome of a frame that was tracked."""
         self.last = index, resolved
         if self.archive is None:
-            self.tracked = {index: direction}
-            return
+            self.tracked.clear()
+        elif index not in self.anchors:
+            self.records.pop(index, None)  # before saving, so that its space is used again
+            self.records[index] = self.archive.save(resolved.logits), resolved.window
         self.tracked[index] = direction
-        if index in self.anchors:
-            return
-        if index in self.records:
-            self.archive.drop(self.records[index][0])
-        self.records[index] = self.archive.save(resolved.logits), resolved.window
 
-    def outcome(
-        self, index: int, device: torch.device
-    ) -> tuple[torch.Tensor, WindowBox | None] | None:
+    def outcome(self, index: int) -> tuple[torch.Tensor, WindowBox | None] | None:
         """Mask logits ``(1, 1, 4h, 4w)`` of a frame and their window, as far as they are kept."""
         anchor = self.anchor(index)
         if anchor is not None:
             return anchor.resolved.logits, anchor.resolved.window
         if self.last is not None and self.last[0] == index:
             return self.last[1].logits, self.last[1].window
-        if self.archive is not None and index in self.records:
-            record, window = self.records[index]
-            return self.archive.load(record)[0].to(device), window
-        return None
+        if index not in self.records:
+            return None
+        record, window = self.records[index]
+        return record.load()[0], window
 
     def locate(self, index: int, direction: int, box: Box | None) -> None:
         """Note where the object was seen on a frame that was followed; None = nowhere."""

@@ -123,7 +123,7 @@ def follow(
             for frame in frames:
                 user.prompt(session, frame, direction)
                 if isinstance(session, TrackingSession) and isinstance(frames, FramesAhead):
-                    session.expect(frames.waiting())
+                    session.expect(frames.next())
                 session.advance(frame, direction=direction)
                 if session.lag is not None:
                     waiting.append(frame)

@@ -73,7 +73,7 @@ class PromptAnswerer:
         """
         earlier = tracked.anchor(frame.index)
         prompt = tokens.merge_prompts(earlier.prompt if earlier else None, prompt)
-        outcome = tracked.outcome(frame.index, self.model.device)
+        outcome = tracked.outcome(frame.index)
         shown = _shown(prompt, frame)
         if shown is not None:
             return self._answer(

@@ -143,7 +143,7 @@ class TrackingSession:
             self.memory(span=self.span, slots=self.model.variant.slots, archive=self.archive),
             self.archive,
         )
-        with model_threads(self.model):
+        with model_threads(self.model.small_on_cpu):
             anchor = self.answerer.respond(tracked, prompt, frame)
         tracked.pending[frame.index] = anchor
         self.objects[object_id] = tracked
@@ -212,7 +212,7 @@ class TrackingSession:
             self._begin(self.next, direction)
             self.next = None
         if followed:
-            with model_threads(self.model):
+            with model_threads(self.model.small_on_cpu):
                 found |= self._propagate(followed, frame, direction)
         found = {k: found[k] for k in reached}
         shown = {k: own.resolved.rows(0, 1) for k, own in found.items()}
@@ -228,13 +228,13 @@ class TrackingSession:
 
     def render(self, outcome: FrameOutcome, frame: Frame) -> FrameResult:
         """Masks of the video's size for an outcome of this frame."""
-        with model_threads(self.model):
+        with model_threads(self.model.small_on_cpu):
             return self.renderer.render(outcome, frame)
 
     def settled(self) -> Iterator[FrameOutcome]:
         """The outcomes that the last frame has made final: with a lag of 0 its own, else those of
         earlier frames. What is not taken before the next frame is dropped."""
-        for index, shown in self.delayed.take(self.model.device):
+        for index, shown in self.delayed.take():
             known = self.last[2] if self.last and self.lag == 0 else None
             yield known if known and known.index == index else gather(self.model, index, shown)
 

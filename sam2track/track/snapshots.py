@@ -63,9 +63,10 @@ def _known_classes() -> list:
         for cls in vars(module).values()
         if inspect.isclass(cls) and cls.__module__.startswith("sam2track.")
     ]
-    array = [np.ndarray, np.dtype, type(np.dtype(bool)), np._core.multiarray._reconstruct]
-    numbers = [type(np.dtype(kind)) for kind in (np.float32, np.float64, np.int32, np.int64)]
-    return [*own, *array, *numbers, OrderedDict, defaultdict, deque, set, bytes]
+    rebuild = np.zeros(0).__reduce__()[0]  # NumPy's own function, under a private name
+    kinds = (bool, np.float32, np.float64, np.int32, np.int64)
+    numbers = [np.ndarray, np.dtype, rebuild, *(type(np.dtype(kind)) for kind in kinds)]
+    return [*own, *numbers, OrderedDict, defaultdict, deque, set, bytes]
 
 
 def _submodules(room: ModuleType) -> list[ModuleType]:

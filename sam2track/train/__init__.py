@@ -1,22 +1,19 @@
 """Training: clips and simulated prompts go in, weights come out."""
 
-from .autoencoding_update import AutoencodingUpdate
 from .batches import ENDLESS, picture_batches, step_batches
-from .checkpoints import WEIGHTS, NotSaved, new_run
 from .evaluation import Score, check_sequences, score_sequences
 from .initial_weights import initialise_trunk, match_features
 from .loop import Update, run_loop
-from .masked_autoencoder import DECODER_HEAD, HIDDEN_UNIT, MaskedAutoencoder
+from .masked_autoencoder import DECODER_HEAD, AutoencodingUpdate, MaskedAutoencoder
 from .optimiser import OptimiserOptions
 from .processes import Processes
 from .rollout import RolloutOptions
 from .tracking_update import TrackingUpdate
-from .training_run import TrainingRun
+from .training_run import WEIGHTS, NotSaved, TrainingRun, new_run
 
 __all__ = [
     "DECODER_HEAD",
     "ENDLESS",
-    "HIDDEN_UNIT",
     "WEIGHTS",
     "AutoencodingUpdate",
     "MaskedAutoencoder",

@@ -1,7 +1,8 @@
 """Batches on the device, from clips with masks or from pictures without.
 
 Item ``n`` of a run depends on the seed and ``n`` alone, and every process knows which items are its
-own. A run that is resumed sees what an undisturbed one would.
+own. A run that is resumed sees what an undisturbed one would. Data that is damaged raises
+ValueError or OSError, whose message names the file.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import signal
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import torch
@@ -39,22 +41,22 @@ class StepBatches:
     seconds: float
 
 
-class _TimedItems(Dataset):
-    """Each item, or the error in place of it, and the CPU time that it took.
+@dataclass(frozen=True, eq=False)
+class _TimedBatches(Dataset):
+    """Batches by the indices of their items, and the CPU time to draw each.
 
-    An error that is raised in a worker would come with the worker's traceback.
+    In place of a batch there may be an error: raised in a worker, it would come with a traceback.
     """
 
-    def __init__(self, items: Dataset) -> None:
-        self.items = items
+    items: Dataset
 
-    def __getitem__(self, index: int) -> tuple[Any, float]:
+    def __getitem__(self, indices: range) -> tuple[Any, float]:
         start = time.process_time()
         try:
-            item = self.items[index]
+            batch = default_collate([self.items[index] for index in indices])
         except (ValueError, OSError) as error:
-            item = error
-        return item, time.process_time() - start
+            batch = error
+        return batch, time.process_time() - start
 
 
 def step_batches(
@@ -73,54 +75,40 @@ def step_batches(
     """Clips for this process, from step ``start`` up to ``stop``.
 
     Args:
-        source: draws clips.
-        processes: that share them.
-        clips: in a batch.
-        accumulate: batches in a step.
-        seed: of the clips.
-        ramp: over the first so many steps, hardness grows to 1.
-        hardness: 0..1, with which it begins.
+        clips, accumulate: clips in a batch, batches in a step.
+        ramp: over the first so many steps, the clips' hardness grows from ``hardness`` (0..1) to 1.
         workers: processes that draw clips for this one; 0 = it does so itself.
-
-    Raises:
-        ValueError, OSError: if data is damaged; the message names the file.
     """
     each = clips * accumulate * processes.count  # clips per step
     first = tuple((processes.index * accumulate + part) * clips for part in range(accumulate))
     starts = (step * each + offset for step in range(start, stop) for offset in first)
     dataset = ClipDataset(source, length=ENDLESS, seed=seed, ramp=ramp * each, hardness=hardness)
-    parts, seconds = [], 0.0
-    for batch, spent in _load(dataset, starts, clips, processes, workers):
-        moved = {name: t.to(processes.device, non_blocking=True) for name, t in batch.items()}
-        parts.append(Clips(**moved))
-        seconds += spent
-        if len(parts) == accumulate:
-            yield StepBatches(tuple(parts), first, seconds)
-            parts, seconds = [], 0.0
+    loaded = _load(dataset, starts, clips, processes, workers)
+    for _ in range(start, stop):
+        drawn = [(Clips(**batch), spent) for batch, spent in islice(loaded, accumulate)]
+        parts, seconds = zip(*drawn, strict=True)
+        yield StepBatches(parts, first, sum(seconds))
 
 
 def picture_batches(
     pictures: Dataset, processes: Processes, *, size: int, start: int, stop: int, workers: int = 0
 ) -> Iterator[UInt8[Tensor, "B 3 S S"]]:
-    """``size`` pictures for this process in each step, from step ``start`` up to ``stop``.
-
-    Raises:
-        ValueError: if too many pictures cannot be read.
-    """
+    """``size`` pictures for this process in each step, from step ``start`` up to ``stop``."""
     starts = ((step * processes.count + processes.index) * size for step in range(start, stop))
-    for batch, _ in _load(pictures, starts, size, processes, workers):
-        yield batch.to(processes.device, non_blocking=True)
+    return (batch for batch, _ in _load(pictures, starts, size, processes, workers))
 
 
 def _load(
     dataset: Dataset, starts: Iterable[int], size: int, processes: Processes, workers: int
 ) -> Iterator[tuple[Any, float]]:
     """Batches of ``size`` items that begin at ``starts``, and the CPU time to draw each."""
+    from accelerate.utils import send_to_device
+
     loader = DataLoader(
-        _TimedItems(dataset),
-        batch_sampler=(list(range(start, start + size)) for start in starts),
+        _TimedBatches(dataset),
+        batch_size=None,
+        sampler=(range(start, start + size) for start in starts),
         num_workers=workers,
-        collate_fn=_collate,
         worker_init_fn=prepare_worker,
         pin_memory=processes.device.type == "cuda",
         generator=torch.Generator(),  # of its own: PyTorch's is part of the checkpoint
@@ -128,14 +116,7 @@ def _load(
     for batch, seconds in loader:
         if isinstance(batch, Exception):
             raise batch
-        yield batch, seconds
-
-
-def _collate(timed: list[tuple[Any, float]]) -> tuple[Any, float]:
-    """Items as one batch, or the first error, and the CPU time that they took."""
-    items, seconds = [item for item, _ in timed], sum(spent for _, spent in timed)
-    errors = [item for item in items if isinstance(item, Exception)]
-    return errors[0] if errors else default_collate(items), seconds
+        yield send_to_device(batch, processes.device, non_blocking=True), seconds
 
 
 def prepare_worker(_: int) -> None:

@@ -1,7 +1,6 @@
 """Mean J and F of a model on held-out video, while it is trained.
 
-Objects begin with a mask, a box or a click where they first appear, and are tracked as a user's
-objects are.
+Objects begin with a prompt where they first appear, and are tracked as a user's objects are.
 """
 
 from __future__ import annotations
@@ -33,11 +32,7 @@ class Score:
 
 
 def check_sequences(sequences: Sequence[MaskSequence]) -> None:
-    """Check that there is something to score, before training begins.
-
-    Raises:
-        ValueError: if there is not; the message names the sequence.
-    """
+    """Refuse, with a ValueError, what cannot be scored, before training begins."""
     if not sequences:
         raise ValueError("evaluate: the reader found no sequence")
     for sequence in sequences:
@@ -55,15 +50,10 @@ def score_sequences(
     *,
     prompt: str = "mask",
 ) -> Score:
-    """Track and score; several processes share the sequences and all get the score.
+    """Track and score; the model is in evaluation mode afterwards.
 
-    The model is in evaluation mode afterwards.
-
-    Args:
-        model: to score.
-        sequences: to track.
-        processes: that share them, or None.
-        prompt: see :func:`sam2track.prompts.simulated_user.first_prompt`.
+    Several processes share the sequences, and all get the score. For ``prompt`` see
+    :func:`sam2track.prompts.simulated_user.first_prompt`.
 
     Raises:
         ValueError: if a file cannot be read, the message names it; or there is no such prompt.
@@ -73,8 +63,7 @@ def score_sequences(
     scores = [pair for sequence in own for pair in _track(model, sequence, prompt)]
     if processes is not None:
         scores = [pair for each in processes.gather(scores) for pair in each]
-    j, f = np.array(scores, np.float64).reshape(-1, 2).mean(0).tolist()
-    return Score(j, f)
+    return Score(*np.array(scores, np.float64).reshape(-1, 2).mean(0).tolist())
 
 
 def _track(model: SAM2, sequence: MaskSequence, prompt: str) -> list[tuple[float, float]]:
@@ -82,11 +71,11 @@ def _track(model: SAM2, sequence: MaskSequence, prompt: str) -> list[tuple[float
     annotated = sequence.annotated
     placed = first_prompts(prompt, sequence.starts())
     session = TrackingSession(model, length=len(sequence))
-    frames = lambda: map(sequence.frame, range(annotated[-1] + 1))  # noqa: E731
     scores = [
         score_frame(result.label_map(), sequence.labels(frame.index), VOS_BENCHMARK)
-        for frame, result in track(session, frames, placed)
+        for frame, result in track(
+            session, lambda: map(sequence.frame, range(annotated[-1] + 1)), placed
+        )
         if frame.index in annotated
     ]
-    objects = collect(scores, VOS_BENCHMARK).values()
-    return [(scored.region.mean, scored.boundary.mean) for scored in objects]
+    return [(o.region.mean, o.boundary.mean) for o in collect(scores, VOS_BENCHMARK).values()]

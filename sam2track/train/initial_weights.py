@@ -1,8 +1,4 @@
-"""The weights that training begins with, where no checkpoint of a whole model is given.
-
-A trunk's come from nowhere, from ImageNet or from an earlier training; the memory of a new tracker
-begins with weights that match features.
-"""
+"""The weights that training begins with, where no checkpoint of a whole model is given."""
 
 from __future__ import annotations
 
@@ -40,9 +36,8 @@ def initialise_trunk(model: SAM2 | MaskedAutoencoder, source: str, variant: str)
     if source == "scratch":
         backbone.initialise(model.trunk)
     elif source == "imagenet":
-        weights = backbone.imagenet_weights()
+        weights, name = backbone.imagenet_weights(), type(model.trunk).__name__
         if weights is None:
-            name = type(model.trunk).__name__
             raise ValueError(f"no ImageNet weights are known for a {name} trunk")
         model.trunk.load_state_dict(weights)
     else:
@@ -58,7 +53,10 @@ def match_features(model: SAM2) -> None:
     hold the mask. Queries and keys compare appearance, values carry the mask. So a position reads
     the mask of the positions that look like it.
     """
-    model.neck.apply(_shrink_features)
+    for module in model.neck.modules():
+        if isinstance(module, nn.Conv2d):
+            for parameter in module.parameters():
+                parameter.mul_(FEATURE_SCALE)
     encoder = model.memory_encoder
     width, narrow = encoder.out_proj.in_channels, encoder.out_proj.out_channels
     basis = torch.empty(narrow, width)
@@ -67,13 +65,13 @@ def match_features(model: SAM2) -> None:
     appearance, mask = basis[:split], basis[split:]  # of orthogonal subspaces
     encoder.out_proj.weight.copy_(basis[..., None, None])
     encoder.pix_feat_proj.weight.copy_((appearance.T @ appearance)[..., None, None])
-    last = cast(nn.Conv2d, encoder.mask_downsampler.encoder[-1])
+    last = cast(nn.Conv2d, cast(nn.Sequential, encoder.mask_downsampler.encoder)[-1])
     onto_mask = MASK_SCALE * mask.T @ mask
     last.weight.copy_((onto_mask @ last.weight[..., 0, 0])[..., None, None])
     _bias(last).copy_(onto_mask @ _bias(last))
     for convolution in (encoder.pix_feat_proj, encoder.out_proj):
         _bias(convolution).zero_()
-    for block in encoder.fuser.layers:
+    for block in cast(nn.Sequential, encoder.fuser.layers):
         cast(ConvNeXtBlock, block).gamma.fill_(RESIDUAL)
     for layer in model.memory_attention.layers:
         attention = cast(MemoryAttentionLayer, layer).cross_attn_image
@@ -83,12 +81,6 @@ def match_features(model: SAM2) -> None:
         attention.out_proj.weight.copy_(torch.eye(width))
         for linear in (attention.q_proj, attention.k_proj, attention.v_proj, attention.out_proj):
             _bias(linear).zero_()
-
-
-def _shrink_features(module: nn.Module) -> None:
-    if isinstance(module, nn.Conv2d):
-        module.weight.mul_(FEATURE_SCALE)
-        _bias(module).mul_(FEATURE_SCALE)
 
 
 def _bias(module: nn.Conv2d | nn.Linear) -> nn.Parameter:

@@ -1,25 +1,27 @@
 """The training loop: steps, log, scores and checkpoints, until the last step or a signal.
 
 There is one loop for every kind of training. What a step does and which files come of it is an
-:class:`Update`: :class:`sam2track.train.tracking_update.TrackingUpdate` or
-:class:`sam2track.train.autoencoding_update.AutoencodingUpdate`.
+:class:`Update`: :class:`sam2track.train.TrackingUpdate` or
+:class:`sam2track.train.AutoencodingUpdate`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import nullcontext
+import signal
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from threading import Event
 from typing import Any, Protocol
 
 import numpy as np
+import torch
 from jaxtyping import UInt8
 from tqdm import tqdm
 
-from .checkpoints import LAST, save_state, saving
+from ..files import whole_file
 from .log import RunLog
-from .stopping import stop_requests
-from .training_run import TrainingRun
+from .training_run import LAST, TrainingRun, saving
 
 
 class Update(Protocol):
@@ -56,7 +58,7 @@ def run_loop(
         update: does the steps.
         batches: of this process, from the run's step on.
         out: the run's folder, which exists.
-        save_every: steps between checkpoints and results.
+        save_every: steps between checkpoints, with the results.
         picture_every: steps between pictures for TensorBoard.
         evaluate_every: steps between scores on held-out video.
         evaluate: gives these scores; every process calls it at once.
@@ -65,47 +67,66 @@ def run_loop(
         FloatingPointError: if the loss is not finite; the message says where.
         NotSaved: if a checkpoint cannot be written.
         KeyboardInterrupt: after Ctrl-C or SIGTERM; the step is saved.
-        ValueError: if data is damaged.
+        ValueError, OSError: if data is damaged.
     """
     run = update.run
     steps, main = run.options.steps, run.processes.main
+
+    def due(every: int) -> bool:
+        return bool(every) and (run.step >= steps or run.step % every == 0)
+
     bar = tqdm(total=steps, initial=run.step, unit="step", disable=not main)
-    with stop_requests() as request, bar, RunLog(out, run.step) if main else nullcontext() as log:
+    with stop_requests() as asked, bar, RunLog(out, run.step) if main else nullcontext() as log:
         for batch in batches:
             entry = update.step(batch)
-            done = run.step >= steps
-            stop = run.processes.any(request.asked)
+            stop = run.processes.any(asked.is_set())
             bar.update()
             bar.set_postfix({k: f"{entry[k] or 0:.3f}" for k in ("loss", "iou") if k in entry})
             if log is not None:
                 log.write(entry, group="train")
-                if _due(picture_every, run.step, done):
+                if due(picture_every):
                     log.picture(update.picture(), run.step)
-            if evaluate is not None and _due(evaluate_every, run.step, done):
+            if evaluate is not None and due(evaluate_every):
                 scores = evaluate()
                 if log is not None:
                     log.write({"step": run.step, **scores}, group="held_out")
-            if stop or _due(save_every, run.step, done):
+            if stop or due(save_every):
                 save(update, out)
-            if stop and not done:
-                raise KeyboardInterrupt(
-                    f"stopped after step {run.step} of {steps}, which is saved in {out}; the same "
-                    "command goes on from there"
-                )
+            if stop and run.step < steps:
+                saved = f"stopped after step {run.step} of {steps}, which is saved in {out}"
+                raise KeyboardInterrupt(f"{saved}; the same command goes on from there")
 
 
 def save(update: Update, out: Path) -> None:
-    """Write the checkpoint and the results, each file whole or not at all.
-
-    Raises:
-        NotSaved: if the disk is full, for example; the files before are as they were.
-    """
+    """Write the checkpoint and the results, each file whole or not at all (see ``NotSaved``)."""
     state = update.run.state()
     if update.run.processes.main:
         with saving(update.run.step, out):
-            save_state(state, out / LAST)
+            with whole_file(out / LAST) as temporary:
+                try:
+                    torch.save(state, temporary)
+                except RuntimeError as error:  # how PyTorch's writer says that the disk is full
+                    raise OSError(str(error).splitlines()[0]) from error
             update.write_results(out)
 
 
-def _due(every: int, step: int, done: bool) -> bool:
-    return bool(every) and (done or step % every == 0)
+@contextmanager
+def stop_requests() -> Iterator[Event]:
+    """While it lasts, the first SIGINT or SIGTERM sets the event; a second one acts as before."""
+    asked = Event()
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def restore() -> None:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+
+    def note(*_: object) -> None:
+        asked.set()
+        restore()
+
+    for number in handlers:
+        signal.signal(number, note)
+    try:
+        yield asked
+    finally:
+        restore()

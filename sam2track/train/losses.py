@@ -17,6 +17,7 @@ from torch import Tensor
 from ..types import Candidates
 
 FOCAL, DICE, IOU, PRESENCE = 20.0, 1.0, 1.0, 1.0
+ALPHA, GAMMA = 0.25, 2.0  # of the focal loss: weight of the object's pixels, exponent of the error
 LOSS_TERMS = ("focal", "dice", "iou", "presence")
 
 
@@ -35,18 +36,14 @@ class Losses:
 
 
 def focal_loss(
-    logits: Float[Tensor, "*batch H W"],
-    truth: Float[Tensor, "*batch H W"],
-    *,
-    alpha: float = 0.25,
-    gamma: float = 2.0,
+    logits: Float[Tensor, "*batch H W"], truth: Float[Tensor, "*batch H W"]
 ) -> Float[Tensor, "*batch"]:
     """Cross entropy with less weight where the prediction is right already; mean over pixels."""
     entropy = F.binary_cross_entropy_with_logits(logits, truth, reduction="none")
     probability = logits.sigmoid()
     wrong = probability * (1 - truth) + (1 - probability) * truth
-    weight = alpha * truth + (1 - alpha) * (1 - truth)
-    return (weight * entropy * wrong**gamma).mean((-1, -2))
+    weight = ALPHA * truth + (1 - ALPHA) * (1 - truth)
+    return (weight * entropy * wrong**GAMMA).mean((-1, -2))
 
 
 def dice_loss(

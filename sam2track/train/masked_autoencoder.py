@@ -13,15 +13,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float, UInt8
+from PIL import Image
 from torch import Tensor, nn
 
+from ..files import write_whole
 from ..model.layers import LayerNorm2d, sine_position_2d
 from ..model.variants import Variant
+from ..model.weights import save_trunk
+from .training_run import WEIGHTS, TrainingRun
 
 HIDDEN_UNIT = 32  # side of a hidden square, pixels
 PATCH = 16  # side of a predicted square, pixels
@@ -33,13 +40,11 @@ def draw_hidden(
 ) -> Bool[Tensor, "B side side"]:
     """Which units of each picture are hidden: in each the same number, at random places.
 
-    Args:
-        side: units along a side of a picture.
-        ratio: share that is hidden, 0..1; rounded to whole units, but never none or all of them.
+    A picture has ``side`` x ``side`` units. ``ratio``, the share that is hidden (0..1), is rounded
+    to whole units, but never to none or all of them.
     """
-    units = side * side
-    count = min(max(round(ratio * units), 1), units - 1)
-    order = rng.random((pictures, units)).argsort(axis=1)
+    count = min(max(round(ratio * side**2), 1), side**2 - 1)
+    order = rng.random((pictures, side**2)).argsort(axis=1)
     return torch.from_numpy(order < count).reshape(pictures, side, side)
 
 
@@ -62,15 +67,8 @@ class MaskedAutoencoder(nn.Module):
         super().__init__()
         self.variant = variant
         self.trunk = variant.trunk.build()
-        first, second, third, fourth = variant.trunk.channels.values()
-        self.narrow = nn.ModuleList(
-            (
-                nn.Conv2d(first, width, 4, stride=4),
-                nn.Conv2d(second, width, 2, stride=2),
-                nn.Conv2d(third, width, 1),
-                nn.Conv2d(fourth, width, 1),
-            )
-        )
+        sizes = zip(variant.trunk.channels.values(), (4, 2, 1, 1), strict=True)
+        self.narrow = nn.ModuleList(nn.Conv2d(n, width, size, stride=size) for n, size in sizes)
         self.norm = LayerNorm2d(width)
         self.hidden = nn.Parameter(torch.zeros(width, 1, 1))  # tells hidden places from visible
         nn.init.trunc_normal_(self.hidden, std=0.02)
@@ -87,25 +85,23 @@ class MaskedAutoencoder(nn.Module):
             layer, layers, norm=nn.LayerNorm(width), enable_nested_tensor=False
         )
         self.pixels = nn.Linear(width, 3 * PATCH * PATCH)
-        mean, std = torch.tensor(variant.mean), torch.tensor(variant.std)
-        self.register_buffer("mean", mean[:, None, None], persistent=False)
-        self.register_buffer("std", std[:, None, None], persistent=False)
+        for name in ("mean", "std"):
+            values = torch.tensor(getattr(variant, name))[:, None, None]
+            self.register_buffer(name, values, persistent=False)
 
     def forward(
         self, pictures: UInt8[Tensor, "B 3 S S"], hidden: Bool[Tensor, "B u u"]
     ) -> Float[Tensor, "B P 3*16*16"]:
         """The pixels of each 16 x 16 patch, normalised by patch (:func:`targets`).
 
-        Args:
-            pictures: RGB; S is a multiple of 32.
-            hidden: the units that the trunk must not see.
+        Pictures are RGB, S is a multiple of 32. The trunk does not see the ``hidden`` units.
         """
         images = (pictures.float() / 255 - self.mean) / self.std
         with hiding(self.trunk, hidden):
             maps = self.trunk(images)
         *finer, coarse = (conv(x) for conv, x in zip(self.narrow, maps, strict=True))
         x = self.norm(sum(finer) + F.interpolate(coarse, scale_factor=2.0, mode="nearest"))
-        x = x + _spread(hidden, x) * self.hidden
+        x = x + _spread(hidden, x.shape[-1])[:, None] * self.hidden
         x = x + sine_position_2d(*x.shape[1:]).to(x)
         return self.pixels(self.decoder(x.flatten(2).transpose(1, 2)))
 
@@ -114,9 +110,9 @@ class MaskedAutoencoder(nn.Module):
 def hiding(trunk: nn.Module, hidden: Bool[Tensor, "B u u"]) -> Iterator[None]:
     """While it lasts, the input of wider convolutions of the trunk is zero at hidden units."""
 
-    def hide(module: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    def hide(module: nn.Module, inputs: tuple[Tensor, ...]) -> Tensor:
         (x,) = inputs
-        return (x * ~_spread(hidden, x),)
+        return x * ~_spread(hidden, x.shape[-1])[:, None]
 
     hooks = [
         module.register_forward_pre_hook(hide)
@@ -130,24 +126,25 @@ def hiding(trunk: nn.Module, hidden: Bool[Tensor, "B u u"]) -> Iterator[None]:
             hook.remove()
 
 
-def _spread(
-    hidden: Bool[Tensor, "B u u"], like: Float[Tensor, "B C h w"]
-) -> Bool[Tensor, "B 1 h w"]:
+def _spread(hidden: Bool[Tensor, "B u u"], side: int) -> Bool[Tensor, "B side side"]:
     """Hidden units at the resolution of a map."""
-    scale = like.shape[-1] // hidden.shape[-1]
-    return hidden.repeat_interleave(scale, 1).repeat_interleave(scale, 2)[:, None]
+    scale = side // hidden.shape[-1]
+    return hidden.repeat_interleave(scale, 1).repeat_interleave(scale, 2)
 
 
 def patches(images: Float[Tensor, "B 3 S S"]) -> Float[Tensor, "B P 3*16*16"]:
-    """Pictures cut into patches of 16 x 16, row by row; in each the channel varies slowest."""
+    """Patches of 16 x 16, row by row; in each the channel varies slowest."""
     return F.unfold(images, PATCH, stride=PATCH).transpose(1, 2)
 
 
 def targets(pictures: UInt8[Tensor, "B 3 S S"]) -> Float[Tensor, "B P 3*16*16"]:
     """The pixels to predict: patches, each with mean 0 and variance 1 (MAE, section 4.1)."""
     pixels = patches(pictures.float() / 255)
-    mean, deviation = _mean_and_deviation(pixels)
-    return (pixels - mean) / deviation
+    return (pixels - pixels.mean(2, keepdim=True)) / _deviation(pixels)
+
+
+def _deviation(pixels: Float[Tensor, "B P _"]) -> Float[Tensor, "B P 1"]:
+    return (pixels.var(2, keepdim=True, correction=0) + 1e-6).sqrt()
 
 
 def reconstruction_loss(
@@ -157,10 +154,7 @@ def reconstruction_loss(
 ) -> Float[Tensor, ""]:
     """Mean squared error over the pixels of hidden patches; predicting the mean gives 1."""
     errors = (predicted.float() - targets(pictures)).square().mean(2)  # (B, P)
-    chosen = hidden.repeat_interleave(HIDDEN_UNIT // PATCH, 1).repeat_interleave(
-        HIDDEN_UNIT // PATCH, 2
-    )
-    return errors[chosen.flatten(1)].mean()
+    return errors[_spread(hidden, pictures.shape[-1] // PATCH).flatten(1)].mean()
 
 
 @torch.no_grad()
@@ -175,19 +169,62 @@ def reconstruct(
     """
     true = pictures.float() / 255
     pixels = patches(true)
-    mean, deviation = _mean_and_deviation(pixels)
-    guessed = predicted.float() * deviation + mean
+    guessed = predicted.float() * _deviation(pixels) + pixels.mean(2, keepdim=True)
     guessed = F.fold(guessed.transpose(1, 2), true.shape[-2:], PATCH, stride=PATCH)
-    masked = _spread(hidden, true)
+    masked = _spread(hidden, true.shape[-1])[:, None]
     seen = torch.where(masked, 0.5, true)
     filled = torch.where(masked, guessed, true)
     rows = torch.cat((seen, filled, true), dim=3).clamp(0, 1)  # (B, 3, S, 3 S)
     return (rows * 255).round().to(torch.uint8).permute(1, 0, 2, 3).flatten(1, 2)
 
 
-def _mean_and_deviation(
-    pixels: Float[Tensor, "B P _"],
-) -> tuple[Float[Tensor, "B P 1"], Float[Tensor, "B P 1"]]:
-    """Of each patch."""
-    variance = pixels.var(2, keepdim=True, correction=0)
-    return pixels.mean(2, keepdim=True), (variance + 1e-6).sqrt()
+@dataclass(eq=False)
+class AutoencodingUpdate:
+    """Masked autoencoding, as an :class:`sam2track.train.loop.Update`.
+
+    Attributes:
+        run: the autoencoder in training.
+        sample: pictures for ``reconstruction.png``.
+        variant: the model whose trunk it is.
+        ratio: share of each picture that is hidden.
+        seed: of what is hidden.
+    """
+
+    run: TrainingRun[MaskedAutoencoder]
+    sample: UInt8[Tensor, "B 3 S S"]
+    variant: str
+    ratio: float = 0.6
+    seed: int = 0
+
+    def step(self, batch: UInt8[Tensor, "B 3 S S"]) -> dict[str, Any]:
+        """One step on this process's pictures."""
+        run, rate = self.run, self.run.begin_step()
+        hidden = self._draw_hidden(batch, run.step)
+        with run.autocast():
+            predicted = run.model(batch, hidden)
+        loss = reconstruction_loss(predicted, batch, hidden)
+        loss.backward()
+        mean = run.processes.sum(loss.detach()) / run.processes.count
+        run.check_finite(mean, "the loss")  # the mean: so that all processes stop at once
+        norm = run.end_step(run.processes.count)
+        return {"step": run.step, "loss": mean.item(), "norm": norm, "rate": rate}
+
+    @torch.no_grad()
+    def picture(self) -> UInt8[np.ndarray, "H W 3"]:
+        """Of each picture of the sample: what is seen, what is filled in, and what is there."""
+        hidden = self._draw_hidden(self.sample, 0)
+        drawn = reconstruct(self.run.model(self.sample, hidden), self.sample, hidden)
+        return drawn.permute(1, 2, 0).cpu().numpy()
+
+    def write_results(self, out: Path) -> None:
+        """Write the trunk alone, and the picture."""
+        save_trunk(self.run.model.trunk, out / WEIGHTS, self.variant, self.run.metadata())
+        image = Image.fromarray(self.picture())
+        write_whole(out / "reconstruction.png", lambda file: image.save(file, format="PNG"))
+
+    def _draw_hidden(self, pictures: UInt8[Tensor, "B 3 S S"], step: int) -> Bool[Tensor, "B u u"]:
+        """The hidden units of this process's pictures; they depend on seed and step alone."""
+        rng, run = np.random.default_rng((self.seed, step)), self.run.processes
+        side = pictures.shape[-1] // HIDDEN_UNIT
+        hidden = draw_hidden(rng, len(pictures) * run.count, side, ratio=self.ratio)
+        return hidden.chunk(run.count)[run.index].to(pictures.device)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from torch import nn
-
-BLOCK = re.compile(r"^trunk\.blocks\.(\d+)\.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +18,7 @@ class OptimiserOptions:
 
     Attributes:
         rate: on the plateau.
-        steps: updates in all.
+        steps: updates in all, at least 1.
         warmup: steps on the way up.
         decay: last steps, on the way down; None = all after the warm-up: no plateau.
         final: share of the rate that the cosine ends at.
@@ -29,9 +28,6 @@ class OptimiserOptions:
         weight_decay, betas: AdamW's.
         clip: largest norm of the gradient.
         average: decay of the averaged weights (EMA); None = no average.
-
-    Raises:
-        ValueError: if there is no step.
     """
 
     rate: float = 8e-4
@@ -41,9 +37,9 @@ class OptimiserOptions:
     final: float = 0.01
     trunk_rate: float = 1.0
     layer_decay: float = 1.0
-    frozen: tuple[str, ...] = ()
+    frozen: Sequence[str] = ()
     weight_decay: float = 0.05
-    betas: tuple[float, float] = (0.9, 0.95)
+    betas: Sequence[float] = (0.9, 0.95)
     clip: float = 1.0
     average: float | None = None
 
@@ -78,7 +74,7 @@ def parameter_groups(model: nn.Module, options: OptimiserOptions) -> list[dict]:
     last = max(_layer(name) for name in names)
     groups: dict[tuple[float, float], list[nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
-        parameter.requires_grad_(not name.startswith(options.frozen))
+        parameter.requires_grad_(not name.startswith(tuple(options.frozen)))
         if parameter.requires_grad:
             depth = last + 1 - _layer(name)
             trunk = options.trunk_rate * options.layer_decay**depth
@@ -95,5 +91,5 @@ def parameter_groups(model: nn.Module, options: OptimiserOptions) -> list[dict]:
 
 def _layer(name: str) -> int:
     """The block of the trunk that a parameter belongs to; -1 = none."""
-    block = BLOCK.match(name)
+    block = re.match(r"trunk\.blocks\.(\d+)\.", name)
     return int(block[1]) if block else -1

@@ -27,6 +27,7 @@ class Processes:
     Attributes:
         index: this process, from 0.
         count: how many there are.
+        main: whether this is the process that writes files.
         device: this process's own.
 
     Raises:
@@ -36,25 +37,20 @@ class Processes:
     def __init__(self, device: str | torch.device = "cpu") -> None:
         try:
             from accelerate import PartialState
+            from accelerate.utils import gather_object, reduce
         except ImportError:
-            raise ValueError(
-                "training needs what the package alone does not: pip install 'sam2track[train]'"
-            ) from None
+            hint = "pip install 'sam2track[train]'"
+            raise ValueError(f"training needs more than the package alone: {hint}") from None
         picked = pick_device(device)
         state = PartialState(cpu=picked.type == "cpu")
         self.index, self.count = state.process_index, state.num_processes
+        self.main = self.index == 0
         self.device = picked if self.count == 1 or state.device is None else state.device
-
-    @property
-    def main(self) -> bool:
-        """Whether this is the process that writes files."""
-        return self.index == 0
+        self._reduce, self._gather = reduce, gather_object
 
     def sum(self, values: Tensor) -> Tensor:
         """The sum over the processes, in all of them."""
-        from accelerate.utils import reduce
-
-        return cast(Tensor, reduce(values, reduction="sum")) if self.count > 1 else values
+        return cast(Tensor, self._reduce(values, reduction="sum"))
 
     def any(self, asked: bool) -> bool:
         """Whether any process asked."""
@@ -62,24 +58,20 @@ class Processes:
 
     def gather(self, thing: Any) -> list[Any]:
         """The things of all processes, by index, in each of them."""
-        from accelerate.utils import gather_object
+        return self._gather([thing])
 
-        return gather_object([thing]) if self.count > 1 else [thing]
-
-    def sum_gradients(self, parameters: Sequence[nn.Parameter]) -> None:
-        """Replace each gradient by its sum over the processes; a missing one becomes zeros.
+    def sum_gradients(self, parameters: Sequence[nn.Parameter]) -> list[Tensor]:
+        """Replace each gradient by its sum over the processes, a missing one by zeros; all of them.
 
         Which parameters get a gradient from a clip depends on its prompts. With zeros for the
         others, AdamW does the same in every process.
         """
+        gradients = []
         for parameter in parameters:
             if parameter.grad is None:
                 parameter.grad = torch.zeros_like(parameter)
-        if self.count == 1:
-            return
-        gradients = [parameter.grad for parameter in parameters]
-        flat = self.sum(torch.cat([g.flatten() for g in gradients if g is not None]))
-        for parameter, summed in zip(
-            parameters, flat.split([p.numel() for p in parameters]), strict=True
-        ):
-            parameter.grad = summed.view_as(parameter)
+            gradients.append(parameter.grad)
+        if self.count > 1:
+            summed = self.sum(nn.utils.parameters_to_vector(gradients))
+            nn.utils.vector_to_parameters(summed, gradients)
+        return gradients

@@ -20,8 +20,8 @@ from torch.utils.checkpoint import checkpoint
 
 from ..memory import FifoMemory, best_candidate
 from ..model.sam2 import SAM2
-from ..prompts.simulated_user import PROMPTS
-from ..prompts.training_prompts import (
+from ..prompts.simulated_user import (
+    PROMPTS,
     PromptMix,
     PromptPlan,
     corrected_tokens,
@@ -154,7 +154,7 @@ class Rollout:
         truth = self.truth[:, index]
         # An absent object cannot be boxed or clicked; it gets an empty mask.
         kinds = torch.where(truth.flatten(1).any(1), self.kinds, 0)
-        resolved, order, given = [], [], []
+        resolved, given = [], []
         for kind, name in enumerate(PROMPTS):
             rows = (kinds == kind).nonzero()[:, 0]
             if not len(rows):
@@ -168,19 +168,21 @@ class Rollout:
                 prediction = self.predict(some, prompts)
                 if index in self.plan.corrected:
                     prediction, prompts = self.correct(some, prediction, prompts)
-                enlarged = _enlarge(prediction.logits, truth)
-                self.prompted_ious.append(mask_iou(enlarged, some.truth.float()))
+                self.prompted_ious.append(_iou(prediction, some.truth))
             resolved.append(prediction)
-            order.append(rows)
             given.append((rows, prompts))
-        joined = _join(resolved, torch.cat(order).argsort())
-        self.memorise(self.features(index, self.rows), joined, index, tuple(given))
+        back = torch.cat([rows for rows, _ in given]).argsort()
+        tensors = (
+            torch.cat([getattr(part, name) for part in resolved])[back]
+            for name in ("logits", "pointers", "scores", "presence")
+        )
+        self.memorise(self.features(index, self.rows), Resolved(*tensors), index, tuple(given))
 
     def track(self, index: int) -> None:
         """Track every row onto a frame, and correct it there if the plan says so."""
         rows = self._rows(index, self.rows, [m.recall(index, 1)[0] for m in self.memories])
         prediction = self.predict(rows, None)
-        self.ious.append(mask_iou(_enlarge(prediction.logits, rows.truth), rows.truth.float()))
+        self.ious.append(_iou(prediction, rows.truth))
         given: GivenPrompts = ()
         if index in self.plan.corrected and self.options.mix.clicks:
             prediction, prompts = self.correct(rows, prediction, None)
@@ -247,15 +249,7 @@ class Rollout:
         return checkpoint(part, *args, use_reentrant=False, **kwargs)  # type: ignore[return-value]
 
 
-def _join(parts: list[Resolved], order: Int[Tensor, " R"]) -> Resolved:
-    """The rows of several predictions, sorted."""
-    return Resolved(
-        *(
-            torch.cat([getattr(part, name) for part in parts])[order]
-            for name in ("logits", "pointers", "scores", "presence")
-        )
-    )
-
-
-def _enlarge(logits: Float[Tensor, "R 1 _ _"], like: Tensor) -> Float[Tensor, "R S S"]:
-    return F.interpolate(logits.detach(), like.shape[-2:], mode="bilinear")[:, 0]
+def _iou(prediction: Resolved, truth: Bool[Tensor, "R S S"]) -> Float[Tensor, " R"]:
+    """IoU at the size of the truth."""
+    logits = F.interpolate(prediction.logits.detach(), truth.shape[-2:], mode="bilinear")
+    return mask_iou(logits[:, 0], truth.float())

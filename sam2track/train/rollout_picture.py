@@ -11,8 +11,7 @@ from torch import Tensor
 from ..masks.drawing import draw_objects, draw_prompt
 from .rollout import Rollout
 
-TILE = 160  # side of a frame in the picture, pixels
-ROWS = 3  # objects in the picture
+TILE, ROWS = 160, 3  # side of a frame in the picture, in pixels; objects in the picture
 
 
 def draw_rollout(rollout: Rollout) -> UInt8[np.ndarray, "H W 3"]:
@@ -39,7 +38,7 @@ def _tiles(rollout: Rollout, row: int, index: int) -> list[UInt8[np.ndarray, "s 
                 continue
             points = prompts.coords[place].cpu().numpy() * (TILE / frame.shape[0])
             labels = prompts.labels[place].cpu().numpy()
-            corners = labels > 1
+            corners = labels > 1  # of a box
             box = points[corners].flatten() if corners.any() else None
             draw_prompt(tiles[0], ids[0], points[~corners], labels[~corners], box)
     return tiles

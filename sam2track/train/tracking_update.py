@@ -14,19 +14,21 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import UInt8
+from jaxtyping import Float64, UInt8
+from torch import Tensor
 
 from ..data.readers.sequence import MaskSequence
 from ..model.sam2 import SAM2
 from ..model.weights import save_weights
 from .batches import StepBatches
-from .checkpoints import WEIGHTS, saving
 from .evaluation import Score, score_sequences
-from .report import write_report
+from .log import write_report
+from .losses import LOSS_TERMS
 from .rollout import Rollout, RolloutOptions
 from .rollout_picture import draw_rollout
-from .step_statistics import log_entry, sum_statistics
-from .training_run import TrainingRun
+from .training_run import WEIGHTS, TrainingRun, saving
+
+MEANS = ("loss", "focal", "dice", "iou_loss", "presence", "iou", "last_iou", "prompt_iou")
 
 
 class TrackingUpdate:
@@ -49,7 +51,7 @@ class TrackingUpdate:
         self.rollout: Rollout | None = None  # the last one
 
     def step(self, batch: StepBatches) -> dict[str, Any]:
-        """One step on this process's clips.
+        """One step on this process's clips; in the log's entry, None = nothing was measured.
 
         Every row of every step of the interaction has the same weight: losses and gradients are
         sums until they are divided by the number of rows in all batches and processes.
@@ -67,14 +69,27 @@ class TrackingUpdate:
                 loss.backward()
             if not torch.isfinite(loss):
                 fault = rollout.first_fault()
-            sums.append(sum_statistics(rollout))
+            sums.append(_sums_and_counts(rollout))
         own = torch.stack(sums).sum(0)
         own[-1, 0] = time.process_time() - spent + batch.seconds
         total = run.processes.sum(own)
         run.check_finite(total, fault)  # the sum: so that all processes stop at once
         norm = run.end_step(total[0, 1].clamp(min=1).float())
-        run.core_seconds += total[-1, 0].item()
-        return log_entry(run.step, total, norm, rate)
+        *pairs, (rows, _), (seconds, _) = total.tolist()
+        run.core_seconds += seconds
+        means = {
+            name: round(value / count, 5) if count else None
+            for name, (value, count) in zip(MEANS, pairs, strict=True)
+        }
+        return {
+            "step": run.step,
+            **means,
+            "loss": means["loss"] or 0.0,
+            "norm": round(norm, 4),
+            "rate": rate,
+            "rows": int(rows),
+            "core_seconds": round(seconds, 2),
+        }
 
     def picture(self) -> UInt8[np.ndarray, "H W 3"] | None:
         """Prompts, predictions and true masks of the last batch, if it shows an object."""
@@ -89,15 +104,14 @@ class TrackingUpdate:
         return asdict(score)
 
     def keep_best(self, score: Score, out: Path, *, prompt: str = "mask") -> None:
-        """Keep the averaged weights if none had a better score with this prompt."""
+        """Keep the averaged weights, unless others had as good a score with the same prompt."""
         best, run = self.run.best, self.run
-        if best is not None and best["prompt"] != prompt:
-            best = None  # scores with different prompts cannot be compared
-        if best is None or score.j_and_f > (best["j"] + best["f"]) / 2:
-            run.best = {"step": run.step, "prompt": prompt, **asdict(score)}
-            if run.processes.main:
-                with saving(run.step, out):
-                    self._save_weights(out / "best.safetensors")
+        if best and best["prompt"] == prompt and not score.j_and_f > (best["j"] + best["f"]) / 2:
+            return
+        run.best = {"step": run.step, "prompt": prompt, **asdict(score)}
+        if run.processes.main:
+            with saving(run.step, out):
+                self._save_weights(out / "best.safetensors")
 
     def write_results(self, out: Path) -> None:
         """Write the averaged weights, the learning curve and the model card."""
@@ -106,3 +120,16 @@ class TrackingUpdate:
 
     def _save_weights(self, path: Path) -> None:
         save_weights(self.averaged, path, self.variant, self.run.metadata())
+
+
+def _sums_and_counts(rollout: Rollout) -> Float64[Tensor, "10 2"]:
+    """Sum and count of each of ``MEANS``; then ``(rows, 0)`` and ``(0, 0)``, for the CPU time."""
+    losses = [losses for _, losses in rollout.losses]
+    terms = [[getattr(each, term) for each in losses] for term in LOSS_TERMS]
+    ious = (rollout.ious, rollout.ious[-1:], rollout.prompted_ious)
+    sums = []
+    for values in ([each.total() for each in losses], *terms, *ious):
+        joined = torch.cat(values).detach().double() if values else torch.zeros(0)
+        sums.append([float(joined.sum()), float(len(joined))])
+    sums += [[float(len(rollout.rows)), 0.0], [0.0, 0.0]]
+    return torch.tensor(sums, dtype=torch.float64, device=rollout.rows.device)

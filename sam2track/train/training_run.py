@@ -1,13 +1,16 @@
 """What every training shares: model, optimiser, averaged weights, counters; and their checkpoint.
 
-``last.pt`` holds all of it; a resumed run continues to the bit.
+A checkpoint, ``last.pt``, holds plain tensors, numbers and settings. It is written whole or not at
+all, and read without executing anything. A resumed run continues to the bit.
 """
 
 from __future__ import annotations
 
 import copy
+import pickle
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -15,11 +18,16 @@ import torch
 from torch import Tensor, nn
 
 from ..device import autocast
-from .checkpoints import LAST, check_settings, load_state
 from .optimiser import OptimiserOptions, parameter_groups
 from .processes import Processes
 
 Network = TypeVar("Network", bound=nn.Module)
+LAST, WEIGHTS = "last.pt", "weights.safetensors"
+
+# Settings that may change when a run is resumed: they do not change what is learnt.
+CHANGEABLE = ("out", "device", "steps", "workers", "threads", "checkpointing", "evaluate")
+CHANGEABLE += ("save_every", "pictures_every")
+COUNTERS = ("step", "seconds", "core_seconds")
 
 
 class TrainingRun(Generic[Network]):
@@ -54,10 +62,13 @@ class TrainingRun(Generic[Network]):
         self.settings = {**(settings or {}), "processes": processes.count}
         groups = parameter_groups(model, options)
         self.trained: list[nn.Parameter] = [p for group in groups for p in group["params"]]
-        self.optimiser = torch.optim.AdamW(groups, lr=options.rate, betas=options.betas)
+        first, second = options.betas
+        self.optimiser = torch.optim.AdamW(groups, lr=options.rate, betas=(first, second))
+        self._parts: dict[str, Any] = {"model": model, "optimiser": self.optimiser}
         self.averaged: Network | None = None
         if options.average is not None:
             self.averaged = copy.deepcopy(model).eval().requires_grad_(False)
+            self._parts["averaged"] = self.averaged
         self.step = 0
         self.seconds = self.core_seconds = self._started = 0.0
         self.best: dict[str, Any] | None = None
@@ -79,32 +90,24 @@ class TrainingRun(Generic[Network]):
     def end_step(self, count: float | Tensor) -> float:
         """Change the weights by the gradients' sum over the processes, divided by ``count``.
 
-        Returns:
-            the norm of the gradient.
-
-        Raises:
-            FloatingPointError: if it is not finite; the weights are as they were.
+        The norm of the gradient is returned; if it is not finite, FloatingPointError is raised and
+        the weights are as they were.
         """
-        self.processes.sum_gradients(self.trained)
-        for parameter in self.trained:
-            assert parameter.grad is not None
-            parameter.grad.div_(count)
+        for gradient in self.processes.sum_gradients(self.trained):
+            gradient.div_(count)
         norm = nn.utils.clip_grad_norm_(self.trained, self.options.clip)
         self.check_finite(norm, "the gradient")
         self.optimiser.step()
         self.step += 1
-        self._update_average()
+        if self.averaged is not None and self.options.average is not None:
+            # Over fewer steps at first, so that the first weights fade soon.
+            keep = min(self.options.average, self.step / (9 + self.step))
+            pairs = zip(self.averaged.parameters(), self.model.parameters(), strict=True)
+            with torch.no_grad():
+                for mean, value in pairs:
+                    mean.lerp_(value, 1 - keep)
         self.seconds += time.perf_counter() - self._started
         return norm.item()
-
-    @torch.no_grad()
-    def _update_average(self) -> None:
-        """Average the weights, over fewer steps at first, so that the first weights fade soon."""
-        if self.averaged is None or self.options.average is None:
-            return
-        decay = min(self.options.average, self.step / (9 + self.step))
-        for mean, value in zip(self.averaged.parameters(), self.model.parameters(), strict=True):
-            mean.lerp_(value, 1 - decay)
 
     def check_finite(self, values: Tensor, what: str) -> None:
         """Raise FloatingPointError, with the step, if a value is not finite."""
@@ -120,15 +123,9 @@ class TrainingRun(Generic[Network]):
         device = self.processes.device
         cuda = torch.cuda.get_rng_state(device) if device.type == "cuda" else None
         return {
-            "model": self.model.state_dict(),
-            "averaged": None if self.averaged is None else self.averaged.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
-            "step": self.step,
-            "seconds": self.seconds,
-            "core_seconds": self.core_seconds,
-            "best": self.best,
+            **{name: part.state_dict() for name, part in self._parts.items()},
+            **{name: getattr(self, name) for name in (*COUNTERS, "best", "settings")},
             "random": self.processes.gather((torch.get_rng_state(), cuda)),
-            "settings": self.settings,
         }
 
     def resume(self, out: Path) -> int:
@@ -141,15 +138,68 @@ class TrainingRun(Generic[Network]):
             return 0
         state = load_state(out / LAST)
         check_settings(self.settings, state["settings"], out)
-        self.model.load_state_dict(state["model"])
-        if self.averaged is not None:
-            self.averaged.load_state_dict(state["averaged"])
-        self.optimiser.load_state_dict(state["optimiser"])
-        self.step, self.seconds = state["step"], state["seconds"]
-        self.core_seconds, best = state["core_seconds"], state["best"]
-        self.best = best and {"prompt": "mask", **best}  # older runs had no other prompt
+        for name, part in self._parts.items():
+            part.load_state_dict(state[name])
+        for name in COUNTERS:
+            setattr(self, name, state[name])
+        # Older runs had no other prompt.
+        self.best = state["best"] and {"prompt": "mask", **state["best"]}
         cpu, cuda = state["random"][self.processes.index]
         torch.set_rng_state(cpu)
         if cuda is not None and self.processes.device.type == "cuda":
             torch.cuda.set_rng_state(cuda, self.processes.device)
         return self.step
+
+
+class NotSaved(RuntimeError):
+    """A checkpoint could not be written; the one before is as it was."""
+
+
+@contextmanager
+def saving(step: int, out: Path) -> Iterator[None]:
+    """While a step is saved, an error of the disk becomes :class:`NotSaved`."""
+    try:
+        yield
+    except OSError as error:
+        raise NotSaved(
+            f"step {step} could not be saved in {out}: {error.strerror or error}; what was saved "
+            "before is valid: make room, and the same command goes on from there"
+        ) from error
+
+
+def load_state(path: Path) -> dict[str, Any]:
+    """Read a checkpoint, onto the CPU; ValueError if the file is not one."""
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, OSError):
+        raise ValueError(
+            f"{path} is no checkpoint of a run, or is damaged; begin again with another out="
+        ) from None
+    if not isinstance(state, dict) or "step" not in state or "settings" not in state:
+        raise ValueError(f"{path} is no checkpoint of this version; begin again with another out=")
+    return state
+
+
+def check_settings(now: Mapping[str, Any], stored: Mapping[str, Any], out: Path) -> None:
+    """Refuse, with a ValueError, to resume a run with other settings than it began with."""
+
+    def shown(settings: Mapping[str, Any], name: str) -> Any:
+        value = settings.get(name, "not set")
+        return "null" if value is None else value
+
+    differ = [
+        f"{name}={shown(now, name)} (was {shown(stored, name)})"
+        for name in sorted(now.keys() | stored.keys())
+        if name.split(".")[0] not in CHANGEABLE and now.get(name) != stored.get(name)
+    ]
+    if differ:
+        raise ValueError(
+            f"{out} holds a run with other settings: {', '.join(differ)}. Go on with those it was "
+            f"begun with, or {new_run(now, out)}"
+        )
+
+
+def new_run(settings: Mapping[str, Any], out: Path) -> str:
+    """How to begin a new run with the weights in ``out``; the end of an error message."""
+    key = "trunk" if "mae.hidden" in settings else "checkpoint"
+    return f"begin a new out= with {key}={out / WEIGHTS}"

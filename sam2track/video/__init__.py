@@ -1,19 +1,16 @@
-"""Sources of video: files, folders of pictures, arrays, cameras and streams."""
+"""Sources of video: files, folders of pictures, arrays, cameras and streams.
+
+What cannot be opened or read raises :class:`VideoError`, whose message says why and what to do.
+"""
 
 from .arrays import ArrayVideo
 from .file import VIDEO_SUFFIXES, VideoFile
 from .folder import ImageFolder
 from .live import LiveVideo
 from .open import open_file, open_video
-from .pictures import (
-    PICTURE_SUFFIXES,
-    list_pictures,
-    load_picture,
-    picture_size,
-    read_picture,
-)
+from .pictures import PICTURE_SUFFIXES, list_pictures, load_picture, picture_size, read_picture
 from .prefetch import FramesAhead, read_ahead
-from .source import SeekableSource, TruncatedVideo, VideoError, VideoSource
+from .source import SeekableSource, TruncatedVideo, VideoError, VideoSource, check_size
 
 __all__ = [
     "PICTURE_SUFFIXES",
@@ -27,6 +24,7 @@ __all__ = [
     "VideoError",
     "VideoFile",
     "VideoSource",
+    "check_size",
     "list_pictures",
     "load_picture",
     "open_file",

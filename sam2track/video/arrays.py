@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..types import Frame
-from .source import SeekableSource, VideoError
+from .source import SeekableSource, VideoError, check_size
 
 _WANTED = "give RGB uint8 arrays of shape (H, W, 3), or one of shape (T, H, W, 3)"
 
@@ -16,9 +16,6 @@ class ArrayVideo(SeekableSource):
     """A video held as one array ``(T, H, W, 3)`` or a sequence of ``(H, W, 3)``; RGB ``uint8``.
 
     Only frames that are not contiguous are copied.
-
-    Raises:
-        VideoError: if there are no frames, or one is not RGB ``uint8`` or of another size.
     """
 
     def __init__(
@@ -27,22 +24,14 @@ class ArrayVideo(SeekableSource):
         if not len(images):
             raise VideoError("an array video needs at least one frame, got none")
         for index, image in enumerate(images):
+            what = f"frame {index}"
             if not isinstance(image, np.ndarray):
-                raise VideoError(f"frame {index} is a {type(image).__name__}; {_WANTED}")
+                raise VideoError(f"{what} is a {type(image).__name__}; {_WANTED}")
             if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
-                raise VideoError(
-                    f"frame {index} is {image.dtype} of shape {image.shape}; {_WANTED}"
-                )
-            if image.shape != images[0].shape:
-                raise VideoError(
-                    f"frame {index} is {image.shape[1]}x{image.shape[0]} but frame 0 is "
-                    f"{images[0].shape[1]}x{images[0].shape[0]}; resize them to one size"
-                )
-        self._images = images
-        self.name = name
-        self.size = images[0].shape[:2]
-        self.fps = fps
-        self.length = len(images)
+                raise VideoError(f"{what} is {image.dtype} of shape {image.shape}; {_WANTED}")
+            check_size(what, image.shape[:2], images[0].shape[:2], "resize them to one size")
+        self._images, self.name, self.fps = images, name, fps
+        self.size, self.length = images[0].shape[:2], len(images)
 
     def read(self, index: int) -> Frame:
         return Frame(index, np.ascontiguousarray(self._images[index]))

@@ -17,14 +17,7 @@ from .source import SeekableSource, VideoError
 
 
 class DecordFile(SeekableSource):
-    """A video file for random access. Reading it in order goes through :class:`VideoFile`.
-
-    Args:
-        path: the file.
-
-    Raises:
-        VideoError: if decord is not installed or cannot read the file.
-    """
+    """A video file for random access. Reading it in order goes through :class:`VideoFile`."""
 
     def __init__(self, path: str | Path) -> None:
         try:

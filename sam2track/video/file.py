@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from bisect import bisect_right
 from collections.abc import Generator
+from contextlib import closing, suppress
 from itertools import count
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from av.error import FFmpegError
 
 from ..types import Frame
 from .scan import VideoInfo, open_container, scan_video, to_rgb, video_stream
-from .source import SeekableSource, TruncatedVideo, VideoError
+from .source import SeekableSource, TruncatedVideo, check_size
 
 # What is taken for a video in a folder of many files; a file that is named may end in anything.
 VIDEO_SUFFIXES = (
@@ -32,18 +33,13 @@ class VideoFile(SeekableSource):
     each frame once, a jump seeks, and reading backwards decodes blocks of frames and holds one (64
     MB at most, or two frames). The rotation that a file asks for (phones) is applied. Frames are
     counted in the order in which they are shown, whatever their times.
-
-    Raises:
-        VideoError: if there is no such file, or no video in it, or no frame of it can be decoded.
     """
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        info = scan_video(self.path)
         self.name = self.path.stem
-        self.size = info.size
-        self.fps = info.fps
-        self.length = info.length
+        info = scan_video(self.path)
+        self.size, self.fps, self.length = info.size, info.fps, info.length
         self.pixel_aspect = info.pixel_aspect
         self._lock = threading.Lock()
         self._decoder = _Decoder(self.path, info)
@@ -58,12 +54,8 @@ class VideoFile(SeekableSource):
                 self._block.clear()
                 image = self._decoder.read(index)
             self._last = index
-        height, width = image.shape[:2]
-        if (height, width) != self.size:
-            raise VideoError(
-                f"frame {index} of {self.path} is {width}x{height} but frame 0 is "
-                f"{self.size[1]}x{self.size[0]}; re-encode the video at one size"
-            )
+        advice = "re-encode the video at one size"
+        check_size(f"frame {index} of {self.path}", image.shape[:2], self.size, advice)
         return Frame(index, image)
 
     def _read_backwards(self, index: int) -> np.ndarray:
@@ -90,20 +82,14 @@ class _Decoder:
     """
 
     def __init__(self, path: Path, info: VideoInfo) -> None:
-        self._path = path
-        self._info = info
+        self._path, self._info = path, info
         self._frames: Generator[tuple[int, av.VideoFrame]] | None = None
         self._next = 0
         self._wanted = 0  # the time of the frame that is looked for
         self._one_thread = False
 
     def read(self, index: int) -> np.ndarray:
-        """Frame ``index`` as RGB.
-
-        Raises:
-            TruncatedVideo: if it is missing and the container lists it.
-            IndexError: if it is missing and the container lists nothing.
-        """
+        """Frame ``index`` as RGB. See :meth:`_missing` for what is raised if it is missing."""
         if index >= len(self._info.times):
             raise self._missing(len(self._info.times))
         frame = self._find(index)
@@ -122,6 +108,7 @@ class _Decoder:
             self._frames = None
 
     def _missing(self, index: int) -> Exception:
+        """TruncatedVideo if the container lists the frame, IndexError if it lists none."""
         self.close()
         if not self._info.listed:
             return IndexError(f"{self._path.stem} has frames 0 to {index - 1}")
@@ -161,17 +148,16 @@ class _Decoder:
 
     def _start(self, aim: int | None) -> Generator[tuple[int, av.VideoFrame]]:
         """Frames from the keyframe before a time on, or from the first: seeking may go too far."""
-        frames = self._decode(aim)
-        if aim is None:
-            return frames
-        try:
-            first = next(frames, None)
-        except FFmpegError:
-            first = None
-        if first is not None and first[0] <= aim:
-            return _prepend(first, frames)
-        frames.close()
-        return self._decode(None)
+        if aim is not None:
+            with closing(self._decode(aim)) as frames:
+                first = None
+                with suppress(FFmpegError):
+                    first = next(frames, None)
+                if first is not None and first[0] <= aim:
+                    yield first
+                    yield from frames
+                    return
+        yield from self._decode(None)
 
     def _decode(self, start: int | None) -> Generator[tuple[int, av.VideoFrame]]:
         """Frames with their times, all of them or from the keyframe before ``start`` on."""
@@ -199,13 +185,3 @@ class _Decoder:
             for frame in stream.codec_context.decode(None):
                 shown = frame.pts if self._info.timed else None
                 yield (next(number) if shown is None else shown), frame
-
-
-def _prepend(
-    first: tuple[int, av.VideoFrame], frames: Generator[tuple[int, av.VideoFrame]]
-) -> Generator[tuple[int, av.VideoFrame]]:
-    try:
-        yield first
-        yield from frames
-    finally:
-        frames.close()

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..types import Frame
-from .pictures import USUAL_SUFFIXES, list_pictures, picture_size, read_picture
-from .source import SeekableSource, VideoError
+from .pictures import list_pictures, picture_size, read_picture
+from .source import SeekableSource, VideoError, check_size
 
 
 class ImageFolder(SeekableSource):
@@ -15,14 +15,7 @@ class ImageFolder(SeekableSource):
     JPEG, PNG, WebP, BMP, TIFF and other usual kinds are read. File names are free; hidden files and
     other files are passed over. A picture is turned as its EXIF orientation says, as viewers do.
     Every header is read when the folder is opened (about 0.1 ms each), so that a picture of another
-    size is found before any work is done.
-
-    Args:
-        path: the directory.
-        fps: frames per second, which a folder does not know.
-
-    Raises:
-        VideoError: if it is not a directory, has no pictures, or they differ in size.
+    size is found before any work is done. A folder does not know its rate: give ``fps``.
     """
 
     def __init__(self, path: str | Path, fps: float = 24.0) -> None:
@@ -32,12 +25,11 @@ class ImageFolder(SeekableSource):
         self.files = list_pictures(path)
         if not self.files:
             raise VideoError(
-                f"no pictures in {path}; put {USUAL_SUFFIXES} files right inside it (.jpg, .png, "
-                "...), one for each frame"
+                f"no pictures in {path}; put JPEG, PNG, WebP, BMP or TIFF files right inside it "
+                "(.jpg, .png, ...), one for each frame"
             )
         self.name = path.resolve().name or "folder"
-        self.fps = fps
-        self.length = len(self.files)
+        self.fps, self.length = fps, len(self.files)
         self.size = picture_size(self.files[0])
         for file in self.files[1:]:
             self._check_size(file, picture_size(file))
@@ -48,9 +40,6 @@ class ImageFolder(SeekableSource):
         self._check_size(file, image.shape[:2])
         return Frame(index, image, name=file.name)
 
-    def _check_size(self, file: Path, size: tuple[int, int]) -> None:
-        if size != self.size:
-            raise VideoError(
-                f"{file} is {size[1]}x{size[0]} but {self.files[0].name} is "
-                f"{self.size[1]}x{self.size[0]}; resize the pictures to one size"
-            )
+    def _check_size(self, file: Path, size: tuple[int, ...]) -> None:
+        first, advice = self.files[0].name, "resize the pictures to one size"
+        check_size(str(file), size, self.size, advice, first)

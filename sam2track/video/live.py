@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from ..types import Frame
-from .source import VideoError, VideoSource
+from .source import VideoError, VideoSource, check_size
 
 _TIMEOUT_MS = 10_000
 
@@ -22,23 +22,24 @@ class LiveVideo(VideoSource):
 
     It ends when the camera or stream gives no more frames; for a stream, after ten seconds without
     one. The first frame after opening is frame 0.
-
-    Raises:
-        VideoError: if it cannot be opened or gives no frame.
     """
 
     length = None
 
     def __init__(self, address: int | str) -> None:
-        self._label = f"camera {address}" if isinstance(address, int) else _public(address)
+        if isinstance(address, int):
+            self.name, self._label = f"camera{address}", f"camera {address}"
+            advice = "connect it, close other programs that use it, or try another index"
+        else:  # without user name and password in messages
+            self.name, self._label = _short_name(address), re.sub(r"//[^/@]*@", "//", address)
+            advice = "check the address, the network, and that it sends video"
         self._capture = _open(address)
         image = self._grab()
         if image is None:
             self._capture.release()
-            raise VideoError(f"cannot open {self._label}: {_advice(address)}")
+            raise VideoError(f"cannot open {self._label}: {advice}")
         self._first: np.ndarray | None = image
         self._count = 0
-        self.name = f"camera{address}" if isinstance(address, int) else _short_name(address)
         self.size = image.shape[:2]
         fps = self._capture.get(cv2.CAP_PROP_FPS)
         self.fps = fps if math.isfinite(fps) and 1 <= fps <= 1000 else 30.0
@@ -46,16 +47,11 @@ class LiveVideo(VideoSource):
     def __iter__(self) -> Iterator[Frame]:
         while True:
             image, self._first = self._first, None
-            if image is None:
-                image = self._grab()
+            image = self._grab() if image is None else image
             if image is None:
                 return
-            if image.shape[:2] != self.size:
-                height, width = image.shape[:2]
-                raise VideoError(
-                    f"{self._label} changed from {self.size[1]}x{self.size[0]} to {width}x{height} "
-                    f"at frame {self._count}; open it again"
-                )
+            what = f"frame {self._count} of {self._label}"
+            check_size(what, image.shape[:2], self.size, "its size changed: open it again")
             self._count += 1
             yield Frame(self._count - 1, image)
 
@@ -81,17 +77,6 @@ def _open(address: int | str) -> cv2.VideoCapture:
         return cv2.VideoCapture(address, cv2.CAP_FFMPEG, options)
     finally:
         cv2.utils.logging.setLogLevel(level)
-
-
-def _advice(address: int | str) -> str:
-    if isinstance(address, int):
-        return "connect it, close other programs that use it, or try another index"
-    return "check the address, the network, and that it sends video"
-
-
-def _public(address: str) -> str:
-    """The address without user name and password, fit for a message."""
-    return re.sub(r"//[^/@]*@", "//", address)
 
 
 def _short_name(address: str) -> str:

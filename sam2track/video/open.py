@@ -29,9 +29,6 @@ def open_video(
             directory a folder of pictures, any other text or path a file. A folder that is named by
             a number is written ``./0``.
         video_reader: for a file, see :func:`open_file`.
-
-    Raises:
-        VideoError: if it cannot be opened; the message says why and what to do.
     """
     if isinstance(spec, (np.ndarray, list, tuple)):
         return ArrayVideo(spec)
@@ -50,15 +47,10 @@ def open_video(
 
 
 def open_file(path: str | Path, video_reader: str = "auto") -> SeekableSource:
-    """Open a video file.
+    """Open a video file with ``pyav``, ``decord``, or ``auto``.
 
-    Args:
-        path: the file.
-        video_reader: ``pyav``, ``decord``, or ``auto``, which is ``pyav``: measured to be as fast
-            at jumping, and the only one that gives every file's own frames (docs/video.md).
-
-    Raises:
-        VideoError: if there is no such reader, or it cannot read the file.
+    ``auto`` is ``pyav``: measured to be as fast at jumping, and the only one that gives every
+    file's own frames (docs/video.md).
     """
     if video_reader not in VIDEO_READERS:
         raise VideoError(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -16,38 +18,40 @@ PICTURE_SUFFIXES = (
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"),
     *(".ppm", ".pgm", ".pnm", ".tga", ".jp2", ".avif", ".heic", ".heif"),
 )
-USUAL_SUFFIXES = "JPEG, PNG, WebP, BMP or TIFF"  # for messages
 
 _ORIENTATION = 0x0112  # EXIF: how the camera was held; 5 to 8 swap width and height
 # What Pillow raises for a damaged file.
 _PILLOW_ERRORS = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
 
 
-def natural_key(name: str) -> tuple[list[tuple[int, int | str]], str]:
-    """Sorts names by the values of the numbers in them: ``f2`` before ``f10``."""
-    parts = re.split(r"([0-9]+)", name.lower())
-    return [(0, int(part)) if part.isdigit() else (1, part) for part in parts], name
-
-
 def list_pictures(folder: Path, suffixes: tuple[str, ...] = PICTURE_SUFFIXES) -> list[Path]:
     """The picture files of a folder in natural order; hidden files are passed over."""
-    files = [file for file in folder.iterdir() if file.suffix.lower() in suffixes]
-    visible = (file for file in files if not file.name.startswith("."))
-    return sorted(visible, key=lambda file: natural_key(file.name))
+
+    def by_number(file: Path) -> tuple[list[tuple[int, int | str]], str]:  # f2 before f10
+        parts = re.split(r"([0-9]+)", file.name.lower())
+        return [(0, int(part)) if part.isdigit() else (1, part) for part in parts], file.name
+
+    files = (file for file in folder.iterdir() if file.suffix.lower() in suffixes)
+    return sorted((file for file in files if not file.name.startswith(".")), key=by_number)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Image.Image]:
+    try:
+        with Image.open(path) as picture:
+            yield picture
+    except _PILLOW_ERRORS as error:
+        reason = "not a picture" if isinstance(error, Image.UnidentifiedImageError) else str(error)
+        if isinstance(error, OSError) and error.strerror:
+            reason = error.strerror  # without the path, which the message names already
+        raise VideoError(f"cannot read {path}: {reason}; replace the file or remove it") from error
 
 
 def picture_size(path: Path) -> tuple[int, int]:
-    """Height and width after EXIF orientation, from the file's header alone.
-
-    Raises:
-        VideoError: if it is missing or no picture.
-    """
-    try:
-        with Image.open(path) as picture:
-            width, height = picture.size
-            sideways = _is_turned(picture) and picture.getexif()[_ORIENTATION] >= 5
-    except _PILLOW_ERRORS as error:
-        raise _unreadable(path, error) from error
+    """Height and width after EXIF orientation, from the file's header alone."""
+    with _opened(path) as picture:
+        width, height = picture.size
+        sideways = _is_turned(picture) and picture.getexif()[_ORIENTATION] >= 5
     return (width, height) if sideways else (height, width)
 
 
@@ -65,18 +69,11 @@ def load_picture(path: Path, least: int | None = None) -> Image.Image:
         path: the file.
         least: a large JPEG may be decoded at a fraction of its size, with sides of at least so many
             pixels; None = at its full size.
-
-    Raises:
-        VideoError: if it is missing, no picture or damaged, or has values that are no colours.
     """
-    try:
-        with Image.open(path) as picture:
-            if least is not None:
-                picture.draft("RGB", (least, least))  # does nothing to other formats
-            upright = ImageOps.exif_transpose(picture) if _is_turned(picture) else picture
-            return _as_rgb(upright)
-    except _PILLOW_ERRORS as error:
-        raise _unreadable(path, error) from error
+    with _opened(path) as picture:
+        if least is not None:
+            picture.draft("RGB", (least, least))  # does nothing to other formats
+        return _as_rgb(ImageOps.exif_transpose(picture) if _is_turned(picture) else picture)
 
 
 def _as_rgb(picture: Image.Image) -> Image.Image:
@@ -108,10 +105,3 @@ def _is_turned(picture: Image.Image) -> bool:
     if picture.format == "PNG" and "exif" not in picture.info:
         return False
     return picture.getexif().get(_ORIENTATION, 1) in range(2, 9)
-
-
-def _unreadable(path: Path, error: Exception) -> VideoError:
-    reason = "not a picture" if isinstance(error, Image.UnidentifiedImageError) else str(error)
-    if isinstance(error, OSError) and error.strerror:
-        reason = error.strerror  # without the path, which the message names already
-    return VideoError(f"cannot read {path}: {reason}; replace the file or remove it")

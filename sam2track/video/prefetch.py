@@ -10,57 +10,18 @@ from contextlib import contextmanager, suppress
 from ..types import Frame
 
 
-@contextmanager
-def read_ahead(frames: Iterable[Frame], depth: int = 4) -> Iterator[FramesAhead]:
-    """While it lasts, frames are read in a background thread, at most ``depth`` ahead.
-
-    Whatever reading raises is raised by the iterator, after the frames before it. The thread ends
-    with the frames, or with the block.
-
-    Args:
-        frames: what to read; nothing else may iterate over it meanwhile.
-        depth: frames in waiting, at least 1.
-
-    Raises:
-        ValueError: if depth is less than 1.
-    """
-    if depth < 1:
-        raise ValueError(f"depth is {depth}; give 1 or more")
-    reader = FramesAhead(frames, depth)
-    try:
-        yield reader
-    finally:
-        reader.stop()
-
-
 class FramesAhead:
-    """An iterator over frames that a thread reads into a bounded queue."""
+    """An iterator over frames that a thread puts into a queue."""
 
-    def __init__(self, frames: Iterable[Frame], depth: int) -> None:
-        self._queue: queue.Queue[Frame | BaseException | None] = queue.Queue(depth)
-        self._stopping = threading.Event()
+    def __init__(self, waiting: queue.Queue[Frame | BaseException | None]) -> None:
+        self._waiting = waiting
         self._ended = False
-        self._thread = threading.Thread(
-            target=self._fill, args=(frames,), name="sam2track-prefetch", daemon=True
-        )
-        self._thread.start()
-
-    def _fill(self, frames: Iterable[Frame]) -> None:
-        last: BaseException | None = None
-        try:
-            for frame in frames:
-                self._queue.put(frame)
-                if self._stopping.is_set():
-                    return
-        except BaseException as error:  # it belongs to the consumer's thread
-            last = error
-        self._queue.put(last)
 
     def __iter__(self) -> Iterator[Frame]:
         return self
 
     def __next__(self) -> Frame:
-        item = None if self._ended else self._queue.get()
+        item = None if self._ended else self._waiting.get()
         self._ended = not isinstance(item, Frame)
         if item is None:
             raise StopIteration
@@ -68,18 +29,45 @@ class FramesAhead:
             raise item
         return item
 
-    def waiting(self) -> Frame | None:
-        """The frame that comes next, if it has been read already."""
-        with self._queue.mutex:
-            first = self._queue.queue[0] if self._queue.queue else None
+    def next(self) -> Frame | None:
+        """The frame that comes next, if it has been read already; it stays in the queue."""
+        with self._waiting.mutex:
+            first = self._waiting.queue[0] if self._waiting.queue else None
         return first if isinstance(first, Frame) else None
 
-    def stop(self) -> None:
-        """End the thread. It may be waiting to put one thing, so make room until it is gone."""
-        self._stopping.set()
-        while self._thread.is_alive():
+
+@contextmanager
+def read_ahead(frames: Iterable[Frame], depth: int = 4) -> Iterator[FramesAhead]:
+    """While it lasts, frames are read in a background thread, at most ``depth`` (>= 1) ahead.
+
+    Whatever reading raises is raised by the iterator, after the frames before it. The thread ends
+    with the frames, or with the block. Nothing else may iterate over the frames meanwhile.
+    """
+    if depth < 1:
+        raise ValueError(f"depth is {depth}; give 1 or more")
+    waiting: queue.Queue[Frame | BaseException | None] = queue.Queue(depth)  # None at the end
+    stopping = threading.Event()
+
+    def fill() -> None:
+        last: BaseException | None = None
+        try:
+            for frame in frames:
+                waiting.put(frame)
+                if stopping.is_set():
+                    return
+        except BaseException as error:  # it belongs to the consumer's thread
+            last = error
+        waiting.put(last)
+
+    thread = threading.Thread(target=fill, name="sam2track-prefetch", daemon=True)
+    thread.start()
+    try:
+        yield FramesAhead(waiting)
+    finally:
+        stopping.set()
+        while thread.is_alive():  # it may be waiting to put one thing: make room until it is gone
             with suppress(queue.Empty):
-                self._queue.get(timeout=0.01)
-        while not self._queue.empty():
-            self._queue.get()
-        self._queue.put(None)  # whoever still iterates is at the end
+                waiting.get(timeout=0.01)
+        while not waiting.empty():
+            waiting.get()
+        waiting.put(None)  # whoever still iterates is at the end

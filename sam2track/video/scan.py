@@ -50,20 +50,12 @@ class VideoInfo:
 
 
 def open_container(path: Path) -> InputContainer:
-    """Open a file with FFmpeg. ``file:`` keeps a colon in its name from being read as a protocol.
-
-    Raises:
-        FFmpegError: if FFmpeg cannot read it.
-    """
-    return av.open(f"file:{path}")
+    """Open a file with FFmpeg."""
+    return av.open(f"file:{path}")  # else a colon in its name would be read as a protocol's
 
 
 def scan_video(path: Path) -> VideoInfo:
-    """Decode the first frames of a file, and list those that are there.
-
-    Raises:
-        VideoError: if there is no such file, or no frame of it can be decoded.
-    """
+    """Decode the first frames of a file, and list those that are there."""
     if not path.is_file():
         raise VideoError(f"no such video: {path}; check the path")
     if not path.stat().st_size:
@@ -78,7 +70,9 @@ def scan_video(path: Path) -> VideoInfo:
             if first is None:
                 raise _without_frames(path)
             size = to_rgb(first).shape[:2]
-            pixel_aspect = _pixel_aspect(stream, first)
+            aspect = stream.sample_aspect_ratio or Fraction(1)
+            aspect = aspect if 0.1 < aspect < 10 else Fraction(1)  # else it makes no sense
+            pixel_aspect = 1 / aspect if first.rotation % 180 else aspect
             shown = [first.pts]
             with suppress(FFmpegError):  # a file may be damaged here
                 for frame in islice(frames, 7):
@@ -112,14 +106,6 @@ def _mean_rate(times: array[int], time_base: float, declared: float, *, trusted:
     if measured and not (declared and (trusted or 0.8 < declared / measured < 1.25)):
         declared = measured
     return declared if 0.1 <= declared <= 1000 else 30.0
-
-
-def _pixel_aspect(stream: av.VideoStream, frame: av.VideoFrame) -> Fraction:
-    """Width over height of a pixel as shown; 1 where the file says nothing that makes sense."""
-    aspect = stream.sample_aspect_ratio
-    if not aspect or not 0.1 < aspect < 10:
-        return Fraction(1)
-    return 1 / aspect if frame.rotation % 180 else aspect
 
 
 def _list_frames(path: Path) -> tuple[array[int], array[int], int, bool]:
@@ -159,11 +145,7 @@ def _list_frames(path: Path) -> tuple[array[int], array[int], int, bool]:
 
 
 def video_stream(container: InputContainer, path: Path) -> av.VideoStream:
-    """The stream to show.
-
-    Raises:
-        VideoError: if there is none, or FFmpeg has no decoder for it.
-    """
+    """The stream to show."""
     stream = container.streams.best("video") or next(iter(container.streams.video), None)
     if isinstance(stream, av.VideoStream) and stream.codec_context is None:
         raise VideoError(
@@ -204,8 +186,7 @@ def to_rgb(frame: av.VideoFrame) -> np.ndarray:
     """
     height, width = _LARGEST_SD
     untagged = frame.colorspace == _UNSPECIFIED and frame.format.name.startswith(_YUV)
-    if untagged and (frame.height > height or frame.width > width):
-        image = frame.to_ndarray(format="rgb24", src_colorspace=Colorspace.ITU709)
-    else:
-        image = frame.to_ndarray(format="rgb24")
+    large = frame.height > height or frame.width > width
+    matrix = Colorspace.ITU709 if untagged and large else None
+    image = frame.to_ndarray(format="rgb24", src_colorspace=matrix)
     return np.ascontiguousarray(np.rot90(image, frame.rotation // 90 % 4))

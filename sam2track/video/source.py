@@ -17,15 +17,20 @@ class VideoError(ValueError):
 
 
 class TruncatedVideo(VideoError):
-    """A video stops before its end; every frame before ``index`` was given.
-
-    Attributes:
-        index: the first frame that could not be read.
-    """
+    """A video stops before its end; ``index`` is the first frame that could not be read."""
 
     def __init__(self, message: str, index: int) -> None:
         super().__init__(message)
         self.index = index
+
+
+def check_size(
+    what: str, size: tuple[int, ...], expected: tuple[int, int], advice: str, first: str = "frame 0"
+) -> None:
+    """Raise VideoError if a frame's height and width are not the first frame's."""
+    if size != expected:
+        (height, width), (high, wide) = size, expected
+        raise VideoError(f"{what} is {width}x{height} but {first} is {wide}x{high}; {advice}")
 
 
 @runtime_checkable
@@ -52,9 +57,7 @@ class VideoSource(Protocol):
     def __iter__(self) -> Iterator[Frame]:
         """Frames 0, 1, 2, ... A file starts over each time, a camera goes on where it is.
 
-        Raises:
-            VideoError: if a frame cannot be read.
-            TruncatedVideo: after the last frame that can be read, if there should be more.
+        Raises TruncatedVideo after the last frame that can be read, if there should be more.
         """
         ...
 
@@ -76,12 +79,7 @@ class SeekableSource(VideoSource, Protocol):
     """
 
     def read(self, index: int) -> Frame:
-        """Frame ``index``, from 0. Several threads may ask.
-
-        Raises:
-            IndexError: if the video has no such frame.
-            VideoError: if the frame cannot be read.
-        """
+        """Frame ``index``, from 0 (IndexError if there is none). Several threads may ask."""
         ...
 
     def read_many(self, indices: Sequence[int]) -> list[Frame]:
@@ -101,11 +99,8 @@ class SeekableSource(VideoSource, Protocol):
     def __getitem__(self, index: int | slice) -> Frame | list[Frame]:
         """One frame, or the frames of a slice as a list, as in ``video[7]`` and ``video[0:3]``.
 
-        Negative indices count from the end.
-
-        Raises:
-            TypeError: if the index is neither a whole number nor a slice.
-            IndexError, VideoError: as :meth:`read`.
+        Negative indices count from the end. Raises as :meth:`read`, and TypeError if the index is
+        neither a whole number nor a slice.
         """
         if isinstance(index, slice):
             return self.read_many(range(*index.indices(len(self))))

@@ -105,7 +105,7 @@ def test_archive_round_trip(dtype):
     tensor = (torch.rand(3, 5) * 9).to(dtype)
     scalar = torch.tensor(2.5)
     record = archive.save(tensor, scalar)
-    back, one = archive.load(record)
+    back, one = record.load()
     assert torch.equal(back, tensor)
     assert torch.equal(one, scalar)
 
@@ -117,13 +117,13 @@ def test_archive_takes_from_several_threads():
         records = list(pool.map(archive.save, groups))
     assert len({record.offset for record in records}) == len(groups)
     for record, group in zip(records, groups, strict=True):
-        assert torch.equal(archive.load(record)[0], group)
+        assert torch.equal(record.load()[0], group)
 
 
 def test_archive_uses_freed_room_again():
     archive = Archive()
     first = archive.save(torch.zeros(100))
     end = archive.end
-    archive.drop(first)
+    del first
     archive.save(torch.ones(100))
     assert archive.end == end

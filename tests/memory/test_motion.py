@@ -72,16 +72,16 @@ def test_motion_is_weighed_against_predicted_iou():
 def test_an_unstable_frame_resets_the_count_and_leaves_the_filter_alone():
     memory = MotionMemory()
     after = run(memory, [*[SURE] * 15, Row((0.2, 0.1, 0.1), masks=(AWAY,) * 3), *[SURE] * 14])
-    before = memory.selector.filter.box
+    before = memory.mask_selector.filter.box
     assert box_iou(before, np.array([4, 4, 12, 12])) > 0.95  # it never saw AWAY
     assert picked(memory, after, TEMPTED) == 1
-    assert memory.selector.stable == 15
+    assert memory.mask_selector.stable == 15
 
 
 def test_an_empty_mask_is_not_stable():
     memory = MotionMemory()
     after = run(memory, [*[SURE] * 20, Row(presence=-3.0)])
-    assert memory.selector.stable == 0
+    assert memory.mask_selector.stable == 0
     assert picked(memory, after, TEMPTED) == 1
 
 
@@ -132,8 +132,8 @@ def test_a_frame_followed_again_does_not_count_twice():
     assert run(again, [SURE] * 14) == after - 1
     follow(again, after - 1, SURE)
     follow(again, after - 1, SURE)
-    assert again.selector.stable == memory.selector.stable == 15
-    np.testing.assert_array_equal(again.selector.filter.box, memory.selector.filter.box)
+    assert again.mask_selector.stable == memory.mask_selector.stable == 15
+    np.testing.assert_array_equal(again.mask_selector.filter.box, memory.mask_selector.filter.box)
     assert picked(again, after, TEMPTED) == 0
 
 

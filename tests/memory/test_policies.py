@@ -26,7 +26,9 @@ from tiny import noise_frames, square_mask, tiny_model
 
 from sam2track import Frame, Prompt, TrackingSession
 from sam2track.memory import Archive, FifoMemory, FrameCandidates, HostCandidates
-from sam2track.runners.compose import CONFIGS, compose_config
+from sam2track.runners import CONFIGS
+from sam2track.runners.compose import compose_config
+from sam2track.track.snapshots import load_session, save_session
 from sam2track.types import FrameResult, Recall
 
 NAMES = sorted(path.stem for path in (CONFIGS / "memory").glob("*.yaml"))
@@ -219,6 +221,17 @@ def test_reverse_in_a_session(model, make):
         session.prompt(object_id, PROMPTS[object_id][1], mirrored[0])
     for step, frame in enumerate(mirrored[:4]):
         torch.testing.assert_close(session.step(frame).logits, backward[step].logits)
+
+
+@every_policy
+def test_a_session_goes_on_from_its_snapshot(model, make):
+    session, again = TrackingSession(model, memory=make), TrackingSession(model, memory=make)
+    session.prompt(1, PROMPTS[1][1], FRAMES[0])
+    for frame in FRAMES[:6]:
+        session.step(frame)
+    load_session(again, save_session(session))
+    for frame in FRAMES[6:]:
+        assert torch.equal(session.step(frame).logits, again.step(frame).logits)
 
 
 class Uneven(FifoMemory):

@@ -56,7 +56,7 @@ def test_box_with_a_click():
         ({"click": [1, 2], "labels": [2]}, "label 2 is neither 1"),
         ({"click": [1, 2], "labels": [0.5]}, "neither 1"),
         ({"click": [1, 2], "labels": ["in"]}, "labels are 1 or 0"),
-        ({"click": [1, 2], "labels": [1, 1]}, "2 labels for 1 click; give"),
+        ({"click": [1, 2], "labels": [1, 1]}, "points: 1, labels: 2; give"),
         ({"click": [float("nan"), 2]}, "finite"),
         ({"box": [1, 2, 3]}, "a box is [x0, y0, x1, y1]"),
         ({"box": [30, 20, 10, 40]}, "is empty"),

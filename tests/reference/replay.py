@@ -36,7 +36,7 @@ def play(model: SAM2, clip: Clip, steps: Sequence[Step]) -> list[Outcome]:
         model,
         length=len(clip.images),
         archive=_goes_back(steps),
-        rendering=Rendering(fill_hole_area=0, sharpen=False),
+        rendering=Rendering(fill_hole_area=0, remove_specks=0, sharpen=False),
     )
     outcomes: list[Outcome] = []
     for step in steps:

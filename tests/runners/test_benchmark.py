@@ -317,9 +317,9 @@ def test_an_object_that_is_listed_but_never_appears(tmp_path):
 @pytest.mark.parametrize(
     ("argument", "message"),
     [
-        ("tracker=magic", "tracker=magic: choose one of session, copy, flow"),
-        ("prompt=voice", "prompt=voice: choose one of mask, box, click"),
-        ("protocol=fast", "protocol=fast: choose one of semi"),
+        ("tracker=magic", "tracker=magic: must be session, copy or flow"),
+        ("prompt=voice", "prompt=voice: must be mask, box or click"),
+        ("protocol=fast", "protocol=fast: must be semi"),
         ("workers=-1", "workers=-1"),
         ("rounds=0", "rounds=0"),
         ("dataset.root=nowhere", "no list nowhere"),
@@ -392,6 +392,7 @@ def test_a_sweep_runs_each_and_compares(tmp_path, davis, capfd):
     assert {path.name for path in out.iterdir()} == {
         "tracker=copy",
         "tracker=flow",
+        "multirun.yaml",
         "comparison.json",
         "comparison.html",
     }

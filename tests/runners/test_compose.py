@@ -5,10 +5,18 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 from omegaconf.errors import ReadonlyConfigError
 
-from sam2track.runners.compose import compose_config, groups
+from sam2track.benchmark.protocols import PROTOCOLS
+from sam2track.benchmark.trackers import TRACKERS
+from sam2track.cli import VERBS
+from sam2track.prompts.simulated_user import PROMPTS
+from sam2track.runners import CONFIGS
+from sam2track.runners.compose import compose_config, flat
 from sam2track.runners.help import describe
+from sam2track.runners.values import KINDS, checked
 
 VIDEO = "video=clip.mp4"
+CHOICES = {path: path.stem for path in CONFIGS.glob("*/*.yaml")}
+MEMORIES = sorted(name for path, name in CHOICES.items() if path.parent.name == "memory")
 
 
 def test_defaults():
@@ -33,6 +41,11 @@ def test_defaults():
         ("model=sam2.1_hiera_tiny", "model", "sam2.1_hiera_tiny"),
         ("device=cuda:1", "device", "cuda:1"),
         ("compile=true", "compile", True),
+        ("frames=null", "frames", None),
+        ("sharpen=false", "sharpen", False),
+        ("fps=12.5", "fps", 12.5),
+        ("direction=both", "direction", "both"),
+        (r"out=a\${b}\\", "out", r"a\${b}\\"),
         ("direction=-1", "direction", -1),
         ("memory.recent=3", "memory.recent", 3),
         ("out=", "out", None),
@@ -70,10 +83,21 @@ def test_groups_are_chosen_by_name():
         ("sinks.png=1", "give one of its settings"),
         ("frame=1.5", "frame=1.5: must be a whole number"),
         ("compile=1", "compile=1: must be true or false"),
+        ("frames=abc", "frames=abc: must be a whole number from 1, or null"),
+        ("threads=0", "threads=0: must be a whole number from 1, or null"),
+        ("fps=fast", "fps=fast: must be a number from 0.001 up to 1000, or null"),
+        ("sharpen=maybe", "sharpen=maybe: must be true or false, or null"),
+        ("direction=bot", "direction=bot: must be 1, -1, 0 or both; did you mean both?"),
+        ("video_reader=pyva", "did you mean pyav?"),
+        ("remove_specks=-1", "remove_specks=-1: must be a number from 0, or null"),
+        ("memory.recent=null", "memory.recent=null: must be a whole number"),
+        ("video=~nobody_at_all/a.mp4", "no user 'nobody_at_all'; write ./~nobody_at_all/a.mp4"),
+        ("dataset=davis17", "no option 'dataset'; there are: video, "),
         ("stability_delta=wide", "must be a number"),
         ("model=[nano]", "must be a name"),
         ("click=[1,2", "click=[1,2 cannot be read; write a list without spaces"),
         ("fill_hole_area=4,8", "gives several values"),
+        ("memory=fifo,motion", "gives several values"),
     ],
 )
 def test_what_cannot_be_set_is_said(argument, message):
@@ -104,6 +128,27 @@ def test_a_number_may_be_whole_where_it_need_not_be():
     assert compose_config("track", [VIDEO, "stability_delta=0"]).stability_delta == 0
 
 
+def test_choices_are_those_that_the_code_knows():
+    assert KINDS["tracker"].choices == tuple(TRACKERS)
+    assert KINDS["protocol"].choices == tuple(PROTOCOLS)
+    assert KINDS["prompt"].choices == KINDS["evaluate.prompt"].choices == tuple(PROMPTS)
+
+
+def test_every_default_is_a_value_that_its_setting_may_have():
+    for verb in VERBS:
+        for recipe in ("nano", "finetune", "sam2") if verb == "train" else (None,):
+            arguments = [] if recipe is None else [f"recipe={recipe}"]
+            config = compose_config(verb, arguments)
+            settings = flat(OmegaConf.to_container(config, resolve=False))
+            for key, value in settings.items():
+                assert value == "???" or checked(verb, key, value, value) == value, key
+
+
+def test_lists_and_groups_may_be_added_to():
+    config = compose_config("track", [VIDEO, "+sinks.more={_target_:x.y}", "~sinks.preview"])
+    assert list(config.sinks) == ["png", "overlay", "coco", "more"]
+
+
 def test_a_file_lies_between_defaults_and_arguments(tmp_path):
     earlier = compose_config("track", [VIDEO, "click=[1,2]", "sinks=[png]", "memory.recent=3"])
     OmegaConf.save(earlier, tmp_path / "run.yaml")
@@ -115,10 +160,17 @@ def test_a_file_lies_between_defaults_and_arguments(tmp_path):
     assert (later.memory.recent, later.memory.pointers) == (3, 8)
 
 
+def test_a_file_keeps_names_and_may_be_set_to_null(tmp_path):
+    name = r"it's \${x} 50% \\${y}.mp4"
+    OmegaConf.save(compose_config("track", [f"video={name}", "threads=2"]), tmp_path / "run.yaml")
+    again = compose_config("track", ["threads=null"], str(tmp_path / "run.yaml"))
+    assert (again.video, again.threads) == (name, None)
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (None, "no such configuration file"),
+        (None, "cannot be read: No such file"),
         ("a: [", "is not YAML"),
         ("- 1", "holds no settings"),
         ("vidoe: x", "did you mean video?"),
@@ -139,7 +191,7 @@ def test_a_composed_configuration_does_not_change():
         config.frame = 3
 
 
-@pytest.mark.parametrize("choice", groups()["memory"])
+@pytest.mark.parametrize("choice", MEMORIES)
 def test_every_memory_policy_can_be_made(choice):
     factory = instantiate(compose_config("track", [VIDEO, f"memory={choice}"]).memory)
     assert factory(span=16, archive=None).recall(0, 1)
@@ -150,6 +202,5 @@ def test_help_names_every_option_and_choice():
     settings = compose_config("track", [VIDEO])
     for key in settings:
         assert f"  {key}=" in text or f"\n{key}=" in text
-    for group in groups().keys() & settings.keys():
-        for choice in groups()[group]:
-            assert f"  {choice} " in text
+    for path, choice in CHOICES.items():
+        assert (f"  {choice} " in text) == (path.parent.name in settings), path

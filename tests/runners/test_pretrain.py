@@ -82,11 +82,11 @@ def test_broken_files_are_counted_and_named(folder, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
-        ("image_size=100", "image_size=100: a multiple of 32"),
-        ("image_size=32", "at least 64"),
+        ("image_size=100", "image_size=100: must be a multiple of 32"),
+        ("image_size=32", "must be a whole number from 64"),
         ("mae.hidden=1.0", "mae.hidden=1.0: a share"),
         ("mae.width=48", "mae.width=48: a multiple of 32"),
-        ("mae.pictures=0", "mae.pictures=0: at least 1"),
+        ("mae.pictures=0", "mae.pictures=0: must be a whole number from 1"),
         ("trunk=missing.safetensors", "no such checkpoint: missing.safetensors"),
     ],
 )

@@ -1,35 +1,86 @@
-"""What stands for several runs."""
+"""What stands for several runs, and what the runs are named."""
 
 from __future__ import annotations
 
 import pytest
 
 from sam2track.cli import main
-from sam2track.runners.sweep import expand
+from sam2track.runners.loader import Loader
+from sam2track.runners.sweep import job_labels, job_name, paths_of
 
 
-def test_every_combination_is_named_by_what_it_varies():
-    found = expand(["dataset=davis17", "memory=fifo,motion", "prompt=mask,click", "out=a,b"])
-    assert list(found) == [
-        "memory=fifo,prompt=mask",
-        "memory=fifo,prompt=click",
-        "memory=motion,prompt=mask",
-        "memory=motion,prompt=click",
-    ]
-    assert found["memory=motion,prompt=mask"] == ["dataset=davis17", "memory=motion", "prompt=mask"]
+def names(*overrides, verb="benchmark"):
+    return list(job_labels(Loader(verb), verb, overrides).values())
 
 
-def test_lists_ranges_and_paths():
-    found = expand(["memory.recent=range(4,6)", "dataset.names=[cat,dog]", "dataset.root=a,b"])
-    assert list(found) == ["memory.recent=4", "memory.recent=5"]
-    assert found["memory.recent=4"][1:] == ["dataset.names=[cat,dog]", "dataset.root=a,b"]
+def test_a_job_is_named_by_what_it_varies():
+    sweep = ["dataset=davis17", "memory=fifo,motion", "prompt=mask,click"]
+    labels = job_labels(Loader("benchmark"), "benchmark", sweep)
+    job = ["dataset=davis17", "prompt=click", "memory=motion"]
+    assert job_name(job, labels) == "memory=motion,prompt=click"
 
 
-def test_lists_may_be_swept():
-    assert list(expand(["dataset.names=[cat],[dog]"])) == [
-        "dataset.names=[cat]",
-        "dataset.names=[dog]",
-    ]
+def test_lists_and_ranges():
+    assert names("memory.recent=range(4,6)") == ["memory.recent=4", "memory.recent=5"]
+    swept = names("dataset.names=[cat],[dog]", "dataset.root='a/b'")
+    assert swept == ["dataset.names=[cat]", "dataset.names=[dog]"]
+    swept = names("checkpoint='runs/a.pt','b.pt'")
+    assert swept == ["checkpoint=runs_a.pt", "checkpoint=b.pt"]
+    assert names("memory=glob(mo*)") == ["memory=motion", "memory=motion_distractor"]
+
+
+def test_videos_of_the_same_name_get_different_ones():
+    videos = r"video='cam1/a.mp4','cam2/a.mp4','it\'s.mov'"
+    assert names(videos, verb="track") == ["a", "a-2", "it's"]
+    both = names(videos, "memory=fifo,motion", verb="track")
+    assert both == ["video=a", "video=a-2", "video=it's", "memory=fifo", "memory=motion"]
+
+
+def test_a_list_of_one_is_named_too():
+    labels = job_labels(Loader("track"), "track", ["video='a.mp4'"], ["video='a.mp4'"])
+    assert labels == {"video='a.mp4'": "a"}
+
+
+@pytest.fixture
+def clips(tmp_path, monkeypatch):
+    """A folder with videos, one with pictures, one with both, and files with odd names."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("clips/b.mp4", "clips/a.mov", "clips/notes.txt", "frames/0.png", "frames/1.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    for name in ("mixed/0.png", "mixed/a.mp4", "[c,d].mp4", "e,f.mp4", "clips/.hidden.mp4"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "expected"),
+    [
+        ("video", "clips", ["clips/a.mov", "clips/b.mp4"]),
+        ("video", "clips/*.m*", ["clips/a.mov", "clips/b.mp4"]),
+        ("video", "[clips/a.mov,clips/*.mp4,frames]", ["clips/a.mov", "clips/b.mp4", "frames"]),
+        ("video", "clips/*.avi", None),
+        ("video", "frames", None),
+        ("video", "mixed", None),
+        ("video", "0", None),
+        ("video", "rtsp://host/a?b=1,2", None),
+        ("video", "[c,d].mp4", None),
+        ("video", "e,f.mp4", None),
+        ("video", "a,b", ["a", "b"]),
+        ("checkpoint", "a,b", ["a", "b"]),
+        ("checkpoint", "e,f.mp4", None),
+        ("checkpoint", "*.mp4", None),
+        ("out", "a,b", None),
+        ("memory", "a,b", None),
+    ],
+)
+def test_which_paths_a_value_stands_for(clips, key, value, expected):
+    assert paths_of(key, value, multirun=True) == expected
+
+
+def test_commas_are_part_of_a_name_without_m(clips):
+    assert paths_of("video", "a,b", multirun=False) is None
+    assert paths_of("video", "[a,b]", multirun=False) == ["a", "b"]
 
 
 @pytest.mark.parametrize(
@@ -37,6 +88,7 @@ def test_lists_may_be_swept():
     [
         (["memory=fifo"], "no value stands for several"),
         (["memory=fifo,nonsense"], "no 'nonsense'"),
+        (["memory.recent=3,many"], "memory.recent=many: must be a whole number"),
         (["memory.recent=interval(1,6)", "memory=fifo"], "give the values themselves"),
         (["memory=fifo,)"], "cannot be read"),
     ],

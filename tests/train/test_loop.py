@@ -13,12 +13,12 @@ from moving import MovingSquares, Still, batch_of, batches, tiny_update
 from tiny import TINY
 
 from sam2track.model.sam2 import SAM2
-from sam2track.prompts.training_prompts import PromptMix
+from sam2track.prompts.simulated_user import PromptMix
 from sam2track.train import NotSaved, OptimiserOptions, RolloutOptions, run_loop, step_batches
-from sam2track.train.checkpoints import load_state
 from sam2track.train.log import read_log
 from sam2track.train.loop import save
 from sam2track.train.rollout import Rollout
+from sam2track.train.training_run import load_state
 
 DROPOUT = {"variant": {"dropout": 0.3}}  # PyTorch's generator matters
 
@@ -77,6 +77,12 @@ def _killed(source_batches, count):
         if number == count:
             raise RuntimeError("killed")
         yield batch
+
+
+def test_a_last_line_of_the_log_that_is_incomplete_is_left_out(tmp_path):
+    assert read_log(tmp_path) == []
+    (tmp_path / "log.jsonl").write_text('{"step": 1, "loss": 2.5}\n{"step": 2, "lo')
+    assert read_log(tmp_path) == [{"step": 1, "loss": 2.5}]
 
 
 def test_another_configuration_is_refused(tmp_path):

@@ -9,12 +9,12 @@ import pytest
 from torch.utils.data import DataLoader
 
 from sam2track.train.batches import prepare_worker
-from sam2track.train.stopping import stop_requests
+from sam2track.train.loop import stop_requests
 
 
 def test_nothing_is_asked_of_its_own():
     with stop_requests() as request:
-        assert not request.asked
+        assert not request.is_set()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -22,7 +22,7 @@ def test_the_first_signal_is_only_noted(number):
     before = signal.getsignal(number)
     with stop_requests() as request:
         os.kill(os.getpid(), number)
-        assert request.asked
+        assert request.is_set()
     assert signal.getsignal(number) is before
 
 

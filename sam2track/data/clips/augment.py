@@ -56,7 +56,7 @@ class Augment:
     def __call__(
         self, clip: Clip, rng: np.random.Generator, *, aspect: float = 1.0, hardness: float = 1.0
     ) -> Clip | None:
-        """A changed clip, its objects renumbered.
+        """A changed clip, its objects renumbered; None if none is well visible in frame 0 any more.
 
         Args:
             clip: is not changed itself.
@@ -64,18 +64,16 @@ class Augment:
             aspect: width over height of the video before it was resized to the clip's square; a
                 rotation is done in the video's proportions.
             hardness: 0..1, the share of the rotation, shear, zoom and mosaics.
-
-        Returns:
-            None if no object is well visible in the first frame any more.
         """
-        matrix = self._matrix(rng, clip.masks.shape[-1], aspect, hardness)
+        size = clip.masks.shape[1:]
+        matrix = self._matrix(rng, size[0], aspect, hardness)
         mosaic = rng.random() < self.mosaic * hardness
         place = rng.integers(2, size=2).tolist()  # of the quarter: row and column
         frames, masks = np.empty_like(clip.frames), np.empty_like(clip.masks)
         for index, colour in enumerate(self._colours(rng, clip)):
-            frame = _warped(clip.frames[index], matrix, cv2.INTER_LINEAR, OUTSIDE)
+            frame = cv2.warpAffine(clip.frames[index], matrix, size, borderValue=OUTSIDE)
             frames[index] = cv2.transform(frame, colour)
-            masks[index] = _warped(clip.masks[index], matrix, cv2.INTER_NEAREST, 0)
+            masks[index] = cv2.warpAffine(clip.masks[index], matrix, size, flags=cv2.INTER_NEAREST)
         changed = keep_visible(Clip(frames, masks))
         if changed is None or not mosaic:
             return changed
@@ -120,22 +118,17 @@ def _draw(jitter: Jitter, rng: np.random.Generator) -> Float[np.ndarray, "3"]:
     return 1 + reach * rng.uniform(-1, 1, 3)
 
 
-def _warped(image, matrix, how: int, outside):
-    return cv2.warpAffine(image, matrix, image.shape[1::-1], flags=how, borderValue=outside)
-
-
 def _mosaic(clip: Clip, row: int, column: int) -> Clip:
     """The clip four times, tracked in one quarter."""
     half = clip.masks.shape[-1] // 2
+    side = clip.masks.shape[-1] - half  # of each; they may overlap
     frames, masks = np.empty_like(clip.frames), np.zeros_like(clip.masks)
-    size = (clip.masks.shape[-1] - half, clip.masks.shape[-1] - half)  # of each; they may overlap
-    inside = np.s_[row * half : row * half + size[0], column * half : column * half + size[1]]
+    inside = np.s_[row * half : row * half + side, column * half : column * half + side]
+    nearest = cv2.INTER_NEAREST_EXACT
     for index, frame in enumerate(clip.frames):
-        small = cv2.resize(frame, size, interpolation=cv2.INTER_AREA)
+        small = cv2.resize(frame, (side, side), interpolation=cv2.INTER_AREA)
         for top in (0, half):
             for left in (0, half):
-                frames[index, top : top + size[0], left : left + size[1]] = small
-        masks[index][inside] = cv2.resize(
-            clip.masks[index], size, interpolation=cv2.INTER_NEAREST_EXACT
-        )
+                frames[index, top : top + side, left : left + side] = small
+        masks[index][inside] = cv2.resize(clip.masks[index], (side, side), interpolation=nearest)
     return Clip(frames, masks)

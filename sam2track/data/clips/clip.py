@@ -1,28 +1,14 @@
 """Training clips: what a clip is, what draws clips, and the dataset for the trainer.
 
-Sources of clips are
-
-* :class:`.procedural_clips.ProceduralClips`: procedural scenes;
-* :class:`.video_clips.VideoClips`: annotated videos, from any reader;
-* :class:`.still_clips.StillClips`: annotated still images with simulated motion;
-* :class:`Mixture`: several of them, by weight.
-
-Every source except the mixture takes ``size=``, ``frames=`` and ``objects=`` from the trainer. A
-recipe gives the rest, and ``instantiate(entry, size=.., frames=.., objects=..)`` makes the source,
-from entries such as::
-
-    - _target_: sam2track.data.clips.video_clips.VideoClips
-      sequences: {_target_: sam2track.data.readers.davis.davis, root: DAVIS, split: train}
-    - _target_: sam2track.data.clips.still_clips.StillClips
-      stills: {_target_: sam2track.data.readers.still_images.SA1BStills, root: SA-1B}
-    - _target_: sam2track.data.clips.procedural_clips.ProceduralClips
-      assets: {_target_: sam2track.synthetic.assets.Assets, folder: assets}
+Sources of clips are procedural scenes, annotated videos and still images, in modules of their own,
+and a :class:`Mixture` of them. Every source except the mixture takes ``size=``, ``frames=`` and
+``objects=`` from the trainer. A recipe gives the rest; docs/datasets.md has examples.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import Protocol, runtime_checkable
 
 import cv2
@@ -53,22 +39,25 @@ class Clip:
 class ClipSource(Protocol):
     """Draws clips of one size with one number of frames.
 
-    Attributes:
-        objects: largest number of objects in a clip.
+    Making one raises ValueError if there is nothing to draw from, or a number is below 1, and
+    FileNotFoundError if the data is incomplete; the message says what is missing.
     """
 
     @property
-    def objects(self) -> int: ...
+    def objects(self) -> int:
+        """Largest number of objects in a clip."""
+        ...
 
     def clip(self, rng: np.random.Generator, *, hardness: float = 1.0) -> Clip:
-        """One clip that depends on ``rng`` alone.
+        """One clip with at least one object that is well visible in its first frame.
 
         Args:
             rng: all random choices come from it.
             hardness: 0..1, how hard a clip may be.
 
         Raises:
-            ValueError, FileNotFoundError: if the data is damaged; the message names the file.
+            ValueError, FileNotFoundError: if the data is damaged (the message names the file), or
+                no object is ever visible.
         """
         ...
 
@@ -99,12 +88,13 @@ class Mixture:
         return source.clip(rng, hardness=hardness)
 
 
+@dataclass(eq=False, repr=False)
 class ClipDataset(Dataset):
     """Clips as tensors.
 
     Clip ``index`` depends on ``(seed, index)`` alone, so that training resumes exactly.
 
-    Args:
+    Attributes:
         source: draws the clips.
         length: number of clips.
         seed: another seed, other clips.
@@ -112,17 +102,12 @@ class ClipDataset(Dataset):
         hardness: 0..1, what it grows from.
     """
 
-    def __init__(
-        self,
-        source: ClipSource,
-        *,
-        length: int,
-        seed: int = 0,
-        ramp: int = 0,
-        hardness: float = 0.0,
-    ) -> None:
-        self.source, self.length, self.seed = source, length, seed
-        self.ramp, self.hardness = ramp, hardness
+    source: ClipSource
+    _: KW_ONLY
+    length: int
+    seed: int = 0
+    ramp: int = 0
+    hardness: float = 0.0
 
     def __len__(self) -> int:
         return self.length
@@ -130,11 +115,7 @@ class ClipDataset(Dataset):
     def __getitem__(
         self, index: int
     ) -> dict[str, UInt8[Tensor, "T 3 S S"] | Bool[Tensor, "T K S S"] | Bool[Tensor, " K"]]:
-        """``frames``, ``masks`` (K = the source's most objects) and ``valid``: which of them are.
-
-        Raises:
-            IndexError: if there is no such clip.
-        """
+        """``frames``, ``masks`` (K = the source's most objects) and ``valid``: which are masks."""
         if not 0 <= index < self.length:
             raise IndexError(f"clip {index} does not exist; there are {self.length}, from 0")
         cv2.setNumThreads(0)  # workers run beside the training: one thread each
@@ -157,3 +138,10 @@ def keep_visible(clip: Clip) -> Clip | None:
     table = np.zeros(256, np.uint8)
     table[kept] = np.arange(1, len(kept) + 1)
     return Clip(clip.frames, table[clip.masks])
+
+
+def at_least_one(**numbers: int) -> None:
+    """Raise ValueError if a setting is below 1."""
+    for name, value in numbers.items():
+        if value < 1:
+            raise ValueError(f"{name}={value}: at least 1")

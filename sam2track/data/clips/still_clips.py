@@ -7,18 +7,18 @@ still images help to learn tracking.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 
 import cv2
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
 from pycocotools import mask as coco_masks
 
-from ...masks.boxes import mask_box
+from ...masks import mask_box
 from ...synthetic import Camera, Deformation, FrameTimes, Layer, Motion, Waves, sample
 from ..readers.still_images import Still, Stills
 from .augment import USUAL, Augment
-from .clip import SMALLEST, Clip, keep_visible
+from .clip import SMALLEST, Clip, at_least_one, keep_visible
 from .video_clips import OVERLAP, TRIES, paint, squash, squash_mask
 
 LARGEST = 0.8  # share of the image above which a mask is taken for the background
@@ -31,22 +31,29 @@ class _Canvas:
     """An image as the camera films it.
 
     Attributes:
-        image: RGB.
-        masks: one for each object, 255 on the object.
+        pictures: the image, RGB, and a mask for each object, 255 on the object.
         to_world: from the image's coordinates to the camera's world.
         deformation: how it is deformed over time.
     """
 
-    image: UInt8[np.ndarray, "h w 3"]
-    masks: list[UInt8[np.ndarray, "h w"]]
+    pictures: list[UInt8[np.ndarray, "h w *c"]]
     to_world: Float[np.ndarray, "3 3"]
     deformation: Deformation
 
+    def seen(self, camera, t: float, size: int) -> list[UInt8[np.ndarray, "S S *c"]]:
+        """The camera's view of the pictures, which are mirrored beyond their edges."""
+        place, box = camera @ self.to_world, (0, 0, size, size)
+        return [
+            sample(picture, place, box, deformation=self.deformation, t=t, repeat=True)
+            for picture in self.pictures
+        ]
 
+
+@dataclass(eq=False, repr=False)
 class StillClips:
     """Draws clips of still images.
 
-    Args:
+    Attributes:
         stills: the images: ``CocoStills``, ``SA1BStills`` or ``FolderStills``.
         size: height and width of the frames, pixels; images are resized to it.
         frames: frames a clip, at least 1.
@@ -54,39 +61,24 @@ class StillClips:
         moving: share of the clips that move; the others repeat one frame.
         paste: share of the moving clips in which objects of another image pass.
         augment: applied to the clips; None = nothing.
-
-    Raises:
-        ValueError: if there is no image, or a number is below 1.
     """
 
-    def __init__(
-        self,
-        stills: Stills,
-        size: int = 224,
-        *,
-        frames: int = 8,
-        objects: int = 3,
-        moving: float = 0.9,
-        paste: float = 0.5,
-        augment: Augment | None = USUAL,
-    ) -> None:
-        if not len(stills):
+    stills: Stills
+    size: int = 224
+    _: KW_ONLY
+    frames: int = 8
+    objects: int = 3
+    moving: float = 0.9
+    paste: float = 0.5
+    augment: Augment | None = USUAL
+
+    def __post_init__(self) -> None:
+        if not len(self.stills):
             raise ValueError("no still images: check the folder")
-        for name, value in (("frames", frames), ("objects", objects)):
-            if value < 1:
-                raise ValueError(f"{name}={value}: at least 1")
-        self.stills, self.size, self.frames, self.objects = stills, size, frames, objects
-        self.moving, self.paste, self.augment = moving, paste, augment
+        at_least_one(frames=self.frames, objects=self.objects)
 
     def clip(self, rng: np.random.Generator, *, hardness: float = 1.0) -> Clip:
-        """One clip with at least one object that is well visible in its first frame.
-
-        At ``hardness`` 0 motion is slow and changes are small.
-
-        Raises:
-            ValueError, FileNotFoundError: if a file is damaged or missing, or no image has an
-                object of a useful size.
-        """
+        """A clip; at ``hardness`` 0 motion is slow and changes are small."""
         path = None
         for _ in range(TRIES):
             still = self.stills[int(rng.integers(len(self.stills)))]
@@ -94,9 +86,10 @@ class StillClips:
             chosen = choose(still, rng, self.objects)
             if not chosen:
                 continue
-            moves = rng.random() < self.moving
-            make = self._film if moves else self._repeat
-            clip = keep_visible(make(still, chosen, rng, hardness))
+            if rng.random() < self.moving:
+                clip = keep_visible(self._film(still, chosen, rng, hardness))
+            else:
+                clip = keep_visible(self._repeat(still, chosen))
             if clip is not None and self.augment is not None:
                 clip = self.augment(clip, rng, aspect=width / height, hardness=hardness)
             if clip is not None:
@@ -106,9 +99,7 @@ class StillClips:
             f"last was {path}: check the masks"
         )
 
-    def _repeat(
-        self, still: Still, chosen: list[int], rng: np.random.Generator, hardness: float
-    ) -> Clip:
+    def _repeat(self, still: Still, chosen: list[int]) -> Clip:
         """One frame, repeated."""
         masks = {k: squash_mask(still.mask(k), self.size) for k in chosen}
         frame, labels = squash(still.image, self.size), paint(masks, chosen, self.size)
@@ -130,18 +121,12 @@ class StillClips:
         labels = np.zeros((self.frames, self.size, self.size), np.uint8)
         for index, t in enumerate(pace * moments.times):
             matrix = camera.matrix(t)
-            frames[index] = self._seen(canvas, canvas.image, matrix, t)
-            for label, mask in enumerate(canvas.masks, start=1):
-                labels[index][self._seen(canvas, mask, matrix, t) > 127] = label
+            frames[index], *masks = canvas.seen(matrix, t, self.size)
+            for label, mask in enumerate(masks, start=1):
+                labels[index][mask > 127] = label
             for layer in layers:
                 layer.draw(frames[index], labels[index], matrix, t)
         return Clip(frames, labels)
-
-    def _seen(self, canvas: _Canvas, picture, camera, t: float):
-        """The camera's view of an image or a mask, which are mirrored beyond their edges."""
-        box = (0, 0, self.size, self.size)
-        place = camera @ canvas.to_world
-        return sample(picture, place, box, deformation=canvas.deformation, t=t, repeat=True)
 
     def _canvas(
         self, still: Still, chosen: list[int], rng: np.random.Generator, aspect: float
@@ -152,14 +137,12 @@ class StillClips:
         spare = rng.uniform(0, 0.6)  # of the image beyond the view, view heights
         x, y = rng.uniform(-0.5, 0.5, 2) * spare
         scale = 1 + spare
-        to_world = np.array(
-            [[scale, 0, aspect * (0.5 + x)], [0, scale, 0.5 + y], [0, 0, 1.0]], np.float64
-        )
-        masks = [still.mask(k).view(np.uint8) * np.uint8(255) for k in chosen]
-        image, *masks = (
+        to_world = np.array([[scale, 0, aspect * (0.5 + x)], [0, scale, 0.5 + y], [0, 0, 1.0]])
+        masks = (still.mask(k).view(np.uint8) * np.uint8(255) for k in chosen)
+        pictures = [
             cv2.resize(p, size, interpolation=cv2.INTER_AREA) for p in (still.image, *masks)
-        )
-        return _Canvas(image, masks, to_world, _deformation(rng, rng.uniform(0, 0.02)))
+        ]
+        return _Canvas(pictures, to_world, _deformation(rng, rng.uniform(0, 0.02)))
 
     def _passing_objects(
         self, rng: np.random.Generator, aspect: float, end: float, *, first: int
@@ -181,9 +164,7 @@ def choose(still: Still, rng: np.random.Generator, most: int) -> list[int]:
     useful = [k for k, share in enumerate(still.shares()) if 2 * SMALLEST <= share <= LARGEST]
     chosen: list[int] = []
     for k in rng.permutation(useful).astype(int).tolist():
-        if len(chosen) == most:
-            break
-        if all(_apart(still.runs[k], still.runs[other]) for other in chosen):
+        if len(chosen) < most and all(_apart(still.runs[k], still.runs[o]) for o in chosen):
             chosen.append(k)
     return chosen
 

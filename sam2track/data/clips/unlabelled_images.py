@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -25,7 +25,6 @@ from ...video import (
     VIDEO_SUFFIXES,
     SeekableSource,
     VideoError,
-    VideoFile,
     load_picture,
     open_file,
     picture_size,
@@ -75,7 +74,7 @@ def find_pictures(root: str | Path) -> Found:
                 picture_size(path)  # raises if it is no picture
                 images.append(path)
             elif suffix in VIDEO_SUFFIXES:
-                with VideoFile(path) as video:
+                with open_file(path) as video:
                     seconds.append(max(1.0, len(video) / video.fps))
                     videos.append(path)
         except VideoError as error:
@@ -88,6 +87,7 @@ def find_pictures(root: str | Path) -> Found:
     return Found(tuple(images), tuple(videos), tuple(seconds), tuple(broken))
 
 
+@dataclass(eq=False, repr=False)
 class RandomCrops(Dataset):
     """Random crops, flipped with probability 1/2.
 
@@ -95,7 +95,7 @@ class RandomCrops(Dataset):
     counts as one image for each second, since frames that are close in time are nearly the same. A
     damaged picture is reported on the log, and another one is drawn instead.
 
-    Args:
+    Attributes:
         found: the images and videos.
         size: side of the crops, pixels.
         length: number of crops.
@@ -103,25 +103,23 @@ class RandomCrops(Dataset):
         video_reader: see :func:`sam2track.video.open_file`.
     """
 
-    def __init__(
-        self, found: Found, size: int, *, length: int, seed: int = 0, video_reader: str = "auto"
-    ) -> None:
-        self.found, self.size, self.length, self.seed = found, size, length, seed
-        self.video_reader = video_reader
-        weights = np.concatenate((np.ones(len(found.images)), found.seconds))
-        self._chances = np.cumsum(weights)
+    found: Found
+    size: int
+    _: KW_ONLY
+    length: int
+    seed: int = 0
+    video_reader: str = "auto"
+
+    def __post_init__(self) -> None:
+        weights = np.ones(len(self.found.images)), self.found.seconds
+        self._chances = np.cumsum(np.concatenate(weights))
         self._reported: set[str] = set()
 
     def __len__(self) -> int:
         return self.length
 
     def __getitem__(self, index: int) -> UInt8[Tensor, "3 S S"]:
-        """One crop, RGB.
-
-        Raises:
-            IndexError: if there is no such crop.
-            ValueError: if a hundred pictures in a row cannot be read.
-        """
+        """One crop, RGB; ValueError if a hundred pictures in a row cannot be read."""
         if not 0 <= index < self.length:
             raise IndexError(f"crop {index} does not exist; there are {self.length}, from 0")
         rng = np.random.default_rng([self.seed, index])
@@ -130,10 +128,12 @@ class RandomCrops(Dataset):
             number = int(np.searchsorted(self._chances, place, side="right"))
             try:
                 pixels = random_crop(self._read(number, rng), self.size, rng)
-            except VideoError as error:
-                self._report(number, error)
-            else:
                 return torch.from_numpy(pixels).permute(2, 0, 1).contiguous()
+            except VideoError as error:
+                path = str((*self.found.images, *self.found.videos)[number])
+                if path not in self._reported:  # once for each file (in each process)
+                    self._reported.add(path)
+                    _log.warning("passed over: %s", error)
         raise ValueError(f"{TRIES} pictures in a row cannot be read; the log names them")
 
     def _read(self, number: int, rng: np.random.Generator) -> Image.Image:
@@ -146,13 +146,6 @@ class RandomCrops(Dataset):
             return Image.fromarray(video.read(int(rng.integers(len(video)))).image)
         except IndexError as error:  # fewer frames than it declares
             raise VideoError(str(error)) from error
-
-    def _report(self, number: int, error: VideoError) -> None:
-        """Log it once for each file (in each process)."""
-        path = (*self.found.images, *self.found.videos)[number]
-        if str(path) not in self._reported:
-            self._reported.add(str(path))
-            _log.warning("passed over: %s", error)
 
 
 def random_crop(
@@ -179,6 +172,4 @@ def _opened(path: Path, video_reader: str, process: int) -> SeekableSource:
 def _files(root: Path) -> Iterator[Path]:
     for folder, folders, names in os.walk(root):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(names):
-            if not name.startswith("."):
-                yield Path(folder, name)
+        yield from (Path(folder, name) for name in sorted(names) if not name.startswith("."))

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass
+from functools import partial
 
 import cv2
 import numpy as np
 from jaxtyping import Bool, Int, UInt8
 
-from ...types import Frame
 from ..readers.sequence import MaskSequence
 from ..readers.vos import VOSSequence
 from .augment import USUAL, Augment
-from .clip import SMALLEST, Clip
+from .clip import SMALLEST, Clip, at_least_one
 
 TRIES = 100  # clips without a visible object before this is an error
 OVERLAP = 0.1  # largest share of the smaller of two objects that the other may cover
 
 
+@dataclass(eq=False, repr=False)
 class VideoClips:
     """Draws clips at random speed, forward or backward, from the frames that have masks.
 
@@ -25,7 +27,7 @@ class VideoClips:
     later its mask is empty. Of objects that overlap, such as a part and its whole, one is taken. A
     video that is shorter than a clip is played forward and backward in turn.
 
-    Args:
+    Attributes:
         sequences: where clips come from, each with the same probability.
         size: height and width of the frames, pixels; videos are resized to it.
         frames: frames a clip, at least 1.
@@ -33,42 +35,27 @@ class VideoClips:
         stride: largest step from one frame of a clip to the next, in annotated frames.
         reverse: probability that a clip runs backward.
         augment: applied to the clips; None = nothing.
-
-    Raises:
-        ValueError: if there is no sequence, or a number is below 1.
-        FileNotFoundError: if a sequence is incomplete; the message says what is missing.
     """
 
-    def __init__(
-        self,
-        sequences: Sequence[MaskSequence],
-        size: int = 224,
-        *,
-        frames: int = 8,
-        objects: int = 3,
-        stride: int = 3,
-        reverse: float = 0.5,
-        augment: Augment | None = USUAL,
-    ) -> None:
-        if not sequences:
+    sequences: Sequence[MaskSequence]
+    size: int = 224
+    _: KW_ONLY
+    frames: int = 8
+    objects: int = 3
+    stride: int = 3
+    reverse: float = 0.5
+    augment: Augment | None = USUAL
+
+    def __post_init__(self) -> None:
+        if not self.sequences:
             raise ValueError("no sequences: the split is empty, or names= leaves none")
-        for name, value in (("frames", frames), ("objects", objects), ("stride", stride)):
-            if value < 1:
-                raise ValueError(f"{name}={value}: at least 1")
-        for sequence in sequences:
+        at_least_one(frames=self.frames, objects=self.objects, stride=self.stride)
+        for sequence in self.sequences:
             if isinstance(sequence, VOSSequence):
                 sequence.check()  # now, and not after hours
-        self.sequences, self.size, self.frames, self.objects = sequences, size, frames, objects
-        self.stride, self.reverse, self.augment = stride, reverse, augment
 
     def clip(self, rng: np.random.Generator, *, hardness: float = 1.0) -> Clip:
-        """One clip with at least one object that is well visible in its first frame.
-
-        At ``hardness`` 0 frames are close in time and changes are small.
-
-        Raises:
-            ValueError: if a file is damaged, a sequence has no masks, or no object is ever visible.
-        """
+        """A clip; at ``hardness`` 0 frames are close in time and changes are small."""
         sequence = None
         for _ in range(TRIES):
             sequence = self.sequences[int(rng.integers(len(self.sequences)))]
@@ -99,7 +86,11 @@ class VideoClips:
         frames: dict[int, np.ndarray] = {}
         masks: dict[int, dict[int, np.ndarray]] = {}
         aspect = 1.0
-        for frame in _read_frames(sequence, sorted(set(indices))):
+        # Read at once where they come from a file, which costs least.
+        read = (
+            sequence.frames if isinstance(sequence, VOSSequence) else partial(map, sequence.frame)
+        )
+        for frame in read(sorted(set(indices))):
             height, width = frame.size
             aspect = width / height
             frames[frame.index] = squash(frame.image, self.size)
@@ -107,10 +98,8 @@ class VideoClips:
             masks[frame.index] = {k: squash_mask(found[k], self.size) for k in seen if k in found}
         chosen = choose_separate(list(masks.values()), rng.permutation(seen).tolist(), self.objects)
         labels = {index: paint(masks[index], chosen, self.size) for index in frames}
-        return Clip(
-            np.stack([frames[index] for index in indices]),
-            np.stack([labels[index] for index in indices]),
-        ), aspect
+        images, maps = (np.stack([found[index] for index in indices]) for found in (frames, labels))
+        return Clip(images, maps), aspect
 
     def _places(
         self, length: int, rng: np.random.Generator, hardness: float
@@ -131,19 +120,10 @@ class VideoClips:
         return places[::-1] if rng.random() < self.reverse else places
 
 
-def _read_frames(sequence: MaskSequence, indices: list[int]) -> Iterable[Frame]:
-    """Ascending frames; at once where they come from a file, which costs least."""
-    if isinstance(sequence, VOSSequence):
-        return sequence.frames(indices)
-    return (sequence.frame(index) for index in indices)
-
-
 def squash(image: UInt8[np.ndarray, "H W 3"], size: int) -> UInt8[np.ndarray, "S S 3"]:
     """A picture at the size of the clips."""
-    smaller = min(image.shape[:2]) >= size
-    return cv2.resize(
-        image, (size, size), interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
-    )
+    how = cv2.INTER_AREA if min(image.shape[:2]) >= size else cv2.INTER_LINEAR
+    return cv2.resize(image, (size, size), interpolation=how)
 
 
 def squash_mask(mask: Bool[np.ndarray, "H W"], size: int) -> Bool[np.ndarray, "S S"]:
@@ -154,22 +134,15 @@ def squash_mask(mask: Bool[np.ndarray, "H W"], size: int) -> Bool[np.ndarray, "S
 def choose_separate(
     frames: Sequence[Mapping[int, Bool[np.ndarray, "S S"]]], order: Sequence[int], most: int
 ) -> list[int]:
-    """The first objects, at most ``most``, that hardly overlap on any frame.
+    """The first of the objects in ``order``, at most ``most``, that hardly overlap on any frame."""
 
-    Args:
-        frames: each object's mask by frame.
-        order: the objects, the preferred ones first.
-        most: largest number of objects.
-    """
+    def overlap(k: int, other: int) -> bool:
+        pairs = [(masks[k], masks[other]) for masks in frames if k in masks and other in masks]
+        return any((a & b).sum() > OVERLAP * min(a.sum(), b.sum()) for a, b in pairs)
+
     chosen: list[int] = []
     for k in order:
-        if len(chosen) < most and not any(
-            (masks[k] & masks[other]).sum() > OVERLAP * min(masks[k].sum(), masks[other].sum())
-            for masks in frames
-            if k in masks
-            for other in chosen
-            if other in masks
-        ):
+        if len(chosen) < most and not any(overlap(k, other) for other in chosen):
             chosen.append(k)
     return chosen
 

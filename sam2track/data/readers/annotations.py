@@ -1,46 +1,29 @@
-"""The annotations of a video: label maps, a folder of masks for each object, or run lengths."""
+"""The annotations of a video: label maps, a folder of masks for each object, or run lengths.
+
+Each kind has ``annotated``, the indices of the annotated frames, ascending; ``object_names``, what
+the dataset calls each object where that is not its id; and ``masks(index, size)``: the visible
+objects of an annotated frame, by id. That raises ValueError, which names the file, if a mask cannot
+be read or is not of the picture's size (height and width).
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool
 
-from ...masks.label_maps import read_labels
-from ...masks.run_lengths import decode_runs
+from ...masks import decode_runs, read_labels
+from ...video import check_size
 from .frames import FrameReader
 from .listing import list_files
 
 SAV_STEP = 4  # frames at 24 a second from one annotation to the next, 6 a second
-
-
-class Annotations(Protocol):
-    """The masks of a video's objects, however they are stored.
-
-    Attributes:
-        annotated: indices of the annotated frames, ascending.
-        object_names: what the dataset calls each object, where that is not its id.
-    """
-
-    @property
-    def annotated(self) -> tuple[int, ...]: ...
-
-    @property
-    def object_names(self) -> Mapping[int, str]: ...
-
-    def masks(self, index: int) -> dict[int, Bool[np.ndarray, "H W"]]:
-        """The visible objects of an annotated frame, by id."""
-        ...
-
-    def place(self, index: int, object_id: int) -> str:
-        """The file of a mask, for messages."""
-        ...
 
 
 class LabelMaps:
@@ -60,15 +43,12 @@ class LabelMaps:
         self.files, self.binary, self.void = files, binary, void
         self.annotated = tuple(sorted(files))
 
-    def masks(self, index: int) -> dict[int, Bool[np.ndarray, "H W"]]:
+    def masks(self, index: int, size: tuple[int, int]) -> dict[int, Bool[np.ndarray, "H W"]]:
         labels = read_labels(self.files[index])
         if self.binary:
-            return {1: labels > 0} if labels.any() else {}
-        ids = np.flatnonzero(np.bincount(labels.ravel()))
-        return {int(label): labels == label for label in ids if label not in (0, self.void)}
-
-    def place(self, index: int, object_id: int) -> str:
-        return str(self.files[index])
+            labels = (labels > 0).astype(np.uint8)
+        shown = set(np.flatnonzero(np.bincount(labels.ravel())).tolist()) - {0, self.void}
+        return _of_size({k: labels == k for k in sorted(shown)}, size, lambda k: self.files[index])
 
 
 class ObjectMaps:
@@ -83,15 +63,10 @@ class ObjectMaps:
         self.files, self.object_names = files, object_names
         self.annotated = tuple(sorted(set().union(*files.values())))
 
-    def masks(self, index: int) -> dict[int, Bool[np.ndarray, "H W"]]:
-        if index not in self.annotated:
-            raise KeyError(index)
+    def masks(self, index: int, size: tuple[int, int]) -> dict[int, Bool[np.ndarray, "H W"]]:
         present = {k: files[index] for k, files in self.files.items() if index in files}
         masks = {k: read_labels(path) > 0 for k, path in present.items()}
-        return {k: mask for k, mask in masks.items() if mask.any()}
-
-    def place(self, index: int, object_id: int) -> str:
-        return str(self.files[object_id][index])
+        return _of_size(masks, size, lambda k: present[k])
 
 
 class Masklets:
@@ -112,35 +87,29 @@ class Masklets:
     def annotated(self) -> tuple[int, ...]:
         return tuple(range(0, SAV_STEP * len(_load(self.path)), SAV_STEP))
 
-    def masks(self, index: int) -> dict[int, Bool[np.ndarray, "H W"]]:
-        if index not in self.annotated:
-            raise KeyError(index)
-        runs = _load(self.path)[index // SAV_STEP]
-        masks = {k: decode_runs(one, self.place(index, k)) for k, one in enumerate(runs, start=1)}
-        return {k: mask for k, mask in masks.items() if mask.any()}
+    def masks(self, index: int, size: tuple[int, int]) -> dict[int, Bool[np.ndarray, "H W"]]:
+        def place(k: int) -> str:
+            return f"object {k} of frame {index} in {self.path}"
 
-    def place(self, index: int, object_id: int) -> str:
-        return f"object {object_id} of frame {index} in {self.path}"
+        runs = enumerate(_load(self.path)[index // SAV_STEP], start=1)
+        return _of_size({k: decode_runs(one, place(k)) for k, one in runs}, size, place)
+
+
+Annotations = LabelMaps | ObjectMaps | Masklets
 
 
 def match_files(folder: Path, frames: FrameReader, *, or_indices: bool = False) -> dict[int, Path]:
-    """The PNGs of a folder by the index of their frame.
+    """The PNGs of a folder, each named as its frame, by the frame's index.
 
-    Args:
-        folder: holds the PNGs, each named as its frame.
-        frames: of the video.
-        or_indices: the PNGs may also be named by the index of their frame, as older versions of
-            ``sam2track track`` name them.
-
-    Raises:
-        FileNotFoundError: if the folder is missing or empty.
-        ValueError: if a PNG belongs to no frame.
+    With ``or_indices`` they may also be named by the index of their frame, as older versions of
+    ``sam2track track`` name them. A PNG that belongs to no frame is an error.
     """
     index = {frames.name(position): position for position in range(len(frames))}
     files = list_files(folder, (".png",))
     stray = [file for file in files if file.stem not in index]
-    if stray and or_indices and all(_is_index(file.stem, len(frames)) for file in files):
-        index, stray = {file.stem: int(file.stem) for file in files}, []
+    indices = all(file.stem.isdecimal() and int(file.stem) < len(frames) for file in files)
+    if stray and or_indices and indices:
+        return dict(sorted((int(file.stem), file) for file in files))
     if stray:
         raise ValueError(
             f"{stray[0]} belongs to no picture: none is named {stray[0].stem}; copy the pictures "
@@ -149,8 +118,17 @@ def match_files(folder: Path, frames: FrameReader, *, or_indices: bool = False) 
     return dict(sorted((index[file.stem], file) for file in files))
 
 
-def _is_index(stem: str, length: int) -> bool:
-    return stem.isdecimal() and int(stem) < length
+def _of_size(
+    masks: dict[int, Bool[np.ndarray, "..."]],
+    size: tuple[int, int],
+    place: Callable[[int], object],
+) -> dict[int, Bool[np.ndarray, "H W"]]:
+    """The masks that show anything, which must be as large as their picture."""
+    shown = {k: mask for k, mask in masks.items() if mask.any()}
+    advice = "resize it by nearest neighbour, or copy both again"
+    for k, mask in shown.items():
+        check_size(str(place(k)), mask.shape, size, advice, first="its picture")
+    return shown
 
 
 @lru_cache(maxsize=1)

@@ -1,8 +1,8 @@
 """Reads the annotation files of box datasets: one object in one file, one line for each frame.
 
-A line holds a rectangle ``x,y,width,height``, a polygon
-``x1,y1,x2,y2,...``, a mask ``m x0,y0,width,height,run,run,...`` (runs of 0 and 1 in turn, row by
-row inside the rectangle), or a single number (VOT's code for "absent" or "unknown").
+A line holds a rectangle ``x,y,width,height``, a polygon ``x1,y1,x2,y2,...``, a mask
+``m x0,y0,width,height,run,run,...`` (runs of 0 and 1 in turn, row by row inside the rectangle), or
+a single number (VOT's code for "absent" or "unknown").
 """
 
 from __future__ import annotations
@@ -13,20 +13,23 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
+from ...masks import mask_box
+
+
+def read_complete(path: Path) -> str:
+    """A file's text, without spaces around it; FileNotFoundError if there is no such file."""
+    if not path.is_file():
+        raise FileNotFoundError(f"no {path}: the sequence is not complete, unpack it again")
+    return path.read_text().strip()
+
 
 def read_regions(path: Path) -> Float[np.ndarray, "T 4"]:
     """The bounding box (x, y, width, height) of each line; NaN where there is none.
 
     Numbers may be apart by commas, tabs or spaces, even in one file, as OTB's are.
-
-    Raises:
-        FileNotFoundError: if there is no such file.
-        ValueError: if a line is none of these; the message names the file and the line.
     """
-    if not path.is_file():
-        raise FileNotFoundError(f"no {path}: the sequence is not complete, unpack it again")
     boxes = []
-    for number, line in enumerate(path.read_text().strip().splitlines(), 1):
+    for number, line in enumerate(read_complete(path).splitlines(), 1):
         try:
             boxes.append(_box(line.strip()))
         except ValueError as error:
@@ -56,14 +59,10 @@ def _box(line: str) -> list[float]:
 
 def _mask_box(numbers: list[int]) -> list[float]:
     """The box around a mask's pixels; empty if it has none."""
-    x, y, width, height = numbers[:4]
-    runs = numbers[4:]
+    x, y, width, height, *runs = numbers
     if sum(runs) > width * height:
         raise ValueError(f"runs of {sum(runs)} pixels in {width} x {height}")
     inside = np.repeat(np.arange(len(runs)) % 2 == 1, runs)
     inside = np.pad(inside, (0, width * height - len(inside))).reshape(height, width)
-    rows, columns = np.flatnonzero(inside.any(1)), np.flatnonzero(inside.any(0))
-    if not len(rows):
-        return []
-    (left, right), (top, bottom) = columns[[0, -1]].tolist(), rows[[0, -1]].tolist()
-    return [float(x + left), float(y + top), float(right - left + 1), float(bottom - top + 1)]
+    x0, y0, x1, y1 = mask_box(inside) or (0, 0, 0, 0)
+    return [float(x + x0), float(y + y0), float(x1 - x0), float(y1 - y0)] if x1 else []

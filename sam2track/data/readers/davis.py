@@ -1,8 +1,4 @@
-"""Reads DAVIS 2016 and 2017, laid out as the DAVIS 2017 archives are.
-
-2016 has one object in each sequence (any label above zero), 2017 several (palette indices; 255 is
-void). Of ``test-dev`` only the first frame's masks are public.
-"""
+"""Reads DAVIS 2016 and 2017, laid out as the DAVIS 2017 archives are."""
 
 from __future__ import annotations
 
@@ -12,54 +8,42 @@ from pathlib import Path
 
 import yaml
 
-from .listing import choose_names, list_folders, read_list
+from .listing import listed_names
 from .vos import VOSSequence, read_sequence
 
 
 def davis(
     root: str | Path, year: int = 2017, split: str = "val", *, names: Sequence[str] | None = None
 ) -> tuple[VOSSequence, ...]:
-    """The sequences of a split, in the list's order, at 480p.
+    """The sequences of a split at 480p.
 
-    Attributes (2016's: ``OCC`` occlusion, ``FM`` fast motion, ...) are those of
-    ``Annotations/db_info.yml``, which the 2016 archive holds; without it there are none.
+    2016 has one object in each sequence (any label above zero), 2017 several (palette indices; 255
+    is void). Of ``test-dev`` only the first frame's masks are public. Attributes (2016's: ``OCC``
+    occlusion, ``FM`` fast motion, ...) are those of ``Annotations/db_info.yml``, which the 2016
+    archive holds; without it there are none.
 
     Args:
         root: the folder that holds ``JPEGImages``, ``Annotations`` and ``ImageSets``.
         year: 2016 or 2017.
         split: a list in ``ImageSets/<year>``, such as ``val``, ``train`` or ``test-dev``.
-        names: only these sequences, in this order; they need not be in the list.
-
-    Raises:
-        FileNotFoundError: if the list is missing; when a sequence is used, if it is incomplete.
-        ValueError: if the year is neither 2016 nor 2017, a list is empty or damaged, or there is no
-            such sequence.
+        names: only these sequences; they need not be in the list.
     """
-    root = Path(root)
     if year not in (2016, 2017):
         raise ValueError(f"year {year} is neither 2016 nor 2017")
-    if names is None:
-        names = read_list(root / "ImageSets" / str(year) / f"{split}.txt")
-    else:
-        folder = root / "JPEGImages" / "480p"
-        names = choose_names(list_folders(folder), names, folder)
+    root = Path(root)
+    images, annotations = root / "JPEGImages" / "480p", root / "Annotations" / "480p"
+    kind = {"binary": year == 2016, "void": 255 if year == 2017 else None}
     attributes = _attributes(root / "Annotations" / "db_info.yml") if year == 2016 else {}
     return tuple(
         VOSSequence(
             name,
             partial(
-                read_sequence,
-                root / "JPEGImages" / "480p" / name,
-                root / "Annotations" / "480p" / name,
-                binary=year == 2016,
-                void=255 if year == 2017 else None,
-                gapless=True,
-                whole=True,
+                read_sequence, images / name, annotations / name, gapless=True, whole=True, **kind
             ),
             attributes=attributes.get(name, ()),
             late_objects=False,
         )
-        for name in names
+        for name in listed_names(root / "ImageSets" / str(year) / f"{split}.txt", names, images)
     )
 
 

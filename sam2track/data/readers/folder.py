@@ -32,18 +32,12 @@ def folder(
     names: Sequence[str] | None = None,
     video_reader: str = "auto",
 ) -> tuple[VOSSequence, ...]:
-    """The videos of a folder that have masks, in the order of their names.
+    """The videos of a folder that have masks.
 
     Args:
         root: the folder, in one of the layouts.
         split: a folder in it that holds the layout, such as ``train`` or ``valid``; None = itself.
-        names: only these videos, in this order.
         video_reader: see :func:`sam2track.video.open_file`.
-
-    Raises:
-        FileNotFoundError: if it has none of the layouts, or a video or its masks are missing; when
-            a sequence is used, if it is incomplete.
-        ValueError: if there is no such video.
     """
     root = Path(root) / (split or "")
     images, annotations = root / "JPEGImages", root / "Annotations"
@@ -84,22 +78,16 @@ def _paired(images: Path, annotations: Path) -> list[str]:
 
 def _runs(root: Path) -> dict[str, tuple[Path, Path]]:
     """The runs of ``sam2track track`` in a folder, or the folder itself if it is one."""
-    folders = [root] if (root / "run.yaml").is_file() else sorted(root.iterdir())
-    visible = [path for path in folders if path == root or not path.name.startswith(".")]
+    folders = [root] if (root / "run.yaml").is_file() else sorted(root.glob("[!.]*"))
     return {
         path.resolve().name: (_video_of(path), path / "masks")
-        for path in visible
+        for path in folders
         if (path / "run.yaml").is_file() and (path / "masks").is_dir()
     }
 
 
 def _video_of(run: Path) -> Path:
-    """The video that a run tracked: its path as given, from here or from a folder above the run.
-
-    Raises:
-        FileNotFoundError: if it is not there.
-        ValueError: if ``run.yaml`` names none.
-    """
+    """The video that a run tracked: its path as given, from here or from a folder above the run."""
     try:
         video = yaml.safe_load((run / "run.yaml").read_text(encoding="utf-8"))["video"]
     except (yaml.YAMLError, KeyError, TypeError) as error:
@@ -115,6 +103,5 @@ def _video_of(run: Path) -> Path:
 
 
 def _read(video: Path, masks: Path, video_reader: str) -> tuple[FrameReader, LabelMaps]:
-    is_file = video.suffix.lower() in VIDEO_SUFFIXES and not video.is_dir()
-    frames = VideoFrames(video, video_reader) if is_file else PictureFrames(video)
+    frames = PictureFrames(video) if video.is_dir() else VideoFrames(video, video_reader)
     return frames, LabelMaps(match_files(masks, frames, or_indices=masks.name == "masks"))

@@ -1,4 +1,9 @@
-"""The frames of a dataset's video: a folder of pictures, or a video file."""
+"""The frames of a dataset's video: a folder of pictures, or a video file.
+
+Each kind has a length; ``name(index)``, the frame's file without the suffix, by which its mask is
+found; ``read(indices)``, which raises ValueError and names the file if a frame cannot be read
+(ascending indices cost least); and ``size(index)``, height and width without decoding.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +11,6 @@ import os
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 
@@ -15,37 +19,12 @@ from ...video import PICTURE_SUFFIXES, SeekableSource, open_file, picture_size, 
 from .listing import list_files
 
 
-class FrameReader(Protocol):
-    """The frames of a video, however they are stored."""
-
-    def __len__(self) -> int: ...
-
-    def name(self, index: int) -> str:
-        """What the frame is called: its file without the suffix, by which its mask is found."""
-        ...
-
-    def read(self, indices: Sequence[int]) -> list[Frame]:
-        """Some frames; ascending indices cost least.
-
-        Raises:
-            ValueError: if one cannot be read; the message names the file.
-        """
-        ...
-
-    def size(self, index: int) -> tuple[int, int]:
-        """Height and width, without decoding."""
-        ...
-
-
 class PictureFrames:
     """A folder of pictures, one for each frame, in natural order.
 
     Args:
         folder: holds them.
-        gapless: their names are numbers at one distance from each other.
-
-    Raises:
-        FileNotFoundError: if the folder is missing or empty, or a number is missing.
+        gapless: their names are numbers at one distance from each other; none may be missing.
     """
 
     def __init__(self, folder: Path, *, gapless: bool = False) -> None:
@@ -78,9 +57,6 @@ class VideoFrames:
     Args:
         path: the file. It is opened when a frame is read, and closed when another one is.
         video_reader: see :func:`sam2track.video.open_file`.
-
-    Raises:
-        FileNotFoundError: if there is none.
     """
 
     def __init__(self, path: Path, video_reader: str = "auto") -> None:
@@ -113,13 +89,16 @@ class VideoFrames:
         return _open(self.path, self.video_reader, os.getpid())
 
 
+FrameReader = PictureFrames | VideoFrames
+
+
 def _check_numbers(folder: Path, stems: list[str]) -> None:
-    numbers = [int(stem) for stem in stems if stem.isdecimal()]
-    if len(numbers) != len(stems) or len(numbers) < 3:
+    if len(stems) < 3 or not all(stem.isdecimal() for stem in stems):
         return
+    numbers = np.array([int(stem) for stem in stems])
     steps = np.diff(numbers)
     if (steps != steps.min()).any():
-        missing = numbers[int((steps != steps.min()).argmax())] + int(steps.min())
+        missing = numbers[(steps != steps.min()).argmax()] + steps.min()
         raise FileNotFoundError(
             f"{folder} has no picture {missing:0{len(stems[0])}d}, though later ones; copy it again"
         )

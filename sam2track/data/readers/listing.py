@@ -1,4 +1,8 @@
-"""What the readers of datasets share: lists of names, folders, files, and the videos asked for."""
+"""What the readers of datasets share: lists of names, folders, files, and the videos asked for.
+
+A file or folder that is missing, or a folder that has nothing, raises FileNotFoundError; an empty
+list or an unknown name ValueError.
+"""
 
 from __future__ import annotations
 
@@ -12,12 +16,7 @@ _SHOWN = 12  # names in a message
 
 
 def read_list(path: Path) -> list[str]:
-    """The names in a text file, one per line.
-
-    Raises:
-        FileNotFoundError: if there is none.
-        ValueError: if it is empty.
-    """
+    """The names in a text file, one per line."""
     if not path.is_file():
         raise FileNotFoundError(
             f"no list {path}: check root= (the folder that the archive unpacked to) and split="
@@ -29,11 +28,7 @@ def read_list(path: Path) -> list[str]:
 
 
 def list_folders(folder: Path) -> list[str]:
-    """The names of the folders in a folder, sorted; hidden ones are passed over.
-
-    Raises:
-        FileNotFoundError: if it is missing or has none.
-    """
+    """The names of the folders in a folder, sorted; hidden ones are passed over."""
     if not folder.is_dir():
         raise FileNotFoundError(f"no folder {folder}: check root= and split=")
     names = sorted(p.name for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))
@@ -42,37 +37,33 @@ def list_folders(folder: Path) -> list[str]:
     return names
 
 
-def list_files(folder: Path, suffixes: tuple[str, ...]) -> tuple[Path, ...]:
-    """The files in a folder with these suffixes, in natural order; hidden ones are passed over.
-
-    Raises:
-        FileNotFoundError: if it is missing or has none.
-    """
+def list_files(folder: Path, suffixes: tuple[str, ...]) -> list[Path]:
+    """The files in a folder with these suffixes, in the order of :func:`list_pictures`."""
     if not folder.is_dir():
         raise FileNotFoundError(f"no folder {folder}: copy or unpack the dataset again")
     files = list_pictures(folder, suffixes)
     if not files:
         wanted = "pictures" if len(suffixes) > 1 else " ".join(suffixes) + " files"
         raise FileNotFoundError(f"{folder} has no {wanted}; copy them again")
-    return tuple(files)
+    return files
 
 
 def choose_names(known: Iterable[str], names: Sequence[str] | None, where: str | Path) -> list[str]:
-    """The names asked for, or all that are known.
-
-    Raises:
-        ValueError: if one is not known; the message says which are.
-    """
+    """The names asked for, which must be known, or all that are known."""
     known = list(known)
     if names is None:
         return known
     there = set(known)
-    for name in names:
-        if name not in there:
-            close: list[str] = difflib.get_close_matches(str(name), known, n=1)
-            more = ", ..." if len(known) > _SHOWN else ""
-            hint = f"did you mean {close[0]!r}? " if close else ""
-            raise ValueError(
-                f"{where} has no video {name!r}; {hint}It has {', '.join(known[:_SHOWN])}{more}"
-            )
+    for name in (name for name in names if name not in there):
+        close: list[str] = difflib.get_close_matches(str(name), known, n=1)
+        more = ", ..." if len(known) > _SHOWN else ""
+        hint = f"did you mean {close[0]!r}? " if close else ""
+        raise ValueError(
+            f"{where} has no video {name!r}; {hint}It has {', '.join(known[:_SHOWN])}{more}"
+        )
     return list(names)
+
+
+def listed_names(path: Path, names: Sequence[str] | None, folder: Path) -> list[str]:
+    """The names in a list, or those asked for: they must be folders, but need not be listed."""
+    return read_list(path) if names is None else choose_names(list_folders(folder), names, folder)

@@ -1,9 +1,4 @@
-"""Reads LVOS, version 1 and 2.
-
-A split is ``JPEGImages/<video>/00000001.jpg``, ``Annotations/<video>/00000001.png`` (palette ids;
-255 is void) and a list (``valid_meta.json``, or ``meta.json`` in older archives). Objects may
-appear late, and leave for long.
-"""
+"""Reads LVOS, version 1 and 2."""
 
 from __future__ import annotations
 
@@ -24,49 +19,33 @@ def lvos(
     names: Sequence[str] | None = None,
     unseen: str | Path | None = None,
 ) -> tuple[VOSSequence, ...]:
-    """The sequences of a split, in the order of the list.
+    """A split: ``JPEGImages/<video>/00000001.jpg`` and ``Annotations/<video>/00000001.png``.
 
-    An object counts only in a span of frames, which the list gives; see
-    :attr:`VOSSequence.spans <sam2track.data.readers.vos.VOSSequence>`.
+    The PNGs hold palette indices; 255 is void. Objects may appear late, and leave for long. The
+    split's list (``<split>_meta.json``, or ``meta.json`` in older archives) gives the span of
+    frames in which an object counts.
 
     Args:
         root: the folder that holds the splits.
         split: ``train``, ``valid`` or ``test``.
-        names: only these videos, in this order.
         unseen: a text file of the videos whose objects are ``unseen``, one per line, such as
             ``unseen_videos.txt`` of lvos-evaluation; the others are ``seen``. Without it objects
             have no group.
-
-    Raises:
-        FileNotFoundError: if something is missing; when a sequence is used, if that is incomplete.
-        ValueError: if the list is damaged, or knows no such video.
     """
     folder = Path(root) / split
-    path = folder / f"{split}_meta.json"
-    beside = folder.parent / path.name
-    path = next((p for p in (path, beside) if p.is_file()), folder / "meta.json")
+    places = folder / f"{split}_meta.json", folder.parent / f"{split}_meta.json"
+    path = next((path for path in places if path.is_file()), folder / "meta.json")
     videos = read_meta(path)
     fresh = None if unseen is None else set(Path(unseen).read_text().split())
-    return tuple(
-        VOSSequence(
-            name,
-            partial(
-                read_sequence,
-                folder / "JPEGImages" / name,
-                folder / "Annotations" / name,
-                void=255,
-            ),
-            groups=_groups(videos[name]["objects"], name, fresh),
-            spans=_spans(videos[name]["objects"], path),
-        )
-        for name in choose_names(videos, names, path)
-    )
-
-
-def _groups(objects: dict[str, Any], name: str, unseen: set[str] | None) -> dict[int, str]:
-    if unseen is None:
-        return {}
-    return dict.fromkeys(map(int, objects), "unseen" if name in unseen else "seen")
+    images, annotations = folder / "JPEGImages", folder / "Annotations"
+    sequences = []
+    for name in choose_names(videos, names, path):
+        objects = videos[name]["objects"]
+        load = partial(read_sequence, images / name, annotations / name, void=255)
+        group = None if fresh is None else "unseen" if name in fresh else "seen"
+        groups = dict.fromkeys(map(int, objects), group) if group else {}
+        sequences.append(VOSSequence(name, load, groups=groups, spans=_spans(objects, path)))
+    return tuple(sequences)
 
 
 def _spans(objects: dict[str, Any], path: Path) -> dict[int, tuple[int, int]]:

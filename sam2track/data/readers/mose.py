@@ -1,8 +1,4 @@
-"""Reads MOSE, version 1 and 2, which have the same layout.
-
-A split is ``JPEGImages/<video>/00000.jpg`` and ``Annotations/<video>/00000.png`` (palette indices);
-of ``valid`` only the first frame's masks are public.
-"""
+"""Reads MOSE, version 1 and 2, which have the same layout."""
 
 from __future__ import annotations
 
@@ -17,19 +13,12 @@ from .vos import VOSSequence, read_sequence
 def mose(
     root: str | Path, split: str = "valid", *, names: Sequence[str] | None = None
 ) -> tuple[VOSSequence, ...]:
-    """The sequences of a split, in the order of their names.
+    """``<split>/JPEGImages/<video>/00000.jpg`` and ``<split>/Annotations/<video>/00000.png``.
 
-    Args:
-        root: the folder that holds the splits.
-        split: ``train``, ``valid`` or, of version 1, ``test``.
-        names: only these videos, in this order.
-
-    Raises:
-        FileNotFoundError: if the split is missing; when a sequence is used, if it is incomplete.
-        ValueError: if there is no such video.
+    The PNGs hold palette indices. ``split`` is ``train``, ``valid`` (only the first frame's masks
+    are public) or, of version 1, ``test``.
     """
-    images = Path(root) / split / "JPEGImages"
-    annotations = Path(root) / split / "Annotations"
+    images, annotations = Path(root) / split / "JPEGImages", Path(root) / split / "Annotations"
     return tuple(
         VOSSequence(
             name,

@@ -11,42 +11,29 @@ from pathlib import Path
 
 from .annotations import Masklets, ObjectMaps, match_files
 from .frames import PictureFrames, VideoFrames
-from .listing import choose_names, list_folders, read_list
+from .listing import choose_names, list_folders, listed_names
 from .vos import VOSSequence
 
 
 def sav(
     root: str | Path, split: str = "val", *, names: Sequence[str] | None = None
 ) -> tuple[VOSSequence, ...]:
-    """The sequences of ``val`` or ``test``.
+    """``JPEGImages_24fps/<video>/00000.jpg``, ``Annotations_6fps/<video>/<object>/00000.png``.
 
-    The layout is ``JPEGImages_24fps/<video>/00000.jpg``,
-    ``Annotations_6fps/<video>/<object>/00000.png`` and ``sav_<split>.txt``. Every fourth frame is
-    annotated. The dataset counts its objects from 000; ids count from 1, since 0 is the
-    background, and ``object_names`` has the names of the folders.
+    Every fourth frame is annotated. The dataset counts its objects from 000; ids count from 1,
+    since 0 is the background, and ``object_names`` has the names of the folders.
 
     Args:
         root: the folder that holds ``sav_val`` and ``sav_test``, or one of them itself.
-        split: ``val`` or ``test``.
-        names: only these videos, in this order; they need not be in the list.
-
-    Raises:
-        FileNotFoundError: if something is missing; when a sequence is used, if that is incomplete.
-        ValueError: if the list is empty, or there is no such video.
+        split: ``val`` or ``test``, which ``sav_<split>.txt`` lists.
+        names: only these videos; they need not be in the list.
     """
     root = Path(root)
     folder = root / f"sav_{split}" if (root / f"sav_{split}").is_dir() else root
-    images = folder / "JPEGImages_24fps"
-    if names is None:
-        names = read_list(folder / f"sav_{split}.txt")
-    else:
-        names = choose_names(list_folders(images), names, images)
+    images, annotations = folder / "JPEGImages_24fps", folder / "Annotations_6fps"
     return tuple(
-        VOSSequence(
-            name,
-            partial(_read, images / name, folder / "Annotations_6fps" / name),
-        )
-        for name in names
+        VOSSequence(name, partial(_read, images / name, annotations / name))
+        for name in listed_names(folder / f"sav_{split}.txt", names, images)
     )
 
 
@@ -59,23 +46,17 @@ def sav_train(
 ) -> tuple[VOSSequence, ...]:
     """The videos of ``train``: ``<video>.mp4`` and ``<video>_manual.json`` or ``_auto.json``.
 
-    They may lie in folders (``sav_000/``, ...). Masks are on every fourth frame.
+    Masks are on every fourth frame.
 
     Args:
-        root: the folder that holds them.
+        root: the folder that holds them, or folders (``sav_000/``, ...) with them.
         kind: ``manual`` or ``auto``: which masklets.
-        names: only these videos, in this order.
         video_reader: see :func:`sam2track.video.open_file`.
-
-    Raises:
-        FileNotFoundError: if there is no such file.
-        ValueError: if ``kind`` is neither, or there is no such video.
     """
     if kind not in ("manual", "auto"):
         raise ValueError(f"kind {kind!r} is neither 'manual' nor 'auto'")
     ending = f"_{kind}.json"
-    found = sorted(Path(root).rglob(f"*{ending}"))
-    paths = {path.name.removesuffix(ending): path for path in found}
+    paths = {p.name.removesuffix(ending): p for p in sorted(Path(root).rglob(f"*{ending}"))}
     if not paths:
         raise FileNotFoundError(f"{root} has no *{ending}, in no folder; check root=")
     return tuple(

@@ -1,7 +1,8 @@
 """The two kinds of sequence: a video with masks, and a video with the boxes of one object.
 
-Readers (``davis``, ``sav``, ``lasot``, ...) and generators make them; the benchmark and training
-clips use them. Nothing is decoded before it is asked for.
+Readers and generators make them; the benchmark and training clips use them. Nothing is decoded
+before it is asked for. A method that reads a file raises ValueError if it cannot be read, or is not
+of the picture's size; the message names the file.
 """
 
 from __future__ import annotations
@@ -34,50 +35,33 @@ class VideoSequence(Protocol):
         ...
 
     def frame(self, index: int) -> Frame:
-        """The picture at ``index``, from 0.
-
-        Raises:
-            ValueError: if it cannot be read; the message names the file.
-        """
+        """The picture at ``index``, from 0."""
         ...
 
 
 @runtime_checkable
 class MaskSequence(VideoSequence, Protocol):
-    """A video with the masks of its objects, whose ids count from 1; ids may be missing.
-
-    Attributes:
-        annotated: indices of the frames whose ground truth is known, ascending.
-    """
+    """A video with the masks of its objects, whose ids count from 1; ids may be missing."""
 
     @property
-    def annotated(self) -> tuple[int, ...]: ...
+    def annotated(self) -> tuple[int, ...]:
+        """Indices of the frames whose ground truth is known, ascending."""
+        ...
 
     def labels(self, index: int) -> UInt8[np.ndarray, "H W"]:
-        """Object ids by pixel, 0 = background or void.
-
-        Where objects overlap, the smallest shows.
+        """Object ids by pixel, 0 = background or void; where objects overlap, the smallest shows.
 
         Raises:
             KeyError: if the frame is not annotated.
-            ValueError: if the annotation cannot be read; the message names the file.
         """
         ...
 
     def masks(self, index: int) -> dict[int, Bool[np.ndarray, "H W"]]:
-        """Each object's own mask on an annotated frame; objects that do not show are left out.
-
-        Raises:
-            KeyError, ValueError: as :meth:`labels`.
-        """
+        """Each object's own mask on an annotated frame (else KeyError), if it shows there."""
         ...
 
     def starts(self) -> dict[int, dict[int, Bool[np.ndarray, "H W"]]]:
-        """What a semi-supervised tracker is given: by frame, the masks of the objects new there.
-
-        Raises:
-            ValueError: as :meth:`labels`.
-        """
+        """What a semi-supervised tracker is given: by frame, the masks of the objects new there."""
         ...
 
 

@@ -12,9 +12,8 @@ import numpy as np
 from jaxtyping import Bool, UInt8
 from pycocotools import mask as coco_masks
 
-from ...masks.label_maps import read_labels
-from ...masks.run_lengths import decode_runs, pack_runs
-from ...video import PICTURE_SUFFIXES, read_picture
+from ...masks import decode_runs, pack_runs, read_labels
+from ...video import PICTURE_SUFFIXES, check_size, read_picture
 from .listing import list_files
 
 
@@ -25,10 +24,7 @@ class Still:
     Attributes:
         path: of the image.
         image: RGB.
-        runs: the masks' run lengths, as pycocotools has them.
-
-    Raises:
-        ValueError: if a mask is of another size than the image.
+        runs: the masks' run lengths, as pycocotools has them; ValueError if one is of another size.
     """
 
     path: Path
@@ -36,14 +32,9 @@ class Still:
     runs: tuple[Any, ...]
 
     def __post_init__(self) -> None:
-        height, width = self.image.shape[:2]
         for one in self.runs:
-            if tuple(one["size"]) != (height, width):
-                high, wide = one["size"]
-                raise ValueError(
-                    f"{self.path} is {width}x{height} but a mask of it is {wide}x{high}; give both "
-                    "at one size"
-                )
+            size, advice = tuple(one["size"]), "give both at one size"
+            check_size(str(self.path), self.image.shape[:2], size, advice, first="a mask of it")
 
     def mask(self, number: int) -> Bool[np.ndarray, "H W"]:
         """One object's mask."""
@@ -56,13 +47,15 @@ class Still:
 
 
 class Stills(Protocol):
-    """Images by number."""
+    """Images by number.
+
+    Opening them, and reading one, raises FileNotFoundError if something is missing, and ValueError
+    if a file is damaged or a mask has no image; the message names the file.
+    """
 
     def __len__(self) -> int: ...
 
-    def __getitem__(self, index: int) -> Still:
-        """Raises ValueError or FileNotFoundError if the image or its masks are damaged."""
-        ...
+    def __getitem__(self, index: int) -> Still: ...
 
 
 class CocoStills:
@@ -71,10 +64,6 @@ class CocoStills:
     Args:
         images: the folder of the images, such as ``COCO/train2017``.
         annotations: ``COCO/annotations/instances_train2017.json`` or alike: polygons or runs.
-
-    Raises:
-        FileNotFoundError: if one is missing.
-        ValueError: if the JSON is not COCO's, or has no objects.
     """
 
     def __init__(self, images: str | Path, annotations: str | Path) -> None:
@@ -85,10 +74,8 @@ class CocoStills:
             raise FileNotFoundError(f"no file {annotations}: give COCO's instances_*.json")
         try:
             content = json.loads(self.annotations.read_text())
-            about = {
-                one["id"]: (one["file_name"], one["height"], one["width"])
-                for one in content["images"]
-            }
+            keys = "file_name", "height", "width"
+            about = {one["id"]: tuple(one[key] for key in keys) for one in content["images"]}
             shapes: dict[Any, list[Any]] = {}
             for one in content["annotations"]:
                 if not one.get("iscrowd") and one["segmentation"]:
@@ -114,14 +101,7 @@ class CocoStills:
 
 
 class SA1BStills:
-    """SA-1B: ``sa_1.jpg`` and ``sa_1.json``, in the folder or in folders in it.
-
-    Args:
-        root: the folder.
-
-    Raises:
-        FileNotFoundError: if there are none, or an image has no JSON.
-    """
+    """SA-1B: ``sa_1.jpg`` and ``sa_1.json``, in the folder ``root`` or in folders in it."""
 
     def __init__(self, root: str | Path) -> None:
         self.root = Path(root)
@@ -152,12 +132,7 @@ class SA1BStills:
 class FolderStills:
     """Two folders: ``images/`` and, by the same names, ``masks/`` with PNGs of object ids.
 
-    Args:
-        root: the folder that holds both.
-
-    Raises:
-        FileNotFoundError: if a folder is missing or empty, or an image has no mask.
-        ValueError: if a mask belongs to no image.
+    ``root`` is the folder that holds both.
     """
 
     def __init__(self, root: str | Path) -> None:
@@ -165,16 +140,13 @@ class FolderStills:
         self._files = list_files(self.images, PICTURE_SUFFIXES)
         masks = {file.name for file in list_files(self.masks, (".png",))}
         for file in self._files:
-            name = f"{file.stem}.png"
-            if name not in masks:
-                raise FileNotFoundError(
-                    f"{file} has no mask {self.masks / name}; add it, or remove the image"
-                )
-            masks.discard(name)
+            mask = self.masks / f"{file.stem}.png"
+            if mask.name not in masks:
+                raise FileNotFoundError(f"{file} has no mask {mask}; add it, or remove the image")
+            masks.remove(mask.name)
         if masks:
-            raise ValueError(
-                f"{self.masks / min(masks)} belongs to no image; add that, or remove the mask"
-            )
+            mask = self.masks / min(masks)
+            raise ValueError(f"{mask} belongs to no image; add that, or remove the mask")
 
     def __len__(self) -> int:
         return len(self._files)

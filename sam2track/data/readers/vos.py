@@ -5,29 +5,28 @@ One module for each dataset (such as :mod:`.davis`) says where the folders are.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import KW_ONLY, dataclass, field
 from functools import cached_property
 from pathlib import Path
-from types import MappingProxyType
 
 import numpy as np
 from jaxtyping import Bool, UInt8
 
-from ...masks.label_maps import flatten
+from ...masks import flatten
 from ...types import Frame
 from .annotations import Annotations, LabelMaps, match_files
 from .frames import FrameReader, PictureFrames
 
 
+@dataclass(eq=False, repr=False)
 class VOSSequence:
-    """One video and its annotations.
+    """One video and its annotations: a :class:`.sequence.MaskSequence`, which explains the methods.
 
-    Its folders are listed at the first use, so that a dataset opens at once, and a broken sequence
-    does not stop the others.
-
-    Args:
+    Attributes:
         name: the folder's name.
-        load: lists the folders; raises FileNotFoundError or ValueError if they are incomplete.
+        load: lists the folders, at the first use; raises FileNotFoundError or ValueError if they
+            are incomplete.
         attributes: what is hard about it.
         late_objects: objects may first appear after the first annotated frame.
         groups: the group of each object, such as ``seen``; the server averages by group.
@@ -36,39 +35,28 @@ class VOSSequence:
         submitted: names of the frames that the server wants; none = all.
     """
 
-    def __init__(
-        self,
-        name: str,
-        load: Callable[[], tuple[FrameReader, Annotations]],
-        *,
-        attributes: tuple[str, ...] = (),
-        late_objects: bool = True,
-        groups: Mapping[int, str] = MappingProxyType({}),
-        spans: Mapping[int, tuple[int, int]] = MappingProxyType({}),
-        submitted: tuple[str, ...] = (),
-    ) -> None:
-        self.name, self.attributes, self.late_objects = name, attributes, late_objects
-        self.groups, self.spans, self.submitted = dict(groups), dict(spans), submitted
-        self._load = load
+    name: str
+    load: Callable[[], tuple[FrameReader, Annotations]]
+    _: KW_ONLY
+    attributes: tuple[str, ...] = ()
+    late_objects: bool = True
+    groups: dict[int, str] = field(default_factory=dict)
+    spans: dict[int, tuple[int, int]] = field(default_factory=dict)
+    submitted: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"VOSSequence({self.name!r})"
 
     @cached_property
     def _parts(self) -> tuple[FrameReader, Annotations]:
-        return self._load()
+        return self.load()
 
     def check(self) -> None:
-        """List its folders now.
-
-        Raises:
-            FileNotFoundError, ValueError: if they are incomplete; the message says what to do.
-        """
+        """List its folders now; raises what ``load`` raises."""
         _ = self._parts
 
     @property
     def annotated(self) -> tuple[int, ...]:
-        """Indices of the frames whose ground truth is known, ascending."""
         return self._parts[1].annotated
 
     @property
@@ -84,56 +72,23 @@ class VOSSequence:
         return self._parts[0].name(index)
 
     def frame(self, index: int) -> Frame:
-        """The picture at ``index``, which counts from 0.
-
-        Raises:
-            ValueError: if the file is no picture; the message names it.
-        """
         return self.frames([index])[0]
 
     def frames(self, indices: Sequence[int]) -> list[Frame]:
-        """Several pictures; ascending indices cost least.
-
-        Raises:
-            ValueError: as :meth:`frame`.
-        """
+        """Several frames; ascending indices cost least. Raises as :meth:`frame`."""
         return self._parts[0].read(indices)
 
     def labels(self, index: int) -> UInt8[np.ndarray, "H W"]:
-        """Object ids by pixel, 0 = background or void; where objects overlap, the smallest shows.
-
-        Raises:
-            KeyError: if the frame has no annotation.
-            ValueError: if it holds no label map, or one of another size than its picture; the
-                message names the file.
-        """
         return flatten(self.masks(index), self._parts[0].size(index))
 
     def masks(self, index: int) -> dict[int, Bool[np.ndarray, "H W"]]:
-        """Each object's own mask on an annotated frame; objects that do not show are left out.
-
-        Raises:
-            KeyError, ValueError: as :meth:`labels`.
-        """
         frames, annotations = self._parts
-        masks, expected = annotations.masks(index), frames.size(index)
-        for k, mask in masks.items():
-            if mask.shape != expected:
-                (height, width), place = mask.shape, annotations.place(index, k)
-                raise ValueError(
-                    f"{place} is {width}x{height} but its picture is {expected[1]}x{expected[0]}; "
-                    "resize it by nearest neighbour, or copy both again"
-                )
-        return masks
+        if index not in annotations.annotated:
+            raise KeyError(index)
+        return annotations.masks(index, frames.size(index))
 
     def starts(self) -> dict[int, dict[int, Bool[np.ndarray, "H W"]]]:
-        """By frame, the masks of the objects that appear first there.
-
-        Every annotation is read, unless all objects appear at the start (``late_objects=False``).
-
-        Raises:
-            ValueError: as :meth:`labels`.
-        """
+        # Every annotation is read, unless all objects appear at the start.
         starts: dict[int, dict[int, np.ndarray]] = {}
         known: set[int] = set()
         for index in self.annotated if self.late_objects else self.annotated[:1]:
@@ -152,23 +107,25 @@ def read_sequence(
     void: int | None = None,
     gapless: bool = False,
     whole: bool = False,
+    listed: tuple[str, ...] = (),
 ) -> tuple[PictureFrames, LabelMaps]:
     """The parts of a sequence from its two folders; a picture and its map share the file's stem.
 
     Args:
         images: folder of the pictures.
         annotations: folder of the label maps (PNG); not every frame needs one.
-        binary: every label above zero is object 1.
-        void: a label that belongs to no object.
-        gapless: the pictures' names are numbers without a gap.
+        binary, void: see :class:`.LabelMaps`.
+        gapless: see :class:`.PictureFrames`.
         whole: either the first frame alone has a map, or every frame has.
-
-    Raises:
-        FileNotFoundError: if a folder is missing or empty, or files in it are missing.
-        ValueError: if a label map belongs to no picture.
+        listed: names of pictures that must be there.
     """
     pictures = PictureFrames(images, gapless=gapless)
     files = match_files(annotations, pictures)
+    missing = set(listed) - {pictures.name(index) for index in range(len(pictures))}
+    if missing:
+        raise FileNotFoundError(
+            f"{images} has no picture {min(missing)}, which meta.json lists; copy the folder again"
+        )
     if whole and len(files) not in (1, len(pictures)):
         lacking = next(index for index in range(len(pictures)) if index not in files)
         raise FileNotFoundError(

@@ -1,9 +1,4 @@
-"""Reads YouTube-VOS 2018 and 2019.
-
-A split is ``JPEGImages/<video>/00005.jpg``, ``Annotations/<video>/00005.png`` and ``meta.json``.
-Every fifth frame is there. Objects may appear late; of ``valid`` and ``test`` a video's PNGs are
-only those on which objects appear.
-"""
+"""Reads YouTube-VOS 2018 and 2019."""
 
 from __future__ import annotations
 
@@ -13,10 +8,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from .annotations import LabelMaps
-from .frames import PictureFrames
 from .listing import choose_names
 from .vos import VOSSequence, read_sequence
+
+Objects = dict[str, dict[str, Any]]  # of a video in meta.json, by id
 
 
 def youtube_vos(
@@ -27,48 +22,38 @@ def youtube_vos(
     all_frames: bool = False,
     seen: str | Path | None = None,
 ) -> tuple[VOSSequence, ...]:
-    """The sequences of a split, in the order of ``meta.json``.
+    """A split: ``JPEGImages/<video>/00005.jpg``, ``Annotations/<video>/00005.png``, ``meta.json``.
 
-    An object's group is ``seen`` or ``unseen``, by whether its category is among those of
-    ``train/meta.json`` (or of the list ``seen``); groups are empty where either is not known. The
-    frames that the server wants are those of ``meta.json``.
+    Every fifth frame is there. Objects may appear late; of ``valid`` and ``test`` a video's PNGs
+    are only those on which objects appear. The frames that the server wants are those of
+    ``meta.json``. An object's group is ``seen`` or ``unseen``, by whether its category is among
+    those of ``train/meta.json`` (or of the list ``seen``); groups are empty where either is not
+    known.
 
     Args:
         root: the folder that holds the splits.
         split: ``train``, ``valid`` or ``test``.
-        names: only these videos, in this order.
         all_frames: track at full rate, on the pictures of ``all_frames/<split>_all_frames`` or
             ``<split>_all_frames``, beside the split.
         seen: a text file of the categories that count as seen, one per line.
-
-    Raises:
-        FileNotFoundError: if something is missing; when a sequence is used, if that is incomplete.
-        ValueError: if ``meta.json`` is damaged, or knows no such video.
     """
     root = Path(root)
-    videos = read_meta(root / split / "meta.json")
-    known = _seen(root, seen)
-    pictures = _dense(root, split) if all_frames else root / split / "JPEGImages"
-    return tuple(
-        VOSSequence(
-            name,
-            partial(
-                _read, pictures / name, root / split / "Annotations" / name, _frames(videos, name)
-            ),
-            groups=_groups(videos[name]["objects"], known),
-            submitted=_frames(videos, name),
-        )
-        for name in choose_names(videos, names, root / split / "meta.json")
-    )
+    meta, annotations = root / split / "meta.json", root / split / "Annotations"
+    videos, known = read_meta(meta), _seen(root, seen)
+    images = _dense(root, split) if all_frames else root / split / "JPEGImages"
+    sequences = []
+    for name in choose_names(videos, names, meta):
+        objects = videos[name]["objects"]
+        frames = {str(frame) for one in objects.values() for frame in one.get("frames", ())}
+        listed = tuple(sorted(frames))
+        load = partial(read_sequence, images / name, annotations / name, listed=listed)
+        groups = _groups(objects, known)
+        sequences.append(VOSSequence(name, load, groups=groups, submitted=listed))
+    return tuple(sequences)
 
 
-def read_meta(path: Path) -> dict[str, dict[str, Any]]:
-    """The videos of a ``meta.json``, each with its ``objects``.
-
-    Raises:
-        FileNotFoundError: if there is none.
-        ValueError: if it is damaged.
-    """
+def read_meta(path: Path) -> dict[str, dict[str, Objects]]:
+    """The videos of a ``meta.json``, each with its ``objects``."""
     if not path.is_file():
         raise FileNotFoundError(f"no list {path}: check root= and split=, or unpack it again")
     try:
@@ -80,33 +65,9 @@ def read_meta(path: Path) -> dict[str, dict[str, Any]]:
     raise ValueError(f"{path} lists no objects; copy it again")
 
 
-def _read(
-    images: Path, annotations: Path, expected: tuple[str, ...]
-) -> tuple[PictureFrames, LabelMaps]:
-    """The parts of a sequence that must have some frames."""
-    pictures, labels = read_sequence(images, annotations)
-    missing = set(expected) - {pictures.name(index) for index in range(len(pictures))}
-    if missing:
-        raise FileNotFoundError(
-            f"{images} has no picture {min(missing)}, which meta.json lists; copy the folder again"
-        )
-    return pictures, labels
-
-
-def _frames(videos: dict[str, dict[str, Any]], name: str) -> tuple[str, ...]:
-    """All frames that the objects of a video are listed for."""
-    objects = videos[name]["objects"].values()
-    return tuple(sorted({str(frame) for one in objects for frame in one.get("frames", ())}))
-
-
-def _groups(objects: dict[str, dict[str, Any]], seen: set[str]) -> dict[int, str]:
-    if not seen:
-        return {}
-    return {
-        int(k): "seen" if one["category"] in seen else "unseen"
-        for k, one in objects.items()
-        if "category" in one
-    }
+def _groups(objects: Objects, seen: set[str]) -> dict[int, str]:
+    categories = {int(k): one["category"] for k, one in objects.items() if "category" in one}
+    return {k: "seen" if one in seen else "unseen" for k, one in categories.items() if seen}
 
 
 def _seen(root: Path, path: str | Path | None) -> set[str]:
@@ -114,9 +75,8 @@ def _seen(root: Path, path: str | Path | None) -> set[str]:
     if path is not None:
         return {line.strip() for line in Path(path).read_text().splitlines()} - {""}
     meta = root / "train" / "meta.json"
-    if not meta.is_file():
-        return set()
-    objects = [one for video in read_meta(meta).values() for one in video["objects"].values()]
+    videos = read_meta(meta).values() if meta.is_file() else ()
+    objects = (one for video in videos for one in video["objects"].values())
     return {one["category"] for one in objects if "category" in one}
 
 

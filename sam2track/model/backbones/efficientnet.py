@@ -112,20 +112,15 @@ class EfficientNet(nn.Module):
         channels = STEM
         for expansion, kernel, stride, out, repeats in STAGES:
             for repeat in range(repeats):
+                step = 1 if repeat else stride
                 self.blocks.append(
-                    InvertedResidual(
-                        channels,
-                        out,
-                        expansion=expansion,
-                        kernel=kernel,
-                        stride=stride if repeat == 0 else 1,
-                    )
+                    InvertedResidual(channels, out, expansion=expansion, kernel=kernel, stride=step)
                 )
                 channels = out
 
     def forward(self, image: Float[Tensor, "B 3 H W"]) -> list[Float[Tensor, "B _ _ _"]]:
-        x = self.stem(image.contiguous(memory_format=torch.channels_last))
-        x = F.relu6(x, inplace=True)
+        image = image.contiguous(memory_format=torch.channels_last)
+        x = F.relu6(self.stem(image), inplace=True)
         maps = []
         for index, block in enumerate(self.blocks):
             x = block(x)

@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from ..layers import MLP
+from ..layers import MLP, named
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +60,7 @@ def into_windows(
     x: Float[Tensor, "B H W C"], side: int
 ) -> tuple[Float[Tensor, "B*n side side C"], tuple[int, int]]:
     """Cut a grid into windows, zero-padded at the far edges; also the number of windows (y, x)."""
-    height, width = x.shape[1:3]
-    x = F.pad(x, (0, 0, 0, -width % side, 0, -height % side))
+    x = F.pad(x, (0, 0, 0, -x.shape[2] % side, 0, -x.shape[1] % side))
     count = x.shape[1] // side, x.shape[2] // side
     x = x.unflatten(2, (count[1], side)).unflatten(1, (count[0], side))
     return x.transpose(2, 3).flatten(0, 2), count
@@ -129,17 +128,6 @@ class HieraBlock(nn.Module):
         return x + self.mlp(self.norm2(x))
 
 
-class PatchEmbed(nn.Module):
-    """Overlapping 7 x 7 patches at stride 4."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.proj = nn.Conv2d(3, width, kernel_size=7, stride=4, padding=3)
-
-    def forward(self, x: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B H/4 W/4 C"]:
-        return self.proj(x).permute(0, 2, 3, 1)
-
-
 class Hiera(nn.Module):
     """The backbone. Returns four maps, finest first."""
 
@@ -148,7 +136,8 @@ class Hiera(nn.Module):
         width, window = spec.width, spec.windows[0]
         starts = list(accumulate(spec.depths, initial=0))[1:-1]  # first block of stages 1, 2, 3
         self.last_blocks = [start - 1 for start in starts] + [sum(spec.depths) - 1]
-        self.patch_embed = PatchEmbed(width)
+        # Overlapping 7 x 7 patches at stride 4.
+        self.patch_embed = named(proj=nn.Conv2d(3, width, kernel_size=7, stride=4, padding=3))
         self.pos_embed = nn.Parameter(torch.zeros(1, width, spec.background, spec.background))
         self.pos_embed_window = nn.Parameter(torch.zeros(1, width, window, window))
         for embedding in (self.pos_embed, self.pos_embed_window):
@@ -172,7 +161,7 @@ class Hiera(nn.Module):
         return (coarse + fine).permute(0, 2, 3, 1)
 
     def forward(self, image: Float[Tensor, "B 3 H W"]) -> list[Float[Tensor, "B _ _ _"]]:
-        x = self.patch_embed(image)
+        x = self.patch_embed(image).permute(0, 2, 3, 1)
         x = x + self.position(*x.shape[1:3])
         maps = []
         for index, block in enumerate(self.blocks):

@@ -1,13 +1,6 @@
 """Checkpoints: the names of tensors in each layout, reading and writing files, fetching them."""
 
-from .files import (
-    CheckpointError,
-    load_trunk,
-    load_weights,
-    read_state,
-    save_trunk,
-    save_weights,
-)
+from .files import CheckpointError, load_trunk, load_weights, read_state, save_trunk, save_weights
 from .hub import fetch_weights, packaged_weights
 
 __all__ = [

@@ -7,6 +7,7 @@ and nothing in a file is ever executed.
 from __future__ import annotations
 
 import pickle
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -64,9 +65,8 @@ def load_weights(model: SAM2, path: str | Path, name: str = "") -> None:
     Raises:
         CheckpointError: saying what disagrees.
     """
-    state, metadata = read_state(path)
-    expected = model.state_dict()
-    state = from_layout(state, expected)
+    stored, metadata = read_state(path)
+    state = from_layout(stored, model.state_dict())
     holds = metadata.get("variant") or infer_variant(state)
     if metadata.get("part") == TRUNK:
         raise CheckpointError(
@@ -77,61 +77,49 @@ def load_weights(model: SAM2, path: str | Path, name: str = "") -> None:
         raise CheckpointError(
             f"{path} holds {holds}, but model={name} was asked for; use model={holds}"
         )
-    _check_fit(state, expected, str(path), name or "the model")
-    model.load_state_dict({key: tensor.float() for key, tensor in state.items()})
+    _load(model, state, str(path), name or "the model")
 
 
 def load_trunk(trunk: nn.Module, path: str | Path, name: str = "") -> None:
-    """Load an image encoder's trunk, strictly, from a file of the trunk alone or a whole model's.
-
-    Args:
-        name: of the variant that the trunk belongs to, for messages.
-
-    Raises:
-        CheckpointError: saying what disagrees.
-    """
-    state, metadata = read_state(path)
-    expected = {f"trunk.{key}": tensor for key, tensor in trunk.state_dict().items()}
-    state = from_layout(state, expected)
+    """:func:`load_weights` for a trunk, from a file of the trunk alone or of a whole model."""
+    whole = nn.ModuleDict({"trunk": trunk})
+    stored, metadata = read_state(path)
+    state = from_layout(stored, whole.state_dict())
     state = {key: tensor for key, tensor in state.items() if key.startswith("trunk.")}
     source = f"{path} (of {metadata['variant']})" if "variant" in metadata else str(path)
-    _check_fit(state, expected, source, f"the trunk of {name or 'the model'}")
-    trunk.load_state_dict({key[len("trunk.") :]: value.float() for key, value in state.items()})
+    _load(whole, state, source, f"the trunk of {name or 'the model'}")
 
 
-def _check_fit(
-    state: dict[str, Tensor], expected: dict[str, Tensor], source: str, what: str
-) -> None:
-    """Refuse tensors that are not exactly those expected."""
-    missing = sorted(expected.keys() - state.keys())
-    surplus = sorted(state.keys() - expected.keys())
+def _load(module: nn.Module, state: dict[str, Tensor], source: str, what: str) -> None:
+    """Load tensors, unless they are not exactly those expected."""
+    expected = module.state_dict()
     misshapen = [
         f"{key} is {tuple(state[key].shape)} instead of {tuple(expected[key].shape)}"
         for key in expected.keys() & state.keys()
         if state[key].shape != expected[key].shape
     ]
-    for verb, found in (("lacks", missing), ("also holds", surplus), ("", misshapen)):
+    lacking, surplus = expected.keys() - state.keys(), state.keys() - expected.keys()
+    for verb, found in (("lacks", lacking), ("also holds", surplus), ("", misshapen)):
         if found:
             more = f" and {len(found) - 3} more" if len(found) > 3 else ""
-            listed = ", ".join(found[:3]) + more
+            listed = ", ".join(sorted(found)[:3]) + more
             raise CheckpointError(f"{source} does not fit {what}: {verb} {listed}")
+    module.load_state_dict({key: tensor.float() for key, tensor in state.items()})
 
 
 def save_weights(
-    model: SAM2, path: str | Path, variant: str, metadata: dict[str, str] | None = None
+    model: nn.Module, path: str | Path, variant: str, metadata: Mapping[str, str] = {}
 ) -> None:
     """Save as fp16 safetensors under our names; the file appears whole or not at all."""
-    _save(model.state_dict(), path, {**(metadata or {}), "variant": variant})
+    state = model.state_dict()
+    state = {key: value.half().cpu().contiguous() for key, value in state.items()}
+    stored = save(state, metadata={**metadata, "variant": variant})
+    write_whole(Path(path), lambda file: file.write(stored))
 
 
 def save_trunk(
-    trunk: nn.Module, path: str | Path, variant: str, metadata: dict[str, str] | None = None
+    trunk: nn.Module, path: str | Path, variant: str, metadata: Mapping[str, str] = {}
 ) -> None:
     """Save a trunk alone, as :func:`save_weights` does; for :func:`load_trunk`."""
-    state = {f"trunk.{key}": tensor for key, tensor in trunk.state_dict().items()}
-    _save(state, path, {**(metadata or {}), "variant": variant, "part": TRUNK})
-
-
-def _save(state: dict[str, Tensor], path: str | Path, metadata: dict[str, str]) -> None:
-    state = {name: tensor.detach().half().cpu().contiguous() for name, tensor in state.items()}
-    write_whole(Path(path), lambda file: file.write(save(state, metadata=metadata)))
+    whole = nn.ModuleDict({"trunk": trunk})
+    save_weights(whole, path, variant, {**metadata, "part": TRUNK})

@@ -16,33 +16,35 @@ from torch import Tensor
 from ..backbones import Backbone
 from ..variants import VARIANTS
 
-# Roots that are named otherwise in the official release: (ours, theirs).
-OFFICIAL_ROOTS = (
-    ("trunk.", "image_encoder.trunk."),
-    ("neck.", "image_encoder.neck."),
-    ("prompt_encoder.", "sam_prompt_encoder."),
-    ("mask_decoder.", "sam_mask_decoder."),
-    ("memory_tokens.temporal", "maskmem_tpos_enc"),
-    ("memory_tokens.pointer_position.", "obj_ptr_tpos_proj."),
-    ("pointer_projection.", "obj_ptr_proj."),
-    ("no_memory", "no_mem_embed"),
-    ("no_pointer", "no_obj_ptr"),
-    ("absent_memory", "no_obj_embed_spatial"),
+# Names that begin otherwise: (ours, the official release's, transformers').
+ROOTS = (
+    ("trunk.", "image_encoder.trunk.", "vision_encoder.backbone."),
+    ("neck.", "image_encoder.neck.", "vision_encoder.neck."),
+    ("prompt_encoder.", "sam_prompt_encoder.", "prompt_encoder."),
+    ("mask_decoder.", "sam_mask_decoder.", "mask_decoder."),
+    ("memory_tokens.temporal", "maskmem_tpos_enc", "memory_temporal_positional_encoding"),
+    (
+        "memory_tokens.pointer_position.",
+        "obj_ptr_tpos_proj.",
+        "temporal_positional_encoding_projection_layer.",
+    ),
+    ("pointer_projection.", "obj_ptr_proj.", "object_pointer_proj."),
+    ("no_memory", "no_mem_embed", "no_memory_embedding"),
+    ("no_pointer", "no_obj_ptr", "no_object_pointer"),
+    ("absent_memory", "no_obj_embed_spatial", "occlusion_spatial_embedding_parameter"),
 )
 
-# In transformers, after the roots above are undone: (pattern in our name, theirs), in this order.
+# What else differs in transformers: (pattern, theirs), in this order; the backbones' before the
+# roots are replaced, the others after.
+BACKBONE_PATTERNS = dict.fromkeys(
+    pattern for variant in VARIANTS.values() for pattern in variant.trunk.transformers_names()
+)
 HUGGINGFACE_PATTERNS = (
-    *dict.fromkeys(
-        pattern for variant in VARIANTS.values() for pattern in variant.trunk.transformers_names()
-    ),
-    (r"^trunk\.", "vision_encoder.backbone."),
-    (r"^neck\.convs\.(\d)\.conv\.", r"vision_encoder.neck.convs.\1."),
-    (r"^memory_tokens\.temporal$", "memory_temporal_positional_encoding"),
-    (r"^memory_tokens\.pointer_position\.", "temporal_positional_encoding_projection_layer."),
-    (r"^pointer_projection\.", "object_pointer_proj."),
-    (r"^no_memory$", "no_memory_embedding"),
-    (r"^no_pointer$", "no_object_pointer"),
-    (r"^absent_memory$", "occlusion_spatial_embedding_parameter"),
+    (r"(neck\.convs\.\d)\.conv\.", r"\1."),
+    # The mask downsampler's (convolution, norm, activation) triples are modules of their own.
+    *((rf"\.encoder\.{3 * k}\.", f".layers.{k}.conv.") for k in range(4)),
+    *((rf"\.encoder\.{3 * k + 1}\.", f".layers.{k}.layer_norm.") for k in range(4)),
+    (r"\.encoder\.12\.", ".final_conv."),
     (r"^prompt_encoder\.pe_layer\..*", "prompt_encoder.shared_embedding.positional_embedding"),
     (r"^prompt_encoder\.mask_downscaling\.0\.", "prompt_encoder.mask_embed.conv1."),
     (r"^prompt_encoder\.mask_downscaling\.1\.", "prompt_encoder.mask_embed.layer_norm1."),
@@ -52,10 +54,6 @@ HUGGINGFACE_PATTERNS = (
     (r"^mask_decoder\.output_upscaling\.0\.", "mask_decoder.upscale_conv1."),
     (r"^mask_decoder\.output_upscaling\.1\.", "mask_decoder.upscale_layer_norm."),
     (r"^mask_decoder\.output_upscaling\.3\.", "mask_decoder.upscale_conv2."),
-    (
-        r"^memory_encoder\.mask_downsampler\.encoder\.12\.",
-        "memory_encoder.mask_downsampler.final_conv.",
-    ),
     (r"^memory_encoder\.pix_feat_proj\.", "memory_encoder.feature_projection."),
     (r"^memory_encoder\.out_proj\.", "memory_encoder.projection."),
     (r"^memory_encoder\.fuser\.", "memory_encoder.memory_fuser."),
@@ -86,23 +84,22 @@ WRAPPERS = re.compile(r"(?:^|(?<=\.))(?:(?:module|_orig_mod)\.)+")
 
 def official_name(ours: str) -> str:
     """The official release's name of one of our tensors."""
-    for mine, theirs in OFFICIAL_ROOTS:
-        if ours.startswith(mine):
-            return theirs + ours[len(mine) :]
-    return ours
+    return _replace_root(ours, 1)
 
 
 def huggingface_name(ours: str) -> str:
     """The name of one of our tensors in ``transformers``."""
-    # The mask downsampler's (convolution, norm, activation) triples are modules of their own.
-    match = re.match(r"^memory_encoder\.mask_downsampler\.encoder\.(\d+)\.(.*)", ours)
-    if match and int(match[1]) < 12:
-        layer, part = divmod(int(match[1]), 3)
-        kind = "conv" if part == 0 else "layer_norm"
-        return f"memory_encoder.mask_downsampler.layers.{layer}.{kind}.{match[2]}"
+    for pattern, theirs in BACKBONE_PATTERNS:
+        ours = re.sub(pattern, theirs, ours)
+    ours = _replace_root(ours, 2)
     for pattern, theirs in HUGGINGFACE_PATTERNS:
         ours = re.sub(pattern, theirs, ours)
     return ours
+
+
+def _replace_root(ours: str, layout: int) -> str:
+    root = next((row for row in ROOTS if ours.startswith(row[0])), None)
+    return root[layout] + ours[len(root[0]) :] if root else ours
 
 
 def to_official(state: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -118,8 +115,7 @@ def from_layout(state: dict[str, Tensor], names: Iterable[str]) -> dict[str, Ten
     state = {name: tensor for name, tensor in state.items() if name not in UNUSED}
     if any(name.startswith("vision_encoder.") for name in state):
         rename = {huggingface_name(name): name for name in names}
-        kinds = state.pop("prompt_encoder.point_embed.weight", None)
-        for kind, row in enumerate([] if kinds is None else kinds):
+        for kind, row in enumerate(state.pop("prompt_encoder.point_embed.weight", ())):
             state[f"prompt_encoder.point_embeddings.{kind}.weight"] = row[None]
     else:
         rename = {official_name(name): name for name in names}
@@ -130,8 +126,8 @@ def infer_variant(state: dict[str, Tensor]) -> str | None:
     """The name of the variant whose weights these are (our names), by the shapes of its trunk."""
     trunk = {name: tensor.shape for name, tensor in state.items() if name.startswith("trunk.")}
     for name, variant in VARIANTS.items():
-        is_2_1 = "absent_memory" in state
-        if is_2_1 == variant.sam2_1_embeddings and trunk == trunk_shapes(variant.trunk):
+        same_version = ("absent_memory" in state) == variant.sam2_1_embeddings
+        if same_version and trunk == trunk_shapes(variant.trunk):
             return name
     return None
 

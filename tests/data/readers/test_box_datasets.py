@@ -59,8 +59,8 @@ def test_otb(tmp_path):
     np.testing.assert_array_equal(found["Jogging-2"].boxes[:, 0], TRUTH[:, 0] + 5)
     assert len(found["Diving"]) == 6  # as far as it is annotated
     assert len(found["David"]) == 3
-    assert found["David"].path(0).name == "0300.jpg"
-    assert found["Tiger1"].path(0).name == "0006.jpg"
+    assert found["David"].frame(0).name == "0300.jpg"
+    assert found["Tiger1"].frame(0).name == "0006.jpg"
     np.testing.assert_array_equal(found["Tiger1"].boxes, TRUTH[5:])
     with pytest.raises(ValueError, match=r"no video 'Jogging'; did you mean 'Jogging-"):
         otb(tmp_path, names=["Jogging"])

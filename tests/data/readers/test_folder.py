@@ -116,3 +116,11 @@ def test_a_mistyped_name_gets_a_suggestion(tmp_path):
     layouts.davis17(tmp_path / "davis")
     with pytest.raises(ValueError, match="no video 'cta'; did you mean 'cat'"):
         davis(tmp_path / "davis", names=["cta"])
+
+
+def test_the_video_of_a_run_may_end_in_anything(tmp_path):
+    layouts.write_video(tmp_path / "cup.mp4", pictures()[0])
+    (tmp_path / "cup.mp4").rename(tmp_path / "cup.recording")
+    write_masks(tmp_path / "run" / "masks", [f"{index:05d}" for index in range(LENGTH)])
+    (tmp_path / "run" / "run.yaml").write_text(f"video: {tmp_path}/cup.recording\n")
+    assert_in_step(folder(tmp_path / "run")[0])

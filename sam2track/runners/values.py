@@ -1,0 +1,124 @@
+"""What the values of settings may be.
+
+The type of a setting is that of its default in YAML: ``recent: 6`` takes whole numbers. The table
+here holds what a default does not say: bounds, choices, and the type where the default is null.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from math import inf
+from typing import Any
+
+NAMES = {bool: "true or false", int: "a whole number", float: "a number", str: "a name"}
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """The values that a setting may have.
+
+    Attributes:
+        type: bool, int, float (takes whole numbers too) or str.
+        least: the smallest number.
+        most: the largest number.
+        choices: the only values, if there are any.
+        null: whether null is allowed.
+    """
+
+    type: type = int
+    least: float = -inf
+    most: float = inf
+    choices: tuple[Any, ...] = ()
+    null: bool = False
+
+    def __str__(self) -> str:
+        """In words, for a message: ``a whole number from 1, or null``."""
+        words = NAMES[self.type]
+        words += f" from {self.least:g}" * (self.least > -inf)
+        words += f" up to {self.most:g}" * (self.most < inf)
+        if self.choices:
+            words = f"{', '.join(map(str, self.choices[:-1]))} or {self.choices[-1]}"
+        return words + ", or null" * self.null
+
+    def takes(self, value: Any) -> bool:
+        """Whether a value, as YAML or Hydra reads it, is one of these."""
+        if value is None:
+            return self.null
+        if self.choices:
+            return value in self.choices
+        if self.type is str:
+            return not isinstance(value, (list, dict))
+        types = (int, float) if self.type is float else (self.type,)
+        return type(value) in types and self.least <= value <= self.most
+
+
+PROMPTS = ("mask", "box", "click")
+SHARE = Kind(float, least=0, most=1)
+
+# By the setting's name, or verb.name where verbs differ. None = anything.
+KINDS: dict[str, Kind | None] = {
+    "direction": Kind(choices=(1, -1, 0, "both")),
+    "track.frames": Kind(least=1, null=True),
+    "frame": Kind(least=0),
+    "fps": Kind(float, least=0.001, most=1000, null=True),
+    "checkpoint": Kind(str, null=True),
+    "threads": Kind(least=1, null=True),
+    "precision": Kind(choices=("auto", "fp32", "bf16", "fp16")),
+    "video_reader": Kind(choices=("auto", "pyav", "decord")),
+    "fill_hole_area": Kind(least=0),
+    "remove_specks": Kind(float, least=0, null=True),
+    "sharpen": Kind(bool, null=True),
+    "memory.lag": Kind(least=0, null=True),
+    "tracker": Kind(choices=("session", "copy", "flow")),
+    "protocol": Kind(choices=("semi", "interactive_offline", "interactive_online")),
+    "rounds": Kind(least=1),
+    "prompt": Kind(choices=PROMPTS),
+    "zip": Kind(bool, null=True),
+    "workers": Kind(least=0),
+    "benchmark.device": None,
+    **dict.fromkeys(("train.frames", "objects", "clips", "accumulate"), Kind(least=1)),
+    **dict.fromkeys(("steps", "save_every", "loss_stride"), Kind(least=1)),
+    **dict.fromkeys(("ramp", "warmup", "pictures_every", "evaluate.every"), Kind(least=0)),
+    **dict.fromkeys(("hardness", "final", "layer_decay", "average", "mae.hidden"), SHARE),
+    **dict.fromkeys(("mae.pictures", "mae.layers"), Kind(least=1)),
+    "decay": Kind(least=0, null=True),
+    "image_size": Kind(least=64, null=True),
+    "train.precision": Kind(choices=("auto", "fp32", "bf16")),
+    "pretrain.precision": Kind(choices=("auto", "fp32", "bf16")),
+    "evaluate.prompt": Kind(choices=PROMPTS),
+}
+
+
+def checked(verb: str, key: str, value: Any, old: Any) -> Any:
+    """The value of a setting, as the type it is to have.
+
+    Args:
+        verb: whose setting it is.
+        key: its name, with those of its groups: ``memory.recent``.
+        value: as Hydra or YAML reads it.
+        old: the value so far.
+
+    Raises:
+        ValueError: if it may not have this value; the message says what it may have.
+    """
+    kind = Kind(type(old)) if type(old) in NAMES else None
+    kind = KINDS.get(f"{verb}.{key}", KINDS.get(key, kind))
+    if kind is None or (isinstance(value, str) and "${" in value):  # names another setting
+        return value
+    if not kind.takes(value):
+        hint = nearest(str(value), [str(one) for one in kind.choices], otherwise=False)
+        text = value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
+        raise ValueError(f"{key}={text}: must be {kind}{hint}")
+    return str(value) if kind.type is str and value is not None else value
+
+
+def nearest(name: str, names: Iterable[str], *, otherwise: bool = True) -> str:
+    """The end of a message about a name that does not exist; ``otherwise`` names all there are."""
+    names = list(names)
+    close = difflib.get_close_matches(name, names, n=3, cutoff=0.6)
+    if close:
+        return f"; did you mean {' or '.join(close)}?"
+    return f"; there are: {', '.join(names)}" if otherwise else ""

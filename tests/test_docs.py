@@ -1,0 +1,39 @@
+"""What the documents name exists: files, modules, classes, links."""
+
+import importlib
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+TEXTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+CONFIGS = sorted((ROOT / "configs").rglob("*.yaml"))
+
+
+@pytest.mark.parametrize("path", TEXTS, ids=lambda path: path.name)
+def test_files_and_links_lead_somewhere(path):
+    text = path.read_text(encoding="utf-8")
+    named = re.findall(r"\b(?:sam2track|configs|scripts|tests)/[\w/]+\.(?:py|yaml)\b", text)
+    missing = [name for name in named if "yours" not in name and not (ROOT / name).exists()]
+    links = re.findall(r"\]\(([^)#\s]+)[^)]*\)", text)
+    missing += [link for link in links if "://" not in link and not (path.parent / link).exists()]
+    assert not missing
+
+
+@pytest.mark.parametrize("path", [*TEXTS, *CONFIGS], ids=lambda path: path.name)
+def test_dotted_names_exist(path):
+    text = path.read_text(encoding="utf-8")
+    for name in set(re.findall(r"\bsam2track(?:\.\w+)+(?!\w*[(/])", text)):
+        parts = name.split(".")
+        if parts[-1] in ("mp4", "yaml", "safetensors", "pt"):
+            continue
+        for cut in range(len(parts), 0, -1):
+            try:
+                found = importlib.import_module(".".join(parts[:cut]))
+                break
+            except ModuleNotFoundError:
+                continue
+        for attribute in parts[cut:]:
+            assert hasattr(found, attribute), f"{name}, in {path.name}"
+            found = getattr(found, attribute)
