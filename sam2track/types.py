@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import SupportsIndex
 
 import cv2
@@ -105,6 +105,7 @@ class MemoryFrame:
     presence: Float[Tensor, ""]
 
 
+WindowBox = tuple[int, int, int, int]  # x0, y0, x1, y1 in frame pixels, the far edges exclusive
 ANCHOR_SLOT = -1  # of an anchor: the last temporal embedding, which tells no time
 
 
@@ -191,21 +192,24 @@ class Resolved:
 
     Attributes:
         logits: mask logits at stride 4; -1024 everywhere where the object is absent.
+        window: the part of the frame that the rows were seen through; None = the whole frame.
     """
 
     logits: Float[Tensor, "R 1 4*h 4*w"]
     pointers: Float[Tensor, "R C"]
     scores: Float[Tensor, " R"]
     presence: Float[Tensor, "R 1"]
+    window: WindowBox | None = field(default=None, kw_only=True)
 
     def rows(self, start: int, stop: int) -> Resolved:
         """Some rows."""
-        return Resolved(*_rows(self, start, stop))
+        return Resolved(*_rows(self, start, stop), window=self.window)
 
 
 def _rows(value: Candidates | Resolved, start: int, stop: int) -> Iterator[Tensor]:
-    """Some rows of every field."""
-    return (getattr(value, field.name)[start:stop] for field in fields(value))
+    """Some rows of every tensor."""
+    values = (getattr(value, own.name) for own in fields(value))
+    return (own[start:stop] for own in values if isinstance(own, Tensor))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -215,6 +219,8 @@ class FrameOutcome:
     Attributes:
         object_ids: the objects, in the order of the other fields.
         logits: mask logits at stride 4 of the model's square.
+        windows: the part of the frame that each object's square shows; None = the whole frame. An
+            empty tuple = the whole frame for every object.
     """
 
     index: int
@@ -222,6 +228,7 @@ class FrameOutcome:
     logits: Float[Tensor, "N 4*h 4*w"]
     scores: Float[Tensor, " N"]
     presence: Float[Tensor, " N"]
+    windows: tuple[WindowBox | None, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -235,6 +242,7 @@ class FrameResult:
         owner: which object a pixel belongs to where masks overlap: a position in ``object_ids``
             (the highest logit), or -1.
         logits: low-resolution mask logits as the model gave them, before holes were filled.
+        windows: the part of the frame that each object's logits cover: see :class:`FrameOutcome`.
     """
 
     index: int
@@ -244,12 +252,13 @@ class FrameResult:
     scores: Float[Tensor, " N"]
     presence: Float[Tensor, " N"]
     logits: Float[Tensor, "N 4*h 4*w"]
+    windows: tuple[WindowBox | None, ...] = ()
 
     def cpu(self) -> FrameResult:
         """The same on the host."""
         masks, owner = self.masks.cpu(), self.owner.cpu()
         rest = (x.float().cpu() for x in (self.scores, self.presence, self.logits))
-        return FrameResult(self.index, self.object_ids, masks, owner, *rest)
+        return FrameResult(self.index, self.object_ids, masks, owner, *rest, windows=self.windows)
 
     def mask(self, object_id: int) -> Bool[np.ndarray, "H W"]:
         """One object's mask as a NumPy array.

@@ -36,7 +36,7 @@ class Tracker:
     Attributes:
         kind: ``session`` (the model), or a baseline: ``copy`` or ``flow``.
         model, checkpoint, precision, compile: see :func:`sam2track.load_model`.
-        memory, rendering, stability_delta, stability_threshold: see
+        memory, rendering, zoom, stability_delta, stability_threshold: see
             :class:`sam2track.TrackingSession`.
     """
 
@@ -47,6 +47,7 @@ class Tracker:
     compile: bool = False
     memory: MemoryFactory = FifoMemory
     rendering: Rendering = field(default_factory=Rendering)
+    zoom: float | str = "auto"
     stability_delta: float = 0.05
     stability_threshold: float = 0.98
 
@@ -67,6 +68,7 @@ class Tracker:
             memory=self.memory,
             archive=archive,
             rendering=self.rendering,
+            zoom=self.zoom,
             stability_delta=self.stability_delta,
             stability_threshold=self.stability_threshold,
         )

@@ -1,7 +1,8 @@
 """How an image becomes the model's square input, and how points and masks go there and back.
 
-One object per variant. The model prepares images with it, prompts are brought to the square with
-it, and mask logits are brought back to the frame with it. Everything else works on the square.
+Each variant has one for the whole frame; a :class:`Window` shows a part of the frame instead. The
+model prepares images with it, prompts are brought to the square with it, and mask logits are
+brought back to the frame with it. Everything else works on the square.
 """
 
 from __future__ import annotations
@@ -77,3 +78,56 @@ class Squash:
 
     def to_frame(self, logits: Float[Tensor, "N h w"], size: Size) -> Float[Tensor, "N h w"]:
         return logits
+
+
+OUTSIDE = -1024.0  # mask logit where a window does not look
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Stretches a part of the frame to the square; what lies outside it is not seen.
+
+    Attributes:
+        side: of the square, in pixels.
+        x0, y0, x1, y1: the part, in frame pixels, far edges exclusive; it lies in the frame.
+    """
+
+    side: int
+    x0: int
+    y0: int
+    x1: int
+    y1: int
+
+    def image(
+        self, image: Shaped[Tensor, "1 3 H W"], outside: Float[Tensor, "3 1 1"]
+    ) -> Shaped[Tensor, "1 3 S S"]:
+        return Squash(self.side).image(self._cut(image), outside)
+
+    def points(self, points: Float[Tensor, "P 2"], size: Size) -> Float[Tensor, "P 2"]:
+        first = torch.tensor((self.x0, self.y0))
+        return (points - first) / (torch.tensor((self.x1, self.y1)) - first) * self.side
+
+    def mask(self, mask: Float[Tensor, "R 1 H W"]) -> Float[Tensor, "R 1 S S"]:
+        return Squash(self.side).mask(self._cut(mask))
+
+    def to_frame(self, logits: Float[Tensor, "N h w"], size: Size) -> Float[Tensor, "N H W"]:
+        shape = (self.y1 - self.y0, self.x1 - self.x0)
+        frame = logits.new_full((len(logits), *size), OUTSIDE)
+        frame[:, self.y0 : self.y1, self.x0 : self.x1] = F.interpolate(
+            logits[None], shape, mode="bilinear"
+        )[0]
+        return frame
+
+    def _cut(self, x: Shaped[Tensor, "*n H W"]) -> Shaped[Tensor, "*n _ _"]:
+        return x[..., self.y0 : self.y1, self.x0 : self.x1]
+
+
+def look_through(
+    logits: Float[Tensor, "1 1 h w"], seen: ImageTransform, wanted: ImageTransform, size: Size
+) -> Float[Tensor, "1 1 h w"]:
+    """Mask logits of one square on the square of another transform of the same frame."""
+    if seen == wanted:
+        return logits
+    frame = seen.to_frame(logits[0], size)[None]
+    frame = F.interpolate(frame, size, mode="bilinear") if frame.shape[-2:] != size else frame
+    return F.interpolate(wanted.mask(frame), logits.shape[-2:], mode="bilinear", antialias=True)

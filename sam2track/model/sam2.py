@@ -15,7 +15,17 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, UInt8
 from torch import Tensor, nn
 
-from ..types import Candidates, Choice, FrameFeatures, MemoryFrame, PromptTokens, Recall, Resolved
+from ..types import (
+    Candidates,
+    Choice,
+    FrameFeatures,
+    MemoryFrame,
+    PromptTokens,
+    Recall,
+    Resolved,
+    WindowBox,
+)
+from .image_transform import ImageTransform, Window
 from .layers import MLP
 from .mask_decoder import MaskDecoder, clear_or_best
 from .memory_attention import MemoryAttention, MemoryBatch, MemoryTokens
@@ -117,10 +127,16 @@ class SAM2(nn.Module):
         """
         return self.device.type == "cpu" and self.rows_at_once is None and not self.compiled
 
-    def prepare(self, image: UInt8[Tensor, "H W 3"]) -> Float[Tensor, "1 3 S S"]:
-        """An RGB image as the encoder takes it: brought to a square and normalised."""
+    def transform_of(self, window: WindowBox | None) -> ImageTransform:
+        """How a part of the frame becomes the square input; None = the whole frame."""
+        return self.transform if window is None else Window(self.variant.image_size, *window)
+
+    def prepare(
+        self, image: UInt8[Tensor, "H W 3"], window: WindowBox | None = None
+    ) -> Float[Tensor, "1 3 S S"]:
+        """An RGB image, or a window of it, as the encoder takes it: a normalised square."""
         image = image.to(self.device, non_blocking=True).permute(2, 0, 1)[None]
-        image = self.transform.image(image, outside=255 * self.mean)
+        image = self.transform_of(window).image(image, outside=255 * self.mean)
         return (image.float() / 255 - self.mean) / self.std
 
     def encode(self, image: Float[Tensor, "B 3 S S"]) -> FrameFeatures:

@@ -30,6 +30,8 @@ class Variant:
         mean, std: of the input's RGB in 0..1.
         dropout: in memory attention, in training alone.
         transform: how an image becomes the square input; called with ``image_size``.
+        zoom: the side of the window that small objects are looked for in, in longer sides of the
+            object's box, which training showed; None = they are looked for in the whole frame.
     """
 
     trunk: Backbone
@@ -47,6 +49,7 @@ class Variant:
     std: tuple[float, float, float] = IMAGENET_STD
     dropout: float = 0.1
     transform: Callable[[int], ImageTransform] = Squash
+    zoom: float | None = None
 
     @property
     def grid(self) -> int:

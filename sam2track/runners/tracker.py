@@ -34,6 +34,7 @@ def make_tracker(config: DictConfig) -> Tracker:
             remove_specks=config.remove_specks,
             sharpen=config.sharpen,
         ),
+        zoom=config.zoom,
         stability_delta=config.stability_delta,
         stability_threshold=config.stability_threshold,
     )

@@ -11,12 +11,12 @@ import torch
 from ..memory import Archive
 from ..memory.archive import Record
 from ..prompts import PlacedPrompt
-from ..types import Frame, FrameOutcome
+from ..types import Frame, FrameOutcome, WindowBox
 from ..video import SeekableSource
 from .pipeline import Session, follow, walk
 
 Tracked = tuple[Frame, FrameOutcome]
-Saved = tuple[tuple[int, ...], Record]  # object ids, and the tensors of an outcome
+Saved = tuple[tuple[int, ...], tuple[WindowBox | None, ...], Record]  # ids, windows, tensors
 
 
 def follow_both(
@@ -60,11 +60,14 @@ def follow_both(
 def _save(archive: Archive, outcome: FrameOutcome, rows: list[int]) -> Saved:
     tensors = (outcome.logits[rows], outcome.scores[rows], outcome.presence[rows])
     ids = tuple(outcome.object_ids[row] for row in rows)
-    return ids, archive.save(*tensors)
+    windows = tuple(outcome.windows[row] for row in rows)
+    return ids, windows, archive.save(*tensors)
 
 
-def _load(index: int, ids: tuple[int, ...], record: Record) -> FrameOutcome:
-    return FrameOutcome(index, ids, *record.load())
+def _load(
+    index: int, ids: tuple[int, ...], windows: tuple[WindowBox | None, ...], record: Record
+) -> FrameOutcome:
+    return FrameOutcome(index, ids, *record.load(), windows=windows)
 
 
 def _join(one: FrameOutcome, other: FrameOutcome) -> FrameOutcome:
@@ -74,4 +77,5 @@ def _join(one: FrameOutcome, other: FrameOutcome) -> FrameOutcome:
         logits=torch.cat((one.logits, other.logits)),
         scores=torch.cat((one.scores, other.scores)),
         presence=torch.cat((one.presence, other.presence)),
+        windows=one.windows + other.windows,
     )

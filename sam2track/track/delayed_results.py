@@ -14,8 +14,10 @@ from dataclasses import dataclass
 
 from ..memory import Archive
 from ..memory.archive import Record
-from ..types import Resolved
+from ..types import Resolved, WindowBox
 from .propagation import Hypotheses
+
+_Saved = tuple[Record, WindowBox | None]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -23,7 +25,7 @@ class _Held:
     """A frame that waits: by object, its rows (here or on disk) and where they come from."""
 
     index: int
-    objects: dict[int, tuple[Resolved | Record, tuple[int, ...] | None]]
+    objects: dict[int, tuple[Resolved | _Saved, tuple[int, ...] | None]]
 
 
 class DelayedResults:
@@ -83,13 +85,14 @@ class DelayedResults:
             held, pick = self.ready.popleft()
             outcomes = {}
             for object_id, (rows, _) in held.objects.items():
-                if isinstance(rows, Record):
-                    logits, *rest = rows.load()
-                    rows = Resolved(logits.float(), *rest)
+                if isinstance(rows, tuple):
+                    logits, *rest = rows[0].load()
+                    rows = Resolved(logits.float(), *rest, window=rows[1])
                 row = pick[object_id]
                 outcomes[object_id] = rows.rows(row, row + 1)
             yield held.index, outcomes
 
-    def _save(self, own: Resolved) -> Record:
+    def _save(self, own: Resolved) -> _Saved:
         self.archive = self.archive or Archive()
-        return self.archive.save(own.logits.half(), own.pointers, own.scores, own.presence)
+        parts = own.logits.half(), own.pointers, own.scores, own.presence
+        return self.archive.save(*parts), own.window

@@ -1,15 +1,20 @@
-"""Frames become features, each once: also ahead of their turn, in another thread."""
+"""Frames become features, each window of them once: also ahead of their turn, in another thread."""
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 import torch
 
 from ..device import autocast
 from ..model.sam2 import SAM2
-from ..types import Frame, FrameFeatures
+from ..types import Frame, FrameFeatures, WindowBox
+
+Windows = Sequence[WindowBox | None]
+WHOLE = (None,)  # the only window of a frame that is seen as it is
 
 
 class FrameEncoder:
@@ -17,21 +22,36 @@ class FrameEncoder:
 
     def __init__(self, model: SAM2) -> None:
         self.model = model
-        self.known: deque[tuple[Frame, FrameFeatures]] = deque()
+        self.known: deque[tuple[Frame, dict[WindowBox | None, FrameFeatures]]] = deque()
+        # This frame and the next, as far as they were begun.
+        self.begun: deque[tuple[Frame, Windows, Future[FrameFeatures]]] = deque(maxlen=2)
+        self.thread = ThreadPoolExecutor(1, "sam2track-encoder")
 
     def encode_ahead(self, frame: Frame) -> None:
         """Encode a frame that is to come. From any thread, in the order of tracking."""
-        self.known.append((frame, self._encode(frame)))
+        self.known.append((frame, {None: self._encode(frame, None)}))
 
-    def features(self, frame: Frame) -> FrameFeatures:
-        """The frame's features; what was encoded before it is dropped."""
+    def begin(self, frame: Frame, windows: Windows) -> None:
+        """Begin to encode windows of the frame that comes next, in a thread."""
+        self.begun.append((frame, windows, self.thread.submit(self._encode_all, frame, windows)))
+
+    def features(self, frame: Frame, windows: Windows = WHOLE) -> FrameFeatures:
+        """The frame's features, an image for each of its windows (None = the whole frame).
+
+        What was encoded before the frame is dropped.
+        """
+        for begun, planned, future in self.begun:
+            if planned == windows and same_picture(begun, frame):
+                return future.result()
         self.drop_before(frame)
-        if self.known and same_picture(self.known[0][0], frame):
-            return self.known[0][1]
-        features = self._encode(frame)
-        self.known.clear()
-        self.known.append((frame, features))
-        return features
+        if not (self.known and same_picture(self.known[0][0], frame)):
+            self.known.clear()
+            self.known.append((frame, {}))
+        known = self.known[0][1]
+        for window in windows:
+            if window not in known:
+                known[window] = self._encode(frame, window)
+        return _as_one([known[window] for window in windows])
 
     def drop_before(self, frame: Frame) -> None:
         """Drop what was encoded before a frame, if that was encoded."""
@@ -41,13 +61,29 @@ class FrameEncoder:
                     self.known.popleft()
                 return
 
+    def _encode_all(self, frame: Frame, windows: Windows) -> FrameFeatures:
+        return _as_one([self._encode(frame, window) for window in windows])
+
     @torch.inference_mode()
-    def _encode(self, frame: Frame) -> FrameFeatures:
+    def _encode(self, frame: Frame, window: WindowBox | None) -> FrameFeatures:
         image = torch.from_numpy(np.ascontiguousarray(frame.image))
         if self.model.device.type == "cuda":
             image = image.pin_memory()
         with autocast(self.model.device, self.model.precision):
-            return self.model.encode(self.model.prepare(image))
+            return self.model.encode(self.model.prepare(image, window))
+
+
+def _as_one(images: Sequence[FrameFeatures]) -> FrameFeatures:
+    """Features of several images as those of one batch."""
+    if len(images) == 1:
+        return images[0]
+    stride8 = [own.stride8 for own in images if own.stride8 is not None]
+    stride4 = [own.stride4 for own in images if own.stride4 is not None]
+    return FrameFeatures(
+        torch.cat([own.stride16 for own in images]),
+        torch.cat(stride8) if stride8 else None,
+        torch.cat(stride4) if stride4 else None,
+    )
 
 
 def same_picture(one: Frame, other: Frame) -> bool:

@@ -9,7 +9,10 @@ import torch
 from ..memory import Archive, ObjectMemory
 from ..memory.archive import Record
 from ..prompts import Prompt
-from ..types import MemoryFrame, Resolved
+from ..types import MemoryFrame, Resolved, WindowBox
+from .search_window import Box, Whereabouts
+
+LAG = 2  # frames from what is known of an object's place to the window that follows from it
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -19,6 +22,7 @@ class Anchor:
     prompt: Prompt
     resolved: Resolved
     memories: list[MemoryFrame]
+    place: Whereabouts | None
 
 
 class TrackedObject:
@@ -35,7 +39,8 @@ class TrackedObject:
         self.anchors: dict[int, Anchor] = {}
         self.pending: dict[int, Anchor] = {}  # prompted, but no frame was tracked since
         self.tracked: dict[int, int] = {}  # frame -> direction in which it was tracked
-        self.records: dict[int, Record] = {}
+        self.records: dict[int, tuple[Record, WindowBox | None]] = {}
+        self.places: dict[int, Whereabouts] = {}  # by frame; the last ones without an archive
         self.last: tuple[int, Resolved] | None = None
 
     def anchor(self, index: int) -> Anchor | None:
@@ -74,14 +79,44 @@ class TrackedObject:
             self.tracked.clear()
         elif index not in self.anchors:
             self.records.pop(index, None)  # before saving, so that its space is used again
-            self.records[index] = self.archive.save(resolved.logits)
+            self.records[index] = self.archive.save(resolved.logits), resolved.window
         self.tracked[index] = direction
 
-    def outcome(self, index: int) -> torch.Tensor | None:
-        """Mask logits ``(1, 1, 4h, 4w)`` of a frame, as far as they are kept."""
+    def outcome(self, index: int) -> tuple[torch.Tensor, WindowBox | None] | None:
+        """Mask logits ``(1, 1, 4h, 4w)`` of a frame and their window, as far as they are kept."""
         anchor = self.anchor(index)
         if anchor is not None:
-            return anchor.resolved.logits
+            return anchor.resolved.logits, anchor.resolved.window
         if self.last is not None and self.last[0] == index:
-            return self.last[1].logits
-        return self.records[index].load()[0] if index in self.records else None
+            return self.last[1].logits, self.last[1].window
+        if index not in self.records:
+            return None
+        record, window = self.records[index]
+        return record.load()[0], window
+
+    def locate(self, index: int, direction: int, box: Box | None) -> None:
+        """Note where the object was seen on a frame that was followed; None = nowhere."""
+        before = self._place(index - direction)
+        if before is not None:
+            self.places[index] = before.after(box)
+        elif box is not None:
+            self.places[index] = Whereabouts.of(box)
+        if self.archive is None:
+            self.places = {k: own for k, own in self.places.items() if abs(index - k) <= LAG}
+
+    def expected(self, index: int, direction: int) -> tuple[Whereabouts | None, int]:
+        """The newest place that is known when a frame is encoded, and how many frames old it is.
+
+        A frame is encoded while the one before it is followed, so the place is ``LAG`` frames old,
+        unless the user prompted a later frame, or there is no older one.
+        """
+        anchored = [ago for ago in range(1, LAG) if index - ago * direction in self.anchors]
+        for ago in (*anchored, *range(LAG, 0, -1)):
+            place = self._place(index - ago * direction)
+            if place is not None:
+                return place, ago
+        return None, 0
+
+    def _place(self, index: int) -> Whereabouts | None:
+        anchor = self.anchors.get(index)
+        return self.places.get(index) if anchor is None else anchor.place

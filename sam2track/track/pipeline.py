@@ -18,7 +18,7 @@ from jaxtyping import Bool
 
 from ..prompts import PlacedPrompt, Prompt
 from ..types import Frame, FrameOutcome, FrameResult
-from ..video import SeekableSource, VideoSource, read_ahead
+from ..video import FramesAhead, SeekableSource, VideoSource, read_ahead
 from .session import TrackingSession
 
 
@@ -123,6 +123,8 @@ def follow(
         try:
             for frame in frames:
                 user.prompt(session, frame, direction)
+                if isinstance(session, TrackingSession) and isinstance(frames, FramesAhead):
+                    session.expect(frames.next())
                 session.advance(frame, direction=direction)
                 if session.lag is not None:
                     waiting.append(frame)
@@ -142,8 +144,8 @@ def follow(
 def _reading(session: Session, frames: Iterable[Frame]) -> Iterator[Iterator[Frame]]:
     """Frames read ahead, and encoded there too where the session gains by it."""
     if isinstance(session, TrackingSession) and session.workers.most > 1:
-        shared = session.workers.share_cpu(len(session.objects))
-        with shared, read_ahead(session.encode_ahead(frames)) as ahead:
+        ready = frames if session.zoom.factor else session.encode_ahead(frames)
+        with session.workers.share_cpu(len(session.objects)), read_ahead(ready) as ahead:
             yield ahead
     else:
         with read_ahead(frames) as ahead:

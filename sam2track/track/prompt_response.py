@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import dataclass, replace
+
+from torch import Tensor
 
 from ..device import autocast
+from ..masks.boxes import mask_box
 from ..memory import best_candidate
+from ..model.image_transform import look_through
 from ..model.sam2 import SAM2
 from ..prompts import Prompt, tokens
-from ..types import Frame, FrameFeatures, Recall
+from ..types import Frame, Recall, WindowBox
+from .frame_encoder import FrameEncoder
 from .objects import Anchor, TrackedObject
+from .search_window import Box, Whereabouts, Zoom, contains, resolved_box
 
 
 def check_prompt(
@@ -41,40 +48,105 @@ def check_prompt(
         )
 
 
-def respond(
-    model: SAM2,
-    tracked: TrackedObject,
-    prompt: Prompt,
-    frame: Frame,
-    features: FrameFeatures,
-    *,
-    stability_delta: float,
-    stability_threshold: float,
-) -> Anchor:
-    """The outcome of a prompt, together with those before it on the frame, and its memory."""
-    earlier = tracked.anchor(frame.index)
-    prompt = tokens.merge_prompts(earlier.prompt if earlier else None, prompt)
-    with autocast(model.device, model.precision):
-        if prompt.mask is not None:
-            mask = tokens.mask_prompt(prompt.mask, transform=model.transform, device=model.device)
-            resolved = model.adopt(features, mask)
-        else:
-            candidates = model.decode(
-                model.attend(features, [_recall(tracked, frame.index)]),
-                features,
-                tokens.prompt_tokens(
-                    prompt,
-                    frame.size,
-                    transform=model.transform,
-                    device=model.device,
-                    previous=tracked.outcome(frame.index),
-                ),
-                stability_delta=stability_delta,
-                stability_threshold=stability_threshold,
+@dataclass(frozen=True, slots=True)
+class PromptAnswerer:
+    """Makes outcomes of prompts.
+
+    Attributes:
+        model: the network.
+        encoder: gives features of the frames.
+        zoom: how the frame's part around a prompt is cut.
+        stability_delta, stability_threshold: see :class:`sam2track.TrackingSession`.
+    """
+
+    model: SAM2
+    encoder: FrameEncoder
+    zoom: Zoom
+    stability_delta: float
+    stability_threshold: float
+
+    def respond(self, tracked: TrackedObject, prompt: Prompt, frame: Frame) -> Anchor:
+        """The outcome of a prompt, together with those before it on the frame, and its memory.
+
+        A mask or a box tells where to look. A click does not: it is answered in the whole frame,
+        and if what it shows is small, once more through a window around that.
+        """
+        earlier = tracked.anchor(frame.index)
+        prompt = tokens.merge_prompts(earlier.prompt if earlier else None, prompt)
+        outcome = tracked.outcome(frame.index)
+        shown = _shown(prompt, frame)
+        if shown is not None:
+            return self._answer(
+                tracked, prompt, frame, outcome, self.zoom.around(shown, frame.size)
             )
-            resolved = model.resolve(candidates, best_candidate(candidates))
-        memories = model.memorise(features, resolved, index=frame.index, from_prompt=True)
-    return Anchor(prompt, resolved, memories)
+        clicked = _clicked(prompt)
+        if outcome is not None and contains(outcome[1], clicked):
+            return self._answer(tracked, prompt, frame, outcome, outcome[1])
+        anchor = self._answer(tracked, prompt, frame, outcome, None)
+        window = None if anchor.place is None else self.zoom.window(anchor.place, 0, frame.size)
+        if window is None or not contains(window, clicked):
+            return anchor
+        return self._answer(tracked, prompt, frame, (anchor.resolved.logits, None), window)
+
+    def _answer(
+        self,
+        tracked: TrackedObject,
+        prompt: Prompt,
+        frame: Frame,
+        outcome: tuple[Tensor, WindowBox | None] | None,
+        window: WindowBox | None,
+    ) -> Anchor:
+        """The outcome through one window; ``outcome`` is the mask that is corrected, its window."""
+        model, transform = self.model, self.model.transform_of(window)
+        features = self.encoder.features(frame, (window,))
+        with autocast(model.device, model.precision):
+            if prompt.mask is not None:
+                mask = tokens.mask_prompt(prompt.mask, transform=transform, device=model.device)
+                resolved = model.adopt(features, mask)
+            else:
+                previous = None
+                if outcome is not None:
+                    logits, seen = outcome
+                    seen_through = model.transform_of(seen)
+                    previous = look_through(logits, seen_through, transform, frame.size)
+                candidates = model.decode(
+                    model.attend(features, [_recall(tracked, frame.index)]),
+                    features,
+                    tokens.prompt_tokens(
+                        prompt,
+                        frame.size,
+                        transform=transform,
+                        device=model.device,
+                        previous=previous,
+                    ),
+                    stability_delta=self.stability_delta,
+                    stability_threshold=self.stability_threshold,
+                )
+                resolved = model.resolve(candidates, best_candidate(candidates))
+            resolved = replace(resolved, window=window)
+            memories = model.memorise(features, resolved, index=frame.index, from_prompt=True)
+        box = resolved_box(resolved, frame.size) if self.zoom.factor else None
+        return Anchor(prompt, resolved, memories, Whereabouts.of(box) if box else None)
+
+
+def _shown(prompt: Prompt, frame: Frame) -> Box | None:
+    """The box around what a prompt with a mask or a box shows; None if it has neither."""
+    if prompt.mask is not None:
+        return mask_box(prompt.mask)
+    if prompt.box is None:
+        return None
+    height, width = frame.size
+    x0, y0, x1, y1 = prompt.box.reshape(2, 2).clip((0, 0), (width, height)).ravel().tolist()
+    if not len(prompt.points):
+        return x0, y0, x1, y1
+    clicks = _clicked(prompt)
+    return min(x0, clicks[0]), min(y0, clicks[1]), max(x1, clicks[2]), max(y1, clicks[3])
+
+
+def _clicked(prompt: Prompt) -> Box:
+    """The box around the clicks."""
+    (x0, y0), (x1, y1) = prompt.points.min(0).tolist(), prompt.points.max(0).tolist()
+    return x0, y0, x1, y1
 
 
 def _recall(tracked: TrackedObject, index: int) -> Recall:

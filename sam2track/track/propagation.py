@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -23,6 +23,7 @@ from ..types import (
     MemoryFrame,
     Recall,
     Resolved,
+    WindowBox,
 )
 from .objects import TrackedObject
 
@@ -48,24 +49,38 @@ def propagate(
     index: int,
     direction: int,
     objects: Mapping[int, TrackedObject],
+    *,
+    windows: Sequence[WindowBox | None],
+    images: Mapping[int, int],
 ) -> dict[int, Hypotheses]:
-    """What becomes of each object, by its id, on a frame; its memory has it too."""
+    """What becomes of each object, by its id, on a frame; its memory has it too.
+
+    Args:
+        features: an image for each window.
+        windows: the parts of the frame that were encoded; None = the whole frame.
+        images: by object, which of them it is looked for in.
+    """
     with autocast(model.device, model.precision):
         recalls = {
             object_id: tracked.memory.recall(index, direction)
             for object_id, tracked in objects.items()
         }
-        candidates = _decode(model, features, [row for own in recalls.values() for row in own])
+        rows = [images[k] for k, own in recalls.items() for _ in own]
+        candidates = _decode(
+            model, _of_rows(features, rows), [row for own in recalls.values() for row in own]
+        )
         choices = _choose(objects, recalls, candidates, index, direction)
         resolved = model.resolve(candidates, _join(choices, recalls, model.device))
-        memories = _memorise(model, features, resolved, index)
+        rows = [images[k] for k, own in choices.items() for _ in own.parents]
+        memories = _memorise(model, _of_rows(features, rows), resolved, index)
     hypotheses, start = {}, 0
     for object_id, choice in choices.items():
         memory, stop = objects[object_id].memory, start + len(choice.parents)
         memory.remember(memories[start:stop], anchor=False)
         # Without a lag nobody looks back, and the parents may stay on the device.
         parents = (0,) * len(choice.parents) if memory.lag == 0 else choice.parents.tolist()
-        hypotheses[object_id] = Hypotheses(resolved.rows(start, stop), tuple(parents))
+        own = replace(resolved.rows(start, stop), window=windows[images[object_id]])
+        hypotheses[object_id] = Hypotheses(own, tuple(parents))
         start = stop
     return hypotheses
 
@@ -81,7 +96,15 @@ def gather(model: SAM2, index: int, rows: Mapping[int, Resolved]) -> FrameOutcom
         torch.cat([row.logits for row in rows.values()])[:, 0],
         torch.cat([row.scores for row in rows.values()]),
         torch.cat([row.presence for row in rows.values()])[:, 0],
+        tuple(row.window for row in rows.values()),
     )
+
+
+def _of_rows(features: FrameFeatures, images: Sequence[int]) -> FrameFeatures:
+    """The image of each row; one image for all rows stays one."""
+    if len(features.stride16) == 1:
+        return features
+    return features.images(torch.tensor(images, device=features.stride16.device))
 
 
 def _decode(model: SAM2, features: FrameFeatures, recalls: Sequence[Recall]) -> Candidates:
@@ -92,8 +115,9 @@ def _decode(model: SAM2, features: FrameFeatures, recalls: Sequence[Recall]) -> 
         groups[(*recall.shape, recall.weights is None, row // most)].append(row)
     parts = []
     for rows in groups.values():
-        conditioned = model.attend(features, [recalls[row] for row in rows])
-        parts.append(model.decode(conditioned, features))
+        own = _of_rows(features, rows)
+        conditioned = model.attend(own, [recalls[row] for row in rows])
+        parts.append(model.decode(conditioned, own))
     if len(parts) == 1:
         return parts[0]
     order = torch.tensor([row for rows in groups.values() for row in rows]).argsort()
@@ -146,5 +170,6 @@ def _memorise(
     memories = []
     for start in range(0, count, most):
         rows = resolved.rows(start, start + most)
-        memories += model.memorise(features, rows, index=index, from_prompt=False)
+        own = _of_rows(features, range(start, min(start + most, count)))
+        memories += model.memorise(own, rows, index=index, from_prompt=False)
     return memories

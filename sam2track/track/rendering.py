@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -12,8 +13,10 @@ from torch import Tensor
 
 from ..masks import VideoMasks, concatenate, fill_holes, sharpen, upscale
 from ..model import SAM2
-from ..types import Frame, FrameOutcome, FrameResult
+from ..types import Frame, FrameOutcome, FrameResult, WindowBox
 from .workers import Workers
+
+Where = tuple[slice, slice]  # rows and columns of a picture
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +69,8 @@ class Renderer:
         """
         if outcome.index != frame.index:
             raise ValueError(f"the outcome of frame {outcome.index} is not of frame {frame.index}")
-        drawn = self._draw_all(outcome.logits, frame)
+        windows = outcome.windows or (None,) * len(outcome.object_ids)
+        drawn = self._draw_all(outcome.logits, windows, frame)
         return FrameResult(
             outcome.index,
             outcome.object_ids,
@@ -75,22 +79,69 @@ class Renderer:
             outcome.scores.clone(),
             outcome.presence.clone(),
             outcome.logits.clone(),
+            outcome.windows,
         )
 
-    def _draw_all(self, logits: Float[Tensor, "N h w"], frame: Frame) -> VideoMasks:
+    def _draw_all(
+        self, logits: Float[Tensor, "N h w"], windows: Sequence[WindowBox | None], frame: Frame
+    ) -> VideoMasks:
         if not len(logits):
-            masks = torch.zeros(0, *frame.size, dtype=torch.bool, device=logits.device)
-            owner = torch.full(frame.size, -1, dtype=torch.int16, device=logits.device)
-            return VideoMasks(masks, owner, torch.zeros(frame.size, device=logits.device))
-        shares = logits.chunk(self.workers.count(len(logits)))
-        return concatenate(self.workers.map(partial(self._draw, picture=frame.image), shares))
+            return _nothing(0, frame.size, logits.device)
+        parts, first, shares = logits.chunk(self.workers.count(len(logits))), 0, []
+        for part in parts:
+            shares.append((part, windows[first : first + len(part)]))
+            first += len(part)
+        draw = partial(self._draw_share, picture=frame.image)
+        return concatenate(self.workers.map(draw, shares))
 
     @torch.no_grad()  # which is a thread's own
-    def _draw(
-        self, logits: Float[Tensor, "N h w"], *, picture: UInt8[np.ndarray, "H W 3"]
+    def _draw_share(
+        self,
+        share: tuple[Float[Tensor, "N h w"], Sequence[WindowBox | None]],
+        *,
+        picture: UInt8[np.ndarray, "H W 3"],
     ) -> VideoMasks:
-        logits = self.transform.to_frame(logits, (picture.shape[0], picture.shape[1]))
+        """Some objects, those that were seen through one window together."""
+        logits, windows = share
+        size = (picture.shape[0], picture.shape[1])
+        distinct = list(dict.fromkeys(windows))
+        if distinct == [None]:
+            return self._draw(self.transform.to_frame(logits, size), picture)
+        all_masks = _nothing(len(logits), size, logits.device)
+        for window in distinct:
+            rows = [row for row, own in enumerate(windows) if own == window]
+            own = logits[rows]
+            own = self.transform.to_frame(own, size) if window is None else own
+            x0, y0, x1, y1 = window or (0, 0, size[1], size[0])
+            part = self._draw(own, picture[y0:y1, x0:x1])
+            _paste(all_masks, part, rows, (slice(y0, y1), slice(x0, x1)))
+        return all_masks
+
+    def _draw(
+        self, logits: Float[Tensor, "N h w"], picture: UInt8[np.ndarray, "H W 3"]
+    ) -> VideoMasks:
+        """Logits that cover a picture exactly, at its size."""
         filled = fill_holes(logits, self.fill_hole_area)
         if self.sharpen:
             return sharpen(filled, picture, self.speck_area)
         return upscale(filled, (picture.shape[0], picture.shape[1]), self.speck_area)
+
+
+def _nothing(count: int, size: tuple[int, int], device: torch.device) -> VideoMasks:
+    """So many empty masks."""
+    return VideoMasks(
+        torch.zeros(count, *size, dtype=torch.bool, device=device),
+        torch.full(size, -1, dtype=torch.int16, device=device),
+        torch.zeros(size, device=device),
+    )
+
+
+def _paste(frame: VideoMasks, part: VideoMasks, rows: list[int], where: Where) -> None:
+    """Put the masks of a window, which are rows of the frame's, into the frame's, in place."""
+    numbers = torch.tensor(rows, dtype=torch.int16, device=part.owner.device)
+    confidence, owner = frame.confidence[where], frame.owner[where]
+    higher = part.confidence > confidence
+    owner[higher] = numbers[part.owner[higher].long()]
+    confidence[higher] = part.confidence[higher]
+    for row, mask in zip(rows, part.masks, strict=True):
+        frame.masks[row][where] = mask

@@ -7,7 +7,6 @@ settles only at the end, asks for every frame to be kept; then they go to disk.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from functools import partial
 
 import numpy as np
 import torch
@@ -17,19 +16,15 @@ from ..device import model_threads
 from ..memory import Archive, FifoMemory, MemoryFactory
 from ..model.sam2 import SAM2
 from ..prompts import Prompt
-from ..types import (
-    Frame,
-    FrameOutcome,
-    FrameResult,
-    known_ids,
-    whole_number,
-)
+from ..types import Frame, FrameOutcome, FrameResult, known_ids, whole_number
 from .delayed_results import DelayedResults
+from .following import Follower
 from .frame_encoder import FrameEncoder, same_picture
 from .objects import TrackedObject
-from .prompt_response import check_prompt, respond
-from .propagation import Hypotheses, gather, propagate
+from .prompt_response import PromptAnswerer, check_prompt
+from .propagation import Hypotheses, gather
 from .rendering import Renderer, Rendering
+from .search_window import resolved_box, zoom_of
 from .workers import Workers
 
 POINTERS = 16  # as many frames as the released weights measure pointer positions against
@@ -62,6 +57,9 @@ class TrackingSession:
         archive: keep every frame's memory (on disk), so that any earlier frame can be corrected
             and tracked on from.
         rendering: how masks of the video's size are made.
+        zoom: small objects are looked for in a window around the place where they are expected:
+            ``auto`` (as suits the model: nano does, official models do not), ``off``, or the
+            window's side in longer sides of the object's box.
         stability_delta, stability_threshold: when a mask from several clicks is so unstable that
             the best candidate replaces it (see :func:`sam2track.model.mask_decoder.clear_or_best`);
             threshold 0 = never.
@@ -75,6 +73,7 @@ class TrackingSession:
         memory: MemoryFactory = FifoMemory,
         archive: bool = False,
         rendering: Rendering | None = None,
+        zoom: float | str = "auto",
         stability_delta: float = 0.05,
         stability_threshold: float = 0.98,
     ) -> None:
@@ -85,22 +84,21 @@ class TrackingSession:
         self.archive = Archive() if archive else None
         self.workers = Workers(torch.get_num_threads() if model.small_on_cpu else 1)
         self.renderer = Renderer(rendering or Rendering(), model, self.workers)
-        self.respond = partial(
-            respond,
-            model,
-            stability_delta=stability_delta,
-            stability_threshold=stability_threshold,
-        )
         self.objects: dict[int, TrackedObject] = {}
         self.size: tuple[int, int] | None = None
         self.encoder = FrameEncoder(model)
+        self.zoom = zoom_of(zoom, model.variant.zoom, model.variant.image_size)
+        self.follower = Follower(model, self.encoder, self.workers, self.zoom)
+        self.answerer = PromptAnswerer(
+            model, self.encoder, self.zoom, stability_delta, stability_threshold
+        )
         self.delayed = DelayedResults()
         # The last frame, direction and outcome; None if something has changed since.
         self.last: tuple[Frame, int, FrameOutcome] | None = None
 
     @property
     def object_ids(self) -> tuple[int, ...]:
-        """The objects, in the order in which they were first prompted."""
+        """The objects, in the order of their first prompts."""
         return tuple(self.objects)
 
     @property
@@ -115,8 +113,7 @@ class TrackingSession:
 
         Prompts of one object on one frame add up: clicks to clicks and box, a mask replaces all.
 
-        Returns:
-            The object's mask on this frame.
+        The object's mask on this frame comes back.
 
         Raises:
             ValueError: if the prompt does not fit the frame; nothing has changed then.
@@ -130,7 +127,7 @@ class TrackingSession:
             self.archive,
         )
         with model_threads(self.model.small_on_cpu):
-            anchor = self.respond(tracked, prompt, frame, self.encoder.features(frame))
+            anchor = self.answerer.respond(tracked, prompt, frame)
         tracked.pending[frame.index] = anchor
         self.objects[object_id] = tracked
         self.last = None
@@ -147,7 +144,7 @@ class TrackingSession:
         if tracked.anchor(index) is None:
             frames = ", ".join(str(frame) for frame in sorted({*tracked.anchors, *tracked.pending}))
             raise KeyError(
-                f"object {object_id} has no prompt on frame {index}; it has on: {frames}"
+                f"no prompt of object {object_id} on frame {index}; there are on: {frames}"
             )
         tracked.forget(index)
         self.last = None
@@ -189,13 +186,16 @@ class TrackingSession:
             tracked.commit()
         reached = {k: own for k, own in self.objects.items() if own.reached(frame.index, direction)}
         followed = {k: own for k, own in reached.items() if frame.index not in own.anchors}
-        found = self._propagate(followed, frame, direction) if followed else {}
+        found = self.follower.follow(self.objects, followed, frame, direction)
         for k in reached.keys() - followed.keys():
             found[k] = Hypotheses(reached[k].anchors[frame.index].resolved, None)
         found = {k: found[k] for k in reached}
         shown = {k: own.resolved.rows(0, 1) for k, own in found.items()}
         for object_id, tracked in reached.items():
             tracked.keep(frame.index, shown[object_id], direction)
+            if self.zoom.factor and object_id in followed:
+                box = resolved_box(shown[object_id], frame.size)
+                tracked.locate(frame.index, direction, box)
         self.delayed.add(frame.index, direction, found, lag=self.lag)
         outcome = gather(self.model, frame.index, shown)
         self.last = frame, direction, outcome
@@ -228,6 +228,10 @@ class TrackingSession:
             self.encoder.encode_ahead(frame)
             yield frame
 
+    def expect(self, frame: Frame | None) -> None:
+        """Name the frame after the one that comes next, so that it is encoded beside it."""
+        self.follower.next = frame
+
     def _object(self, object_id: int) -> TrackedObject:
         if object_id not in self.objects:
             raise KeyError(f"no object {object_id}; {known_ids(self.objects)}")
@@ -245,14 +249,3 @@ class TrackingSession:
                 f"frame {frame.index} is {frame.size[1]} x {frame.size[0]} pixels, but the video "
                 f"began with {self.size[1]} x {self.size[0]}; resize the frames to one size"
             )
-
-    def _propagate(
-        self, objects: dict[int, TrackedObject], frame: Frame, direction: int
-    ) -> dict[int, Hypotheses]:
-        """:func:`propagate`, the objects shared out among threads."""
-        with model_threads(self.model.small_on_cpu):
-            features, count = self.encoder.features(frame), self.workers.count(len(objects))
-            shares = [dict(list(objects.items())[first::count]) for first in range(count)]
-            onto_frame = partial(propagate, self.model, features, frame.index, direction)
-            found = self.workers.map(onto_frame, shares)
-        return {object_id: own for part in found for object_id, own in part.items()}

@@ -8,7 +8,7 @@ the anchors, each prompted without memory, then every other frame in order.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 import numpy as np
@@ -172,11 +172,11 @@ class Rollout:
             resolved.append(prediction)
             given.append((rows, prompts))
         back = torch.cat([rows for rows, _ in given]).argsort()
-        joined = {
-            field.name: torch.cat([getattr(part, field.name) for part in resolved])[back]
-            for field in fields(Resolved)
-        }
-        self.memorise(self.features(index, self.rows), Resolved(**joined), index, tuple(given))
+        tensors = (
+            torch.cat([getattr(part, name) for part in resolved])[back]
+            for name in ("logits", "pointers", "scores", "presence")
+        )
+        self.memorise(self.features(index, self.rows), Resolved(*tensors), index, tuple(given))
 
     def track(self, index: int) -> None:
         """Track every row onto a frame, and correct it there if the plan says so."""

@@ -9,13 +9,14 @@ from .folder import ImageFolder
 from .live import LiveVideo
 from .open import open_file, open_video
 from .pictures import PICTURE_SUFFIXES, list_pictures, load_picture, picture_size, read_picture
-from .prefetch import read_ahead
+from .prefetch import FramesAhead, read_ahead
 from .source import SeekableSource, TruncatedVideo, VideoError, VideoSource, check_size
 
 __all__ = [
     "PICTURE_SUFFIXES",
     "VIDEO_SUFFIXES",
     "ArrayVideo",
+    "FramesAhead",
     "ImageFolder",
     "LiveVideo",
     "SeekableSource",

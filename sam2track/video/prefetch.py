@@ -10,8 +10,34 @@ from contextlib import contextmanager, suppress
 from ..types import Frame
 
 
+class FramesAhead:
+    """An iterator over frames that a thread puts into a queue."""
+
+    def __init__(self, waiting: queue.Queue[Frame | BaseException | None]) -> None:
+        self._waiting = waiting
+        self._ended = False
+
+    def __iter__(self) -> Iterator[Frame]:
+        return self
+
+    def __next__(self) -> Frame:
+        item = None if self._ended else self._waiting.get()
+        self._ended = not isinstance(item, Frame)
+        if item is None:
+            raise StopIteration
+        if isinstance(item, BaseException):
+            raise item
+        return item
+
+    def next(self) -> Frame | None:
+        """The frame that comes next, if it has been read already; it stays in the queue."""
+        with self._waiting.mutex:
+            first = self._waiting.queue[0] if self._waiting.queue else None
+        return first if isinstance(first, Frame) else None
+
+
 @contextmanager
-def read_ahead(frames: Iterable[Frame], depth: int = 4) -> Iterator[Iterator[Frame]]:
+def read_ahead(frames: Iterable[Frame], depth: int = 4) -> Iterator[FramesAhead]:
     """While it lasts, frames are read in a background thread, at most ``depth`` (>= 1) ahead.
 
     Whatever reading raises is raised by the iterator, after the frames before it. The thread ends
@@ -33,16 +59,10 @@ def read_ahead(frames: Iterable[Frame], depth: int = 4) -> Iterator[Iterator[Fra
             last = error
         waiting.put(last)
 
-    def give() -> Iterator[Frame]:
-        while (item := waiting.get()) is not None:
-            if isinstance(item, BaseException):
-                raise item
-            yield item
-
     thread = threading.Thread(target=fill, name="sam2track-prefetch", daemon=True)
     thread.start()
     try:
-        yield give()
+        yield FramesAhead(waiting)
     finally:
         stopping.set()
         while thread.is_alive():  # it may be waiting to put one thing: make room until it is gone

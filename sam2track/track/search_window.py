@@ -1,0 +1,207 @@
+"""Where to look for an object: a window of the frame around it, or the whole frame.
+
+A window is a few times as long as the object and is seen at the network's full resolution, so that
+small objects are not lost between the cells of a coarse grid. After each frame the object's place,
+its smoothed size and its velocity are noted; from these follows the window of a frame to come.
+Training shows windows of the same kind: a square around the object, clamped into the frame, that
+grows while the object is not seen.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from ..masks.boxes import mask_box
+from ..types import Resolved, WindowBox
+
+Size = tuple[int, int]  # height, width of a frame, in pixels
+Box = tuple[float, float, float, float]  # x0, y0, x1, y1
+
+LEAST_SIDE = 4.0  # pixels: an object's longer side counts as at least this
+GROWTH = 1.4  # of the window, in each frame after the object was not seen
+CHANGE = (0.6, 1.7)  # of an object's longer side, at most, from frame to frame
+SIZE_PACE = 0.5  # weight of the newest size (in logarithms), 0..1
+VELOCITY_PACE = 0.5  # weight of the newest step, 0..1
+WIDEST = 5.0  # sides of an object that a window may be long which it shares freely
+MOST = 2  # different windows of a frame, the whole frame counted, however many objects there are
+
+
+@dataclass(frozen=True, slots=True)
+class Whereabouts:
+    """What is known of an object's place after a frame, in frame pixels.
+
+    Attributes:
+        centre: of its box, where it was last seen.
+        side: the longer side of its box, smoothed.
+        velocity: of the centre, in pixels a frame in the direction of tracking, smoothed.
+        lost: frames since it was last seen; 0 = it was seen on this one.
+    """
+
+    centre: tuple[float, float]
+    side: float
+    velocity: tuple[float, float] = (0.0, 0.0)
+    lost: int = 0
+
+    @classmethod
+    def of(cls, box: Box) -> Whereabouts:
+        """Of an object that is seen for the first time."""
+        x0, y0, x1, y1 = box
+        return cls(((x0 + x1) / 2, (y0 + y1) / 2), max(x1 - x0, y1 - y0, LEAST_SIDE))
+
+    def after(self, box: Box | None) -> Whereabouts:
+        """The same one frame later, when it was seen in a box, or nowhere (None)."""
+        if box is None:
+            return replace(self, lost=self.lost + 1)
+        now = Whereabouts.of(box)
+        change = min(max(now.side / self.side, CHANGE[0]), CHANGE[1])
+        return Whereabouts(
+            now.centre,
+            self.side * change**SIZE_PACE,
+            self._velocity(now.centre),
+        )
+
+    def _velocity(self, centre: tuple[float, float]) -> tuple[float, float]:
+        """Smoothed; an object that comes back may have jumped, which tells no velocity."""
+        if self.lost:
+            return 0.0, 0.0
+        x, y = (
+            old + VELOCITY_PACE * (new - before - old)
+            for old, new, before in zip(self.velocity, centre, self.centre, strict=True)
+        )
+        return x, y
+
+    def expected(self, ahead: int) -> tuple[float, float]:
+        """The centre some frames later; one that is lost is expected where it was."""
+        steps = 0 if self.lost else ahead
+        return self.centre[0] + steps * self.velocity[0], self.centre[1] + steps * self.velocity[1]
+
+
+@dataclass(frozen=True, slots=True)
+class Zoom:
+    """How windows are cut.
+
+    Attributes:
+        factor: a window's side, in longer sides of the object; None = always the whole frame.
+        least: a window's side in pixels at least; more magnification shows nothing new.
+        share: a window longer than this share of the frame's longer side is the whole frame: it
+            would show little more, and may miss what moves fast (measured: 0.86 was worse).
+    """
+
+    factor: float | None
+    least: float = 64.0
+    share: float = 0.7
+
+    def window(self, where: Whereabouts | None, ahead: int, size: Size) -> WindowBox | None:
+        """Where to look ``ahead`` frames later; None = in the whole frame."""
+        if self.factor is None or where is None:
+            return None
+        side = max(where.side * self.factor * GROWTH**where.lost, self.least)
+        return None if side > self.share * max(size) else clamped(where.expected(ahead), side, size)
+
+    def windows(
+        self, expected: Mapping[int, tuple[Whereabouts | None, int]], size: Size
+    ) -> dict[int, WindowBox | None]:
+        """Where to look for each object, by its id: from its place some frames before."""
+        windows = {k: self.window(place, ago, size) for k, (place, ago) in expected.items()}
+        places = {k: place for k, (place, _) in expected.items() if place is not None}
+        return share(windows, places, size)
+
+    def around(self, box: Box | None, size: Size) -> WindowBox | None:
+        """The window around what a prompt shows; None = the whole frame."""
+        return self.window(None if box is None else Whereabouts.of(box), 0, size)
+
+
+def zoom_of(zoom: float | str, usual: float | None, side: int) -> Zoom:
+    """The meaning of the option ``zoom``: ``auto``, ``off``, or a factor.
+
+    Args:
+        usual: the factor that suits the model; None = no windows.
+        side: of the model's square, in pixels.
+
+    Raises:
+        ValueError: if it is neither.
+    """
+    text = str(zoom).lower()
+    if text in ("off", "false"):  # YAML reads `off` as false
+        return Zoom(None)
+    try:
+        factor = usual if text == "auto" else float(text)
+    except ValueError:
+        factor = math.nan
+    if factor is not None and not 1 < factor < math.inf:
+        raise ValueError(f"zoom={zoom}: give auto, off, or a factor above 1, such as 3.5")
+    return Zoom(factor, least=side / 4)
+
+
+def clamped(centre: tuple[float, float], side: float, size: Size) -> WindowBox:
+    """The square of this side around a centre, shifted and cut to lie in the frame."""
+    x0, x1 = _span(centre[0], side, size[1])
+    y0, y1 = _span(centre[1], side, size[0])
+    return x0, y0, x1, y1
+
+
+def _span(middle: float, length: float, limit: int) -> tuple[int, int]:
+    whole = min(max(round(length), 1), limit)
+    first = min(max(round(middle - length / 2), 0), limit - whole)
+    return first, first + whole
+
+
+def resolved_box(resolved: Resolved, size: Size) -> Box | None:
+    """The box of one row's mask in frame pixels; None where the object is not seen."""
+    mask = (resolved.logits[0, 0] > 0).cpu().numpy()
+    box = mask_box(mask)
+    if box is None:
+        return None
+    x0, y0, x1, y1 = resolved.window or (0, 0, size[1], size[0])
+    across, down = (x1 - x0) / mask.shape[1], (y1 - y0) / mask.shape[0]
+    return x0 + box[0] * across, y0 + box[1] * down, x0 + box[2] * across, y0 + box[3] * down
+
+
+def contains(window: WindowBox | None, box: Box) -> bool:
+    """Whether a window shows all of a box."""
+    if window is None:
+        return True
+    x0, y0, x1, y1 = window
+    return x0 <= box[0] and y0 <= box[1] and box[2] <= x1 and box[3] <= y1
+
+
+def share(
+    windows: Mapping[int, WindowBox | None], places: Mapping[int, Whereabouts], size: Size
+) -> dict[int, WindowBox | None]:
+    """Windows of several objects, by their ids; objects near one another see the same one.
+
+    Each window costs a pass of the encoder. Two become one where that one is not longer than
+    ``WIDEST`` sides of any of its objects, and while there are more than ``MOST``; what would be as
+    long as the frame is the whole frame.
+    """
+    groups = [([object_id], own) for object_id, own in windows.items() if own is not None]
+    most = MOST - (None in windows.values())
+    while len(groups) > 1:
+        pairs = [
+            (_length(joined := _joined(one, other, size)), joined, ours, theirs)
+            for number, (ours, one) in enumerate(groups)
+            for theirs, other in groups[:number]
+        ]
+        length, joined, ours, theirs = min(pairs, key=lambda pair: pair[0])
+        free = length <= WIDEST * min(places[k].side for k in (*ours, *theirs))
+        if not free and len(groups) <= most:
+            break
+        groups = [group for group in groups if group[0] is not ours and group[0] is not theirs]
+        if length < max(size):
+            groups.append(([*ours, *theirs], joined))
+        else:  # and so does whoever joins them
+            most = MOST - 1
+    found = {object_id: shared for members, shared in groups for object_id in members}
+    return {object_id: found.get(object_id) for object_id in windows}
+
+
+def _length(window: WindowBox) -> int:
+    return max(window[2] - window[0], window[3] - window[1])
+
+
+def _joined(one: WindowBox, other: WindowBox, size: Size) -> WindowBox:
+    x0, y0 = min(one[0], other[0]), min(one[1], other[1])
+    x1, y1 = max(one[2], other[2]), max(one[3], other[3])
+    return clamped(((x0 + x1) / 2, (y0 + y1) / 2), max(x1 - x0, y1 - y0), size)
