@@ -6,7 +6,8 @@ import json
 import tempfile
 from array import array
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import IO
 
@@ -32,7 +33,8 @@ class CocoSink(Sink):
     ``review`` holds the lines given to :meth:`note`. A frame on which the object is not seen, or
     that was not tracked, is null. The video has ``file_names``: those of the pictures (null where
     none was tracked), or ``00000.png`` and so on where frames are no files of their own; with
-    ``fps`` also that and ``times``, in seconds from the first frame.
+    ``fps`` also that and ``times``, in seconds from the first frame, at a constant rate if they are
+    not given.
 
     Frames may come in any order; of two results for one frame the later counts. What must wait for
     the end waits in a nameless file beside the output, so that RAM holds eight bytes per object
@@ -42,12 +44,20 @@ class CocoSink(Sink):
         path: the ``.json`` to write.
         name: name of the video in it.
         fps: frames a second of the video; None = unknown.
+        times: of all its frames; None = unknown.
     """
 
-    def __init__(self, path: str | Path, name: str = "video", fps: float | None = None) -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        name: str = "video",
+        fps: float | None = None,
+        times: Sequence[float] | None = None,
+    ) -> None:
         self._output = OutputFile(path)
         self._name = name
         self._fps = fps
+        self._times = times
         self._size = (0, 0)
         self._length = 0
         self._places: defaultdict[int, array[int]] = defaultdict(lambda: array("q"))
@@ -101,7 +111,9 @@ class CocoSink(Sink):
         yield from _listed(self._file_names())
         if self._fps is not None:
             yield f'], "fps": {float(self._fps)}, "times": ['
-            yield from _listed(f"{index / self._fps:.4f}" for index in range(self._length))
+            constant = (index / self._fps for index in range(self._length))
+            times = constant if self._times is None else self._times
+            yield from _listed(f"{time:.4f}" for time in islice(times, self._length))
         yield ']}],\n"categories": [{"id": 1, "name": "object"}],\n"annotations": ['
         for place, object_id in enumerate(sorted(({*self._places, *self._notes}) - {_NAMES})):
             about = {"id": object_id, "video_id": 1, "category_id": 1, "iscrowd": 0, **size}
