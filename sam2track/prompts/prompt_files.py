@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 import json
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -85,10 +86,9 @@ def read_prompts_file(path: str | Path) -> list[PlacedPrompt]:
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """An object of JSON, whose keys must differ: of two equal ones the first would be lost."""
-    keys = [key for key, _ in pairs]
-    for key in keys:
-        if keys.count(key) > 1:
-            raise ValueError(f"key {key!r} is given twice in one pair of braces; keep one")
+    (key, count), *_ = Counter(key for key, _ in pairs).most_common(1) or [("", 0)]
+    if count > 1:
+        raise ValueError(f"key {key!r} is given twice in one pair of braces; keep one")
     return dict(pairs)
 
 
@@ -156,8 +156,7 @@ def read_masks(path: str | Path, object_id: int = 1) -> dict[int, Bool[np.ndarra
         if palette and len(shades) > 1 and np.array_equal(opaque, pixels > 0):
             raise ValueError(
                 f"the mask {path} is transparent in places and has a palette: its {len(shades)} "
-                "colours may be as many objects or all of one; save it without "
-                "transparency, or in black and white"
+                "colours may be one object or as many; save it opaque, or in black and white"
             )
         if len(shades) == 2 and shades[0] == 0:
             raise ValueError(
@@ -227,7 +226,9 @@ def _prompt(points: Any, labels: Any, box: Any, source: str) -> Prompt:
     try:
         return Prompt.clicks(points, labels, box)
     except OverflowError:
-        raise ValueError(f"{source}: a number is too large; give pixels of the video") from None
+        raise ValueError(
+            f"{source}: a number is too large; clicks are pixels, labels 1 or 0"
+        ) from None
     except ValueError as error:
         raise ValueError(f"{source}: {error}") from None
 

@@ -33,8 +33,7 @@ class CocoSink(Sink):
     ``review`` holds the lines given to :meth:`note`. A frame on which the object is not seen, or
     that was not tracked, is null. The video has ``file_names``: those of the pictures (null where
     none was tracked), or ``00000.png`` and so on where frames are no files of their own; with
-    ``fps`` also that and ``times``, in seconds from the first frame, at a constant rate if they are
-    not given.
+    ``fps`` also that and ``times``, in seconds from the first frame.
 
     Frames may come in any order; of two results for one frame the later counts. What must wait for
     the end waits in a nameless file beside the output, so that RAM holds eight bytes per object
@@ -44,7 +43,7 @@ class CocoSink(Sink):
         path: the ``.json`` to write.
         name: name of the video in it.
         fps: frames a second of the video; None = unknown.
-        times: of all its frames; None = unknown.
+        times: of all its frames; None = at a constant rate.
     """
 
     def __init__(

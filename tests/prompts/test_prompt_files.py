@@ -172,7 +172,7 @@ def test_a_cut_out_with_a_palette_is_the_mask_of_what_is_not_transparent(tmp_pat
 
 def test_transparent_places_of_a_palette_may_say_two_things(tmp_path):
     path = save_colours(tmp_path / "m.png", [0, 0, 1, 2], transparency=0)
-    with pytest.raises(ValueError, match="its 2 colours may be as many objects or all of one"):
+    with pytest.raises(ValueError, match="its 2 colours may be one object or as many"):
         read_masks(path)
 
 
@@ -270,6 +270,7 @@ def test_the_schema_and_the_reader_refuse_the_same_entries(folder, entry, messag
     ("text", "message"),
     [
         ("{", "is not JSON"),
+        ("[{}]", '"object" is missing'),
         ("[]", "must hold a list"),
         ('{"object": 1}', "must hold a list"),
         ("[" * 100_000, "is not JSON that can be read"),
