@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import difflib
 import json
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jaxtyping import Bool
-from PIL import Image
+from PIL import Image, ImageOps
 
 from .prompt import PlacedPrompt, Prompt
 from .tokens import check_prompt
@@ -67,19 +68,28 @@ def read_prompts_file(path: str | Path) -> list[PlacedPrompt]:
     """
     path = Path(path)
     try:
-        entries = json.loads(path.read_bytes())  # bytes: also Windows' UTF-16 and byte order marks
+        # Bytes: also Windows' UTF-16 and byte order marks.
+        entries = json.loads(path.read_bytes(), object_pairs_hook=_unique)
     except FileNotFoundError:
         raise ValueError(f"no such prompts file: {path}") from None
     except OSError as error:
         raise ValueError(f"{path} cannot be read: {error.strerror}") from None
-    except ValueError as error:
-        raise ValueError(f"{path} is not JSON: {error}") from None
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path} is not JSON that can be read: {error}") from None
     if not isinstance(entries, list) or not entries:
         raise ValueError(f'{path} must hold a list: [{{"object": 1, "points": [[x, y]]}}, ...]')
     return [
         _entry(entry, f"{path.name}, entry {number}", path.parent)
         for number, entry in enumerate(entries, 1)
     ]
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON, whose keys must differ: of two equal ones the first would be lost."""
+    (key, count), *_ = Counter(key for key, _ in pairs).most_common(1) or [("", 0)]
+    if count > 1:
+        raise ValueError(f"key {key!r} is given twice in one pair of braces; keep one")
+    return dict(pairs)
 
 
 def _entry(entry: Any, source: str, folder: Path) -> PlacedPrompt:
@@ -114,40 +124,54 @@ def _entry(entry: Any, source: str, folder: Path) -> PlacedPrompt:
 def read_masks(path: str | Path, object_id: int = 1) -> dict[int, Bool[np.ndarray, "H W"]]:
     """The objects in a picture of masks: each one's id and mask.
 
-    In a palette picture each index is an object. In a picture that is transparent in places, what
-    is not transparent is ``object_id``. Any other is black with one more colour, and that is
-    ``object_id``.
+    In a picture that is transparent in places, what is not transparent is ``object_id``. In a
+    palette picture each index is an object, unless its colours are black and white. Any other is
+    black with one more colour, and that is ``object_id``. It is turned as its EXIF orientation
+    says, as frames are.
 
     Raises:
         ValueError: if it cannot be read, is empty, or has shades that say nothing.
     """
     try:
-        with Image.open(path) as picture:
+        with Image.open(path) as opened:
+            # As for frames, EXIF after the pixels of a PNG is ignored.
+            late = opened.format == "PNG" and "exif" not in opened.info
+            picture = opened if late else ImageOps.exif_transpose(opened)
             palette = picture.mode == "P"
-            pixels = np.asarray(picture if palette else picture.convert("L"))
-            bands = picture.getbands()
-            alpha = np.asarray(picture.getchannel("A")) if "A" in bands else pixels[:0]
+            pixels = colours = np.asarray(picture)  # also of 16 bits, or floating-point numbers
+            if palette or pixels.ndim == 3:
+                colours = np.asarray(picture.convert("RGB"), np.int32) @ (1 << 16, 1 << 8, 1)
+                palette = palette and np.unique(colours).tolist() != [0, 0xFFFFFF]
+                pixels = pixels if palette else colours
+            alpha = pixels[:0]
+            if "A" in picture.getbands() or "transparency" in picture.info:
+                alpha = np.asarray(picture.convert("RGBA").getchannel("A"))
     except FileNotFoundError:
         raise ValueError(f"no such mask: {path}") from None
     except (OSError, SyntaxError, Image.DecompressionBombError):
         raise ValueError(f"{path} is not a picture that can be read") from None
     if len(np.unique(alpha)) > 1:  # a cut-out, or what a brush painted
         opaque = alpha > alpha.max() // 2
-        shades = np.unique(pixels[opaque])
+        shades = np.unique(colours[opaque])
+        if palette and len(shades) > 1 and np.array_equal(opaque, pixels > 0):
+            raise ValueError(
+                f"the mask {path} is transparent in places and has a palette: its {len(shades)} "
+                "colours may be one object or as many; save it opaque, or in black and white"
+            )
         if len(shades) == 2 and shades[0] == 0:
             raise ValueError(
                 f"the mask {path} is black and white, but its alpha channel (transparency) says "
                 "something else; save it without alpha channel"
             )
-        pixels = opaque
-    ids = [int(value) for value in np.unique(pixels) if value]
-    if not ids:
+        pixels, palette = opaque, False
+    values = np.union1d(pixels, 0)  # what is black may be missing
+    if not (values > 0).any():
         raise ValueError(f"the mask {path} is empty: it has no pixel on an object")
     if palette:
-        return {found: pixels == found for found in ids}
-    if len(ids) > 1:
+        return {found: pixels == found for found in values.tolist() if found}
+    if len(values) > 2:
         raise ValueError(
-            f"the mask {path} has {len(ids) + 1} shades of grey; "
+            f"the mask {path} has {len(values)} shades of grey or colours; "
             "save it in black and white, or as a palette PNG with one index an object"
         )
     return {object_id: pixels > 0}
@@ -201,6 +225,10 @@ def _prompt(points: Any, labels: Any, box: Any, source: str) -> Prompt:
         raise ValueError(f"{source}: a box is [x0, y0, x1, y1], got {_short(box)}")
     try:
         return Prompt.clicks(points, labels, box)
+    except OverflowError:
+        raise ValueError(
+            f"{source}: a number is too large; clicks are pixels, labels 1 or 0"
+        ) from None
     except ValueError as error:
         raise ValueError(f"{source}: {error}") from None
 

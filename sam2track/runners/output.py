@@ -144,6 +144,7 @@ def make_sinks(
     placed: Sequence[PlacedPrompt],
     pixel_aspect: Fraction = Fraction(1),
     sound_from: Path | None = None,
+    times: Sequence[float] | None = None,
 ) -> list[Sink]:
     """The chosen sinks. Their settings say ``${run.folder}`` and so on for what is known by now.
 
@@ -156,11 +157,14 @@ def make_sinks(
         placed: the prompts; a sink that is partial (``_partial_: true``) is given them.
         pixel_aspect: width of a pixel of the video by its height.
         sound_from: the video file, if its sound belongs to the result.
+        times: of the video's frames, in seconds from the first; None = unknown.
     """
     facts = {"folder": literal(str(folder)), "name": literal(name)}
     facts |= {"fps": fps, "direction": direction, "pixel_aspect": str(pixel_aspect)}
     facts |= {"sound_from": None if sound_from is None else literal(str(sound_from))}
-    settings_of = plain(OmegaConf.create({"sinks": config, "run": facts}))["sinks"]
+    facts |= {"times": times}  # an array, which stays as it is: OmegaConf is slow with long lists
+    known = OmegaConf.create({"sinks": config, "run": facts}, flags={"allow_objects": True})
+    settings_of = plain(known)["sinks"]
     prompts: dict[int, list[tuple[int, Prompt]]] = defaultdict(list)
     for item in placed:
         prompts[item.frame].append((item.object_id, item.prompt))

@@ -71,6 +71,7 @@ def run(config: DictConfig) -> None:
             placed=placed,
             pixel_aspect=source.pixel_aspect,
             sound_from=None if config.fps else getattr(source, "path", None),
+            times=None if config.fps else getattr(source, "times", None),
         )
         use_threads(config.threads)
         review = Review(placed)

@@ -6,7 +6,8 @@ import json
 import tempfile
 from array import array
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import IO
 
@@ -42,12 +43,20 @@ class CocoSink(Sink):
         path: the ``.json`` to write.
         name: name of the video in it.
         fps: frames a second of the video; None = unknown.
+        times: of all its frames; None = at a constant rate.
     """
 
-    def __init__(self, path: str | Path, name: str = "video", fps: float | None = None) -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        name: str = "video",
+        fps: float | None = None,
+        times: Sequence[float] | None = None,
+    ) -> None:
         self._output = OutputFile(path)
         self._name = name
         self._fps = fps
+        self._times = times
         self._size = (0, 0)
         self._length = 0
         self._places: defaultdict[int, array[int]] = defaultdict(lambda: array("q"))
@@ -101,7 +110,9 @@ class CocoSink(Sink):
         yield from _listed(self._file_names())
         if self._fps is not None:
             yield f'], "fps": {float(self._fps)}, "times": ['
-            yield from _listed(f"{index / self._fps:.4f}" for index in range(self._length))
+            constant = (index / self._fps for index in range(self._length))
+            times = constant if self._times is None else self._times
+            yield from _listed(f"{time:.4f}" for time in islice(times, self._length))
         yield ']}],\n"categories": [{"id": 1, "name": "object"}],\n"annotations": ['
         for place, object_id in enumerate(sorted(({*self._places, *self._notes}) - {_NAMES})):
             about = {"id": object_id, "video_id": 1, "category_id": 1, "iscrowd": 0, **size}

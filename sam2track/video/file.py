@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from array import array
 from bisect import bisect_right
 from collections.abc import Generator
 from contextlib import closing, suppress
@@ -41,10 +42,17 @@ class VideoFile(SeekableSource):
         info = scan_video(self.path)
         self.size, self.fps, self.length = info.size, info.fps, info.length
         self.pixel_aspect = info.pixel_aspect
+        self._info = info
         self._lock = threading.Lock()
         self._decoder = _Decoder(self.path, info)
         self._last = -1  # the frame that was read last
         self._block: dict[int, np.ndarray] = {}  # decoded for reading backwards
+
+    @property
+    def times(self) -> array[float] | None:
+        """Seconds from the first frame to each that is there; None if the file does not say."""
+        times, unit = self._info.times, self._info.time_base
+        return array("d", ((t - times[0]) * unit for t in times)) if self._info.timed else None
 
     def read(self, index: int) -> Frame:
         with self._lock:

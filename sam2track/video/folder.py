@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..types import Frame
-from .pictures import list_pictures, picture_size, read_picture
+from .pictures import count_pages, list_pictures, picture_size, read_picture
 from .source import SeekableSource, VideoError, check_size
 
 
@@ -27,6 +27,11 @@ class ImageFolder(SeekableSource):
             raise VideoError(
                 f"no pictures in {path}; put JPEG, PNG, WebP, BMP or TIFF files right inside it "
                 "(.jpg, .png, ...), one for each frame"
+            )
+        if len(self.files) == 1 and (pages := count_pages(self.files[0])) > 1:
+            raise VideoError(
+                f"{self.files[0]} holds {pages} pictures, and of each file in a folder only the "
+                "first is read; save each as a file of its own"
             )
         self.name = path.resolve().name or "folder"
         self.fps, self.length = fps, len(self.files)

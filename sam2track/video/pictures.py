@@ -55,6 +55,13 @@ def picture_size(path: Path) -> tuple[int, int]:
     return (width, height) if sideways else (height, width)
 
 
+def count_pages(path: Path) -> int:
+    """How many pictures one after another a file holds: pages of a TIFF, frames of a GIF."""
+    with _opened(path) as picture:
+        # An MPO is a JPEG of some phones, with a preview or a map of depth beside the picture.
+        return 1 if picture.format == "MPO" else getattr(picture, "n_frames", 1)
+
+
 def read_picture(path: Path) -> UInt8[np.ndarray, "H W 3"]:
     """A picture as RGB, turned as its EXIF orientation says. See :func:`load_picture`."""
     return np.array(load_picture(path))

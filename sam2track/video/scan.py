@@ -35,6 +35,7 @@ class VideoInfo:
             frames' numbers in a file whose times are not in display order.
         keyframes: the times of the frames at which decoding can start, ascending.
         timed: whether ``times`` are times.
+        time_base: seconds in one unit of them.
         listed: the container says how many frames there are (MP4, MOV), so that a missing one is
             noticed.
     """
@@ -46,6 +47,7 @@ class VideoInfo:
     times: array[int]
     keyframes: array[int]
     timed: bool
+    time_base: float
     listed: bool
 
 
@@ -92,6 +94,7 @@ def scan_video(path: Path) -> VideoInfo:
         times=times if timed else array("q", range(len(times))),
         keyframes=keyframes,
         timed=timed,
+        time_base=time_base,
         listed=listed,
     )
 
@@ -105,7 +108,7 @@ def _mean_rate(times: array[int], time_base: float, declared: float, *, trusted:
     measured = (len(times) - 1) / span if span > 0 else 0.0
     if measured and not (declared and (trusted or 0.8 < declared / measured < 1.25)):
         declared = measured
-    return declared if 0.1 <= declared <= 1000 else 30.0
+    return declared if 0.001 <= declared <= 1000 else 30.0
 
 
 def _list_frames(path: Path) -> tuple[array[int], array[int], int, bool]:
@@ -189,4 +192,15 @@ def to_rgb(frame: av.VideoFrame) -> np.ndarray:
     large = frame.height > height or frame.width > width
     matrix = Colorspace.ITU709 if untagged and large else None
     image = frame.to_ndarray(format="rgb24", src_colorspace=matrix)
+    if _is_mirrored(frame):
+        image = image[::-1]
     return np.ascontiguousarray(np.rot90(image, frame.rotation // 90 % 4))
+
+
+def _is_mirrored(frame: av.VideoFrame) -> bool:
+    """Whether the file asks to turn the frame over, top to bottom, before it is rotated."""
+    display = frame.side_data.get("DISPLAYMATRIX")
+    if display is None:
+        return False
+    a, b, _, c, d = np.frombuffer(display, np.int32)[:5].tolist()
+    return a * d < b * c

@@ -66,6 +66,9 @@ def test_box_with_a_click():
         ({"click": [1, 2], "mask": "m.png"}, "a mask comes alone: remove click="),
         ({"click": [1, 2], "prompts": "p.json"}, "prompts= comes without click="),
         ({"mask": "missing.png"}, "no such mask: missing.png"),
+        ({"click": [1, 2], "labels": [10**22]}, "a number is too large"),
+        ({"click": [10**400, 2]}, "a number is too large"),
+        ({"box": [1, 2, 3, 10**400]}, "a number is too large"),
         ({"prompts": "missing.json"}, "no such prompts file: missing.json"),
     ],
 )
@@ -137,6 +140,77 @@ def test_an_alpha_channel_that_contradicts_is_named(tmp_path):
         read_masks(path)
 
 
+def save(path, pixels, **options):
+    Image.fromarray(np.asarray(pixels)).save(path, **options)
+    return path
+
+
+@pytest.mark.parametrize("indices", [[0, 1, 1], [1, 0, 0], [200, 7, 7]])
+def test_a_black_and_white_palette_goes_by_colour(tmp_path, indices):
+    image = Image.fromarray(np.uint8([indices]), "P")
+    palette = [9] * 768
+    for index, colour in zip(indices, (255, 0, 0), strict=True):
+        palette[3 * index : 3 * index + 3] = [colour] * 3
+    image.putpalette(palette)
+    image.save(tmp_path / "m.png")
+    assert {k: m.tolist() for k, m in read_masks(tmp_path / "m.png", 4).items()} == {4: [[1, 0, 0]]}
+
+
+def save_colours(path, indices, **options):
+    image = Image.fromarray(np.uint8([indices]), "P")
+    image.putpalette([90, 60, 30, 80, 60, 40, 20, 90, 30, 10, 20, 60])
+    image.save(path, **options)
+    return path
+
+
+def test_a_cut_out_with_a_palette_is_the_mask_of_what_is_not_transparent(tmp_path):
+    path = save_colours(tmp_path / "m.png", [3, 0, 1, 2], transparency=3)
+    assert {k: m.tolist() for k, m in read_masks(path, 5).items()} == {5: [[0, 1, 1, 1]]}
+    path = save_colours(tmp_path / "one.png", [0, 2, 2, 0], transparency=0)
+    assert {k: m.tolist() for k, m in read_masks(path, 5).items()} == {5: [[0, 1, 1, 0]]}
+
+
+def test_transparent_places_of_a_palette_may_say_two_things(tmp_path):
+    path = save_colours(tmp_path / "m.png", [0, 0, 1, 2], transparency=0)
+    with pytest.raises(ValueError, match="its 2 colours may be one object or as many"):
+        read_masks(path)
+
+
+@pytest.mark.parametrize(
+    ("pixels", "suffix"),
+    [
+        (np.uint16([[0, 300, 600]]), "png"),
+        (np.uint8([[[0, 0, 0], [0, 0, 110], [0, 22, 0]]]), "png"),  # as dark as one another
+        (np.float32([[0, 0.1, 0.8]]), "tif"),
+    ],
+)
+def test_values_that_differ_are_not_merged(tmp_path, pixels, suffix):
+    with pytest.raises(ValueError, match="has 3 shades of grey or colours"):
+        read_masks(save(tmp_path / f"m.{suffix}", pixels))
+
+
+@pytest.mark.parametrize(
+    ("pixels", "suffix"),
+    [
+        (np.uint16([[0, 300]]), "png"),
+        (np.uint8([[[0, 0, 0], [0, 0, 3]]]), "png"),
+        (np.float32([[0, 0.5]]), "tif"),
+        (np.bool_([[0, 1]]), "png"),
+    ],
+)
+def test_any_value_but_black_is_the_object(tmp_path, pixels, suffix):
+    assert read_masks(save(tmp_path / f"m.{suffix}", pixels))[1].tolist() == [[0, 1]]
+
+
+@pytest.mark.parametrize("suffix", ["png", "webp", "tif"])
+def test_masks_are_turned_as_frames_are(tmp_path, suffix):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # the camera was held on its side
+    options = {"compression": "tiff_lzw"} if suffix == "tif" else {"lossless": True}
+    path = save(tmp_path / f"m.{suffix}", np.uint8([[255, 0, 0]]), exif=exif, **options)
+    assert read_masks(path)[1].tolist() == [[1], [0], [0]]
+
+
 GOOD_ENTRIES = [
     {"object": 1, "points": [[3, 4]]},
     {"object": 2, "frame": 5, "points": [[3, 4], [5, 6]], "labels": [1, 0]},
@@ -194,7 +268,14 @@ def test_the_schema_and_the_reader_refuse_the_same_entries(folder, entry, messag
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("{", "is not JSON"), ("[]", "must hold a list"), ('{"object": 1}', "must hold a list")],
+    [
+        ("{", "is not JSON"),
+        ("[{}]", '"object" is missing'),
+        ("[]", "must hold a list"),
+        ('{"object": 1}', "must hold a list"),
+        ("[" * 100_000, "is not JSON that can be read"),
+        ('[{"object": 1, "box": [1, 2, 3, 4], "box": [5, 6, 7, 8]}]', "key 'box' is given twice"),
+    ],
 )
 def test_files_that_hold_no_prompts(tmp_path, text, message):
     path = tmp_path / "p.json"

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import os
 import signal
 import time
+from array import array
 
+import numpy as np
 import pytest
+import torch
 
 from sam2track.cli import main
 from sam2track.runners.compose import compose_config
-from sam2track.runners.output import claim_folder, default_folder, locked, prepare_folder
+from sam2track.runners.output import (
+    claim_folder,
+    default_folder,
+    locked,
+    make_sinks,
+    prepare_folder,
+)
+from sam2track.types import Frame, FrameResult
 
 
 def run_of(video, folder):
@@ -100,3 +111,18 @@ def test_a_new_run_takes_results_out_unless_it_goes_on(tmp_path):
     assert len(os.listdir(tmp_path / "masks")) == 2
     prepare_folder(tmp_path, config)
     assert os.listdir(tmp_path / "masks") == ["notes.txt"]
+
+
+@pytest.mark.parametrize("times", [None, array("d", [0, 0.5, 0.75])])
+def test_a_sink_is_given_the_times_of_the_frames(tmp_path, times):
+    sinks = compose_config("track", ["sinks=coco"]).sinks
+    facts = {"name": "${v}", "fps": 2.0, "direction": 1, "placed": [], "times": times}
+    (sink,) = make_sinks(sinks, tmp_path, **facts)
+    frame = Frame(2, np.zeros((4, 4, 3), np.uint8))
+    none = torch.zeros(0)
+    masks, owner = torch.zeros(0, 4, 4).bool(), torch.full((4, 4), -1)
+    with sink:
+        sink.write(frame, FrameResult(2, (), masks, owner, none, none, torch.zeros(0, 4, 4)))
+    video = json.loads((tmp_path / "tracks.json").read_text())["videos"][0]
+    assert video["name"] == "${v}"
+    assert video["times"] == list(times or [0, 0.5, 1])

@@ -156,6 +156,9 @@ def test_tracks_hold_times_and_notes(tmp_path, tracked):
     assert document["videos"][0]["fps"] == 12.5
     assert document["videos"][0]["times"] == [0, 0.08, 0.16]
     assert document["videos"][0]["file_names"] == ["00000.png", "00001.png", "00002.png"]
+    with CocoSink(tmp_path / "t.json", fps=12.5, times=[0, 0.5, 0.52, 9]) as sink:
+        sink.write(*tracked(2))
+    assert json.loads((tmp_path / "t.json").read_text())["videos"][0]["times"] == [0, 0.5, 0.52]
     one, four = document["annotations"]
     assert one["review"] == ["lost from frame 1 on", 'its mask is "large"']
     assert (four["id"], four["review"]) == (4, ["never seen"])

@@ -144,6 +144,14 @@ def test_variable_frame_rate(write_clip, number, tmp_path):
     with VideoFile(write_clip(tmp_path / "vfr.mp4", 30, ticks=ticks)) as video:
         assert numbers(video, number) == (list(range(30)), None)
         assert 10 < video.fps < 30
+        seconds = (np.array(ticks) - ticks[0]) / 1000
+        np.testing.assert_allclose(video.times, seconds, atol=1e-3)
+
+
+def test_a_slow_time_lapse_keeps_its_rate(write_clip, tmp_path):
+    with VideoFile(write_clip(tmp_path / "slow.mp4", 3, ticks=[0, 20_000, 40_000])) as video:
+        assert video.fps == pytest.approx(0.05, rel=0.5)
+        assert list(video.times) == [0, 20, 40]
 
 
 @pytest.mark.parametrize("damaged", [False, True])
@@ -157,6 +165,27 @@ def test_rotation_is_applied(clip, tmp_path, damaged):
     with VideoFile(clip) as upright, VideoFile(path) as turned:
         assert turned.size == (80, 48)
         np.testing.assert_array_equal(turned[5].image, np.rot90(upright[5].image, -1))
+
+
+@pytest.mark.parametrize(
+    ("matrix", "shown"),
+    [
+        ((-1, 0, 0, 1), lambda image: image[:, ::-1]),
+        ((1, 0, 0, -1), lambda image: image[::-1]),
+        ((0, 1, 1, 0), lambda image: image.transpose(1, 0, 2)),
+        ((0, -1, -1, 0), lambda image: image[::-1, ::-1].transpose(1, 0, 2)),
+    ],
+)
+def test_mirrors_are_applied(clip, tmp_path, matrix, shown):
+    data = bytearray(clip.read_bytes())
+    place = data.index(b"tkhd") + 44
+    a, b, c, d = (value << 16 for value in matrix)
+    data[place : place + 36] = struct.pack(">9i", a, b, 0, c, d, 0, 0, 0, 1 << 30)
+    path = tmp_path / "mirrored.mp4"
+    path.write_bytes(data)
+    with VideoFile(clip) as upright, VideoFile(path) as mirrored:
+        np.testing.assert_array_equal(mirrored[5].image, shown(upright[5].image))
+        assert mirrored.size == mirrored[5].size
 
 
 def zero_frames(path: Path) -> None:

@@ -103,3 +103,11 @@ def test_a_damaged_picture_is_named_after_the_good_ones(suffix, tmp_path, capfd)
     with pytest.raises(VideoError, match=rf"cannot read .*1\.{suffix}: "):
         next(frames)
     assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("suffix", ["tif", "gif"])
+def test_a_file_with_several_pictures_is_no_folder_of_one(suffix, tmp_path):
+    pages = [Image.new("L", (8, 6), 90 * value) for value in range(3)]
+    pages[0].save(tmp_path / f"a.{suffix}", save_all=True, append_images=pages[1:])
+    with pytest.raises(VideoError, match=rf"a\.{suffix} holds 3 pictures, .*a file of its own"):
+        ImageFolder(tmp_path)

@@ -12,6 +12,7 @@ every frame needs one.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -92,7 +93,8 @@ def _video_of(run: Path) -> Path:
         video = yaml.safe_load((run / "run.yaml").read_text(encoding="utf-8"))["video"]
     except (yaml.YAMLError, KeyError, TypeError) as error:
         raise ValueError(f"{run / 'run.yaml'} names no video ({error!r})") from error
-    path = Path(str(video)).expanduser()
+    # OmegaConf writes a "$" before a brace as "\$", and doubles the backslashes before it.
+    path = Path(re.sub(r"(\\*)\1\\\$\{", r"\1${", str(video))).expanduser()
     for base in (Path(), *run.resolve().parents):
         if (base / path).exists():
             return base / path

@@ -49,12 +49,16 @@ def list_files(folder: Path, suffixes: tuple[str, ...]) -> list[Path]:
 
 
 def choose_names(known: Iterable[str], names: Sequence[str] | None, where: str | Path) -> list[str]:
-    """The names asked for, which must be known, or all that are known."""
+    """The names asked for, which must be known and differ, or all that are known."""
     known = list(known)
     if names is None:
         return known
+    if isinstance(names, str) or not isinstance(names, Sequence) or not names:
+        raise ValueError(f"names={names!r} is no list of videos; give names=[v1,v2]")
+    if len({*map(str, names)}) < len(names):
+        raise ValueError(f"names={list(names)} has a video twice; give each once")
     there = set(known)
-    for name in (name for name in names if name not in there):
+    for name in (name for name in names if not isinstance(name, str) or name not in there):
         close: list[str] = difflib.get_close_matches(str(name), known, n=1)
         more = ", ..." if len(known) > _SHOWN else ""
         hint = f"did you mean {close[0]!r}? " if close else ""

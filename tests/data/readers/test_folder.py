@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 from data import layouts
 from data.layouts import LENGTH, label_map, pictures, save_image, save_labels
+from omegaconf import OmegaConf
 
 from sam2track.data.readers.davis import davis
 from sam2track.data.readers.folder import folder
 from sam2track.data.readers.mose import mose
+from sam2track.runners.compose import literal
 
 
 def write_pictures(path, names):
@@ -124,3 +126,30 @@ def test_the_video_of_a_run_may_end_in_anything(tmp_path):
     write_masks(tmp_path / "run" / "masks", [f"{index:05d}" for index in range(LENGTH)])
     (tmp_path / "run" / "run.yaml").write_text(f"video: {tmp_path}/cup.recording\n")
     assert_in_step(folder(tmp_path / "run")[0])
+
+
+@pytest.mark.parametrize("name", ["${v}", "a\\${v}", r"\\${v}", "$v"])
+def test_the_video_of_a_run_may_look_like_an_interpolation(tmp_path, name):
+    layouts.write_video(tmp_path / "cup.mp4", pictures()[0])
+    (tmp_path / "cup.mp4").rename(tmp_path / f"{name}.mp4")
+    write_masks(tmp_path / "run" / "masks", [f"{index:05d}" for index in range(LENGTH)])
+    settings = OmegaConf.create({"video": literal(f"{tmp_path}/{name}.mp4")})
+    (tmp_path / "run" / "run.yaml").write_text(OmegaConf.to_yaml(settings))
+    assert_in_step(folder(tmp_path / "run")[0])
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        (5, "names=5 is no list of videos"),
+        ("street", "names='street' is no list of videos"),
+        ([], r"names=\[\] is no list of videos"),
+        (["street", "street"], "has a video twice"),
+        ([5], "no video 5"),
+        ([["street"]], r"no video \['street'\]"),
+    ],
+)
+def test_names_are_a_list_of_different_videos(tmp_path, names, words):
+    layouts.folder(tmp_path)
+    with pytest.raises(ValueError, match=words):
+        folder(tmp_path, names=names)
