@@ -63,8 +63,9 @@ def one_line(capfd):
 
 
 def leftovers(folder):
-    """Files under a temporary name; not the journal that an interrupted run is resumed from."""
-    return [path for path in Path(folder).rglob(".*") if path.name != ".journal"]
+    """Files under a temporary name; not what tells an interrupted run from a finished one."""
+    kept = (".journal", ".finished")
+    return [path for path in Path(folder).rglob(".*") if path.name not in kept]
 
 
 def frame_count(path):
@@ -77,7 +78,9 @@ def test_a_click_leaves_every_result(here, capfd):
     out = Path("outputs/clip")
     names = {str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()}
     pictures = {f"masks/{index:05d}.png" for index in range(LENGTH)}
-    assert names == pictures | {"overlay.mp4", "tracks.json", "preview.png", "run.yaml"}
+    assert names == pictures | {
+        *("overlay.mp4", "tracks.json", "preview.png", "run.yaml", ".finished")
+    }
     assert frame_count(out / "overlay.mp4") == LENGTH
     assert str(out) in capfd.readouterr().out.splitlines()[-1]
 

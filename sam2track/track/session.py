@@ -31,9 +31,7 @@ POINTERS = 16  # as many frames as the released weights measure pointer position
 
 
 class TrackingSession:
-    """Follows any number of objects through one video.
-
-    Prompt an object on any frame, then step through the frames::
+    """Follows any number of objects through one video: prompt them, then step through the frames::
 
         session = TrackingSession(load_model("nano"))
         for frame in video:
@@ -144,7 +142,7 @@ class TrackingSession:
         if tracked.anchor(index) is None:
             frames = ", ".join(str(frame) for frame in sorted({*tracked.anchors, *tracked.pending}))
             raise KeyError(
-                f"no prompt of object {object_id} on frame {index}; there are on: {frames}"
+                f"object {object_id} has no prompt on frame {index}; it has on: {frames}"
             )
         tracked.forget(index)
         self.last = None
@@ -169,12 +167,11 @@ class TrackingSession:
     def advance(self, frame: Frame, *, direction: int = 1) -> FrameOutcome:
         """Follow every object onto a frame, forward (1) or back in time (-1).
 
-        An object appears from its first anchor on, in the direction of tracking. A frame that was
-        just tracked, without a change since, is not tracked again.
+        An object appears from its first anchor on. A frame that was just tracked, without a change
+        since, is not tracked again.
 
         Raises:
-            ValueError: if the frame has another size than the ones before, or if ``direction`` is
-                neither 1 nor -1.
+            ValueError: if the frame has another size than those before, or for other directions.
         """
         if direction not in (1, -1):
             raise ValueError(f"direction {direction!r}: give 1 (forward) or -1 (back in time)")
@@ -221,7 +218,7 @@ class TrackingSession:
     def encode_ahead(self, frames: Iterable[Frame]) -> Iterator[Frame]:
         """The frames, each encoded for :meth:`prompt` and :meth:`advance` to find.
 
-        Another thread may go through them while this one tracks, in the same order.
+        Another thread may go through them meanwhile, in the order of tracking.
         """
         for frame in frames:
             self._check_frame(frame)
