@@ -1,8 +1,8 @@
 """Reads prompts from the command line and from files, before a frame is decoded.
 
 The command's ``click``, ``labels``, ``box``, ``mask`` or ``prompts`` settings go in, prompts with
-their object and frame come out. Everything that can be wrong is found here or in :func:`check`, so
-that bad input costs no time and leaves no files.
+their object and frame come out. All errors of input are found here or in :func:`check`, before time
+is spent and files are written.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ def read_prompts(
     object_id: int = 1,
     frame: int = 0,
 ) -> list[PlacedPrompt]:
-    """The prompts of a command line, in the order in which they are to be given.
+    """The prompts of a command line, in their order.
 
     Raises:
-        ValueError: if there are none, or they make no sense; the message names the setting.
+        ValueError: if there are none, or they are wrong; the message names the setting.
     """
     here = {"click": click, "labels": labels, "box": box, "mask": mask}
     given = [f"{key}=" for key, value in here.items() if value is not None]
@@ -114,12 +114,12 @@ def _entry(entry: Any, source: str, folder: Path) -> PlacedPrompt:
 def read_masks(path: str | Path, object_id: int = 1) -> dict[int, Bool[np.ndarray, "H W"]]:
     """The objects in a picture of masks: each one's id and mask.
 
-    In a palette picture each index is an object. In a picture that is transparent in places, what
-    is not transparent is ``object_id``. Any other is black with one more colour, and that is
+    In a palette picture each index is an object. In a picture with transparent parts, the rest is
+    ``object_id``. Any other picture is black with one other colour, which is
     ``object_id``.
 
     Raises:
-        ValueError: if it cannot be read, is empty, or has shades that say nothing.
+        ValueError: if it cannot be read, is empty, or has several grey values.
     """
     try:
         with Image.open(path) as picture:
@@ -131,7 +131,7 @@ def read_masks(path: str | Path, object_id: int = 1) -> dict[int, Bool[np.ndarra
         raise ValueError(f"no such mask: {path}") from None
     except (OSError, SyntaxError, Image.DecompressionBombError):
         raise ValueError(f"{path} is not a picture that can be read") from None
-    if len(np.unique(alpha)) > 1:  # a cut-out, or what a brush painted
+    if len(np.unique(alpha)) > 1:  # a cut-out, or a painted layer
         opaque = alpha > alpha.max() // 2
         shades = np.unique(pixels[opaque])
         if len(shades) == 2 and shades[0] == 0:
@@ -156,14 +156,14 @@ def read_masks(path: str | Path, object_id: int = 1) -> dict[int, Bool[np.ndarra
 def check(
     placed: Sequence[PlacedPrompt], size: tuple[int, int], length: int | None, direction: int = 1
 ) -> None:
-    """Check prompts against the video that they are about.
+    """Check prompts against their video.
 
     ``size`` is its (height, width), ``length`` its number of frames (None = unknown), ``direction``
-    that of tracking (-1 = back in time).
+    that of tracking (-1 = backward).
 
     Raises:
-        ValueError: if one lies outside, or an object's first prompt only says where it is not; the
-            message names it.
+        ValueError: if one is outside, or an object's first prompt has only clicks off the object;
+            the message names it.
     """
     for item in placed:
         if length is not None and item.frame >= length:
@@ -185,7 +185,7 @@ def check(
 
 
 def _prompt(points: Any, labels: Any, box: Any, source: str) -> Prompt:
-    """Clicks and a box as a prompt; whatever is wrong is said with its source."""
+    """Clicks and a box as a prompt; an error message names their source."""
     if labels is not None:
         if points is None:
             raise ValueError(f"{source}: labels without points")
@@ -225,6 +225,6 @@ def _check_place(object_id: Any, frame: Any, object_name: str, frame_name: str) 
 
 
 def _short(value: Any) -> str:
-    """A value as the user wrote it, as far as it fits."""
+    """A value as the user wrote it, shortened."""
     text = json.dumps(value, default=str, separators=(",", ":"))
     return text if len(text) <= 60 else text[:57] + "..."

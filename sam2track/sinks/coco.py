@@ -1,4 +1,4 @@
-"""Masks as COCO run lengths in one JSON file, laid out as YouTube-VIS lays out its videos."""
+"""Masks as COCO run lengths in one JSON file, in the format of YouTube-VIS."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ class CocoSink(Sink):
     - ``areas``: pixels
     - ``scores``: predicted IoU, 0..1; ``score`` is their mean
 
-    ``review`` holds the lines given to :meth:`note`. A frame on which the object is not seen, or
+    ``review`` holds the lines given to :meth:`note`. A frame on which the object is not visible, or
     that was not tracked, is null. The video has ``file_names``: those of the pictures (null where
-    none was tracked), or ``00000.png`` and so on where frames are no files of their own; with
+    none was tracked), or ``00000.png`` and so on if frames are not files; with
     ``fps`` also that and ``times``, in seconds from the first frame.
 
-    Frames may come in any order; of two results for one frame the later counts. What must wait for
-    the end waits in a nameless file beside the output, so that RAM holds eight bytes per object
-    and frame.
+    Frames may come in any order; of two results for one frame the later is used. Results are kept
+    in an unnamed file beside the output until the end; RAM holds only eight bytes per object and
+    frame.
 
     Args:
         path: the ``.json`` to write.
         name: name of the video in it.
-        fps: frames a second of the video; None = unknown.
+        fps: frames per second of the video; None = unknown.
     """
 
     def __init__(self, path: str | Path, name: str = "video", fps: float | None = None) -> None:
@@ -93,7 +93,7 @@ class CocoSink(Sink):
             self._spool.write(f"{line}\n".encode("ascii"))
 
     def _document(self) -> Iterator[str]:
-        """The file in pieces, so that it is never in memory as a whole."""
+        """The file in pieces, so that the whole text is never in memory."""
         height, width = self._size
         size = {"width": width, "height": height, "length": self._length}
         video = json.dumps({"id": 1, "name": self._name, **size})[:-1]

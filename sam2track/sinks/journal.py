@@ -1,8 +1,8 @@
-"""The journal of a run: every result and, now and then, the state to go on from.
+"""The journal of a run: every result and, at intervals, the state of the session.
 
-A run that was killed goes on from its journal: the results in it are given to the sinks again, then
-tracking continues from the last state. The state names its frame; lines beyond it, which a kill may
-have cut, do not count. A finished run has no journal.
+A run that was killed is continued from its journal: the results in it are given to the sinks again,
+then tracking continues from the last state. The state names its frame; later lines, which may be
+incomplete, are ignored. A finished run has no journal.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ class JournalSink(Sink):
     """Writes the journal, a line for each frame.
 
     Args:
-        folder: where it lies; made with the first frame.
-        after: a frame of the journal that is there: results up to it come again and are passed
-            over; lines beyond it are dropped. None = a new journal.
+        folder: its folder; made with the first frame.
+        after: a frame of the existing journal: results up to it come again and are ignored;
+            later lines are deleted. None = a new journal.
     """
 
     def __init__(self, folder: str | Path, after: int | None = None) -> None:
@@ -85,7 +85,7 @@ def remove_journal(folder: Path) -> None:
 
 
 def read_state(folder: Path) -> tuple[int, bytes] | None:
-    """The frame and the session's state that a run can go on from; None if there is none."""
+    """The frame and the session's state to continue a run from; None if there is none."""
     try:
         header, _, state = (folder / STATE).read_bytes().partition(b"\n")
     except FileNotFoundError:

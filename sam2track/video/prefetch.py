@@ -12,10 +12,10 @@ from ..types import Frame
 
 @contextmanager
 def read_ahead(frames: Iterable[Frame], depth: int = 4) -> Iterator[Iterator[Frame]]:
-    """While it lasts, frames are read in a background thread, at most ``depth`` (>= 1) ahead.
+    """In this context, frames are read in a background thread, at most ``depth`` (>= 1) ahead.
 
-    Whatever reading raises is raised by the iterator, after the frames before it. The thread ends
-    with the frames, or with the block. Nothing else may iterate over the frames meanwhile.
+    An error of reading is raised by the iterator, after the frames before it. The thread ends
+    with the frames, or with the context. No other code may iterate over the frames meanwhile.
     """
     if depth < 1:
         raise ValueError(f"depth is {depth}; give 1 or more")
@@ -45,9 +45,9 @@ def read_ahead(frames: Iterable[Frame], depth: int = 4) -> Iterator[Iterator[Fra
         yield give()
     finally:
         stopping.set()
-        while thread.is_alive():  # it may be waiting to put one thing: make room until it is gone
+        while thread.is_alive():  # it may be waiting to put an item: empty the queue until it ends
             with suppress(queue.Empty):
                 waiting.get(timeout=0.01)
         while not waiting.empty():
             waiting.get()
-        waiting.put(None)  # whoever still iterates is at the end
+        waiting.put(None)  # the end for a running iterator

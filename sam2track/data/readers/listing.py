@@ -1,6 +1,6 @@
-"""What the readers of datasets share: lists of names, folders, files, and the videos asked for.
+"""Functions for all readers of datasets: lists of names, folders, files, and chosen videos.
 
-A file or folder that is missing, or a folder that has nothing, raises FileNotFoundError; an empty
+A file or folder that is missing, or a folder that is empty, raises FileNotFoundError; an empty
 list or an unknown name ValueError.
 """
 
@@ -28,7 +28,7 @@ def read_list(path: Path) -> list[str]:
 
 
 def list_folders(folder: Path) -> list[str]:
-    """The names of the folders in a folder, sorted; hidden ones are passed over."""
+    """The names of the folders in a folder, sorted; hidden ones are ignored."""
     if not folder.is_dir():
         raise FileNotFoundError(f"no folder {folder}: check root= and split=")
     names = sorted(p.name for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))
@@ -49,7 +49,7 @@ def list_files(folder: Path, suffixes: tuple[str, ...]) -> list[Path]:
 
 
 def choose_names(known: Iterable[str], names: Sequence[str] | None, where: str | Path) -> list[str]:
-    """The names asked for, which must be known, or all that are known."""
+    """The requested names, which must exist, or all names."""
     known = list(known)
     if names is None:
         return known
@@ -65,5 +65,5 @@ def choose_names(known: Iterable[str], names: Sequence[str] | None, where: str |
 
 
 def listed_names(path: Path, names: Sequence[str] | None, folder: Path) -> list[str]:
-    """The names in a list, or those asked for: they must be folders, but need not be listed."""
+    """The names in a list, or the requested ones: these must be folders, but need not be listed."""
     return read_list(path) if names is None else choose_names(list_folders(folder), names, folder)
