@@ -1,4 +1,4 @@
-"""sam2track: click on an object in one frame, and its mask follows it through the whole video."""
+"""sam2track: click on an object in one frame, and get its masks in the whole video."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -36,7 +36,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """What takes time to import and few need: it is imported when it is asked for."""
+    """Import slow and rarely used names when they are first used."""
     if name in SINKS:
         from . import sinks
 

@@ -1,9 +1,9 @@
 """Command line in, one runner called, exit status out.
 
 ``sam2track <verb> key=value ...``: the verb names a configuration (``configs/<verb>.yaml``) and a
-runner (``runners/<verb>.py``, its function ``run``). What goes wrong ends in one line on stderr
-and an exit status: 2 for bad input, 1 for a fault during the run, 130 for Ctrl-C, 143 for SIGTERM.
-With ``SAM2TRACK_DEBUG=1`` the traceback comes too.
+runner (``runners/<verb>.py``, its function ``run``). An error is one line on stderr and an
+exit status: 2 for wrong input, 1 for an error during the run, 130 for Ctrl-C, 143 for SIGTERM.
+With ``SAM2TRACK_DEBUG=1`` the traceback is printed too.
 """
 
 from __future__ import annotations
@@ -54,13 +54,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: arguments without the program's name; default: those of the process.
 
     Returns:
-        The exit status: 0, 1 = a fault during the run, 2 = bad input, 130 = Ctrl-C, 143 = SIGTERM.
+        The exit status: 0, 1 = an error in the run, 2 = wrong input, 130 = Ctrl-C, 143 = SIGTERM.
     """
     listening = signal.signal(signal.SIGTERM, _terminate)
     try:
         with warnings.catch_warnings():
             if not debugging():
-                warnings.simplefilter("ignore")  # what libraries say to programmers
+                warnings.simplefilter("ignore")  # warnings of libraries for programmers
             return _dispatch(list(sys.argv[1:] if argv is None else argv))
     except BrokenPipeError:  # as in `sam2track --help | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -74,7 +74,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _terminate(*_: object) -> None:
-    """Answer SIGTERM as Ctrl-C; a forked worker, which inherits this, just ends."""
+    """Handle SIGTERM as Ctrl-C; a forked worker, which inherits this, only ends."""
     if multiprocessing.parent_process() is not None:
         os._exit(143)
     raise Terminated
@@ -107,7 +107,7 @@ def _dispatch(argv: list[str]) -> int:
 
 
 def _complete(argv: list[str]) -> int:
-    """What a shell asks for: Hydra completes settings, and here verbs are completed."""
+    """Tab completion: Hydra completes settings, this function verbs."""
     words = os.environ.get("COMP_LINE", "").split(" ")
     if "query" not in argv[-1]:  # install=bash or uninstall=bash, the same for every verb
         words = ["", next(iter(VERBS)), ""]

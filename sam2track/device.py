@@ -1,4 +1,4 @@
-"""Where the model runs, in which precision, and on how many CPU threads."""
+"""The device, the precision, and the number of CPU threads of the model."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def pick_device(device: str | torch.device = "auto") -> torch.device:
     """The device of that name; "auto" is the first CUDA device if there is one, else the CPU.
 
     Raises:
-        ValueError: if the device is unknown or not there.
+        ValueError: if the device is unknown or missing.
     """
     if str(device) == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -33,9 +33,9 @@ def pick_device(device: str | torch.device = "auto") -> torch.device:
 
 
 def pick_precision(precision: str, device: torch.device) -> torch.dtype:
-    """The arithmetic of that name; "auto" is bf16 where that is fast, else fp32.
+    """The dtype of that precision; "auto" is bf16 where that is fast, else fp32.
 
-    Fast are CUDA devices with bf16 and CPUs that multiply it in hardware: with AMX (Intel's, since
+    It is fast on CUDA devices with bf16 and on CPUs with bf16 instructions: AMX (Intel's, since
     2023) or AVX512_BF16 (AMD's, since 2022).
 
     Raises:
@@ -53,19 +53,19 @@ def pick_precision(precision: str, device: torch.device) -> torch.dtype:
 
 
 def keep_freed_memory() -> None:
-    """Have the C library keep memory that is freed, in the whole process, for what comes next.
+    """Let the C library keep freed memory, in the whole process, for later use.
 
-    glibc gives large blocks back to the system at once and fetches them again, zeroed page by page,
-    at every frame: a tenth of the time of eight objects. With another C library nothing happens.
+    glibc returns large blocks to the system at once and requests them again, zeroed page by page,
+    for every frame: a tenth of the time of eight objects. Other C libraries are not changed.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
     if mallopt is not None:
-        mallopt(_M_MMAP_THRESHOLD, 1 << 25)  # the most it takes
+        mallopt(_M_MMAP_THRESHOLD, 1 << 25)  # the largest value
         mallopt(_M_TRIM_THRESHOLD, 1 << 30)
 
 
 def use_threads(threads: int | None) -> None:
-    """Compute on so many CPU threads, in the whole process, PyTorch and OpenCV; None = as before.
+    """Use this number of CPU threads, in the whole process, PyTorch and OpenCV; None = as before.
 
     Raises:
         ValueError: if it is less than 1.
@@ -84,9 +84,9 @@ _lock = threading.Lock()
 
 @contextmanager
 def cpu_threads(threads: int | None) -> Iterator[None]:
-    """:func:`use_threads` for a while; blocks may be nested, and overlap in several threads.
+    """:func:`use_threads` in a context; contexts may be nested, and overlap in several threads.
 
-    It takes less than a microsecond. New threads begin with the count of the running blocks.
+    It takes less than a microsecond. New threads begin with the number of the current context.
     """
     me, now = threading.get_ident(), (torch.get_num_threads(), cv2.getNumThreads())
     with _lock:
@@ -105,16 +105,16 @@ def cpu_threads(threads: int | None) -> Iterator[None]:
 
 
 def model_threads(small_on_cpu: bool) -> AbstractContextManager[None]:
-    """One thread for a model that is :attr:`~sam2track.model.SAM2.small_on_cpu`, for a while.
+    """One thread for a model that is :attr:`~sam2track.model.SAM2.small_on_cpu`, in a context.
 
     Its operations are too short to be split between cores. On a machine that is busy with something
     else, cores that wait for each other make a frame take ten times as long. Within
-    :func:`cpu_threads` nothing changes, since the caller has decided.
+    :func:`cpu_threads` nothing changes, since the caller has chosen.
     """
     decided = threading.get_ident() in _before
     return cpu_threads(1) if small_on_cpu and not decided else nullcontext()
 
 
 def autocast(device: torch.device, dtype: torch.dtype) -> torch.autocast:
-    """Run in ``dtype`` what gains from it; fp32 runs everything as it is."""
+    """Run operations that are faster in ``dtype`` in it; fp32 changes nothing."""
     return torch.autocast(device.type, dtype=dtype, enabled=dtype != torch.float32)

@@ -1,4 +1,4 @@
-"""Writes files that appear whole or not at all.
+"""Writes files completely or not at all.
 
 A file is written under a temporary name beside its final place, and renamed when it is complete.
 """
@@ -35,7 +35,7 @@ class UnfinishedFile:
         return self.temporary
 
     def commit(self) -> None:
-        """Give the finished file its name, over an older one."""
+        """Give the finished file its name, replacing an older one."""
         os.replace(self.temporary, self.path)
 
     def discard(self) -> None:
@@ -52,7 +52,7 @@ def whole_file(path: str | Path) -> Iterator[Path]:
     """A temporary path to write to, which becomes ``path`` when the block ends without an error.
 
     The content is on the disk (``fsync``) before it gets its name. Folders are made. If it cannot
-    be written (OSError), what was at ``path`` before is still there.
+    be written (OSError), the old file at ``path`` is unchanged.
     """
     file = UnfinishedFile(path)
     try:
@@ -78,7 +78,7 @@ def write_text(path: Path, text: str) -> None:
 
 
 def expand_home(path: str | Path) -> Path:
-    """A path whose leading ``~`` or ``~user`` is replaced; as it is if there is no such user."""
+    """A path whose leading ``~`` or ``~user`` is replaced; unchanged if there is no such user."""
     try:
         return Path(path).expanduser()
     except RuntimeError:

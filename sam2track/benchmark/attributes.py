@@ -26,7 +26,7 @@ WORDS = {
 
 
 def in_words(attribute: str) -> str:
-    """``FM`` as ``fast motion (FM)``; an attribute that is a word itself as it is."""
+    """``FM`` as ``fast motion (FM)``; other attributes unchanged."""
     return f"{WORDS[attribute]} ({attribute})" if attribute in WORDS else attribute
 
 

@@ -1,6 +1,6 @@
-"""One sequence of a box dataset: the first box is given, and the box around each mask is handed in.
+"""One sequence of a box dataset: the first box is given, the box around each mask is the result.
 
-A sequence goes in; text files as its server wants them, and a record, come out.
+A sequence goes in; text files in the format of its server, and a record, come out.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def run_boxes(dataset: BoxDataset, sequence: BoxSequence, start: StartSession, o
     """Track, write and score one sequence.
 
     Raises:
-        ValueError: if it is broken: a picture that cannot be read, no box on the first frame.
+        ValueError: if it has an error: a picture that cannot be read, no box on the first frame.
     """
     first = sequence.boxes[0]
     if not np.isfinite(first).all():
@@ -47,7 +47,7 @@ def run_boxes(dataset: BoxDataset, sequence: BoxSequence, start: StartSession, o
         results = [_outcome(result.cpu()) for _, result in tracked]
     seconds = time.perf_counter() - began
     found, sure = np.array([box for box, _ in results]), np.array([sure for _, sure in results])
-    found[0] = first  # it was given
+    found[0] = first  # the given box
     times = [seconds / len(found)] * len(found)
     for name, text in submission(sequence.name, found, sure, times, dataset.layout).items():
         write_text(out / "boxes" / name, text)
@@ -65,7 +65,7 @@ def run_boxes(dataset: BoxDataset, sequence: BoxSequence, start: StartSession, o
 
 
 def _outcome(result: FrameResult) -> tuple[list[float], float]:
-    """The box around the mask, NaN if it is empty, and how sure the tracker is of it, 0..1."""
+    """The box around the mask, NaN if it is empty, and the tracker's confidence in it, 0..1."""
     box = result.boxes()[0]
     sure = float((result.presence.sigmoid() * result.scores.clamp(0, 1))[0])
     if box is None:
@@ -82,7 +82,7 @@ def _corners(box: Float[np.ndarray, "4"], size: tuple[int, int]) -> Float[np.nda
 
 
 def describe(found: Boxes, sequence: BoxSequence, size: tuple[int, int]) -> dict[str, Any]:
-    """The object's scores in percent; ``j`` is the overlap by frame, None where it is absent.
+    """The object's scores in percent; ``j`` is the overlap of each frame, None where it is absent.
 
     Success, precision and normalised precision as pysot-toolkit, AO and SR as GOT-10k.
     """
@@ -108,9 +108,9 @@ def _average(overlaps: Float[np.ndarray, " N"]) -> dict[str, float]:
 
 
 def pooled(dataset: BoxDataset, records: Sequence[dict[str, Any]]) -> dict[str, float]:
-    """What is not a mean over sequences: GOT-10k's over all frames, VOT's at one threshold for all.
+    """Scores that are no means over sequences: GOT-10k's over all frames, VOT's at one threshold.
 
-    In percent; empty where the mean over sequences is what counts.
+    In percent; empty if the dataset uses the mean over sequences.
     """
     if not dataset.has_truth or not records or dataset.layout not in ("got10k", "vot"):
         return {}
@@ -137,9 +137,9 @@ def submission(
 ) -> dict[str, str]:
     """The files of one sequence as its toolkit or server reads them, by path.
 
-    ``lasot`` and ``otb``: ``<sequence>.txt``, x,y,w,h a line (OTB counts pixels from 1), the last
-    box repeated where there is none. ``got10k``: likewise in a folder, with seconds a frame.
-    ``vot``: the long-term layout of the VOT toolkit, 0 where there is none, with confidences.
+    ``lasot`` and ``otb``: ``<sequence>.txt``, x,y,w,h per line (OTB counts pixels from 1), the last
+    box repeated where there is none. ``got10k``: likewise in a folder, with seconds per frame.
+    ``vot``: the long-term layout of the VOT toolkit with confidences; 0 if there is no box.
     """
     seconds = _lines(f"{value:.6f}" for value in times)
     if layout == "vot":

@@ -76,7 +76,7 @@ def _case(name: str, drawn: _Masks | _Boxes, worst: tuple[str, dict[str, Any]] |
 
 
 def _informative_frames(row: dict[str, Any], written: list[int]) -> list[int]:
-    """Four frames: the first, where it first fails, its worst, the last that counts."""
+    """Four frames: the first, where it first fails, its worst, the last that is scored."""
     there = set(written)
     scored = [
         (index, j)
@@ -99,7 +99,7 @@ class _Masks:
         self.known = frozenset(sequence.annotated)
 
     def written(self) -> list[int]:
-        """The frames whose masks are there."""
+        """The frames that have masks."""
         names = [f"{frame_name(self.sequence, index)}.png" for index in range(len(self.sequence))]
         apart = self.dataset.layout == "objects"
         folders = [self.folder / k for k in self.names.values()] if apart else [self.folder]

@@ -34,7 +34,7 @@ class Run:
 
     name: str  # in the comparison
     results: dict[str, Any]  # its results.json
-    measure: str  # what is compared
+    measure: str  # the measure that is compared
     scores: dict[Pair, float]  # of every object, in percent
 
     def peak(self, place: str) -> float:

@@ -1,6 +1,6 @@
-"""The datasets of the benchmark: the reader of each, how it is scored, how masks are submitted.
+"""The datasets of the benchmark: the reader of each, how it is scored, how masks are written.
 
-One function for each dataset, named by ``configs/dataset/*.yaml``. ``names``: only these sequences,
+One function for each dataset, used by ``configs/dataset/*.yaml``. ``names``: only these sequences,
 in this order.
 """
 
@@ -33,7 +33,7 @@ class Dataset:
         toolkit: how masks are scored.
         layout: how masks are written, see :mod:`sam2track.benchmark.layouts`.
         has_truth: whether the masks of all annotated frames are public; else only the frames where
-            objects begin are annotated.
+            objects first appear are annotated.
     """
 
     name: str
@@ -50,7 +50,7 @@ class BoxDataset:
     Attributes:
         name, sequences: as in :class:`Dataset`.
         layout: how boxes are written: ``lasot``, ``otb``, ``got10k`` or ``vot``.
-        has_truth: whether more boxes than the first are public.
+        has_truth: whether the boxes after the first are public.
     """
 
     name: str
@@ -63,18 +63,18 @@ OpenDataset = Callable[[], Dataset | BoxDataset]
 
 
 def frame_name(sequence: MaskSequence, index: int) -> str:
-    """The name of a frame's files: as in its dataset, or its index if it never was a file."""
+    """The name of a frame's files: as in its dataset, or its index if it is not a file."""
     name = getattr(sequence, "frame_name", None)
     return f"{index:05d}" if name is None else name(index)
 
 
 def davis16(root: str, split: str = "val", *, names: Names = None) -> Dataset:
-    """DAVIS 2016: one object a sequence."""
+    """DAVIS 2016: one object per sequence."""
     return Dataset("davis16", davis(root, 2016, split, names=names), DAVIS_2016, layout="binary")
 
 
 def davis17(root: str, split: str = "val", *, names: Names = None) -> Dataset:
-    """DAVIS 2017: several objects a sequence; of ``test-dev`` the server has the truth."""
+    """DAVIS 2017: several objects per sequence; ``test-dev`` is scored by the server."""
     sequences = davis(root, 2017, split, names=names)
     return Dataset("davis17", sequences, DAVIS_2017, has_truth=not split.startswith("test"))
 
@@ -88,13 +88,13 @@ def ytvos(
     all_frames: bool = False,
     seen: str | None = None,
 ) -> Dataset:
-    """YouTube-VOS 2018 and 2019; of ``valid`` and ``test`` the server has the truth."""
+    """YouTube-VOS 2018 and 2019; ``valid`` and ``test`` are scored by the server."""
     sequences = youtube_vos(root, split, names=names, all_frames=all_frames, seen=seen)
     return Dataset(f"ytvos{year % 100}", sequences, has_truth=split == "train")
 
 
 def mose(root: str, split: str = "valid", *, version: int = 1, names: Names = None) -> Dataset:
-    """MOSE 1 and 2; of ``valid`` the server has the truth."""
+    """MOSE 1 and 2; ``valid`` is scored by the server."""
     name = "mose" if version == 1 else f"mosev{version}"
     return Dataset(name, read_mose(root, split, names=names), has_truth=split == "train")
 
@@ -107,7 +107,7 @@ def lvos(
     names: Names = None,
     unseen: str | None = None,
 ) -> Dataset:
-    """LVOS 1 and 2; of ``test`` the server has the truth."""
+    """LVOS 1 and 2; ``test`` is scored by the server."""
     name = "lvos" if version == 1 else f"lvosv{version}"
     sequences = read_lvos(root, split, names=names, unseen=unseen)
     return Dataset(name, sequences, has_truth=split != "test")
@@ -128,7 +128,7 @@ def folder(
 def synthetic_long(
     short: bool = False, version: int = 1, *, draws: int = 1, names: Names = None
 ) -> Dataset:
-    """The project's own long-term benchmark: procedural, nothing to download."""
+    """The project's own long-term benchmark: procedural, no download."""
     return Dataset("synthetic_long", read_synthetic_long(short, version, draws=draws, names=names))
 
 
@@ -138,7 +138,7 @@ def lasot(root: str, split: str = "testing_set", *, names: Names = None) -> BoxD
 
 
 def got10k(root: str, split: str = "val", *, names: Names = None) -> BoxDataset:
-    """GOT-10k; of ``test`` the server has the truth."""
+    """GOT-10k; ``test`` is scored by the server."""
     sequences = box_datasets.got10k(root, split, names=names)
     return BoxDataset("got10k", sequences, "got10k", has_truth=split != "test")
 
@@ -149,5 +149,5 @@ def otb(root: str, split: str = "all", *, names: Names = None) -> BoxDataset:
 
 
 def vot(root: str, split: str = "list", *, names: Names = None) -> BoxDataset:
-    """VOT, as its long-term challenge scores: precision, recall and F over confidence."""
+    """VOT, scored as in its long-term challenge: precision, recall and F over confidence."""
     return BoxDataset("vot", box_datasets.vot(root, split, names=names), "vot")

@@ -24,14 +24,14 @@ def record_path(out: Path, name: str) -> Path:
 def write_record(
     out: Path, sequence: VideoSequence, frames: int, seconds: float, **more: Any
 ) -> None:
-    """Write the record of a sequence: what all have, and ``more``."""
+    """Write the record of a sequence: the common fields and ``more``."""
     about = {"sequence": sequence.name, "attributes": list(sequence.attributes)}
     speed = {"frames": frames, "seconds": seconds, "fps": frames / seconds}
     write_json(record_path(out, sequence.name), about | speed | more)
 
 
 def write_json(path: Path, content: Any) -> None:
-    """A JSON file, whole or not at all."""
+    """Write a JSON file, completely or not at all."""
     write_text(path, json.dumps(content, indent=1, allow_nan=False) + "\n")
 
 
@@ -39,8 +39,8 @@ def write_json(path: Path, content: Any) -> None:
 def measure_memory() -> Iterator[dict[str, float]]:
     """Peak memory inside the block, known after it, in MB.
 
-    ``ram`` is the whole process's (off Linux, that since its start), ``cuda`` what PyTorch took on
-    its CUDA device, if it has one.
+    ``ram`` is the whole process's (off Linux, that since its start), ``cuda`` what PyTorch used on
+    its CUDA device, if there is one.
     """
     peaks: dict[str, float] = {}
     with suppress(OSError):  # not Linux, or not allowed

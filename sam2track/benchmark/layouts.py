@@ -1,4 +1,4 @@
-"""Writes predicted masks as each evaluation server wants them, and packs them into a zip."""
+"""Writes predicted masks in the format of each evaluation server, and packs them into a zip."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def write_masks(
         ValueError: if an id does not fit a palette.
     """
     if layout == "objects":
-        # The evaluator wants a file of every object, also before it appears.
+        # The evaluator needs a file for every object, also before it appears.
         found = dict(zip(result.object_ids, result.masks.numpy(), strict=True))
         nothing = np.zeros(result.owner.shape, bool)
         for object_id, name in names.items():
@@ -55,7 +55,7 @@ def _save(path: Path, pixels: UInt8[np.ndarray, "H W"], *, palette: bool = False
 
 
 def pack(folder: Path, names: Sequence[str], archive: Path) -> None:
-    """Put finished sequences into a zip, laid out as in ``folder``, whole or not at all."""
+    """Put finished sequences into a zip, with the layout of ``folder``; no partial zip is left."""
     wanted = set(names)
     with whole_file(archive) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as packed:
         for path in sorted(path for path in folder.rglob("*") if path.is_file()):

@@ -1,4 +1,4 @@
-"""Spreads work over processes, so that one that dies does not stop the others."""
+"""Divides work among processes; if one of them ends with an error, the others continue."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ Prepare = Callable[[str], Work]
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """An item that is done; ``error`` is what went wrong, in one line, None if nothing did."""
+    """An item that is done; ``error`` is its error in one line, or None."""
 
     item: str
     error: str | None = None
 
 
 class CannotStart(ValueError):
-    """A process could not get ready for its work, so that no item can be done."""
+    """A process could not be prepared, so no item can be done."""
 
 
 def spread(
@@ -39,11 +39,11 @@ def spread(
     Outcomes come in the order in which they are finished.
 
     Args:
-        prepare: gets a process ready on a device, and returns what is called with each item. It is
+        prepare: prepares a process on a device, and returns a function of an item. It is
             pickled and sent to the processes.
         items: their names.
         devices: at least one.
-        workers: processes on each device; 0 = the work is done in this one, on the first device.
+        workers: processes on each device; 0 = in this process, on the first device.
         threads: of PyTorch and of OpenCV, in each process.
 
     Raises:
@@ -73,7 +73,7 @@ def spread(
 
 
 def _attempt(work: Work, item: str) -> str | None:
-    """Do the work; what went wrong, in one line."""
+    """Do the work; its error in one line."""
     try:
         work(item)
     except Exception as error:
@@ -86,9 +86,9 @@ def _attempt(work: Work, item: str) -> str | None:
 
 
 class _Worker:
-    """A process and the connection to it; one that died is replaced when there is more to do."""
+    """A process and the connection to it; a new process replaces one that ended."""
 
-    item: str | None = None  # that it works on
+    item: str | None = None  # the item that it works on
 
     def __init__(self, prepare: Prepare, device: str, threads: int) -> None:
         self.arguments = prepare, device, threads
@@ -109,7 +109,7 @@ class _Worker:
         self.connection.send(item)
 
     def outcome(self) -> Outcome:
-        """The outcome of the item; an item whose process died is lost."""
+        """The outcome of the item; if its process ended, the item has an error."""
         assert self.item is not None
         item, self.item = self.item, None
         try:
@@ -131,7 +131,7 @@ class _Worker:
 
 
 def _serve(connection: Connection, prepare: Prepare, device: str, threads: int) -> None:
-    """What a process does: get ready, then work on items until the connection closes."""
+    """The main function of a process: prepare, then work on items until the connection closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C, and ends this process
     threading.Thread(target=_die_with_parent, daemon=True).start()
     use_threads(threads)

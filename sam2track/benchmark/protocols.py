@@ -1,9 +1,9 @@
-"""What a tracker is told about a sequence, and when: protocols of evaluation.
+"""Protocols of evaluation: which prompts a tracker gets, and when.
 
-A sequence and a way to start a session go in; frames with their results come out, in one round or
-several. SAM 2 (2408.00714), section 6.1 and the appendix on evaluation, has the
-interactive ones: a user annotates up to eight frames with three clicks each. What that user sees is
-each frame's result at once.
+A sequence and a function that starts a session go in; frames with their results come out, in one
+round or several. SAM 2 (2408.00714), section 6.1 and the appendix on evaluation, has the
+interactive ones: a user annotates up to eight frames with three clicks each. That user sees each
+frame's result immediately.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from ..types import Frame, FrameResult
 from .trackers import StartSession
 
 CLICKS = 3  # on a frame that is annotated
-PAUSE = 0.75  # a user who watches steps in below this IoU
+PAUSE = 0.75  # the online user clicks below this IoU
 
 Mask = Bool[np.ndarray, "H W"]
 Starts = dict[int, dict[int, Mask]]  # by frame and object
@@ -31,7 +31,7 @@ Starts = dict[int, dict[int, Mask]]  # by frame and object
 
 @dataclass(frozen=True, slots=True)
 class Tracked:
-    """A frame's result, on the host; ``round``: how many came before (semi-supervised: 0)."""
+    """A frame's result, on the host; ``round``: number of earlier rounds (semi-supervised: 0)."""
 
     round: int
     result: FrameResult
@@ -48,7 +48,7 @@ def semi_supervised(
     """An object is prompted once, where it first appears; results may come late, but in order.
 
     Args:
-        prompt: with what, see :func:`sam2track.prompts.simulated_user.first_prompt`.
+        prompt: its kind, see :func:`sam2track.prompts.simulated_user.first_prompt`.
     """
     session, placed = start(length=len(sequence)), first_prompts(prompt, starts)
     for _, result in track(session, partial(frames_of, sequence), placed):
@@ -58,10 +58,10 @@ def semi_supervised(
 def interactive_offline(
     start: StartSession, sequence: MaskSequence, starts: Starts, *, rounds: int = 8
 ) -> Iterator[Tracked]:
-    """A user goes to and fro: after each round, clicks on every object's worst frame.
+    """Offline: after each round, the user clicks on every object's worst frame.
 
-    In the first round an object is clicked where it first appears. Then its worst frame (least IoU
-    among those where it shows and that were not clicked yet) is, and everything is tracked again.
+    In the first round an object is clicked where it first appears. Later its worst frame is clicked
+    (least IoU of those where it is visible, without clicks yet), and all is tracked again.
     """
     session = start(length=len(sequence), archive=True)
     for index, masks in starts.items():
@@ -92,7 +92,7 @@ def interactive_offline(
 def interactive_online(
     start: StartSession, sequence: MaskSequence, starts: Starts, *, rounds: int = 8
 ) -> Iterator[Tracked]:
-    """A user watches, once, and clicks at once where an object's IoU falls below 0.75.
+    """Online: the user clicks during tracking, when an object's IoU falls below 0.75.
 
     Round ``n`` is the whole video for a user who clicks each object on up to ``n + 1`` frames, its
     first one included.
@@ -104,7 +104,7 @@ def interactive_online(
 
 
 class _Watcher:
-    """The user who watches; clicks again on each object on up to ``most`` frames."""
+    """The online user; clicks again on each object on up to ``most`` frames."""
 
     def __init__(self, sequence: MaskSequence, starts: Starts, most: int) -> None:
         self.sequence, self.starts, self.most = sequence, starts, most
@@ -126,7 +126,7 @@ class _Watcher:
                     _annotate(session, object_id, frame, mask, truth)
 
     def finish(self) -> None:
-        """Nothing."""
+        """Does nothing."""
 
 
 INTERACTIVE: dict[str, Callable[..., Iterator[Tracked]]] = {
@@ -137,7 +137,7 @@ PROTOCOLS = ("semi", *INTERACTIVE)
 
 
 def _annotate(session: Session, object_id: int, frame: Frame, mask: Mask, truth: Mask) -> None:
-    """Click three times, each time at the middle of the largest error that is left."""
+    """Click three times, each time at the middle of the largest remaining error."""
     for _ in range(CLICKS):
         if np.array_equal(mask, truth):
             return

@@ -17,8 +17,8 @@ from .cases import Case
 from .results import Record, mean_of, measures_of_dataset
 
 PACKAGE = "sam2track.benchmark"
-SPARKS = 24  # objects with a small curve
-SPARK_POINTS = 220  # more than pixels would only make the page heavy
+SPARKS = 24  # number of objects with a small curve
+SPARK_POINTS = 220  # more points than pixels would only make the file larger
 BINS = 40  # of relative time
 
 
@@ -28,7 +28,7 @@ def has_jinja() -> bool:
 
 
 def require_jinja() -> None:
-    """Check that a report can be written, before hours of tracking.
+    """Check that a report can be written, before the tracking begins.
 
     Raises:
         ValueError: if Jinja is not installed.
@@ -63,10 +63,10 @@ def write_report(
     Args:
         records: of the finished sequences; ``results`` is the content of ``results.json``.
         settings: of the run, as YAML.
-        caution: why published numbers cannot be compared; empty if they can.
+        caution: why published numbers are not comparable; empty if they are.
     """
     measures = measures_of_dataset(results["dataset"])
-    # VOT's own measure is one of the whole dataset, not of an object.
+    # VOT's measure is for the whole dataset, not for an object.
     lead = "AUC" if measures[0] == "F" else measures[0]
     objects = [
         (f"{record['sequence']} / {object_id}", row)
@@ -118,7 +118,7 @@ def _over_time(curves: Sequence[Sequence[float | None]]) -> list[list[float]]:
 
 
 def _spark(curve: Sequence[float | None]) -> list[tuple[float, float]]:
-    """The known values of a curve, each with its place in time, 0..1."""
+    """The known values of a curve, each with its relative time, 0..1."""
     last = max(len(curve) - 1, 1)
     values = [(index / last, value) for index, value in enumerate(curve) if value is not None]
     return values[:: max(1, len(values) // SPARK_POINTS)]

@@ -20,7 +20,7 @@ Record = dict[str, Any]
 
 
 def measures_of_dataset(name: str) -> tuple[str, ...]:
-    """The measures to show for a dataset, its own first."""
+    """The measures to show for a dataset, its official one first."""
     return MEASURES.get(name, MASK_MEASURES)
 
 
@@ -58,9 +58,9 @@ def summarise(
 ) -> dict[str, Any]:
     """The content of ``results.json``. ``pooled`` has measures that are not means over objects.
 
-    ``mean``: over all objects, in percent, and frames a second; ``groups``: the mean of each, if
+    ``mean``: over all objects, in percent, and frames per second; ``groups``: the mean of each, if
     there are any; ``rounds``: the mean J&F by number of annotated frames, if interactive;
-    ``sequences``: the same for each, with its objects; ``broken``: what went wrong with the
+    ``sequences``: the same for each, with its objects; ``broken``: the errors of the
     sequences that are missing.
     """
     objects = [row for record in records for row in record["objects"].values()]

@@ -15,7 +15,7 @@ from ..metrics.sequences import FrameScores
 from ..types import FrameResult
 from .datasets import Dataset, frame_name
 
-LEAST = 3  # annotated frames: the toolkits count neither the first nor the last
+LEAST = 3  # annotated frames; the first and the last are not scored
 
 
 class SequenceScorer:
@@ -54,8 +54,8 @@ class SequenceScorer:
     def scores(self) -> dict[int, dict[str, Any]]:
         """The scores of every object, in percent; none if the ground truth is not public.
 
-        ``j`` and ``f`` are those on its ``frames``, None where it does not count; ``group`` is the
-        one that the dataset averages it in, such as ``seen``, or empty.
+        ``j`` and ``f`` are those on its ``frames``, None where it is not scored; ``group`` is the
+        group over which the dataset averages, such as ``seen``, or empty.
 
         Raises:
             ValueError: if an object that is counted never appears.
@@ -111,13 +111,13 @@ def score_apart(
         nothing = np.zeros_like(next(iter((masks or truths).values())))
         mask, truth = (one.get(object_id, nothing).view(np.uint8) for one in (masks, truths))
         found = score_frame(mask, truth, SA_V)
-        if found.scores:  # else it shows in neither
+        if found.scores:  # else it is in neither
             scores[object_id] = found.scores[1]
     return FrameScores(frozenset(truths), scores)
 
 
 def _refuse_gaps(sequence: MaskSequence, toolkit: Toolkit) -> None:
-    """Refuse gaps among the first frame's ids, which the toolkit would count as objects."""
+    """Raise an error for gaps in the first frame's ids: the toolkit would count them as objects."""
     if not toolkit.from_first_frame:
         return
     ids = set(sequence.masks(sequence.annotated[0]))

@@ -1,4 +1,4 @@
-"""Who tracks: our session, or a baseline that learns nothing and takes its place."""
+"""The trackers: a session of the model, or a baseline without learning with the same methods."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class StartSession(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Tracker:
-    """The settings of what tracks; travels to other processes.
+    """The settings of a tracker; it is sent to other processes.
 
     Attributes:
         kind: ``session`` (the model), or a baseline: ``copy`` or ``flow``.
@@ -52,7 +52,7 @@ class Tracker:
     stability_threshold: float = 0.98
 
     def load(self, device: str) -> StartSession:
-        """Load the model onto a device; what comes back makes sessions with it.
+        """Load the model onto a device; returns a function that makes sessions.
 
         Raises:
             ValueError: an unknown model, device or precision, or other weights.
@@ -89,7 +89,7 @@ class CopySession:
         return tuple(self.soft)
 
     def prompt(self, object_id: int, prompt: Prompt, frame: Frame) -> Bool[np.ndarray, "H W"]:
-        """Take an object's mask, or its box as if that were one.
+        """Take an object's mask, or its box as a mask.
 
         Raises:
             ValueError: if it is neither.
@@ -113,7 +113,7 @@ class CopySession:
         return self.last
 
     def render(self, outcome: FrameOutcome, frame: Frame) -> FrameResult:
-        """The masks, which are of the video's size already; a pixel is the surest object's."""
+        """The masks at the video's size; a pixel's owner is the most confident object."""
         background = torch.zeros(1, *frame.size)
         owner = torch.cat((background, outcome.logits)).argmax(0) - 1
         ids, logits, sure = outcome.object_ids, outcome.logits, outcome.scores
@@ -125,22 +125,22 @@ class CopySession:
         yield self.last
 
     def flush(self) -> Iterator[FrameOutcome]:
-        """Nothing."""
+        """Does nothing."""
         return iter(())
 
 
 class FlowSession(CopySession):
-    """The first mask, carried from frame to frame by DIS optical flow (OpenCV, medium preset).
+    """The first mask, warped from frame to frame by DIS optical flow (OpenCV, medium preset).
 
-    Each pixel of a new frame looks up where it was in the one before. Masks stay soft in between,
-    so that they do not crumble.
+    For each pixel of a new frame the flow gives its position in the previous one. Masks stay soft
+    between frames, so that small parts are not lost.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
         self.before: np.ndarray | None = None
-        self.fresh: set[int] = set()  # given on the frame that comes: nothing to carry yet
+        self.fresh: set[int] = set()  # prompted on the next frame: not warped yet
 
     def prompt(self, object_id: int, prompt: Prompt, frame: Frame) -> Bool[np.ndarray, "H W"]:
         """Take an object's mask on the frame that is stepped onto next."""
@@ -149,7 +149,7 @@ class FlowSession(CopySession):
         return mask
 
     def advance(self, frame: Frame, *, direction: int = 1) -> FrameOutcome:
-        """The masks, moved as the picture did."""
+        """The masks, warped by the flow of the picture."""
         now = cv2.cvtColor(frame.image, cv2.COLOR_RGB2GRAY)
         if self.before is not None and self.soft.keys() - self.fresh:
             where = self.flow.calc(now, self.before, None)  # type: ignore[call-overload]

@@ -27,17 +27,17 @@ from .trackers import StartSession, Tracker
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What every process is given; :meth:`prepare` makes it ready on a device."""
+    """The settings of every process; :meth:`prepare` prepares it on a device."""
 
     open_dataset: OpenDataset  # each process opens the dataset for itself
     tracker: Tracker
     protocol: str  # one of sam2track.benchmark.protocols.PROTOCOLS
-    prompt: str  # what begins an object if the protocol is "semi" and the dataset has masks
+    prompt: str  # the first prompt if the protocol is "semi" and the dataset has masks
     rounds: int  # most frames that a user annotates, if it is interactive
     out: Path  # the folder of the run
 
     def prepare(self, device: str) -> Work:
-        """Load the model; the result tracks, writes and scores the sequence of a name."""
+        """Load the model; returns a function that tracks, writes and scores a sequence by name."""
         start, dataset = self.tracker.load(device), self.open_dataset()
         if isinstance(dataset, BoxDataset):
             boxes = {sequence.name: sequence for sequence in dataset.sequences}
@@ -50,8 +50,8 @@ def run_sequence(task: Task, dataset: Dataset, sequence: MaskSequence, start: St
     """Track, write and score one sequence.
 
     Raises:
-        ValueError: if it is broken: a picture or an annotation that cannot be read, an object that
-            never appears.
+        ValueError: if it has an error: a picture or an annotation that cannot be read, an object
+            that never appears.
     """
     final = task.out / "masks" / sequence.name
     part = final.with_name(f".{sequence.name}.{os.getpid()}.part")
@@ -80,7 +80,7 @@ def run_sequence(task: Task, dataset: Dataset, sequence: MaskSequence, start: St
 
 
 def submitted_frames(sequence: MaskSequence, dataset: Dataset) -> frozenset[int] | None:
-    """The frames whose masks are written: those that the server wants; None = all."""
+    """The frames whose masks are written: those that the server needs; None = all."""
     wanted = set(getattr(sequence, "submitted", ()))
     if wanted:
         return frozenset(i for i in range(len(sequence)) if frame_name(sequence, i) in wanted)
@@ -88,7 +88,7 @@ def submitted_frames(sequence: MaskSequence, dataset: Dataset) -> frozenset[int]
 
 
 def _track(task: Task, sequence: MaskSequence, start: StartSession) -> Iterator[Tracked]:
-    """The protocol's frames; ValueError if there are no objects, or not all that should be."""
+    """The protocol's frames; ValueError if objects are missing."""
     starts = sequence.starts()
     appearing = {object_id for masks in starts.values() for object_id in masks}
     listed = {k for key in ("groups", "spans", "object_names") for k in getattr(sequence, key, ())}
@@ -105,7 +105,7 @@ def _track(task: Task, sequence: MaskSequence, start: StartSession) -> Iterator[
 
 
 def _timed(items: Iterator[Tracked]) -> Iterator[tuple[Tracked, float]]:
-    """Each item with the seconds that making it took."""
+    """Each item with the seconds that it took."""
     while True:
         start = time.perf_counter()
         item = next(items, None)

@@ -20,7 +20,7 @@ def draw_objects(
 ) -> None:
     """Draw each object in its colour, in place: translucent fill, outline, id above it.
 
-    Only the pixels of an object's box are touched, so small objects cost little.
+    Only the pixels of an object's box are changed, so small objects are fast.
     """
     line = _line(image)
     order = sorted(range(len(object_ids)), key=lambda place: object_ids[place])
@@ -56,7 +56,7 @@ def draw_prompt(
 
 
 def draw_caption(image: UInt8[np.ndarray, "H W 3"], text: str) -> None:
-    """Write small text on a dark ground in the lower left corner, in place; shrunk to fit."""
+    """Write small text on a dark background in the lower left corner, in place; shrunk to fit."""
     scale = 0.2 + 0.2 * _line(image)
     (width, _), _ = cv2.getTextSize(text, _FONT, scale, 1)
     scale *= min(1, (image.shape[1] - 10) / max(width, 1))
@@ -79,11 +79,11 @@ def _fill(
     colour: tuple[int, int, int],
     line: int,
 ) -> None:
-    """Tint a mask and draw its outline; dark around the bright line, to show on any ground."""
+    """Tint a mask and draw its outline; dark around the bright line, visible on any background."""
     patch = np.ascontiguousarray(image[where])
     inside = np.ascontiguousarray(mask[where]).view(np.uint8)
     shade = np.arange(256)[:, None] * (1 - _FILL) + np.array(colour) * _FILL
-    table = np.rint(shade).astype(np.uint8)[None]  # mixing with one colour is a table look-up
+    table = np.rint(shade).astype(np.uint8)[None]  # mixing with one colour is done by a table
     cv2.copyTo(cv2.LUT(patch, table), inside, patch)
     # Bands of pixels: to draw contours as smooth lines takes ten times as long.
     core, middle = cv2.erode(inside, _disc(line // 2)), cv2.dilate(inside, _disc((line + 1) // 2))
@@ -100,7 +100,7 @@ def _disc(radius: int) -> UInt8[np.ndarray, "D D"]:
 
 
 def _label(image: np.ndarray, object_id: int, box: tuple[int, int, int, int]) -> None:
-    """The id on a patch of the object's colour above its box; below or inside if that is full."""
+    """The id on a patch of the object's colour above its box, or where there is space."""
     colour, text = object_colour(object_id), str(object_id)
     line = _line(image)
     scale, pad = 0.2 + 0.2 * line, 2 * line

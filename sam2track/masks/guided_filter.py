@@ -1,7 +1,7 @@
 """Brings mask logits to the video's size with the edges of the picture.
 
 The masks of a small model are coarse: a cell of nano's grid is 13 pixels of a 480p video wide.
-Within a few cells, however, colours tell an object from its surroundings. The guided filter
+Within a few cells, however, an object differs in colour from its surroundings. The guided filter
 describes the mask in every small window as a linear function of colour, and evaluates that function
 at every pixel of the picture.
 
@@ -23,11 +23,11 @@ from .upscaling import VideoMasks, Window, combine
 RADIUS = 2  # of a window, in cells
 MARGIN = RADIUS + 1  # around an object, in cells
 EPSILON = 1e-5  # variance of colour (0..1) that counts as noise; the paper's regularisation
-# The share of a mask's variance that colours must explain for the filter's constant term to be
-# taken as it is. With a smaller share it is mixed with the unfiltered mask.
+# The fraction of a mask's variance that colours must explain so that the filter's constant term
+# is used unchanged. With a smaller fraction it is mixed with the unfiltered mask.
 SUFFICIENT_SHARE = 2 / 3
 MASK_EPSILON = 1e-4  # added to the mask's variance, which may be 0
-LOGIT_SCALE = 2.0  # logits become tanh(logits / LOGIT_SCALE), so that all clear ones weigh alike
+LOGIT_SCALE = 2.0  # logits become tanh(logits / LOGIT_SCALE), so that large ones weigh the same
 
 
 def sharpen(
@@ -41,7 +41,7 @@ def sharpen(
         speck_area: see :func:`sam2track.masks.remove_specks`, in pixels of ``logits``.
     """
     cells, size = logits.shape[1:], (picture.shape[0], picture.shape[1])
-    # Without details smaller than two thirds of a cell, which would make specks.
+    # Without details smaller than two thirds of a cell, which would make small wrong spots.
     finest = min(size[0] // cells[0], size[1] // cells[1]) * 2 // 3 | 1  # odd
     picture = np.asarray(cv2.blur(picture, (finest, finest)), np.uint8)
     small = _shrunk(picture, cells)
@@ -64,7 +64,7 @@ def _linear_function(
     """The mask at each cell as three slopes, for RGB in 0..255, and a constant (-1 to 1 in all).
 
     The filter smooths the mask where colours do not explain it. There, unlike in the paper, the
-    mask stays as it is, or small objects in front of others of their colours would fade.
+    mask is not changed; else small objects in front of others of the same colour would vanish.
     """
     mask = (logits / LOGIT_SCALE).tanh()
     mean, mean_mask = _window_means(colours), _window_means(mask)
@@ -84,7 +84,7 @@ def _linear_function(
 
 
 def _window_means(x: Float[Tensor, "*batch h w"]) -> Float[Tensor, "*batch h w"]:
-    """The mean of each cell's window. OpenCV is several times as fast on so few cells."""
+    """The mean of each cell's window. OpenCV is several times as fast on few cells."""
     planes = x.reshape(-1, *x.shape[-2:]).numpy()
     side = 2 * RADIUS + 1
     means = np.stack([cv2.blur(plane, (side, side)) for plane in planes])

@@ -16,7 +16,7 @@ def flatten(
 ) -> UInt8[np.ndarray, "H W"]:
     """Masks as one label map: at each pixel the id of the smallest object there, 0 = none.
 
-    A part is thus seen on its whole. Of two equally large objects the lower id is seen.
+    So a part is visible on its whole. Of two objects of the same size the lower id is visible.
 
     Args:
         masks: with ids 1 to 255.
@@ -32,14 +32,14 @@ def read_labels(path: Path) -> UInt8[np.ndarray, "H W"]:
     """A PNG's labels by pixel: palette indices, or grey values as they are; one bit is 0 and 1.
 
     Read by FFmpeg, which takes half as long as Pillow and, asked to, finds damage that Pillow and
-    OpenCV pass over. Pillow would also do for palettes, OpenCV would not.
+    OpenCV ignore. Pillow could read palettes too, OpenCV could not.
 
     Raises:
         FileNotFoundError: if there is no such file.
         ValueError: if it is damaged, or has colours that are not a palette's; the message names it.
     """
     codec = av.CodecContext.create("png", "r")
-    codec.thread_count = 1  # several would hold the picture back, waiting for the next
+    codec.thread_count = 1  # several would delay the picture until the next one
     codec.options = {"err_detect": "crccheck+explode"}
     try:
         frames = codec.decode(av.Packet(path.read_bytes()))

@@ -28,10 +28,10 @@ def davis_palette() -> UInt8[np.ndarray, "256 3"]:
 
 @cache
 def object_colour(object_id: int) -> tuple[int, int, int]:
-    """A bright RGB colour for overlays, as different as may be from those of nearby ids.
+    """A bright RGB colour for overlays, as different as possible from those of nearby ids.
 
-    The DAVIS map's dark colours are lost on dark footage. Here the hue turns by the golden angle
-    from id to id, starting at azure, and every other turn is a little paler.
+    The dark colours of the DAVIS map are hard to see on dark video. Here the hue turns by the
+    golden angle from id to id, starting at azure, and every second turn is a little paler.
     """
     hue = (0.56 + 0.381966 * (object_id - 1)) % 1
     paler = (object_id - 1) // 8 % 2

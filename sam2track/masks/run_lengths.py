@@ -28,7 +28,7 @@ def pack_runs(runs: Mapping[str, Any], where: str) -> Any:
 
     Args:
         runs: ``counts`` is a compressed string or a list of lengths.
-        where: what to name in a message.
+        where: what an error message names.
 
     Raises:
         ValueError: if they hold no mask.
@@ -40,7 +40,7 @@ def pack_runs(runs: Mapping[str, Any], where: str) -> Any:
         packed: Any = {"size": [height, width], "counts": counts}
         if isinstance(counts, list):
             packed = coco.frPyObjects(packed, height, width)
-        # pycocotools leaves what is not covered as it was in memory.
+        # pycocotools does not initialise the pixels that no run covers.
         covered = int(_lengths(packed["counts"]).sum())
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise ValueError(f"{where} holds no run-length mask: {error!r}") from error

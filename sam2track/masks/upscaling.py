@@ -60,8 +60,8 @@ def upscale(
 ) -> VideoMasks:
     """Bilinear interpolation to the video's size; confidence is the logit.
 
-    On a CPU by OpenCV, which for eight objects takes half of PyTorch's time. So also on any device
-    where specks are to be removed, which OpenCV does.
+    On a CPU by OpenCV, which for eight objects takes half of PyTorch's time. OpenCV is also used
+    for other devices if specks are to be removed.
 
     Args:
         logits: above 0 on the object.
@@ -88,16 +88,16 @@ def combine(
     margin: int,
     confidence: Callable[[Float[Tensor, "h w"], Window, Window], Float[np.ndarray, "y x"]],
 ) -> VideoMasks:
-    """The masks of objects, made one after another on the host; on the device of the logits.
+    """The masks of objects, computed one after another on the CPU; on the device of the logits.
 
     Args:
         logits: above 0 on the object.
         size: height and width of the video, in pixels.
-        speck_area: see :func:`remove_specks`, in pixels of ``logits``; 0 = leave them.
+        speck_area: see :func:`remove_specks`, in pixels of ``logits``; 0 = none.
         margin: around an object, in pixels of ``logits``.
         confidence: is given an object's logits, the window around it with the margin, and the
-            pixels that this covers; gives the confidence there, which may be changed after. The
-            object is nowhere else.
+            pixels that this covers; returns the confidence there, which may be changed later.
+            Outside the window there is no object.
     """
     grid = logits.shape[1:]
     masks, owner = np.zeros((len(logits), *size), bool), np.full(size, -1, np.int16)
@@ -127,17 +127,17 @@ def _around(first: int, stop: int, margin: int, cells: int, pixels: int) -> tupl
 
 
 def remove_specks(value: Float[np.ndarray, "h w"], area: float) -> None:
-    """Remove the small parts of a mask, in place; the largest part stays, however small.
+    """Remove the small parts of a mask, in place; the largest part always stays.
 
-    Such parts come less from the model's logits than from making them larger: a thin thing breaks
-    up where it is narrower than a pixel of the grid, and the guided filter finds the object's
+    Such parts come less from the model's logits than from upscaling: a thin object is divided
+    where it is narrower than a pixel of the grid, and the guided filter finds the object's
     colours beside it.
 
     Args:
         value: above 0 on the object; becomes -1 on parts that are removed.
-        area: 8-connected parts of up to that many pixels are removed, holes in them counted in.
+        area: 8-connected parts of up to that many pixels are removed, including their holes.
     """
-    # Contours take a tenth of the time of labelling every pixel.
+    # Finding contours takes a tenth of the time of labelling every pixel.
     contours, hierarchy = cv2.findContours(
         (value > 0).view(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE
     )

@@ -9,11 +9,11 @@ from .candidate_selection import FrameCandidates, Selection
 
 @dataclass(kw_only=True, eq=False)
 class AdaptivePresenceSelector:
-    """Takes the mask with the highest predicted IoU; absent where presence falls far below usual.
+    """Takes the mask with the highest predicted IoU; absent if presence is far below usual.
 
-    A network that has seen few objects leave calls most of them present: a fall of the presence
-    logit tells more than its sign. The usual presence is a running mean over the frames on which
-    the object counted as present. This project's own.
+    A network trained on few objects that leave predicts most objects as present: a decrease of
+    the presence logit tells more than its sign. The usual presence is a running mean over the
+    frames on which the object counted as present. It is of this project.
 
     Args:
         share: of the usual presence that a frame must reach, 0..1; 0 = above zero, as in SAM 2.

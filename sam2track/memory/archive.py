@@ -1,7 +1,7 @@
 """Tensors in a temporary file, for sessions that may come back to any frame.
 
-The operating system keeps the file in its page cache while there is room, and removes it when the
-process ends.
+The operating system keeps the file in its page cache while there is free memory, and removes it
+when the process ends.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from torch import Tensor
 
 
 class Record:
-    """Tensors in an archive. When nothing holds the record any more, its space is used again."""
+    """Tensors in an archive. When the record is no longer used, its space is reused."""
 
     def __init__(self, archive: Archive, tensors: Sequence[Tensor]) -> None:
         self.archive = archive
@@ -66,7 +66,7 @@ class Archive:
         return Record(self, tensors)
 
     def take(self, size: int) -> int:
-        """The offset of so many free bytes."""
+        """The offset of a free space of this many bytes."""
         with suppress(IndexError):
             return self.free[size].pop()
         with self.lock:

@@ -1,7 +1,7 @@
-"""An object's candidate masks as a policy sees them, and selectors: which of them is taken.
+"""An object's candidate masks as a policy sees them, and selectors, which choose one of them.
 
-A policy has two halves. A selector takes the mask; the memory decides which frames are kept and
-recalled. Any selector goes with any memory that has the option ``selector``.
+A policy has two parts. A selector chooses the mask; the memory decides which frames are kept and
+recalled. Any selector can be used with any memory that has the option ``selector``.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class FrameCandidates:
     """The candidates of one frame: of all objects, or of one (:meth:`rows`).
 
     The first read of :attr:`on_host` waits for the device and copies those of all objects. A policy
-    that only reads :attr:`on_device` never makes the host wait.
+    that only reads :attr:`on_device` never waits for it.
     """
 
     on_device: Candidates
@@ -63,11 +63,11 @@ class FrameCandidates:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Selection:
-    """The mask that was taken, on the host.
+    """The mask that was chosen, on the host.
 
     Attributes:
         candidates: all of the row's candidates.
-        pick: which one was taken.
+        pick: the index of the chosen one.
         present: whether the object counts as present in the frame.
         motion: IoU of the mask's box with the expected box, 0..1; None = no box was expected.
     """
@@ -99,10 +99,10 @@ class Selection:
 
 
 class Selector(Protocol):
-    """Takes a candidate. It may keep state: there is one instance per object."""
+    """Chooses a candidate. It may keep state: there is one instance per object."""
 
     def select(self, candidates: FrameCandidates, index: int, direction: int) -> Selection:
-        """Take one of the candidates of an object's only row."""
+        """Choose one of the candidates of an object's only row."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""DAM4SAM: a memory of the frames on which something else could be taken for the object."""
+"""DAM4SAM: a memory of the frames on which something else could be confused with the object."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from .sorted_frames import SortedFrames
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DistractorSettings:
-    """Settings of :class:`DistractorMemory`, which make one when they are called.
+    """Settings of :class:`DistractorMemory`, which make a memory when they are called.
 
     Attributes:
         recent: frames attended to, not counting the first anchor.
         pointers: object pointers attended to, not counting those of anchors.
-        anchors: at most so many anchors, prompted and promoted ones.
-        stride: the recent memory holds every so many frames.
+        anchors: the largest number of anchors, prompted and promoted.
+        stride: the recent memory holds every ``stride``-th frame.
         min_score: predicted IoU above which a frame may be promoted.
-        areas: how many earlier masks' areas the median is taken of.
+        areas: over how many earlier masks the median of areas is taken.
         min_growth, max_growth: area over that median on a promoted frame, inclusive.
-        pause: more than so many frames lie between two promotions.
+        pause: between two promotions are more than this many frames.
         max_overlap: IoU of the boxes without and with the distractor, inclusive.
-        selector: takes the mask.
+        selector: chooses the mask.
     """
 
     recent: int = 6
@@ -54,11 +54,11 @@ class DistractorSettings:
 
 
 class DistractorMemory(SelectedFramesMemory):
-    """DAM4SAM (2411.17576): anchors that tell distractors apart, and sparse recent frames.
+    """DAM4SAM (2411.17576): anchors that help to distinguish distractors, and sparse recent frames.
 
     Two memories share ``recent + 1`` frames. The distractor-resolving one holds the anchors: the
     prompted frames and frames promoted during tracking, the nearest first, up to ``anchors`` in
-    all; they take no temporal position. The recent one holds the frame before and every
+    all; they have no temporal position. The recent one holds the frame before and every
     ``stride``-th frame further back, except those on which the mask was empty.
 
     A frame is promoted if its predicted IoU is above ``min_score``, its area is close to the median
@@ -67,7 +67,7 @@ class DistractorMemory(SelectedFramesMemory):
     mask, joined with that mask, has a box whose IoU with the mask's is at most ``max_overlap``.
 
     Args:
-        settings: the numbers above.
+        settings: the values above.
         span, slots, archive: see :class:`sam2track.memory.protocol.MemoryFactory`.
     """
 
@@ -96,7 +96,7 @@ class DistractorMemory(SelectedFramesMemory):
 
     def recall(self, index: int, direction: int) -> list[Recall]:
         own = self.bank.anchors
-        # Prompted frames stay, however many; promoted ones fill up to `anchors`.
+        # All prompted frames are used; promoted frames fill the remaining places up to `anchors`.
         free = max(self.settings.anchors - len(own), 0)
         promoted = [*islice(self.promoted.before(index, direction), free)][::-1]
         anchors = [*own.values(), *self._memories(promoted)]
@@ -155,7 +155,7 @@ class DistractorMemory(SelectedFramesMemory):
         return steady and self._sees_distractor(selection)
 
     def _sees_distractor(self, selection: Selection) -> bool:
-        """Whether an alternative mask extends to something else."""
+        """Whether an alternative mask also covers something else."""
         mask = selection.mask
         box = np.array(mask_box(mask), float)
         for pick, other in enumerate(selection.candidates.masks):

@@ -1,4 +1,4 @@
-"""Good frames from near and far in the past: for objects that hide or leave and come back."""
+"""Good frames of the near and far past, for objects that are hidden or leave and return."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from .sorted_frames import SortedFrames
 
 @dataclass(kw_only=True, eq=False)
 class HorizonMemory(SelectedFramesMemory):
-    """Attends to a good frame of every horizon, each ``base`` times as far back as the one before.
+    """Attends to good frames whose distances grow by a factor of ``base``.
 
     Good frames, by the effective score of :class:`sam2track.memory.select.SelectMemory`, are
     numbered. Attended to are, until ``recent`` frames are found: the frame before, unless the
     object was absent there; the newest good frame; the newest whose number is a multiple of
     ``base``, the newest with a multiple of ``base ** 2``, and so on; then further newest ones. So a
-    few frames reach exponentially far back, a mistake that lasts a while fills few of them, and
-    frames without the object are not remembered at all. The pointers are those of the same frames.
-    This project's own.
+    few frames reach exponentially far back, a mistake that lasts some time is in few of them, and
+    frames without the object are not remembered. The pointers are those of the same frames.
+    It is of this project.
 
     Args:
         base: the ratio of one horizon to the next.

@@ -1,7 +1,7 @@
-"""A Kalman filter with constant velocity that predicts where a box is going.
+"""A Kalman filter with constant velocity that predicts the next position of a box.
 
 The state is that of DeepSORT (1703.07402): centre, aspect, height, and the change of each per
-frame. Noise grows with the box's height, so that the unit of length does not matter.
+frame. Noise is proportional to the box's height, so it does not depend on the unit of length.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ MEASUREMENT = np.eye(4, 8)  # which part of the state is measured
 
 
 class BoxFilter:
-    """Follows one box.
+    """Tracks one box.
 
     Args:
         box: the first measurement.
         place_noise: standard deviation of centre and height, in heights of the box.
-        rate_noise: of their rates, in heights per frame.
+        rate_noise: of their velocities, in heights per frame.
     """
 
     def __init__(self, box: Box, *, place_noise: float, rate_noise: float) -> None:

@@ -1,4 +1,4 @@
-"""SAMURAI: takes and remembers the mask that lies where the object was moving to."""
+"""SAMURAI: chooses and remembers masks that agree with the motion of the object."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from .selected_frames import SelectedFramesMemory
 
 @dataclass(kw_only=True, eq=False)
 class MotionSelector:
-    """Weighs predicted IoU with a Kalman filter's prediction of the box (SAMURAI, 2411.11922).
+    """Combines predicted IoU with a Kalman filter's prediction of the box (SAMURAI, 2411.11922).
 
     Once ``stable_frames`` frames in a row had a predicted IoU above ``stable_score``, the candidate
-    with the best ``weight * IoU(expected box, its box) + (1 - weight) * predicted IoU`` is taken;
-    until then the one with the best predicted IoU. A frame below ``stable_score`` resets the count,
-    and the filter is not updated with it.
+    with the best ``weight * IoU(expected box, its box) + (1 - weight) * predicted IoU`` is chosen;
+    before that the one with the best predicted IoU. A frame below ``stable_score`` resets the
+    count, and the filter is not updated with it.
 
     Args:
         weight: of motion; 0.15 for large models, 0.25 for the others.
-        stable_frames: how many frames before motion counts.
+        stable_frames: consecutive stable frames before motion is used.
         stable_score: predicted IoU.
-        absent_below: presence logit under which the object counts as absent.
+        absent_below: presence logit below which the object counts as absent.
         place_noise, rate_noise: the filter's, in heights of the box (per frame).
     """
 
@@ -67,9 +67,9 @@ class MotionSelector:
     def _restore(self, index: int, direction: int) -> None:
         """Go to the state before this frame.
 
-        A frame may be followed again, since another object was corrected on it. Where another frame
-        was followed last (after an anchor, on which the user may have moved the mask, or on a frame
-        that the user went back to) the filter starts anew.
+        A frame may be tracked again, because another object was corrected on it. If the last
+        tracked frame is another one (after an anchor, on which the user may have moved the mask, or
+        on a frame that the user returned to), the filter is restarted.
         """
         if self.last == (index, direction):
             self.filter, self.stable = self.before
@@ -100,10 +100,10 @@ class MotionMemory(SelectedFramesMemory):
 
     A frame is remembered if predicted IoU, presence and motion are all above their thresholds
     (motion only where a box was expected), and the frame before always. The last ``recent`` of them
-    are attended to, however long ago.
+    are attended to, whatever their age.
 
     Args:
-        min_score, min_presence, min_motion: what a remembered frame exceeds.
+        min_score, min_presence, min_motion: a remembered frame is above these.
         recent, pointers, selector, span, slots, archive: see :class:`SelectedFramesMemory`.
     """
 

@@ -1,7 +1,7 @@
-"""What a memory policy is: the protocol that every policy of this room satisfies.
+"""The protocol that every memory policy satisfies.
 
-There is one instance per object. On every frame the session asks it what to attend to, lets it
-choose among the candidates, and gives it the memories that were made of the frame.
+There is one instance per object. On every frame the session calls ``recall`` for what to attend to,
+``choose`` to choose a candidate, and ``remember`` with the memories of the frame.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ class ObjectMemory(Protocol):
     """One object's memory.
 
     A policy may be asked about any frame, in any order. The past of frame ``index`` are the frames
-    before it in the ``direction`` of tracking: forward (1) or back in time (-1).
+    before it in the ``direction`` of tracking: forward (1) or backward (-1).
     """
 
     @property
     def lag(self) -> int | None:
-        """How many frames late results are final: 0 = at once, None = when the video has ended."""
+        """After how many frames results are final: 0 = at once, None = at the end of the video."""
         ...
 
     def recall(self, index: int, direction: int) -> list[Recall]:
@@ -32,18 +32,18 @@ class ObjectMemory(Protocol):
         ...
 
     def choose(self, candidates: FrameCandidates, index: int, direction: int) -> Choice:
-        """Which candidates of this object's rows live on; the first row is what is shown."""
+        """Which candidates of this object's rows are kept; the first row is the result."""
         ...
 
     def remember(self, memories: list[MemoryFrame], *, anchor: bool) -> None:
-        """Store what was made of a frame.
+        """Store the memories of a frame.
 
         Either an anchor, which is one row on any frame, or the rows that were last chosen.
         """
         ...
 
     def forget(self, index: int) -> None:
-        """Drop an anchor: the user took its prompts back."""
+        """Remove an anchor, because the user withdrew its prompts."""
         ...
 
 
@@ -54,9 +54,9 @@ class MemoryFactory(Protocol):
         """Called once per object.
 
         Args:
-            span: frames that pointer positions are measured against (see ``Recall``).
+            span: number of frames that scales pointer positions (see ``Recall``).
             slots: temporal embeddings of the weights: one for each past frame, one for anchors.
-            archive: where to keep every frame; None keeps only what a stream needs.
+            archive: where to keep every frame; None keeps only what next frames need.
         """
         ...
 

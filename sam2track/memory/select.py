@@ -14,7 +14,7 @@ class SelectMemory(SelectedFramesMemory):
     """Selects frames by an effective score (SAM 3, 2511.16719, the tracker's memory).
 
     The score is ``(2 sigmoid(presence) - 1) * predicted IoU`` where the object is present, else 0.
-    Frames above ``min_score`` are attended to, however long ago, and the frame before always.
+    Frames above ``min_score`` are attended to, whatever their age, and always the previous frame.
 
     Args:
         min_score: effective score, 0..1.

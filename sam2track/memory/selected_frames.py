@@ -1,7 +1,7 @@
-"""Memory of selected frames, however long ago: what policies that select frames share.
+"""Memory of selected frames of any age: the common part of policies that select frames.
 
-Whether a frame is selected is decided when it is written and never changes. So the last n selected
-frames are the same as a search through the whole history would find, and the others can be dropped.
+Whether a frame is selected is decided when it is stored and never changes. So the last n selected
+frames are the same as a search through the whole history would find, and the others can be deleted.
 """
 
 from __future__ import annotations
@@ -34,16 +34,16 @@ def recall_selected(
     """What SAM 2 recalls, from selected frames instead of the last ones.
 
     The n-th selected frame back takes the temporal embedding and the pointer position of n frames
-    ago, however long ago it was, since the weights know no others. An anchor among them counts as
-    one, as it does in SAM 2.
+    ago, whatever its age, since the weights were trained with these only. An anchor among them
+    counts as one, as in SAM 2.
 
     Args:
         index, direction: the frame, and the direction of tracking.
         anchors: all are recalled; of their pointers those from the past.
         kept: selected frames before ``index``, nearest first.
         memory, pointer: give those of a frame.
-        recent: how many frames' spatial memories.
-        span: frames that pointer positions are measured against; one more than there are pointers.
+        recent: the number of spatial memories.
+        span: number of frames that scales pointer positions; one more than there are pointers.
     """
     count = max(recent, span - 1)
     places = {i for i in anchors if (index - i) * direction > 0} | set(islice(kept, count))
@@ -65,14 +65,14 @@ def recall_selected(
 class SelectedFramesMemory:
     """A policy that attends to anchors, the last selected frames, and the frame before.
 
-    A subclass says in :meth:`selects` which frames are selected. One that keeps further sets of
-    frames lists them in ``sets``, and has :meth:`store`, :meth:`evict` and a recall of its own.
+    A subclass decides in :meth:`selects` which frames are selected. If it keeps more sets of
+    frames, it lists them in ``sets``, and has its own :meth:`store`, :meth:`evict` and recall.
 
     Args:
         recent: selected frames attended to, at most as many as the weights have temporal
             embeddings for.
         pointers: object pointers attended to, not counting those of anchors.
-        selector: makes what takes the mask.
+        selector: makes the selector, which chooses the mask.
         span, slots, archive: see :class:`sam2track.memory.protocol.MemoryFactory`.
     """
 
@@ -96,7 +96,7 @@ class SelectedFramesMemory:
         self.sets = [self.selected]
 
     def selects(self, selection: Selection) -> bool:
-        """Whether to remember the frame on which this mask was taken."""
+        """Whether to remember the frame on which this mask was chosen."""
         raise NotImplementedError
 
     def recall(self, index: int, direction: int) -> list[Recall]:
@@ -140,7 +140,7 @@ class SelectedFramesMemory:
             self.selected.add(index)
 
     def evict(self, index: int) -> None:
-        """Keep what a recall on the next frame, in either direction, may ask for."""
+        """Keep what a recall on the next frame, in either direction, may need."""
         # One neighbour in each direction stays, selected or not: the frame before is recalled again
         # when this one is corrected.
         spatial = {*self.selected.near(index, self.recent), *around(index, 1)}

@@ -36,5 +36,5 @@ class SortedFrames:
         return self.indices[max(first - reach, 0) : last + reach]
 
     def trim(self, index: int, reach: int) -> None:
-        """Keep only what is :meth:`near`."""
+        """Keep only the frames that :meth:`near` gives."""
         self.indices = self.near(index, reach)

@@ -1,4 +1,4 @@
-"""SAM2Long: several hypotheses of one object, each with a memory of its own."""
+"""SAM2Long: several hypotheses of one object, each with its own memory."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from .candidate_selection import FrameCandidates
 from .selected_frames import recall_selected
 from .sorted_frames import SortedFrames
 
-TINY = 1e-6  # stands for a predicted IoU of 0, which has no logarithm
+TINY = 1e-6  # used for a predicted IoU of 0, which has no logarithm
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TreeSettings:
-    """Settings of :class:`TreeMemory`, which make one when they are called.
+    """Settings of :class:`TreeMemory`, which make a memory when they are called.
 
     Attributes:
         recent: remembered frames attended to.
         pointers: object pointers attended to, not counting those of anchors.
         pathways: hypotheses.
         sure: presence logit.
-        min_score, min_presence: what a remembered frame exceeds.
+        min_score, min_presence: a remembered frame is above these.
         low_weight, high_weight: of the attention keys; both 1 = as in SAM 2.
-        lag: how many frames late results are final: 0 = at once, by the best hypothesis so far;
+        lag: after how many frames results are final: 0 = at once, by the best hypothesis so far;
             None = at the end of the video, as in the paper.
     """
 
@@ -56,20 +56,20 @@ class TreeMemory:
     Up to ``pathways`` hypotheses of an object are rows of the batch. Each decodes three masks; the
     score of a hypothesis is the sum of log predicted IoU of its masks. If the decoder is sure of
     the object's presence or absence on some row (``|presence| > sure``), the masks with the best
-    scores live on. Otherwise the best of those whose predicted IoU (two decimals) differs live on,
-    since hypotheses that look alike would crowd out the others; there may then be fewer than
+    scores are kept. Otherwise only one of several with the same predicted IoU (two decimals) is
+    kept, since similar hypotheses would replace the different ones; then there may be fewer than
     ``pathways`` until the next frame.
 
     A hypothesis attends to its own frames: those whose predicted IoU and presence were above
-    ``min_score`` and ``min_presence``, however long ago, and the frame before always. The keys of
+    ``min_score`` and ``min_presence``, of any age, and always the frame before. The keys of
     spatial memories are scaled from ``low_weight`` to ``high_weight`` by the rank of the object's
     presence; anchors are ranked among them, pointers are not scaled.
 
-    An anchor belongs to every hypothesis. Scores continue over it, since they tell which memory was
-    better.
+    An anchor belongs to every hypothesis. Scores continue after it, since they show which memory
+    was better.
 
     Args:
-        settings: the numbers above.
+        settings: the values above.
         span, slots, archive: see :class:`sam2track.memory.protocol.MemoryFactory`.
 
     Raises:
@@ -164,7 +164,7 @@ class TreeMemory:
             self.states = {place: self.states[place] for place in self.order.indices}
 
     def _frames(self, extension: Extension, memory: MemoryFrame) -> tuple[PathwayFrame, ...]:
-        """The frames of a hypothesis with a new one, without those that are out of reach."""
+        """The frames of a hypothesis with a new one, without those that no recall needs."""
         score, presence = extension.score, extension.presence
         selected = score > self.settings.min_score and presence > self.settings.min_presence
         stored: MemoryFrame | Record = memory

@@ -1,4 +1,4 @@
-"""METRICS: how good masks (J, F) and boxes (success, precision, AO) are; knows no model."""
+"""Metrics of masks (J, F) and boxes (success, precision, AO)."""
 
 from .boxes import (
     BoxScores,

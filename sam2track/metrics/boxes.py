@@ -1,7 +1,7 @@
-"""How good boxes are: success, precision and normalised precision; AO and SR.
+"""Metrics of boxes: success, precision and normalised precision; AO and SR.
 
 Boxes are ``(N, 4)``, x, y, width, height in pixels, one for each frame of a sequence. Toolkits
-differ about absent objects; the functions say how.
+treat absent objects differently; the functions say how.
 
 Success and precision: Wu et al., "Object Tracking Benchmark", TPAMI 2015. Normalised precision:
 Müller et al., "TrackingNet", ECCV 2018. AO and SR: Huang et al., "GOT-10k", TPAMI 2021.
@@ -77,7 +77,7 @@ def overlap(boxes: Boxes, truth: Boxes) -> Float[np.ndarray, " N"]:
     """Intersection over union of boxes in pairs, 0..1; 0 if both are empty.
 
     Raises:
-        ValueError: if there are not as many of the one as of the other.
+        ValueError: if their numbers differ.
     """
     if boxes.shape != truth.shape:
         raise ValueError(f"{len(boxes)} boxes but {len(truth)} true ones; give one for each frame")
@@ -88,11 +88,11 @@ def overlap(boxes: Boxes, truth: Boxes) -> Float[np.ndarray, " N"]:
 def score_boxes(
     boxes: Boxes, truth: Boxes, visible: Bool[np.ndarray, " N"] | None = None
 ) -> BoxScores:
-    """The curves of one sequence; the mean over sequences is the data set's.
+    """The curves of one sequence; the dataset's curve is the mean over sequences.
 
-    As in pysot-toolkit, quirks and all: frames without the object succeed nowhere but still count
-    as frames. A true box that touches ``x = 0`` or ``y = 0`` never overlaps. A true centre that is
-    not positive is always precise.
+    As in pysot-toolkit, also in these details: frames without the object count as failures at
+    every threshold. A true box that touches ``x = 0`` or ``y = 0`` never overlaps. A true centre
+    that is not positive is always precise.
 
     Args:
         boxes: predicted; every frame has one (see :func:`complete_boxes`).
@@ -119,9 +119,9 @@ def score_boxes(
 
 
 def complete_boxes(boxes: Boxes, first: Float[np.ndarray, "4"]) -> Boxes:
-    """Boxes for every frame: the first is the given one, an empty or unknown one repeats the last.
+    """Boxes for every frame: first the given box; empty or unknown ones repeat the last known box.
 
-    As the toolkits of OTB and LaSOT, and pytracking, do before they score: absence earns nothing.
+    As the toolkits of OTB and LaSOT, and pytracking, do before they score.
     """
     out = boxes.copy()
     out[0] = first
@@ -134,13 +134,13 @@ def complete_boxes(boxes: Boxes, first: Float[np.ndarray, "4"]) -> Boxes:
 def got10k_overlaps(
     boxes: Boxes, truth: Boxes, visible: Bool[np.ndarray, " N"], *, size: tuple[int, int]
 ) -> Float[np.ndarray, " K"]:
-    """One sequence's overlaps as GOT-10k counts them: cut to the picture, where it is visible.
+    """One sequence's overlaps as in GOT-10k: boxes cut to the picture, visible frames only.
 
     The first frame, which was given, is left out.
 
     Args:
         boxes: predicted.
-        truth: anything where the object is not visible.
+        truth: any values where the object is not visible.
         visible: whether the object is in the frame.
         size: of the pictures, height and width.
     """
@@ -151,7 +151,7 @@ def got10k_overlaps(
 def score_overlaps(overlaps: Float[np.ndarray, " N"]) -> OverlapScores:
     """AO and SR over the overlaps of all sequences' frames that count (:func:`got10k_overlaps`).
 
-    As GOT-10k's toolkit reports its validation set; its server weighs classes besides.
+    As GOT-10k's toolkit reports its validation set; its server also weights classes.
 
     Raises:
         ValueError: if there are none.

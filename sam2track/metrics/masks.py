@@ -1,7 +1,7 @@
 """One mask against the true one: J (region) and F (boundary).
 
-In: two masks ``(H, W)`` of one object on one frame, and the pixels that count for nothing. Out: two
-numbers in 0..1. Everything is cropped to the object first, which changes no digit.
+In: two masks ``(H, W)`` of one object on one frame, and the pixels that are ignored. Out: two
+numbers in 0..1. Masks are cropped to the object first, which does not change the results.
 
 Perazzi et al., "A Benchmark Dataset and Evaluation Methodology for Video Object Segmentation",
 CVPR 2016, section 4.
@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, UInt8
 
-TOLERANCE = 0.008  # how far apart matching boundaries may lie, as a share of the frame's diagonal
+TOLERANCE = 0.008  # largest distance of matching boundaries, as a fraction of the diagonal
 
 Mask = Bool[np.ndarray, "H W"]
 Cropped = UInt8[np.ndarray, "h w"]  # 0 and 1
@@ -43,7 +43,7 @@ def boundary(
 
     A boundary pixel is matched if the other mask has one within :func:`boundary_radius`. F is 1 if
     neither mask has a boundary (both are empty, or cover the frame) and 0 if only one has.
-    Arguments and errors are those of :func:`region`; ``tolerance`` is a share of the frame's
+    Arguments and errors are those of :func:`region`; ``tolerance`` is a fraction of the frame's
     diagonal.
     """
     return cropped_boundary(*_prepare(mask, truth, void), boundary_radius(truth.shape, tolerance))
@@ -73,7 +73,7 @@ def crop(
     """Two label maps or 0/1 masks (views of them), cut to where either is not zero.
 
     One pixel more on each side keeps every boundary pixel; nothing further away can match one, so
-    the radius needs no room. Where the cut is the frame's edge, it stays the edge.
+    no margin for the radius is needed. Where the cut is the frame's edge, it stays the edge.
 
     Raises:
         ValueError: if the sizes differ.
@@ -119,7 +119,7 @@ def cropped_boundary(mask: Cropped, truth: Cropped, radius: int) -> float:
 
 def _matched(line: Cropped, other: Cropped, radius: int) -> int:
     """How many pixels of a line lie within ``radius`` of the other line."""
-    # The largest square in the disk settles most pixels, and dilates far faster than the disk.
+    # The largest square in the disk decides most pixels, and is much faster than the disk.
     side = 2 * int(radius / math.sqrt(2)) + 1
     far = cv2.subtract(line, cv2.dilate(other, np.ones((side, side), np.uint8)))  # not below 0
     x, y, width, height = cv2.boundingRect(far)

@@ -1,8 +1,8 @@
-"""J and F of the objects of a sequence, counted as the evaluation toolkits count.
+"""J and F of the objects of a sequence, computed as in the evaluation toolkits.
 
-Label maps of prediction and truth go in; J and F of each true object on each frame come out.
-:func:`score_frame` looks at one frame alone, so frames can be scored anywhere and in any order;
-:func:`collect` puts them together.
+Label maps of prediction and ground truth go in; J and F of each true object on each frame come out.
+:func:`score_frame` needs one frame only, so frames can be scored anywhere and in any order;
+:func:`collect` combines them.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from .masks import boundary_radius, crop, cropped_boundary, cropped_region
 
 @dataclass(frozen=True, slots=True)
 class Toolkit:
-    """Where the toolkits differ. All leave out the first and the last annotated frame.
+    """Differences between the toolkits. All leave out the first and the last annotated frame.
 
     Attributes:
         binary: a frame holds one object, and every label above zero is it; its id is 1.
-        void: a label of the truth that is background for everybody, or None.
+        void: a label of the ground truth that is ignored (background in both), or None.
         from_first_frame: the objects are those of the first frame (1 up to its largest label), and
             each counts on every frame. Otherwise the objects are those that the truth shows in a
             frame that counts, each from the frame on where truth or prediction first has it.
@@ -64,7 +64,7 @@ class Statistics:
 
     Attributes:
         mean: 0..1.
-        recall: the share of frames above one half, 0..1.
+        recall: the fraction of frames above one half, 0..1.
         decay: the mean of the first quarter less that of the last, -1..1.
     """
 
@@ -79,7 +79,7 @@ class ObjectScores:
 
     Attributes:
         j: region, 0..1 on each annotated frame; NaN where the object does not count, and on the
-            first, which trackers are given.
+            first, which is given to trackers.
         f: boundary, likewise.
     """
 
@@ -152,7 +152,7 @@ def collect(frames: Sequence[FrameScores], toolkit: Toolkit) -> dict[int, Object
     for index, frame in enumerate(frames[1:], start=1):
         seen |= frame.scores.keys()
         for label in objects & seen:
-            # An object that shows in neither is right: nothing was to be found.
+            # If an object is in neither mask, the prediction is right.
             table[label][:, index] = frame.scores.get(label, (1.0, 1.0))
     return {label: ObjectScores(*table[label]) for label in sorted(objects)}
 
@@ -160,12 +160,12 @@ def collect(frames: Sequence[FrameScores], toolkit: Toolkit) -> dict[int, Object
 def collect_spans(
     frames: Mapping[int, FrameScores], spans: Mapping[int, tuple[int, int]], *, step: int = 5
 ) -> dict[int, ObjectScores]:
-    """The objects of one sequence as lvos-evaluation counts: each over a span of its own.
+    """The objects of one sequence as in lvos-evaluation: each over its own span.
 
     Args:
         frames: by the number in the frame's name.
         spans: for each object, its first number and the one after its last.
-        step: every so many frames of a span count.
+        step: every ``step``-th frame of a span counts.
 
     Raises:
         ValueError: if a frame that counts is missing, or fewer than three are in a span.
@@ -194,7 +194,7 @@ def statistics(values: Float[np.ndarray, " T"]) -> Statistics:
     values = values[~np.isnan(values)]
     if not len(values):
         return Statistics(np.nan, np.nan, np.nan)
-    # The small addend rounds halves up, where NumPy rounds them to even.
+    # The small constant rounds halves up; NumPy would round them to even.
     ends = np.round(np.linspace(1, len(values), 5) + 1e-10).astype(int) - 1
     first, last = values[ends[0] : ends[1] + 1], values[ends[3] : ends[4] + 1]
     return Statistics(

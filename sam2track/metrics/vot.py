@@ -1,7 +1,7 @@
 """Long-term tracking as VOT scores it: tracking precision, tracking recall, and their F-score.
 
-A tracker that reports nothing where the object is gone gains precision, one that finds the object
-again gains recall.
+A tracker that reports no object while it is absent gains precision; one that finds it again gains
+recall.
 
 Lukežič et al., "Now you see me: evaluating performance in long-term visual tracking",
 arXiv 1804.07056; details as in the VOT toolkit.
@@ -20,12 +20,12 @@ from .boxes import Boxes, cut_boxes, overlap
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LongTermTrack:
-    """What a tracker did in one sequence.
+    """The result of a tracker on one sequence.
 
     Attributes:
-        overlaps: of prediction and truth, 0..1; 0 where either has nothing.
-        confidence: how sure the tracker was that the object is there and so; NaN where it said that
-            there is none.
+        overlaps: of prediction and ground truth, 0..1; 0 where either has no object.
+        confidence: of the tracker in its prediction; NaN where it predicted that the object is
+            absent.
         visible: whether there is one.
     """
 
@@ -36,7 +36,7 @@ class LongTermTrack:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LongTermScores:
-    """Curves over thresholds, all sequences counting alike.
+    """Curves over thresholds, with the same weight for all sequences.
 
     Attributes:
         thresholds: falling, from infinity (nothing is reported) to minus infinity (everything is).
@@ -57,12 +57,12 @@ class LongTermScores:
 
     @property
     def best(self) -> int:
-        """The threshold with the highest F-score: where the three numbers are read off."""
+        """The index of the threshold with the highest F-score, which gives the three numbers."""
         return int(self.f_scores.argmax())
 
     @property
     def f_score(self) -> float:
-        """The highest F-score, 0..1: what VOT ranks by."""
+        """The highest F-score, 0..1, by which VOT ranks."""
         return float(self.f_scores[self.best])
 
 
@@ -86,7 +86,7 @@ def box_track(
 
 
 def score_long_term(tracks: Sequence[LongTermTrack], *, resolution: int = 100) -> LongTermScores:
-    """Precision and recall averaged over sequences, at thresholds that all of them share.
+    """Precision and recall averaged over sequences, at common thresholds.
 
     Args:
         tracks: one for each sequence.
@@ -107,7 +107,7 @@ def score_long_term(tracks: Sequence[LongTermTrack], *, resolution: int = 100) -
 
 
 def _thresholds(confidence: Float[np.ndarray, " N"], resolution: int) -> Float[np.ndarray, " K"]:
-    """All confidences, or as many quantiles, falling, between infinities."""
+    """All confidences, or that many quantiles, decreasing, between infinities."""
     found = np.sort(confidence[~np.isnan(confidence)])[::-1]
     inner = resolution - 2
     if len(found) > inner:
@@ -119,7 +119,7 @@ def _thresholds(confidence: Float[np.ndarray, " N"], resolution: int) -> Float[n
 
 def _curves(track: LongTermTrack, thresholds: Float[np.ndarray, " K"]) -> np.ndarray:
     """Precision and recall of one sequence, two rows."""
-    # Frames in falling confidence: those that reach a threshold are the first so many.
+    # Frames by decreasing confidence: those that reach a threshold come first.
     told = ~np.isnan(track.confidence)
     confidence, overlaps = track.confidence[told], track.overlaps[told]
     order = np.argsort(-confidence, kind="stable")

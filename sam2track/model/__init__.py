@@ -1,4 +1,4 @@
-"""The networks, and the table of their variants. See docs/architecture.md for where things go."""
+"""The networks, and the table of their variants. docs/architecture.md says where new parts go."""
 
 from .image_transform import ImageTransform
 from .loading import load_model

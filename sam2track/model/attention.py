@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-FEW_KEYS = 32  # below that a softmax along the keys is slow on a CPU
+FEW_KEYS = 32  # with fewer, a softmax along the keys is slow on a CPU
 
 
 class Attention(nn.Module):
@@ -50,7 +50,7 @@ class Attention(nn.Module):
         """Attend.
 
         With rotations (of the queries, of the keys) the keys are those of n memories one after
-        another, all rotated alike, then ``unplaced`` tokens without a place, which are not rotated.
+        another, all rotated in the same way, then ``unplaced`` tokens, which are not rotated.
         ``weights`` multiply the keys of the memories.
         """
         q, k = self.split(self.q_proj(q)), self.split(self.k_proj(k))
@@ -61,8 +61,8 @@ class Attention(nn.Module):
             if weights is not None:
                 placed = (placed * weights[:, None, :, None]).to(k.dtype)
             k = torch.cat((placed, rest), dim=2) if unplaced else placed
-        # Narrow values, such as memory tokens, are mixed before they are projected, which saves a
-        # third of the time. The result is the same, since the weights of a query sum to one.
+        # Attention is applied to narrow values, such as memory tokens, before projection: a third
+        # less time. The result is the same, since the weights of a query sum to one.
         narrow = self.heads == 1 and self.v_proj.in_features < self.v_proj.out_features
         if narrow and takes_blocks(q):
             x = self.v_proj(mix_by_blocks(q, k, v[:, None].to(q.dtype)))
@@ -76,7 +76,7 @@ def mix(
     k: Float[Tensor, "B heads Lk D"],
     v: Float[Tensor, "B heads Lk D"],
 ) -> Float[Tensor, "B heads Lq D"]:
-    """Values mixed by how their keys match each query (1706.03762, equation 1)."""
+    """Values weighted by how well their keys match each query (1706.03762, equation 1)."""
     if q.dtype != torch.bfloat16 or not takes_blocks(q):
         return F.scaled_dot_product_attention(q, k, v)  # takes up to twice the time in bf16
     if k.shape[2] >= FEW_KEYS:

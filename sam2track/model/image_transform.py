@@ -1,4 +1,4 @@
-"""How an image becomes the model's square input, and how points and masks go there and back.
+"""Converts images, points and masks to the model's square input, and masks back.
 
 Each variant has one for the whole frame; a :class:`Window` shows a part of the frame instead. The
 model prepares images with it, prompts are brought to the square with it, and mask logits are
@@ -24,7 +24,7 @@ class ImageTransform(Protocol):
     def image(
         self, image: Shaped[Tensor, "1 3 H W"], outside: Float[Tensor, "3 1 1"]
     ) -> Shaped[Tensor, "1 3 S S"]:
-        """An RGB image (0..255) on the square; ``outside`` is the colour beside it (0..255)."""
+        """An RGB image (0..255) on the square; ``outside``: the padding's colour (0..255)."""
         ...
 
     def points(self, points: Float[Tensor, "P 2"], size: Size) -> Float[Tensor, "P 2"]:
@@ -38,17 +38,17 @@ class ImageTransform(Protocol):
     def to_frame(self, logits: Float[Tensor, "N h w"], size: Size) -> Float[Tensor, "N _ _"]:
         """Mask logits of the square, at any resolution, as logits that cover the frame exactly.
 
-        The resolution may differ from the frame's: it is for the caller to stretch them.
+        The resolution may differ from the frame's: the caller resizes them.
         """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Squash:
-    """Stretches the whole frame to the square, whatever its aspect (SAM 2).
+    """Resizes the whole frame to the square and ignores its aspect ratio (SAM 2).
 
-    Images are resized as Pillow does (bicubic, anti-aliased, rounded to whole values), which is
-    what the released weights are run with.
+    Images are resized as Pillow does (bicubic, anti-aliased, rounded to whole values), as for
+    the released weights.
 
     Attributes:
         side: of the square, in pixels.

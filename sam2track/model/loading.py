@@ -29,12 +29,12 @@ def load_model(
             default: the packaged weights, or the released ones from the Hugging Face hub.
         device: ``auto`` (CUDA if there is one), ``cpu``, ``cuda``, ``cuda:1``, ...
         precision: ``auto`` (bf16 on CUDA and on CPUs with AMX or AVX512_BF16, else fp32), ``fp32``,
-            ``bf16`` or ``fp16``. Weights are kept in it: to do more than track, ask for ``fp32``.
+            ``bf16`` or ``fp16``. Weights are stored in it: for more than tracking use ``fp32``.
         compile: compile the network's parts with ``torch.compile``; the first frames are slow.
 
     Raises:
         ValueError: unknown model, device or precision.
-        CheckpointError: the weights cannot be found, or are another model's.
+        CheckpointError: the weights cannot be found, or belong to another model.
     """
     variant = find_variant(name)
     target = pick_device(device)

@@ -86,7 +86,7 @@ class MaskDecoder(nn.Module):
         heads: attention heads.
         mlp_width: hidden channels of the transformer's MLPs.
         score_width: hidden channels of the predicted-IoU head.
-        skips: whether it has skip connections from strides 8 and 4, which SAM's has not.
+        skips: whether it has skip connections from strides 8 and 4 (SAM has none).
     """
 
     def __init__(
@@ -163,12 +163,12 @@ class MaskDecoder(nn.Module):
 def clear_or_best(
     candidates: Candidates, stability_delta: float, stability_threshold: float
 ) -> Candidates:
-    """The mask for a clear prompt, or the best of the others where that one is unstable.
+    """The mask for a clear prompt, or the best of the others if that one is unstable.
 
-    Stability is the IoU of the mask cut at logits +delta and -delta (SAM, 2304.02643, section 5);
+    Stability is the IoU of the masks at thresholds +delta and -delta (SAM, 2304.02643, section 5);
     below ``stability_threshold`` the candidate with the highest predicted IoU is taken. The token
-    stays that of the clear mask: it is what the pointer was trained on. ``stability_threshold``
-    = 0 takes the clear mask always.
+    stays that of the clear mask, since the pointer was trained with it. ``stability_threshold``
+    = 0 always takes the clear mask.
     """
     clear = candidates.masks[:, :1]
     inner = (clear > stability_delta).sum((-1, -2)).float()

@@ -1,4 +1,4 @@
-"""Memory attention: the frame's features attend to what the object's memory recalls.
+"""Memory attention: the frame's features attend to the recalled memories of an object.
 
 :class:`MemoryTokens` collates recalls into one :class:`MemoryBatch` of tensors.
 :class:`MemoryAttention` takes the features and that batch, tensors only, so that it can be exported
@@ -23,14 +23,14 @@ from .layers import sine_position_1d, sine_position_2d
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MemoryBatch:
-    """What R rows recall, as tensors. All rows recall n spatial memories and as many pointers.
+    """What R rows recall, as tensors. All rows have the same numbers of memories and pointers.
 
     Attributes:
         spatial: tokens of the spatial memories, one memory after another.
         spatial_positions: their position embeddings, in space and time.
         pointers: tokens of the object pointers; several tokens make one pointer.
         pointer_positions: their position embeddings, in time.
-        weights: what the attention key of each spatial token is multiplied by; None = 1.
+        weights: factors of the attention keys of spatial tokens; None = 1.
     """
 
     spatial: Float[Tensor, "R n*T D"]
@@ -134,8 +134,8 @@ class MemoryAttention(nn.Module):
         mlp_width: hidden channels of the MLPs.
         layers: how many.
         grid: side of the stride-16 grid.
-        memory_places: where each token of a spatial memory lies, ``(x, y)`` in cells of that grid.
-        dropout: probability, in training alone.
+        memory_places: position ``(x, y)`` of each spatial memory token, in cells of that grid.
+        dropout: probability, only in training.
     """
 
     position: Tensor

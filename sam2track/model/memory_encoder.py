@@ -3,7 +3,7 @@
 SAM 2 (2408.00714, section 4 and appendix D.1): the mask is brought to stride 16 by convolutions,
 added to the features, mixed by two ConvNeXt blocks (2201.03545), and projected to few channels. A
 compression turns that map into the T tokens of a :class:`sam2track.types.MemoryFrame`. Memory
-attention takes T and the tokens' positions from it, so it does not assume a grid.
+attention takes T and the tokens' positions from it, so it does not depend on a grid.
 """
 
 from __future__ import annotations
@@ -65,8 +65,8 @@ class Compression(Protocol):
 
     Attributes:
         positions: position embedding of each token, added to its attention key.
-        places: where each token lies, ``(x, y)`` in cells of the stride-16 grid, for the rotary
-            position embedding; (0, 0), which rotates nothing, for tokens without a place.
+        places: position of each token, ``(x, y)`` in cells of the stride-16 grid, for the rotary
+            position embedding; (0, 0), which is no rotation, for tokens without a position.
     """
 
     positions: Float[Tensor, "T D"]
@@ -76,7 +76,7 @@ class Compression(Protocol):
 
 
 class GridCompression(nn.Module):
-    """Keeps every cell of the map as one token (SAM 2).
+    """Makes one token of every cell of the map (SAM 2).
 
     Args:
         memory_width: channels of a memory token.

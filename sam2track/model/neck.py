@@ -1,8 +1,8 @@
 """The feature pyramid: brings the backbone's maps to one width.
 
-In: maps at strides 16 and, as far as the backbone has them, 4, 8 and 32. Out: the same without
-stride 32, which is fused into stride 16. Stride 16 is what memory conditions; strides 4 and 8 keep
-detail for the mask decoder alone (SAM 2, 2408.00714, appendix D.1). A pyramid as in FPN
+In: maps at strides 16 and, if the backbone has them, 4, 8 and 32. Out: the same without stride
+32, which is fused into stride 16. Stride 16 is conditioned on memory; strides 4 and 8 keep detail
+for the mask decoder only (SAM 2, 2408.00714, appendix D.1). A pyramid as in FPN
 (1612.03144), without its output convolutions.
 """
 
@@ -21,8 +21,8 @@ class Neck(nn.Module):
     """The pyramid.
 
     Args:
-        channels: the backbone's, by stride, finest first.
-        width: channels of what leaves.
+        channels: of the backbone, by stride, finest first.
+        width: channels of the output.
     """
 
     def __init__(self, channels: Mapping[int, int], width: int) -> None:

@@ -67,7 +67,7 @@ class PromptEncoder(nn.Module):
     ) -> tuple[Float[Tensor, "R P+1 C"], Float[Tensor, "R C #h #w"], Float[Tensor, "1 C h w"]]:
         """Tokens of the points, an embedding of the mask, and the position of every grid cell.
 
-        A last token, "not a point", is there since the weights expect it.
+        A last token, "not a point", is added because the weights were trained with it.
         """
         place = (prompts.coords + 0.5) / self.image_size  # the centre of the pixel
         kinds = torch.cat(list(self.point_embeddings.parameters()))  # (4, C)

@@ -1,8 +1,8 @@
-"""SAM 2, the whole network. It is stateless: the session keeps the time, the memory the frames.
+"""SAM 2, the whole network. It keeps no state between frames.
 
-SAM 2 (2408.00714) as five verbs: encode a frame, attend to memories, decode candidates, resolve
-the choice among them, memorise the outcome. A sixth, :meth:`SAM2.adopt`, takes the user's mask as
-the outcome.
+SAM 2 (2408.00714) in five steps: encode a frame, attend to memories, decode candidates, resolve
+the choice among them, memorise the outcome. :meth:`SAM2.adopt` instead takes the user's
+mask as the outcome.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from .variants import Variant
 
 ABSENT = -1024.0  # mask logit of an object that is not in the frame
 CERTAIN = 10.0  # mask logit of a pixel the user gave: sigmoid(10) = 0.99995
-MEMORY_SCALE, MEMORY_BIAS = 20.0, -10.0  # mask probabilities on their way into memory
+MEMORY_SCALE, MEMORY_BIAS = 20.0, -10.0  # mask probabilities before they enter the memory encoder
 
 
 class SAM2(nn.Module):
@@ -49,7 +49,7 @@ class SAM2(nn.Module):
         super().__init__()
         width, grid = variant.width, variant.grid
         self.variant = variant
-        self.precision = torch.float32  # of the arithmetic, under autocast
+        self.precision = torch.float32  # of the computation, under autocast
         self.compiled = False
         self.trunk = variant.trunk.build()
         self.neck = Neck(variant.trunk.channels, width)
@@ -98,7 +98,7 @@ class SAM2(nn.Module):
                 module.to(precision)
 
     def compile_parts(self) -> None:
-        """Compile the encoder and every part of a step; lengths that vary stay dynamic."""
+        """Compile the encoder and every part of a step; varying lengths stay dynamic."""
         for part in (self.trunk, self.neck):
             part.compile(dynamic=False)
         for part in (self.memory_attention, self.mask_decoder, self.memory_encoder):
@@ -114,7 +114,7 @@ class SAM2(nn.Module):
         """How many rows one pass should take; None = all.
 
         On a CPU the rows of a large model are faster one by one: together they do not fit into its
-        caches (four objects, sam2.1_hiera_tiny: 5 % slower).
+        cache (four objects, sam2.1_hiera_tiny: 5 % slower).
         """
         return 1 if self.device.type == "cpu" and not self.variant.coarse else None
 
@@ -122,8 +122,8 @@ class SAM2(nn.Module):
     def small_on_cpu(self) -> bool:
         """Whether its operations are too short to be split between CPU cores one by one.
 
-        Then frames are encoded ahead in a thread, and objects are shared out among threads.
-        (Compiling, which the first frame does, cannot be broken off in a thread.)
+        Then frames are encoded ahead in a thread, and objects are divided among threads.
+        (Compilation, on the first frame, cannot be interrupted in a thread.)
         """
         return self.device.type == "cpu" and self.rows_at_once is None and not self.compiled
 
@@ -144,13 +144,13 @@ class SAM2(nn.Module):
         return self.mask_decoder.features(self.neck(self.trunk(image)))
 
     def collate(self, recalls: Sequence[Recall]) -> MemoryBatch:
-        """What the rows recall, as tensors; they must recall one shape, with memories."""
+        """What the rows recall, as tensors; they must have recalls of one shape, with memories."""
         return self.memory_tokens(recalls)
 
     def attend(
         self, features: FrameFeatures, recalls: Sequence[Recall]
     ) -> Float[Tensor, "R C h w"]:
-        """Features conditioned on what each row recalls; the rows must recall one shape.
+        """Features conditioned on what each row recalls; the recalls must have one shape.
 
         The computation is ``memory_attention(stride16, collate(recalls))``: tensors only.
         """
@@ -171,7 +171,7 @@ class SAM2(nn.Module):
     ) -> Candidates:
         """Candidate masks: three while the prompt is ambiguous (at most one point), else one.
 
-        Without prompts the object is followed, with three candidates too, as the released weights
+        Without prompts the object is tracked, with three candidates too, as the released weights
         expect (``multimask_output_for_tracking``). The thresholds are those of
         :func:`clear_or_best`; ``stability_threshold`` = 0 never replaces the clear mask.
         """
@@ -227,7 +227,7 @@ class SAM2(nn.Module):
     def memorise(
         self, features: FrameFeatures, resolved: Resolved, *, index: int, from_prompt: bool
     ) -> list[MemoryFrame]:
-        """One memory per row. Masks from a prompt are stored as the user saw them: cut at zero."""
+        """One memory per row. Masks from prompts are thresholded at zero, as shown to the user."""
         side = self.variant.image_size
         logits = F.interpolate(resolved.logits, (side, side), mode="bilinear")
         mask = (logits > 0).to(logits.dtype) if from_prompt else logits.sigmoid()
@@ -237,6 +237,6 @@ class SAM2(nn.Module):
             memory = memory + absent * self.absent_memory[..., None, None]
         tokens = self.compression(memory)  # (R, T, D)
         if not self.training:
-            tokens = tokens.to(torch.bfloat16)  # half the bank; the released code stores it so too
+            tokens = tokens.to(torch.bfloat16)  # half the memory; the released code does the same
         parts = (tokens, resolved.pointers, resolved.scores, resolved.presence[:, 0])
         return [MemoryFrame(index, *row) for row in zip(*parts, strict=True)]

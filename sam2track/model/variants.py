@@ -1,4 +1,4 @@
-"""The table of models: the facts that a checkpoint fixes and a user does not choose."""
+"""The table of models: the properties that a checkpoint fixes and a user cannot choose."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """The facts of one model.
+    """The properties of one model.
 
     Attributes:
         trunk: the image encoder's backbone.
@@ -25,10 +25,10 @@ class Variant:
         memory_mlp: hidden channels in them.
         decoder_heads, decoder_mlp, score_mlp: heads and hidden channels in the mask decoder.
         slots: temporal embeddings: one for each past frame (six in SAM 2) and the anchors' one.
-        sam2_1_embeddings: whether it has what SAM 2.1 added: an embedding on the spatial memories
-            of absent objects, and positions in time for object pointers.
+        sam2_1_embeddings: whether it has the additions of SAM 2.1: an embedding on the spatial
+            memories of absent objects, and positions in time for object pointers.
         mean, std: of the input's RGB in 0..1.
-        dropout: in memory attention, in training alone.
+        dropout: in memory attention, only in training.
         transform: how an image becomes the square input; called with ``image_size``.
         zoom: the side of the window that small objects are looked for in, in longer sides of the
             object's box, which training showed; None = they are looked for in the whole frame.
@@ -79,7 +79,7 @@ _SAM2 = {
 _NANO = Variant(
     EfficientNetSpec(),
     image_size=256,
-    slots=4,  # three past frames; six cost more and track no better
+    slots=4,  # three past frames; six are slower and not better
     width=128,
     memory_layers=2,
     memory_mlp=512,

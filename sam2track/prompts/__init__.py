@@ -1,4 +1,4 @@
-"""What a user says about objects: prompts, files of them, and how they enter the model."""
+"""Prompts, files of prompts, and their conversion to inputs of the model."""
 
 from .prompt import PlacedPrompt, Prompt
 

@@ -1,4 +1,4 @@
-"""What a user says about an object on a frame."""
+"""Prompts: clicks, a box or a mask for an object on a frame."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from jaxtyping import Bool, Float, Int
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prompt:
-    """What a user says about one object on one frame: clicks, a box, or a mask.
+    """A prompt for one object on one frame: clicks, a box, or a mask.
 
-    Clicks and a box may come together; a mask comes alone.
+    Clicks and a box may be combined; a mask may not.
 
     Attributes:
         points: clicks ``(x, y)`` in video pixels.
@@ -21,7 +21,7 @@ class Prompt:
         mask: ``(H, W)``, True on the object.
 
     Raises:
-        ValueError: if the parts do not fit together; the message names the value.
+        ValueError: if the parts contradict each other; the message names the value.
     """
 
     points: Float[np.ndarray, "P 2"] = field(default_factory=lambda: np.zeros((0, 2), np.float32))
@@ -64,7 +64,7 @@ class Prompt:
 
     @property
     def only_negative(self) -> bool:
-        """Whether it says only where the object is not."""
+        """Whether it has only clicks off the object."""
         return self.mask is None and self.box is None and not self.labels.any()
 
     @classmethod
@@ -78,7 +78,7 @@ class Prompt:
         points = np.asarray(points, np.float32).reshape(-1, 2)
         labels = np.ones(len(points)) if labels is None else np.asarray(labels)
         whole = labels.astype(np.int32)
-        # A label such as 0.5 is kept out of 0 and 1, so that it is refused.
+        # A label such as 0.5 must not become 0 or 1, so that it is an error.
         whole = np.where(whole == labels, whole, -1).astype(np.int32)
         return cls(points, whole, None if box is None else np.asarray(box, np.float32))
 
@@ -92,7 +92,7 @@ class Prompt:
         """A mask ``(H, W)``: True or a number above 0 on the object, False or 0 elsewhere.
 
         Raises:
-            ValueError: for logits or probabilities, which do not say where to cut them.
+            ValueError: for logits or probabilities, which have no defined threshold.
         """
         mask = np.asarray(mask)
         if mask.dtype != bool and not np.isin(np.unique(mask), (0, 1, 255)).all():
@@ -114,8 +114,8 @@ class PlacedPrompt:
     Attributes:
         object_id: a whole number from 1.
         frame: index in the video.
-        prompt: what is said.
-        source: where it was said, for messages: ``click=[320,240]``, ``prompts.json, entry 2``.
+        prompt: the prompt.
+        source: where it was given, for messages: ``click=[320,240]``, ``prompts.json, entry 2``.
     """
 
     object_id: int

@@ -1,10 +1,10 @@
-"""The simulated user: gives prompts about objects whose true masks are known.
+"""The simulated user: gives prompts for objects whose true masks are known.
 
 In evaluation a click is at the pixel farthest from a region's border ("deepest"), as in SAM 2
 (2408.00714). In training most clicks are drawn (appendix D.2.2), and prompts are tokens, in pixels
 of the model's square input. Which frames are prompted and corrected is drawn once for all rows of a
 step, so that they run as one batch. What is drawn for one row (the kind of its prompt, its clicks)
-comes from that row's own generator, so that it does not depend on the other rows or on the device.
+comes from the generator of that row, so that it does not depend on other rows or the device.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ PROMPTS = ("mask", "box", "click")
 
 
 def first_prompt(kind: str, mask: Bool[np.ndarray, "H W"]) -> Prompt:
-    """The prompt that begins an object: its mask, the box around it, or one click in its middle.
+    """The first prompt of an object: its mask, the box around it, or one click in its middle.
 
     Raises:
         ValueError: if the kind is none of these, or the mask is empty.
     """
-    given = Prompt.from_mask(mask)  # refuses one that is empty
+    given = Prompt.from_mask(mask)  # an error if it is empty
     if kind == "mask":
         return given
     if kind == "box":
@@ -55,7 +55,7 @@ def first_prompts(
 
 
 def corrective_click(mask: Bool[np.ndarray, "H W"], truth: Bool[np.ndarray, "H W"]) -> Prompt:
-    """A click in the middle of the largest error: label 1 if the mask misses it, 0 if it exceeds.
+    """A click in the middle of the largest error: label 1 for a missing part, 0 for a wrong part.
 
     Raises:
         ValueError: if there is no error.
@@ -79,7 +79,7 @@ def inner_point(
 def error_centre(
     mask: Bool[np.ndarray, "H W"], truth: Bool[np.ndarray, "H W"]
 ) -> tuple[float, float]:
-    """The deepest pixel ``(x, y)`` of what the mask misses or of what it has too much."""
+    """The deepest pixel ``(x, y)`` of the missing or the wrong part of the mask."""
     missed, missed_at = _deepest(truth & ~mask)
     excess, excess_at = _deepest(mask & ~truth)
     return missed_at if missed >= excess else excess_at
@@ -88,8 +88,8 @@ def error_centre(
 def _deepest(region: Bool[np.ndarray, "H W"]) -> tuple[float, tuple[float, float]]:
     """The largest squared distance to the region's border or the frame's, and its first pixel.
 
-    Without any pixel the distance is 0. Squares are whole numbers: OpenCV's roots of equal ones
-    differ in the last bit with the address of the array, and so would the pixel.
+    Without any pixel the distance is 0. Squares are whole numbers; OpenCV's roots of equal squares
+    may differ in the last bit, which would change the pixel.
     """
     padded = np.pad(region.astype(np.uint8), 1)
     distance = cv2.distanceTransform(padded, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1]
@@ -100,23 +100,23 @@ def _deepest(region: Bool[np.ndarray, "H W"]) -> tuple[float, tuple[float, float
 
 @dataclass(frozen=True, slots=True)
 class PromptMix:
-    """How often the simulated user gives which prompt; the defaults are SAM 2's.
+    """How often the simulated user gives each kind of prompt; defaults as in SAM 2.
 
     Each corrective click is one more pass of the decoder, and each further anchor is more memory to
     attend to: with ``anchors=1, corrected=1, clicks=2`` a step costs half as much.
 
     Attributes:
-        mask, box, click: share of the objects whose first prompt it is; they sum to one.
-        anchors: most frames that are prompted before tracking begins: the first, and others drawn
-            from the clip. From one up, all equally likely.
-        corrected: most frames that get corrective clicks, the anchors counted; an anchor whose
-            prompt was a mask needs none. From the number of anchors up, all equally likely.
-        correct: share of the steps that have corrections at all.
+        mask, box, click: fraction of the objects with this first prompt; they sum to one.
+        anchors: largest number of frames prompted before tracking begins: the first, and random
+            others. All numbers from one are equally likely.
+        corrected: largest number of frames with corrective clicks, including anchors; an anchor
+            with a mask needs none. All numbers from that of the anchors are equally likely.
+        correct: fraction of the steps with corrections.
         clicks: corrective clicks on each such frame, one after another.
-        truth: share of these that fall anywhere on the object, whatever was predicted.
-        centre: share of the others that fall in the middle of the largest error, and of first
-            clicks that fall in the object's middle; the rest fall anywhere in it.
-        jitter: how far an edge of a box is moved at most, as a share of the box's side.
+        truth: fraction of these sampled anywhere on the object, for any prediction.
+        centre: fraction of the others in the middle of the largest error, and of first clicks in
+            the object's middle; the rest is sampled anywhere in it.
+        jitter: largest shift of an edge of a box, as a fraction of the box's side.
 
     Raises:
         ValueError: if a value is out of its range.
@@ -202,7 +202,7 @@ def corrected_tokens(
     generators: Sequence[np.random.Generator],
     mix: PromptMix,
 ) -> PromptTokens:
-    """Earlier prompts and one more click where the mask is wrong, with that mask's logits.
+    """Earlier prompts and a new click where the mask is wrong, with that mask's logits.
 
     ``masks`` are the true ones; of ``generators`` there is one per row.
     """
@@ -232,5 +232,5 @@ def _correction(
     wrong = mask ^ truth
     if wrong.any():
         return inner_point(wrong, drawn) if drawn else error_centre(mask, truth)
-    # A perfect mask is confirmed by a click off the object, as in the paper.
+    # For a perfect mask the click is off the object, as in the paper.
     return inner_point(truth if truth.all() else ~truth, drawn)

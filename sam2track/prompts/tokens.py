@@ -1,4 +1,4 @@
-"""Turns prompts in video pixels into what the model takes.
+"""Converts prompts in video pixels to inputs of the model.
 
 No other module converts video pixels to pixels of the model's square input.
 """
@@ -15,14 +15,14 @@ from ..types import PromptTokens
 from .prompt import Prompt
 
 BOX_CORNERS = (2, 3)  # labels of a box's first and second corner
-LARGEST_LOGIT = 32.0  # of a mask that is fed back
+LARGEST_LOGIT = 32.0  # of a mask that is input again
 
 
 def check_prompt(prompt: Prompt, size: tuple[int, int]) -> None:
     """Whether a prompt fits a frame of ``size`` = (H, W).
 
     Raises:
-        ValueError: for a click outside the frame, a box beside it, or a mask of another size.
+        ValueError: for a click or a box outside the frame, or a mask of another size.
     """
     height, width = size
     outside = f"outside the frame, which is {width} wide and {height} high"
@@ -82,7 +82,7 @@ def prompt_tokens(
 def mask_prompt(
     mask: Bool[np.ndarray, "H W"], *, transform: ImageTransform, device: torch.device
 ) -> Bool[Tensor, "1 1 S S"]:
-    """A mask at the model's size; one that is too thin for it keeps its strongest part."""
+    """A mask at the model's size; of a mask that is too thin the strongest part is kept."""
     soft = torch.from_numpy(mask).to(device, torch.float32, non_blocking=True)[None, None]
     soft = transform.mask(soft)
     return soft >= (soft.amax() / 2).clamp(max=0.5)

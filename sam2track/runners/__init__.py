@@ -1,6 +1,6 @@
-"""One module per verb of the command: its function ``run`` does what the verb says.
+"""One module per verb of the command: its function ``run`` executes the verb.
 
-Hydra is imported only here and in ``cli.py``; a runner hands plain values on.
+Hydra is imported only here and in ``cli.py``; a runner passes plain values to other modules.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1]
-# An installed wheel has them inside the package, a checkout beside it.
+# An installed wheel has them inside the package, a checkout has them next to it.
 CONFIGS = next(
     folder
     for folder in (PACKAGE / "configs", PACKAGE.parent / "configs")
@@ -20,11 +20,11 @@ CONFIGS = next(
 
 
 class RunFailed(Exception):
-    """A fault while running, after the input was found good; the message says what is there."""
+    """An error during the run; the message also says which results exist."""
 
 
 class Terminated(KeyboardInterrupt):
-    """The process was asked to end (SIGTERM: ``kill``, ``docker stop``); it ends as by Ctrl-C."""
+    """The process got SIGTERM (``kill``, ``docker stop``); it ends as after Ctrl-C."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +32,11 @@ class Outcome:
     """How a command or one job of a sweep ended.
 
     Attributes:
-        status: the exit status: 0, 1 = a fault during the run, 2 = bad input, 130 = Ctrl-C,
+        status: the exit status: 0, 1 = an error during the run, 2 = wrong input, 130 = Ctrl-C,
             143 = SIGTERM.
-        message: what went wrong, in one line.
+        message: the error, in one line.
         name: of the job, in a sweep.
-        folder: where a sweep's job puts its results.
+        folder: the folder for results of a sweep's job.
     """
 
     status: int = 0

@@ -1,8 +1,8 @@
 """A verb as a Hydra application: one run, a sweep with any launcher, ``--cfg``, ``--info``.
 
-A command line comes in; the verb's runner does the work, and an exit status comes out. Hydra stays
-in the current folder and configures no logging. ``run.yaml`` is the record of a run; of a sweep,
-Hydra's ``multirun.yaml`` is one more.
+A command line goes in, an exit status comes out; the verb's runner does the work. Hydra stays in
+the current folder and configures no logging. ``run.yaml`` holds the settings of a run; for a sweep
+there is also Hydra's ``multirun.yaml``.
 """
 
 from __future__ import annotations
@@ -42,17 +42,17 @@ REFUSED = ("config_path", "config_name", "experimental_rerun", "hydra_help")
 
 
 def launch(verb: str, arguments: Sequence[str]) -> int:
-    """Do what a command says.
+    """Execute a command.
 
     Args:
         verb: names the configuration and the runner.
         arguments: settings ``key=value`` and Hydra's options.
 
     Returns:
-        The exit status; of a sweep the highest of its runs.
+        The exit status; for a sweep the highest of its runs.
 
     Raises:
-        ValueError: if the arguments cannot be understood; nothing has run then.
+        ValueError: if the arguments are wrong; nothing was run.
     """
     options = _parse_options(verb, arguments)
     overrides, listed = [], []
@@ -86,18 +86,18 @@ def launch(verb: str, arguments: Sequence[str]) -> int:
 
 
 def job(config: DictConfig, *, verb: str, labels: Mapping[str, str] | None = None) -> Outcome:
-    """One run of a verb; this is what Hydra's launchers call.
+    """One run of a verb; Hydra's launchers call this.
 
     Args:
         config: composed, without Hydra's part.
         verb: whose runner runs.
-        labels: in a sweep, what each varied setting adds to the name of a job.
+        labels: in a sweep, the part of a job's name for each varied setting.
     """
     outcome = Outcome()
     try:
         with warnings.catch_warnings():
             if not debugging():
-                warnings.simplefilter("ignore")  # what libraries say to programmers
+                warnings.simplefilter("ignore")  # warnings of libraries for programmers
             if labels is not None:
                 hydra = HydraConfig.get()
                 name = job_name(hydra.overrides.task, labels)
@@ -116,7 +116,7 @@ def job(config: DictConfig, *, verb: str, labels: Mapping[str, str] | None = Non
 
 
 def _sweep(hydra: Hydra, verb: str, overrides: Sequence[str], listed: Sequence[str]) -> int:
-    """Run a verb for every combination; a run that fails does not keep the others from running."""
+    """Run a verb for every combination; if one fails, the others still run."""
     loader = cast(Loader, hydra.config_loader)
     labels = job_labels(loader, verb, overrides, listed)
     given = [text.removeprefix("out=") for text in overrides if text.startswith("out=")]
@@ -133,7 +133,7 @@ def _sweep(hydra: Hydra, verb: str, overrides: Sequence[str], listed: Sequence[s
 
 
 def _report(outcome: Outcome) -> int:
-    """Say what went wrong, if anything did, in one line; the exit status."""
+    """Print an error, if there is one, in one line; returns the exit status."""
     if outcome.status:
         name = f"{outcome.name}: " if outcome.name else ""
         print(f"error: {name}{outcome.message}", file=sys.stderr)
@@ -148,7 +148,7 @@ def _parse_options(verb: str, arguments: Sequence[str]) -> argparse.Namespace:
     setattr(parser, "error", _refuse)  # noqa: B010
     options, unknown = parser.parse_known_intermixed_args(list(arguments))
     for argument in unknown:
-        hydra_setting(verb, arguments, list(arguments).index(argument))  # refuses it with a hint
+        hydra_setting(verb, arguments, list(arguments).index(argument))  # an error with a hint
     for name in REFUSED:
         if getattr(options, name):
             option = f"--{name.replace('_', '-')}"

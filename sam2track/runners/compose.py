@@ -1,7 +1,7 @@
-"""Command line in, configuration out.
+"""Composes the configuration from a command line.
 
 Hydra composes ``configs/<verb>.yaml`` with the groups that were chosen. Paths are taken literally.
-What cannot be understood is refused in one line that names the nearest option.
+An unknown argument is an error of one line that names the nearest option.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from omegaconf import DictConfig, OmegaConf, flag_override
 
 from .loader import Loader, SettingError, keys_of
 
-# Their values are taken as they are: a file may be named `it's 50% (1) = done.mp4`.
+# Their values are used literally: a file may be named `it's 50% (1) = done.mp4`.
 PATHS = ("video", "mask", "prompts", "out", "checkpoint", "trunk", "dataset.root", "data.root")
 
 
@@ -26,16 +26,16 @@ def compose_config(
 ) -> DictConfig:
     """The whole configuration of a command, without Hydra's own part.
 
-    Later settings win: the verb's defaults, the groups chosen in ``arguments``, the file, then the
-    single values in ``arguments``.
+    Later settings replace earlier ones: the verb's defaults, the groups in ``arguments``, the
+    file, then the single values in ``arguments``.
 
     Args:
         verb: names ``configs/<verb>.yaml``.
-        arguments: ``key=value``, in Hydra's grammar but for paths, which are taken literally.
+        arguments: ``key=value``, in Hydra's grammar, except paths, which are taken literally.
         config_file: a YAML file with settings, such as the ``run.yaml`` of an earlier run.
 
     Raises:
-        ValueError: if an argument cannot be understood; the message says what would be.
+        ValueError: if an argument is wrong; the message says what is right.
     """
     overrides = [hydra_setting(verb, arguments, place) for place in range(len(arguments))]
     loader = Loader(verb, config_file=config_file)
@@ -46,7 +46,7 @@ def compose_config(
 
 
 def plain(config: DictConfig) -> dict[str, Any]:
-    """The same as dictionaries and lists, with what ``${...}`` names put in."""
+    """The same as dictionaries and lists, with ``${...}`` replaced by values."""
     return cast(dict[str, Any], OmegaConf.to_container(config, resolve=True))
 
 
@@ -60,7 +60,7 @@ def flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def literal(text: str) -> str:
-    """Text in which OmegaConf does not look up what ``${...}`` names."""
+    """Text in which OmegaConf does not replace ``${...}``."""
     return re.sub(r"(\\*)\$\{", lambda found: found[1] * 2 + r"\${", text)
 
 
@@ -68,7 +68,7 @@ def hydra_setting(verb: str, arguments: Sequence[str], place: int) -> str:
     """The argument at ``place`` in Hydra's grammar: paths are quoted.
 
     Raises:
-        SettingError: if it is not ``key=value``; the message says what was probably meant.
+        SettingError: if it is not ``key=value``; the message suggests a correction.
     """
     argument = arguments[place]
     key, equals, value = argument.partition("=")
@@ -90,7 +90,7 @@ def quoted(key: str, path: str) -> str:
 
 
 def _hint(verb: str, arguments: Sequence[str], place: int) -> str:
-    """What was probably meant by an argument that is not ``key=value``."""
+    """A suggestion for an argument that is not ``key=value``."""
     argument = arguments[place]
     key, equals, value = argument.partition("=")
     name = key.lstrip("-").replace("-", "_")

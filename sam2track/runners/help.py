@@ -1,4 +1,4 @@
-"""Configuration files in, help text out: the comment beside an option is its help."""
+"""Makes help texts from configuration files: the comment beside an option is its help."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def describe(verb: str) -> str:
 
 
 def _options(text: str) -> Iterator[tuple[str, str, str]]:
-    """Each option's key, default and help; of a heading, its text as the help of no key."""
+    """Each option's key, default and help; for a heading, no key and its text as help."""
     parent = ""
     for line in text.splitlines():
         if not line.startswith(" "):
@@ -62,7 +62,7 @@ def _options(text: str) -> Iterator[tuple[str, str, str]]:
 
 
 def _describe_choice(group: str, path: Path, width: int) -> list[str]:
-    """A choice of a group, with what can be set in it."""
+    """A choice of a group, with its settings."""
     text = path.read_text(encoding="utf-8")
     whole = text.startswith(WHOLE)  # its settings are those of the whole configuration
     title, _, rest = text.removeprefix(WHOLE).partition("\n")

@@ -1,4 +1,4 @@
-"""``sam2track pretrain``: pictures without labels go in, the weights of a trunk come out."""
+"""``sam2track pretrain``: trains a trunk on pictures without labels."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ MOST_NAMED = 10  # broken files that are listed
 
 
 def run(config: DictConfig) -> None:
-    """Pre-train a trunk, or go on with it, by ``configs/pretrain.yaml``.
+    """Pre-train a trunk, or resume it, by ``configs/pretrain.yaml``.
 
     Raises:
-        ValueError, OSError: bad input; nothing was written. Others are ``train_until_done``'s.
+        ValueError, OSError: wrong input; nothing was written. Others are ``train_until_done``'s.
     """
     with prepared(config, "pretrain") as (out, processes):
         _pretrain(config, out, processes)
@@ -59,7 +59,7 @@ def _pretrain(config: DictConfig, out: Path, processes: training.Processes) -> N
 
 
 def _report(found: Found) -> None:
-    """Print what there is to learn from, and which files are skipped."""
+    """Print the number of pictures, and the files that are skipped."""
     print(f"{len(found.images)} images, {len(found.videos)} videos ({sum(found.seconds):.0f} s)")
     if found.broken:
         listed = [f"  {fault}" for fault in found.broken[:MOST_NAMED]]

@@ -1,4 +1,4 @@
-"""What stands for several runs: values with commas, lists of videos, patterns, folders of videos.
+"""Settings that give several runs: values with commas, and lists, patterns or folders of videos.
 
 Settings come in; out come settings in Hydra's grammar, and a name for each job of the sweep.
 """
@@ -17,10 +17,10 @@ from .loader import Loader, SettingError, parse
 
 
 def paths_of(key: str, value: str, *, multirun: bool) -> list[str] | None:
-    """The paths that a setting stands for, or None if it is a single value.
+    """The paths that a setting gives, or None if it is a single value.
 
     ``video=`` takes a list, a pattern and a folder of videos; with ``-m`` every path but ``out=``
-    takes several with commas between. What exists under the whole name is one path.
+    takes several, separated by commas. If the whole text is an existing path, it is one path.
     """
     if key not in PATHS or key == "out":
         return None
@@ -46,16 +46,16 @@ def paths_of(key: str, value: str, *, multirun: bool) -> list[str] | None:
 def job_labels(
     loader: Loader, verb: str, overrides: Sequence[str], listed: Sequence[str] = ()
 ) -> dict[str, str]:
-    """What each value of each varied setting adds to the name of its job.
+    """The part of a job's name for each value of each varied setting.
 
-    ``overrides`` are settings in Hydra's grammar; those that are also ``listed`` stand for several
-    even if they hold one.
+    ``overrides`` are settings in Hydra's grammar; those that are also ``listed`` are varied
+    even with one value.
 
     Returns:
-        By a job's override, such as ``memory=fifo``. Where videos alone vary, it is their names.
+        By a job's override, such as ``memory=fifo``. If only videos vary, it is their names.
 
     Raises:
-        ValueError: if nothing varies, or a value cannot be used; nothing has run then.
+        ValueError: if nothing varies, or a value is wrong; nothing was run.
     """
     fixed, varied = [], {}
     for one in (parse(text, loader) for text in overrides):
@@ -84,7 +84,7 @@ def job_labels(
 
 
 def job_name(overrides: Sequence[str], labels: Mapping[str, str]) -> str:
-    """A job's name: what it varies."""
+    """A job's name: its varied settings."""
     return ",".join(label for text, label in labels.items() if text in overrides)
 
 
@@ -114,6 +114,6 @@ def _video_names(texts: Iterable[str]) -> Iterator[str]:
 
 
 def _path(text: str) -> str:
-    """The value of an override; of a path, as the user wrote it."""
+    """The value of an override; a path as the user wrote it."""
     key, _, value = text.partition("=")
     return str(parse(text).value()).replace(r"\${", "${") if key in PATHS else value

@@ -1,4 +1,4 @@
-"""From settings to what tracks: the same for ``track`` and ``benchmark``."""
+"""Makes the tracker from settings, the same for ``track`` and ``benchmark``."""
 
 from __future__ import annotations
 

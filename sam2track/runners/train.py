@@ -1,4 +1,4 @@
-"""``sam2track train``: clips with masks go in, the weights of a tracker come out."""
+"""``sam2track train``: trains a tracker on clips with masks."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ from .output import claim_folder, locked, write_settings
 
 
 def run(config: DictConfig) -> None:
-    """Train, or go on training, by ``configs/train.yaml``; errors are :func:`train_until_done`'s.
+    """Train, or resume training, by ``configs/train.yaml``; errors are :func:`train_until_done`'s.
 
     Raises:
-        ValueError, OSError: bad input; nothing was written.
+        ValueError, OSError: wrong input; nothing was written.
     """
     with prepared(config, "train") as (out, processes):
         _train(config, out, processes)
@@ -70,7 +70,7 @@ def train_until_done(
     batches: Callable[..., Iterable[Any]],
     **options: Any,
 ) -> None:
-    """Begin or resume a run, train to its last step, and say where the weights are.
+    """Begin or resume a run, train to its last step, and print where the weights are.
 
     ``batches`` takes ``start``, ``stop`` and ``workers``; ``options`` are those of ``run_loop``.
 
@@ -105,7 +105,7 @@ def prepared(config: DictConfig, verb: str) -> Iterator[tuple[Path, training.Pro
     """The folder for results, which no other run writes into, and the processes that train.
 
     Raises:
-        ValueError: for what no training can do.
+        ValueError: for settings that are impossible.
     """
     for parent, name in ((config, "out"), (config.data, "data.root")):
         if OmegaConf.is_missing(parent, name.split(".")[-1]):
@@ -149,7 +149,7 @@ def make_run(
 
 
 def _model(config: DictConfig) -> SAM2:
-    """The variant, at the size of the clips, with the weights to begin with."""
+    """The variant, at the size of the clips, with its first weights."""
     variant = find_variant(config.model)
     torch.manual_seed(config.seed)  # every process begins with the same weights
     model = SAM2(replace(variant, image_size=config.image_size or variant.image_size))
@@ -176,7 +176,7 @@ def _source(config: DictConfig, size: int) -> ClipSource:
 
 
 def _instantiate(name: str, entry: Mapping[str, Any], **arguments: Any) -> Any:
-    """The object that a ``_target_`` makes; if it refuses, its own error message."""
+    """The object that a ``_target_`` makes; its errors keep their message."""
     try:
         return instantiate(entry, **arguments, _convert_="all")
     except InstantiationException as error:

@@ -1,7 +1,7 @@
-"""What the values of settings may be.
+"""The allowed values of settings.
 
 The type of a setting is that of its default in YAML: ``recent: 6`` takes whole numbers. The table
-here holds what a default does not say: bounds, choices, and the type where the default is null.
+here holds what a default does not show: bounds, choices, and the type where the default is null.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Kind:
 PROMPTS = ("mask", "box", "click")
 SHARE = Kind(float, least=0, most=1)
 
-# By the setting's name, or verb.name where verbs differ. None = anything.
+# By the setting's name, or verb.name where verbs differ. None = any value.
 KINDS: dict[str, Kind | None] = {
     "direction": Kind(choices=(1, -1, 0, "both")),
     "track.frames": Kind(least=1, null=True),
@@ -93,16 +93,16 @@ KINDS: dict[str, Kind | None] = {
 
 
 def checked(verb: str, key: str, value: Any, old: Any) -> Any:
-    """The value of a setting, as the type it is to have.
+    """The value of a setting, in its type.
 
     Args:
         verb: whose setting it is.
         key: its name, with those of its groups: ``memory.recent``.
         value: as Hydra or YAML reads it.
-        old: the value so far.
+        old: the previous value.
 
     Raises:
-        ValueError: if it may not have this value; the message says what it may have.
+        ValueError: if the value is not allowed; the message says which values are.
     """
     kind = Kind(type(old)) if type(old) in NAMES else None
     kind = KINDS.get(f"{verb}.{key}", KINDS.get(key, kind))
@@ -116,7 +116,7 @@ def checked(verb: str, key: str, value: Any, old: Any) -> Any:
 
 
 def nearest(name: str, names: Iterable[str], *, otherwise: bool = True) -> str:
-    """The end of a message about a name that does not exist; ``otherwise`` names all there are."""
+    """The end of a message about a name that does not exist; ``otherwise`` names all that exist."""
     names = list(names)
     close = difflib.get_close_matches(name, names, n=3, cutoff=0.6)
     if close:

@@ -1,4 +1,4 @@
-"""Results on their way into the sinks: progress, interrupts, and the lines at the end."""
+"""Sends results to the sinks, with progress, interrupts, and the last lines."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from ..types import Frame, FrameResult
 from . import RunFailed
 
 INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
-# tqdm's own, but always frames a second: slow runs would read seconds a frame
+# tqdm's own, but always frames per second: slow runs would show seconds per frame
 BAR = "{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{remaining} left, {rate_noinv_fmt}{postfix}]"
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What a run came to.
+    """The summary of a run.
 
     Attributes:
         frames: how many were written.
         objects: how many different objects were on them.
         last: the last one's index.
-        broken_off: why there are no more, or None at the end of the video.
+        broken_off: why the run stopped, or None at the end of the video.
     """
 
     frames: int
@@ -41,7 +41,7 @@ def progress(tracked: Iterable, count: int | None, name: str | None = None) -> t
 
     Args:
         count: how many there will be; None = unknown.
-        name: what they are, at the bar's left.
+        name: their kind, to the left of the bar.
     """
     layout = BAR if name is None else "{desc}: " + BAR
     bar_format = layout if count else None
@@ -57,7 +57,7 @@ def write(
     """Send every result to the sinks, with a progress bar, and finish their files.
 
     Raises:
-        RunFailed: if the disk refuses; the sinks have removed what was half-written.
+        RunFailed: if the disk cannot be written; the sinks have removed partial files.
     """
     objects: set[int] = set()
     frames, last, broken_off = 0, -1, None
@@ -88,10 +88,10 @@ def write(
 
 
 def report(written: Written, review: Review, folder: Path, seconds: float) -> None:
-    """The last lines: what deserves a look, where the results are, why there are not more of them.
+    """The last lines: masks to check, the folder of the results, why the run stopped.
 
     Raises:
-        RunFailed, KeyboardInterrupt: if the run was broken off.
+        RunFailed, KeyboardInterrupt: if the run was stopped.
     """
     for object_id, notes in review.notes().items():
         print(f"object {object_id} deserves a look: {'; '.join(notes)}")

@@ -13,7 +13,7 @@ class BoxSink(Sink):
     """One line per object and frame: ``frame, id, x, y, width, height, score, -1, -1, -1``.
 
     The box is the tight one around the mask, in pixels. Frames and coordinates count from 1, as
-    motchallenge.net/instructions asks. An object that is not seen has no line.
+    in motchallenge.net/instructions. An object that is not visible has no line.
 
     Args:
         path: the ``.txt`` to write.

@@ -14,9 +14,9 @@ from .sink import Sink, SinkError
 class FanOut(Sink):
     """Writes to several sinks from a background thread, in order.
 
-    PNG and H.264 compression release Python's lock, so that writing overlaps with tracking. At most
-    ``depth`` frames wait; then :meth:`write` waits. If a sink fails, nothing more is written to
-    any, the others are finished, and its error is raised once, by the next write or at the end.
+    PNG and H.264 compression release Python's lock, so writing overlaps with tracking. At most
+    ``depth`` frames wait; then :meth:`write` waits. If a sink fails, writing
+    stops, the others are finished, and its error is raised once, by the next write or at the end.
 
     Args:
         sinks: entered and closed with this one.
@@ -54,13 +54,13 @@ class FanOut(Sink):
             sink.note(object_id, text)
 
     def close(self) -> None:
-        """Write what waits, finish every sink, and raise the first error not raised yet."""
+        """Write the waiting frames, finish every sink, and raise the first error not raised yet."""
         error = None
         try:
             self._wait(0)
         except Exception as first:
             error = first
-        finally:  # a second Ctrl-C ends the waiting too: then what still waits is not written
+        finally:  # a second Ctrl-C ends the waiting too; then the waiting frames are not written
             self._ended = True
             self._thread.shutdown(cancel_futures=True)
             try:

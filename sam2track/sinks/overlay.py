@@ -1,4 +1,4 @@
-"""The video with its objects drawn in, as H.264."""
+"""The video with its objects drawn on it, as H.264."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ from .reversed_video import ReversedVideo
 from .sink import OutputFile, Sink
 from .sound import Sound
 
-# BT.601, limited range, as OpenCV converts; said in the file, so that players need not guess.
+# BT.601, limited range, as OpenCV converts; the file states it, so that players use the same.
 _BT601, _LIMITED = 6, 1
 
 
 class OverlaySink(Sink):
     """An MP4 that plays in browsers: H.264, yuv420p, the index at the front.
 
-    It plays forward in time, also where the frames come last first. H.264 in yuv420p has even
+    It plays forward in time, also if the frames come in reverse order. H.264 in yuv420p has even
     sizes, so an odd row or column is doubled.
 
     Args:
         path: the ``.mp4`` to write.
-        fps: frames a second.
-        direction: how the frames come: 1 = in the order of time, -1 = last first.
+        fps: frames per second.
+        direction: how the frames come: 1 = forward, -1 = in reverse order.
         pixel_aspect: width of a pixel by its height, such as ``"16/11"``.
         sound_from: a video file whose sound is copied, if the frames come forward from frame 0;
             None = no sound. AAC, MP3, Opus and FLAC are copied, others are left out.
@@ -99,13 +99,13 @@ class OverlaySink(Sink):
             self._output.commit()
 
     def _open(self, height: int, width: int, first: int) -> OutputContainer:
-        # Without "file:" FFmpeg takes what is before a colon in a name for a protocol.
+        # Without "file:" FFmpeg reads the text before a colon in a name as a protocol.
         container = av.open(
             f"file:{self._output.start()}", "w", format="mp4", options={"movflags": "+faststart"}
         )
         self._stream = stream = container.add_stream("libx264", rate=self._rate)
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-        stream.options = {"preset": "ultrafast", "crf": "23"}  # the cores are busy tracking
+        stream.options = {"preset": "ultrafast", "crf": "23"}  # the tracker uses the cores
         context = stream.codec_context
         context.sample_aspect_ratio = self._pixel_aspect
         context.color_primaries = context.color_trc = context.colorspace = _BT601

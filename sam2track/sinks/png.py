@@ -1,4 +1,4 @@
-"""Masks as indexed PNGs, as DAVIS keeps them: a pixel's value is its object's id."""
+"""Masks as indexed PNGs, as in DAVIS: a pixel's value is its object's id."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ class PaletteSink(Sink):
     """One palette PNG per frame, 0 = background.
 
     It is named after the frame's picture (``cat.jpg`` gives ``cat.png``), so that the two can be
-    put together again; a frame that was no file of its own is named by its index (``00000.png``).
+    matched; a frame that was not a file is named by its index (``00000.png``).
     Beside ``cat.jpg``, ``cat.bmp`` gives ``cat.bmp.png``.
-    Where objects overlap, a pixel goes to the one that is surest of it (``FrameResult.owner``).
+    Where objects overlap, a pixel belongs to the most confident one (``FrameResult.owner``).
 
     Args:
-        folder: where to put them; made with the first.
+        folder: for the files; made with the first file.
     """
 
     def __init__(self, folder: str | Path) -> None:
@@ -47,4 +47,4 @@ class PaletteSink(Sink):
         return stem if self._pictures.setdefault(stem, frame.name) == frame.name else frame.name
 
     def close(self) -> None:
-        """Nothing to finish: each file is whole when it is written."""
+        """Nothing to finish: each file is complete when it is written."""

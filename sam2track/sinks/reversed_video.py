@@ -1,8 +1,8 @@
-"""Encodes a video whose pictures come last first, once and in little memory.
+"""Encodes a video whose pictures come in reverse order, once and with little memory.
 
-Pictures of a run that goes back in time go in, packets in the order of time come out. A block of
+Pictures of a backward run go in, packets in the order of time come out. A block of
 pictures is reversed in memory and encoded with a key frame at its head, so that it can be decoded
-alone. The packets wait in a nameless file, and at the end the blocks are put in order.
+alone. The packets are kept in an unnamed file, and at the end the blocks are put in order.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ _BLOCK_PICTURES = 32  # at most: key frames are large
 
 
 class ReversedVideo:
-    """Encodes pictures that come last first.
+    """Encodes pictures that come in reverse order.
 
     Args:
-        stream: encodes without B-frames: one packet a picture, in the order of its pictures.
-        folder: where there is room for the packets.
+        stream: encodes without B-frames: one packet per picture, in the order of its pictures.
+        folder: for the file of packets.
         picture_bytes: of one picture.
     """
 
@@ -44,7 +44,7 @@ class ReversedVideo:
             self._encode()
 
     def packets(self) -> Iterator[av.Packet]:
-        """Every packet, in the order of time; there is nothing to add after."""
+        """Every packet, in the order of time; no picture can be added later."""
         self._encode()
         self._keep(self._stream.encode(None))
         spans = list(pairwise(self._ends))

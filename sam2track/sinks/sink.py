@@ -1,4 +1,4 @@
-"""What every sink has in common: frames and results go in, whole files come out."""
+"""The base of all sinks: frames and results go in, complete files come out."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ class SinkError(OSError):
 
 @runtime_checkable
 class Sink(Protocol):
-    """Takes results frame by frame and leaves finished files behind.
+    """Takes results frame by frame and writes complete files.
 
-    Used as a context manager. Nothing is on disk under its final name before it is whole, and no
+    Used as a context manager. A file gets its final name when it is complete, and no
     folder is made before the first frame. Leaving the context finishes the files, also when an
-    exception or Ctrl-C ends it early: what was written up to then stays and is valid.
+    exception or Ctrl-C ends it early: results up to then are kept and valid.
 
     Sinks inherit from it to be context managers.
     """
@@ -34,13 +34,13 @@ class Sink(Protocol):
         """Take one frame and its result, tensors on the host.
 
         Raises:
-            SinkError: if the output cannot be written (no room, no permission). The unfinished
+            SinkError: if the output cannot be written (disk full, no permission). The unfinished
                 file is removed, and the sink cannot be used any more.
         """
         ...
 
     def note(self, object_id: int, text: str) -> None:
-        """Take a line about an object whose result deserves a look, at any time before the end.
+        """Take a line about an object whose masks should be checked, at any time before the end.
 
         Sinks that have no place for it ignore it.
         """

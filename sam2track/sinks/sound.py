@@ -10,19 +10,19 @@ import av
 from av.container import OutputContainer
 from av.error import FFmpegError
 
-CODECS = ("aac", "mp3", "opus", "flac")  # that MP4 holds and browsers play
-EARLIEST = -0.5  # seconds; an encoder's first packet lies a little before the first picture
+CODECS = ("aac", "mp3", "opus", "flac")  # codecs that MP4 can hold and browsers play
+EARLIEST = -0.5  # seconds; an encoder's first packet is a little before the first picture
 
 
 class Sound:
-    """A file's first sound track on its way into another file.
+    """Copies a file's first sound track into another file.
 
     A track whose codec is not among ``CODECS`` is left out, and a damaged one ends where it is
-    damaged: the pictures matter more.
+    damaged, so that the pictures are still written.
 
     Args:
         path: the file that has the sound.
-        output: the file that gets it, before anything was written to it.
+        output: the file that gets it; nothing may be written to it before.
     """
 
     def __init__(self, path: str | Path, output: OutputContainer) -> None:
@@ -31,7 +31,7 @@ class Sound:
         self._next = next(self._packets, None)  # this adds the track to the output
 
     def copy(self, until: float) -> None:
-        """Write what sounds before ``until``, in seconds from the first picture."""
+        """Write the sound before ``until``, in seconds from the first picture."""
         while self._next is not None and self._next[0] < until:
             self._output.mux(self._next[1])
             self._next = next(self._packets, None)

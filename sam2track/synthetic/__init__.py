@@ -8,7 +8,7 @@ Three products, each drawn from a seed with the same compositing and the same ca
 * The long-term benchmark: :class:`LongScene`, :class:`SequenceSpec` and :class:`Event`, used by
   :mod:`sam2track.data.readers.synthetic_long`. Its pixels must not change.
 
-Which module to open for what:
+The modules:
 
 * all three: ``compositing`` (layers, limbs, reflections, shadows, motion blur), ``camera`` (frame
   times, pan, zoom, shake, rendering of a frame, sensor and codec), ``motion`` (waves, keyframes,

@@ -1,7 +1,7 @@
 """Articulated figures for training clips: people, animals, riders, and random bodies with limbs.
 
 Gives the picture of a body and its limbs (:class:`sam2track.synthetic.compositing.Limb`), alpha not
-premultiplied, textured from photographs. A tracker trained on sprites alone loses thin parts that
+premultiplied, textured from photographs. A tracker trained only on sprites loses thin parts that
 have their own colour and motion.
 """
 

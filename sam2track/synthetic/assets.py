@@ -21,7 +21,7 @@ class Assets:
     """A pack of sprites, photographs and textures.
 
     Args:
-        folder: what ``scripts/fetch_assets.py`` wrote.
+        folder: the result of ``scripts/fetch_assets.py``.
 
     Raises:
         FileNotFoundError: if the folder holds no pack.
@@ -46,7 +46,7 @@ class Assets:
     def _weights(self, kind: str) -> np.ndarray:
         """The cumulated chance of each picture: its source's weight, shared among the source.
 
-        A source with few pictures counts for less, so that none is seen too often.
+        A source with few pictures has less weight, so that none is used too often.
         """
         source = self.index[kind][:, 3]
         count = np.bincount(source, minlength=len(self.manifest[kind])).astype(np.float64)

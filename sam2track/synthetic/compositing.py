@@ -1,7 +1,7 @@
 """Compositing of layers into a frame, with the exact label of every pixel.
 
-Takes pictures with alpha (sprites) and smooth functions of time. Nothing here keeps state: a frame
-depends on its time alone, so that frames can be drawn in any order.
+Takes pictures with alpha (sprites) and smooth functions of time. No state is kept: a frame
+depends only on its time, so that frames can be drawn in any order.
 
 Three coordinate systems: an object's own (its centre is the origin, its height is 1), the world
 (what the camera looks at; the frame's height is 1), and the screen (pixels, pixel centres on
@@ -55,12 +55,12 @@ class Limb:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Reflection:
-    """What a polished surface mirrors: it rotates with the object only in part, and slides over it.
+    """The reflection in a polished surface: it rotates partly with the object, and slides on it.
 
     Attributes:
         picture: RGBA with colours already multiplied by alpha, as high as the object.
             Beyond its edge it is mirrored.
-        rotation: the share of the object's angle by which it rotates.
+        rotation: the fraction of the object's angle by which it rotates.
         drift: two channels, where its centre is in own coordinates.
     """
 
@@ -87,7 +87,7 @@ class Layer:
         gain: one channel, how much brighter it gets (0 = unchanged), or None.
         shadow: ``(dx, dy, blur, darkness)``: offset and blur in world units, darkness 0..1.
         limbs: the parts attached to it. They do not deform, mirror or cast a shadow.
-        reflection: what it mirrors, or None.
+        reflection: its reflection, or None.
     """
 
     picture: RGBA

@@ -66,7 +66,7 @@ class SequenceSpec:
 
     @property
     def attributes(self) -> tuple[str, ...]:
-        """What is hard about it: the kinds of its events, its gaps, its length."""
+        """Its difficulties: the kinds of its events, its gaps, its length."""
         found = [ATTRIBUTES[event.kind] for event in self.events]
         found += ["look-alikes"] * bool(self.lookalikes) + ["long"] * (self.frames >= 1000)
         gaps = {event.frames for event in self.events if event.kind in ("hide", "leave")}
@@ -93,7 +93,7 @@ class Timeline:
     """Keyframes of one object, added from its first frame on.
 
     Attributes:
-        rng: decides what the events do not.
+        rng: decides everything else.
         size: its height (world units).
         fixed_occluder: where ``(x, y)``, on the left or the right, an occluder stands, or None.
         across: where it stands at first, a share (0..1) of the visible range.
@@ -126,7 +126,7 @@ class Timeline:
         self.move(0, x=left + self.across * (right - left), y=self.rng.uniform(0.45, 0.75))
 
     def add_events(self, events: tuple[Event, ...], end: float, *, pause: int) -> None:
-        """Events in turn, repeated until ``end``; before each it wanders for ``pause`` frames."""
+        """Events in order, repeated until ``end``; before each it wanders for ``pause`` frames."""
         for event in itertools.cycle(events):
             if self.now >= end:
                 break
@@ -172,7 +172,7 @@ class Timeline:
         return float(np.hypot(to["x"] - x, to["y"] - y))
 
     def wander(self, frames: int) -> None:
-        """Move from place to place for about so many frames."""
+        """Move from place to place for about this number of frames."""
         stop = self.now + frames
         while self.now < stop:
             to = self.random_place()
@@ -181,7 +181,7 @@ class Timeline:
     # -- events
 
     def hide(self, frames: int) -> None:
-        """In turns behind the fixed occluder and behind one that passes."""
+        """Alternately behind the fixed occluder and behind a moving one."""
         hold = max(frames - EASE, 1)
         self.hidden += 1
         if self.hidden % 2 and self.fixed_occluder is not None:
@@ -209,7 +209,7 @@ class Timeline:
         self.move(frames)
 
     def scale(self, frames: int) -> None:
-        """Near, then a tenth as high within so many frames, then near again."""
+        """Near, then a tenth as high within this number of frames, then near again."""
         before = self.state[2]
         self.move(frames / 2, size=np.log(0.75), x=ASPECT / 2, y=0.5)
         self.move(frames, size=np.log(0.075), **self.random_place())
@@ -217,7 +217,7 @@ class Timeline:
         self.move(frames / 2, size=before, **self.random_place())
 
     def dash(self, frames: int) -> None:
-        """To and fro across the view, up to its own width per frame."""
+        """From side to side across the view, up to its own width per frame."""
         stop = self.now + frames
         while self.now < stop:
             to = self.distant_place()
@@ -232,7 +232,7 @@ class Timeline:
         self.move(frames / 2, angle=0.0)
 
     def dusk(self, frames: int) -> None:
-        """The light dims, and comes back."""
+        """The light gets darker, and bright again."""
         self.lights += [(self.now, 1.0), (self.now + frames / 2, 0.0)]
         self.wander(frames // 2)
         self.lights += [(self.now, 0.0), (self.now + frames / 2, 1.0)]

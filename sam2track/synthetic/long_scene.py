@@ -1,7 +1,7 @@
 """The frames of one sequence of the long-term benchmark, and the exact label of every pixel.
 
-Takes what happens (:mod:`sam2track.synthetic.long_events`) and a seed. A frame depends on its index
-alone, so that frames can be drawn in any order.
+Takes what happens (:mod:`sam2track.synthetic.long_events`) and a seed. A frame depends only on
+its index, so that frames can be drawn in any order.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Manufactured objects for training clips: vessels, slabs and vehicles, and hands that hold them.
 
 Gives RGBA pictures, alpha not premultiplied, textured from photographs. Objects that people hold
-into a camera are rigid and shiny, and their parts differ in colour. A tracker trained on cut-outs
-alone takes such a part (the lid of a cup) for the object.
+into a camera are rigid and shiny, and their parts differ in colour. A tracker trained only on
+cut-outs confuses such a part (the lid of a cup) with the object.
 """
 
 from __future__ import annotations
@@ -151,7 +151,7 @@ def hand(assets: Assets, rng: np.random.Generator, held: RGBA) -> tuple[RGBA, tu
 
 
 def random_reflection(rng: np.random.Generator, side: int) -> Reflection:
-    """What a polished object mirrors: windows, lamps and dark corners, ``side`` pixels high."""
+    """A reflection in a polished object: windows, lamps, dark corners, ``side`` pixels high."""
     rows, columns = np.mgrid[:side, :side] / side - 0.5
     turn, cells = rng.uniform(0, np.pi), rng.integers(3, 12)
     across = (columns * np.cos(turn) + rows * np.sin(turn) + 0.7) * (side - 1) / 1.4

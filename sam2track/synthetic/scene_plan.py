@@ -29,7 +29,7 @@ class ScenePlan:
         rng: decides everything.
         size: of the screen, pixels.
         frames: to be taken.
-        count: most tracked objects.
+        count: largest number of tracked objects.
         still: chance that the objects are regions of the background, if none is held up.
         hardness: 0 (one large object that moves a little and is well visible) to 1 (everything).
 
@@ -126,7 +126,7 @@ class ScenePlan:
         return Layer(picture, motion, deformation, label, gain, shadow, limbs, shine)
 
     def _held_up_object(self) -> Layer:
-        """An object, mostly polished, turned and moved to and fro in the middle of the picture."""
+        """An object, mostly polished, turned and moved forth and back in the middle."""
         rng = self.rng
         height = float(np.exp(rng.uniform(*np.log((0.3, 0.85)))))
         side = int(height * self.size * 1.1)
@@ -261,7 +261,7 @@ class ScenePlan:
         excursion = None
         if self._chance(0.2):
             far = self.aspect * 0.8 + float(np.exp(start[2]))
-            # Mostly back before the clip ends: else the model learns that lost objects stay lost.
+            # Mostly back before the clip ends: else the model learns that lost objects stay absent.
             width = end * rng.uniform(0.4, 0.9) + 1
             centre = end * rng.uniform(0.3, 0.6)
             away = np.array([rng.choice([-far, far]), rng.normal(0, 0.2)])

@@ -1,6 +1,6 @@
 """SyntheticVideo: a procedural video with exact masks, as a video source.
 
-Takes a seed and needs no files. A frame depends on the seed and its index alone, so that a video of
+Takes a seed and needs no files. A frame depends only on the seed and its index, so that a video of
 any length can be read in any order and takes no more memory than a short one.
 """
 
@@ -30,8 +30,8 @@ class SyntheticVideo(SeekableSource):
         objects: how many are labelled, 1 to 200; their labels are 1, 2, ...
         occluders: bars that stand in front, unlabelled.
         lookalikes: unlabelled copies of the objects, at most one per object.
-        leaving: every how many frames an object leaves the picture and returns, about; 0 = never.
-        seed: another seed, another video.
+        leaving: about how many frames from one leaving of an object to the next; 0 = never.
+        seed: determines the video.
         fps: frames per second.
 
     Raises:
@@ -79,7 +79,7 @@ class SyntheticVideo(SeekableSource):
         return Frame(index, self._draw(index)[0])
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Does nothing: no file is open."""
 
     def mask(self, index: int) -> UInt8[np.ndarray, "H W"]:
         """The object that each pixel of a frame shows: 1, 2, ..., and 0 = none.

@@ -1,6 +1,6 @@
 """What a person should look at in a finished run: one or more lines about an object.
 
-Results go in frame by frame; nothing but a few numbers of each object is kept.
+Results go in frame by frame; only a few numbers of each object are kept.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Review:
         self.records: dict[int, _Record] = defaultdict(_Record)
 
     def add(self, result: FrameResult) -> None:
-        """Look at one frame's result, which lies on the host."""
+        """Check one frame's result, which is on the CPU."""
         masks = result.masks.numpy()
         for place, object_id in enumerate(result.object_ids):
             record, seen = self.records[object_id], bool(masks[place].any())

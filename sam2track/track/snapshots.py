@@ -1,7 +1,7 @@
-"""A session's state as bytes, to go on from in another process.
+"""A session's state as bytes, so that another process can continue from it.
 
-Bytes are read by PyTorch's loader that builds nothing but tensors and the classes that are named
-here, all of this package, so that a file cannot run code.
+PyTorch's loader reads the bytes. It builds only tensors and the classes of this package that are
+listed here, so that a file cannot run code.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ def cannot_resume(session: TrackingSession) -> str | None:
 
 
 def save_session(session: TrackingSession) -> bytes:
-    """The state after a frame. Masks that follow from it are those of the session itself."""
+    """The state after a frame. Tracking from it gives the same masks as the session itself."""
     file = io.BytesIO()
     torch.save({"objects": session.objects, "size": session.size}, file)
     return file.getvalue()
 
 
 def load_session(session: TrackingSession, state: bytes) -> None:
-    """Bring a new session to a state.
+    """Load a state into a new session.
 
     Raises:
         ValueError: if the bytes are damaged, or hold something else.

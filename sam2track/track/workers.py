@@ -36,7 +36,7 @@ class Workers:
         self._others = ThreadPoolExecutor(max(1, most - 1), "sam2track-objects")
 
     def count(self, objects: int) -> int:
-        """How many threads that many objects are worth."""
+        """The number of threads for a number of objects."""
         return max(1, min(self.most, math.ceil(objects / OBJECTS_EACH)))
 
     def share_cpu(self, objects: int) -> AbstractContextManager[None]:

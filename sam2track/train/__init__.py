@@ -1,4 +1,4 @@
-"""Training: clips and simulated prompts go in, weights come out."""
+"""Training on clips with simulated prompts."""
 
 from .batches import ENDLESS, picture_batches, step_batches
 from .evaluation import Score, check_sequences, score_sequences

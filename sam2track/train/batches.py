@@ -1,7 +1,7 @@
 """Batches on the device, from clips with masks or from pictures without.
 
-Item ``n`` of a run depends on the seed and ``n`` alone, and every process knows which items are its
-own. A run that is resumed sees what an undisturbed one would. Data that is damaged raises
+Item ``n`` of a run depends only on the seed and ``n``, and every process knows its own items. A
+resumed run gets the same items as a run without interruption. Data that is damaged raises
 ValueError or OSError, whose message names the file.
 """
 
@@ -45,7 +45,7 @@ class StepBatches:
 class _TimedBatches(Dataset):
     """Batches by the indices of their items, and the CPU time to draw each.
 
-    In place of a batch there may be an error: raised in a worker, it would come with a traceback.
+    A batch may be replaced by an error: if a worker raised it, it would come with a traceback.
     """
 
     items: Dataset
@@ -76,8 +76,8 @@ def step_batches(
 
     Args:
         clips, accumulate: clips in a batch, batches in a step.
-        ramp: over the first so many steps, the clips' hardness grows from ``hardness`` (0..1) to 1.
-        workers: processes that draw clips for this one; 0 = it does so itself.
+        ramp: number of steps over which the clips' hardness grows from ``hardness`` (0..1) to 1.
+        workers: processes that draw clips for this one; 0 = none.
     """
     each = clips * accumulate * processes.count  # clips per step
     first = tuple((processes.index * accumulate + part) * clips for part in range(accumulate))
@@ -111,7 +111,7 @@ def _load(
         num_workers=workers,
         worker_init_fn=prepare_worker,
         pin_memory=processes.device.type == "cuda",
-        generator=torch.Generator(),  # of its own: PyTorch's is part of the checkpoint
+        generator=torch.Generator(),  # a separate generator: PyTorch's is part of the checkpoint
     )
     for batch, seconds in loader:
         if isinstance(batch, Exception):
@@ -120,9 +120,9 @@ def _load(
 
 
 def prepare_worker(_: int) -> None:
-    """Let a data worker ignore signals; the trainer finishes its step and then ends the worker.
+    """Let a data worker ignore signals; the trainer ends it after its step.
 
-    A terminal's Ctrl-C and ``torchrun``'s SIGTERM reach the whole group of processes.
+    A terminal's Ctrl-C and ``torchrun``'s SIGTERM are sent to the whole group of processes.
     """
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)

@@ -1,6 +1,6 @@
-"""Mean J and F of a model on held-out video, while it is trained.
+"""Mean J and F of a model on held-out video, during training.
 
-Objects begin with a prompt where they first appear, and are tracked as a user's objects are.
+Objects are prompted where they first appear, and tracked as in inference.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Score:
 
 
 def check_sequences(sequences: Sequence[MaskSequence]) -> None:
-    """Refuse, with a ValueError, what cannot be scored, before training begins."""
+    """Raise ValueError before training if the sequences cannot be scored."""
     if not sequences:
         raise ValueError("evaluate: the reader found no sequence")
     for sequence in sequences:

@@ -1,4 +1,4 @@
-"""The weights that training begins with, where no checkpoint of a whole model is given."""
+"""The first weights of training, if no checkpoint of a whole model is given."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from ..model.weights import load_trunk
 from .masked_autoencoder import MaskedAutoencoder
 
 RESIDUAL = 0.1  # scale of the memory encoder's ConvNeXt branches
-FEATURE_SCALE = 0.3  # the ImageNet trunk's features behind a new neck have a deviation of 3
-APPEARANCE_SHARE = 0.75  # of a memory token's channels that hold the appearance of the image
+FEATURE_SCALE = 0.3  # features of the ImageNet trunk after a new neck have a deviation of 3
+APPEARANCE_SHARE = 0.75  # fraction of a memory token's channels for the appearance
 MASK_SCALE = 4.0  # brings the mask's embedding to the scale of the features
-SHARPNESS = 2.0  # of the matching: a perfect match then outweighs a thousand others
+SHARPNESS = 2.0  # of the matching: a perfect match then has more weight than a thousand others
 
 
 def initialise_trunk(model: SAM2 | MaskedAutoencoder, source: str, variant: str) -> None:
-    """Fill a model's trunk with the weights to begin with.
+    """Load the first weights of a model's trunk.
 
     Args:
         source: ``scratch``, ``imagenet`` (for nano's trunk), or a file: what ``sam2track pretrain``
@@ -29,7 +29,7 @@ def initialise_trunk(model: SAM2 | MaskedAutoencoder, source: str, variant: str)
         variant: the model's name.
 
     Raises:
-        ValueError: if no ImageNet weights are known for the trunk, or can be found.
+        ValueError: if no ImageNet weights are known for the trunk, or they are not found.
         CheckpointError: if there is no such file, or it holds another trunk.
     """
     backbone = model.variant.trunk
@@ -46,12 +46,12 @@ def initialise_trunk(model: SAM2 | MaskedAutoencoder, source: str, variant: str)
 
 @torch.no_grad()
 def match_features(model: SAM2) -> None:
-    """Let memory attention begin as feature matching instead of noise (as in STM, 1904.00607).
+    """Initialise memory attention so that it matches features (as in STM, 1904.00607).
 
     Features are scaled to unit variance. The channels of a memory token are divided in two:
     ``APPEARANCE_SHARE`` of them hold the features, projected by an orthonormal matrix; the others
-    hold the mask. Queries and keys compare appearance, values carry the mask. So a position reads
-    the mask of the positions that look like it.
+    hold the mask. Queries and keys compare appearance, values carry the mask. So a position gets
+    the mask of the positions with similar features.
     """
     for module in model.neck.modules():
         if isinstance(module, nn.Conv2d):

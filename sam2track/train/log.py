@@ -42,9 +42,9 @@ CARD = """\
 
 
 class RunLog(ExitStack):
-    """A context manager that writes the log in ``out``; ValueError if TensorBoard is not there.
+    """A context manager that writes the log in ``out``; ValueError without TensorBoard.
 
-    The run goes on from ``step``; entries of later steps are removed.
+    The run continues from ``step``; entries of later steps are removed.
     """
 
     def __init__(self, out: Path, step: int) -> None:
@@ -61,7 +61,7 @@ class RunLog(ExitStack):
         self.board = self.enter_context(writer)
 
     def write(self, entry: Mapping[str, Any], *, group: str) -> None:
-        """Add a line: ``step`` and other numbers; None where nothing was measured."""
+        """Add a line: ``step`` and other numbers; None if not measured."""
         self.file.write(json.dumps(entry) + "\n")
         self.file.flush()
         for name, value in entry.items():

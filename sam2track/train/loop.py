@@ -1,6 +1,6 @@
 """The training loop: steps, log, scores and checkpoints, until the last step or a signal.
 
-There is one loop for every kind of training. What a step does and which files come of it is an
+There is one loop for every kind of training. A step and the files that it writes are defined by an
 :class:`Update`: :class:`sam2track.train.TrackingUpdate` or
 :class:`sam2track.train.AutoencodingUpdate`.
 """
@@ -25,7 +25,7 @@ from .training_run import LAST, TrainingRun, saving
 
 
 class Update(Protocol):
-    """What differs from training to training."""
+    """The part that differs between kinds of training."""
 
     run: TrainingRun[Any]
 
@@ -34,11 +34,11 @@ class Update(Protocol):
         ...
 
     def picture(self) -> UInt8[np.ndarray, "H W 3"] | None:
-        """What the network does now, for TensorBoard."""
+        """A picture of the current predictions, for TensorBoard."""
         ...
 
     def write_results(self, out: Path) -> None:
-        """Write the weights, and files for people; in the main process alone."""
+        """Write the weights, and files for people; only in the main process."""
         ...
 
 
@@ -52,7 +52,7 @@ def run_loop(
     evaluate_every: int = 0,
     evaluate: Callable[[], Mapping[str, float]] | None = None,
 ) -> None:
-    """Train to the last step. What is done every so many steps (0 = never) is done after it, too.
+    """Train to the last step. Regular actions (0 = never) are also done after it.
 
     Args:
         update: does the steps.
@@ -61,7 +61,7 @@ def run_loop(
         save_every: steps between checkpoints, with the results.
         picture_every: steps between pictures for TensorBoard.
         evaluate_every: steps between scores on held-out video.
-        evaluate: gives these scores; every process calls it at once.
+        evaluate: gives these scores; all processes call it at the same time.
 
     Raises:
         FloatingPointError: if the loss is not finite; the message says where.
@@ -98,21 +98,21 @@ def run_loop(
 
 
 def save(update: Update, out: Path) -> None:
-    """Write the checkpoint and the results, each file whole or not at all (see ``NotSaved``)."""
+    """Write the checkpoint and the results, without partial files (see ``NotSaved``)."""
     state = update.run.state()
     if update.run.processes.main:
         with saving(update.run.step, out):
             with whole_file(out / LAST) as temporary:
                 try:
                     torch.save(state, temporary)
-                except RuntimeError as error:  # how PyTorch's writer says that the disk is full
+                except RuntimeError as error:  # PyTorch's error if the disk is full
                     raise OSError(str(error).splitlines()[0]) from error
             update.write_results(out)
 
 
 @contextmanager
 def stop_requests() -> Iterator[Event]:
-    """While it lasts, the first SIGINT or SIGTERM sets the event; a second one acts as before."""
+    """In this context the first SIGINT or SIGTERM sets the event; a second one acts as before."""
     asked = Event()
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 

@@ -1,7 +1,7 @@
 """The losses of a prediction (SAM 2, 2408.00714, appendix D.2).
 
-Candidates and true masks go in, one number per row and term comes out. Of the candidate masks only
-the best is supervised; of the predicted IoUs, all are. The weights are 20 for focal loss
+Candidates and true masks go in, one number per row and term comes out. Only the best candidate mask
+is supervised, but all predicted IoUs. The weights are 20 for focal loss
 (1708.02002), and 1 each for dice (1606.04797), predicted IoU and presence.
 """
 
@@ -23,7 +23,7 @@ LOSS_TERMS = ("focal", "dice", "iou", "presence")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Losses:
-    """Each term by row, not yet weighted. All but presence are 0 where the object is absent."""
+    """Each term of each row, without weights. All but presence are 0 where the object is absent."""
 
     focal: Float[Tensor, " R"]
     dice: Float[Tensor, " R"]
@@ -38,7 +38,7 @@ class Losses:
 def focal_loss(
     logits: Float[Tensor, "*batch H W"], truth: Float[Tensor, "*batch H W"]
 ) -> Float[Tensor, "*batch"]:
-    """Cross entropy with less weight where the prediction is right already; mean over pixels."""
+    """Cross entropy with less weight where the prediction is correct; mean over pixels."""
     entropy = F.binary_cross_entropy_with_logits(logits, truth, reduction="none")
     probability = logits.sigmoid()
     wrong = probability * (1 - truth) + (1 - probability) * truth
@@ -59,7 +59,7 @@ def dice_loss(
 def mask_iou(
     logits: Float[Tensor, "*batch H W"], truth: Float[Tensor, "*batch H W"]
 ) -> Float[Tensor, "*batch"]:
-    """IoU of the masks cut at zero and at one half; 1 where both are empty."""
+    """IoU of the logits above zero and the mask above one half; 1 if both are empty."""
     mask, true = logits > 0, truth > 0.5
     union = (mask | true).sum((-1, -2))
     return torch.where(union > 0, (mask & true).sum((-1, -2)) / union.clamp(min=1), 1.0)
@@ -68,13 +68,13 @@ def mask_iou(
 def prediction_losses(
     candidates: Candidates, truth: Bool[Tensor, "R S S"], *, stride: int = 1
 ) -> Losses:
-    """The losses of candidates against the true masks; an empty mask is an absent object.
+    """The losses of candidates against the true masks; an empty mask means an absent object.
 
     Args:
         candidates: mask logits of any size.
         truth: at the size of the model's input.
-        stride: masks are compared at the truth's size over this: 1 as in SAM 2, 2 takes a quarter
-            of the time and is still finer than the logits.
+        stride: masks are compared at the size of ``truth`` divided by this: 1 as in SAM 2; 2 takes
+            a quarter of the time and is still finer than the logits.
     """
     target = F.avg_pool2d(truth.float()[:, None], stride)  # (R, 1, S/stride, S/stride)
     logits = F.interpolate(candidates.masks.float(), target.shape[-2:], mode="bilinear")

@@ -1,12 +1,12 @@
 """Masked autoencoding: a trunk learns from pictures without labels, by predicting hidden parts.
 
 Pictures and a map of hidden units go in; predicted pixels and their error come out. MAE
-(2111.06377), in the same way for every trunk. A unit is a square of 32 x 32 pixels, as for Hiera
+(2111.06377), the same for every trunk. A unit is a square of 32 x 32 pixels, as for Hiera
 (2306.00989, section 3), so that it covers whole cells at all strides. Before any convolution wider
 than one pixel, its input is set to zero at hidden units, as in SparK (2301.03580, section 3.1). At
-visible places a convolutional trunk thereby computes what sparse convolutions would. Hiera sees, at
-each hidden place, its patch embedding's bias and the position: a learned mask token, as in SimMIM
-(2111.09886). The trunk itself is not changed, so the tracker can use it as it is.
+visible positions a convolutional trunk then computes the same as sparse convolutions. At each
+hidden position Hiera gets its patch embedding's bias and the position: a learned mask token, as in
+SimMIM (2111.09886). The trunk itself is not changed, so the tracker can use it directly.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ DECODER_HEAD = 32  # channels of an attention head in the decoder
 def draw_hidden(
     rng: np.random.Generator, pictures: int, side: int, *, ratio: float
 ) -> Bool[Tensor, "B side side"]:
-    """Which units of each picture are hidden: in each the same number, at random places.
+    """Random hidden units, the same number in each picture.
 
-    A picture has ``side`` x ``side`` units. ``ratio``, the share that is hidden (0..1), is rounded
+    A picture has ``side`` x ``side`` units. ``ratio``, the hidden fraction (0..1), is rounded
     to whole units, but never to none or all of them.
     """
     count = min(max(round(ratio * side**2), 1), side**2 - 1)
@@ -70,7 +70,7 @@ class MaskedAutoencoder(nn.Module):
         sizes = zip(variant.trunk.channels.values(), (4, 2, 1, 1), strict=True)
         self.narrow = nn.ModuleList(nn.Conv2d(n, width, size, stride=size) for n, size in sizes)
         self.norm = LayerNorm2d(width)
-        self.hidden = nn.Parameter(torch.zeros(width, 1, 1))  # tells hidden places from visible
+        self.hidden = nn.Parameter(torch.zeros(width, 1, 1))  # marks hidden positions
         nn.init.trunc_normal_(self.hidden, std=0.02)
         layer = nn.TransformerEncoderLayer(
             width,
@@ -94,7 +94,7 @@ class MaskedAutoencoder(nn.Module):
     ) -> Float[Tensor, "B P 3*16*16"]:
         """The pixels of each 16 x 16 patch, normalised by patch (:func:`targets`).
 
-        Pictures are RGB, S is a multiple of 32. The trunk does not see the ``hidden`` units.
+        Pictures are RGB, S is a multiple of 32. The trunk gets no ``hidden`` units.
         """
         images = (pictures.float() / 255 - self.mean) / self.std
         with hiding(self.trunk, hidden):
@@ -108,7 +108,7 @@ class MaskedAutoencoder(nn.Module):
 
 @contextmanager
 def hiding(trunk: nn.Module, hidden: Bool[Tensor, "B u u"]) -> Iterator[None]:
-    """While it lasts, the input of wider convolutions of the trunk is zero at hidden units."""
+    """In this context, the input of wider convolutions of the trunk is zero at hidden units."""
 
     def hide(module: nn.Module, inputs: tuple[Tensor, ...]) -> Tensor:
         (x,) = inputs
@@ -163,7 +163,7 @@ def reconstruct(
     pictures: UInt8[Tensor, "B 3 S S"],
     hidden: Bool[Tensor, "B u u"],
 ) -> UInt8[Tensor, "3 B*S 3*S"]:
-    """An image with one row per picture: what is seen, what is filled in, and what is there.
+    """An image with one row per picture: visible part, prediction, and original.
 
     Predictions get the true mean and contrast of their patch, as in MAE's figures.
     """
@@ -186,8 +186,8 @@ class AutoencodingUpdate:
         run: the autoencoder in training.
         sample: pictures for ``reconstruction.png``.
         variant: the model whose trunk it is.
-        ratio: share of each picture that is hidden.
-        seed: of what is hidden.
+        ratio: fraction of each picture that is hidden.
+        seed: of the hidden units.
     """
 
     run: TrainingRun[MaskedAutoencoder]
@@ -205,25 +205,25 @@ class AutoencodingUpdate:
         loss = reconstruction_loss(predicted, batch, hidden)
         loss.backward()
         mean = run.processes.sum(loss.detach()) / run.processes.count
-        run.check_finite(mean, "the loss")  # the mean: so that all processes stop at once
+        run.check_finite(mean, "the loss")  # the mean, so that all processes stop at the same step
         norm = run.end_step(run.processes.count)
         return {"step": run.step, "loss": mean.item(), "norm": norm, "rate": rate}
 
     @torch.no_grad()
     def picture(self) -> UInt8[np.ndarray, "H W 3"]:
-        """Of each picture of the sample: what is seen, what is filled in, and what is there."""
+        """For each sample picture: visible part, prediction, and original."""
         hidden = self._draw_hidden(self.sample, 0)
         drawn = reconstruct(self.run.model(self.sample, hidden), self.sample, hidden)
         return drawn.permute(1, 2, 0).cpu().numpy()
 
     def write_results(self, out: Path) -> None:
-        """Write the trunk alone, and the picture."""
+        """Write the trunk and the picture."""
         save_trunk(self.run.model.trunk, out / WEIGHTS, self.variant, self.run.metadata())
         image = Image.fromarray(self.picture())
         write_whole(out / "reconstruction.png", lambda file: image.save(file, format="PNG"))
 
     def _draw_hidden(self, pictures: UInt8[Tensor, "B 3 S S"], step: int) -> Bool[Tensor, "B u u"]:
-        """The hidden units of this process's pictures; they depend on seed and step alone."""
+        """The hidden units of this process's pictures; they depend only on seed and step."""
         rng, run = np.random.default_rng((self.seed, step)), self.run.processes
         side = pictures.shape[-1] // HIDDEN_UNIT
         hidden = draw_hidden(rng, len(pictures) * run.count, side, ratio=self.ratio)

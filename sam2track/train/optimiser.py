@@ -17,15 +17,15 @@ class OptimiserOptions:
     The learning rate has a linear warm-up, a plateau, and a cosine decay.
 
     Attributes:
-        rate: on the plateau.
-        steps: updates in all, at least 1.
-        warmup: steps on the way up.
-        decay: last steps, on the way down; None = all after the warm-up: no plateau.
-        final: share of the rate that the cosine ends at.
-        trunk_rate: share of the learning rate that the trunk gets.
-        layer_decay: share that a block of the trunk gets of the next block's rate.
+        rate: learning rate on the plateau.
+        steps: number of updates, at least 1.
+        warmup: steps of the linear increase.
+        decay: last steps, with the cosine decay; None = all after the warm-up, no plateau.
+        final: last learning rate, as a fraction of ``rate``.
+        trunk_rate: learning rate of the trunk, as a fraction of ``rate``.
+        layer_decay: learning rate of a trunk block, as a fraction of the next block's.
         frozen: prefixes of the names of parameters that are not trained.
-        weight_decay, betas: AdamW's.
+        weight_decay, betas: of AdamW.
         clip: largest norm of the gradient.
         average: decay of the averaged weights (EMA); None = no average.
     """
@@ -57,11 +57,11 @@ class OptimiserOptions:
 
 
 def parameter_groups(model: nn.Module, options: OptimiserOptions) -> list[dict]:
-    """Parameters for the optimiser, those of one rate and decay together; ``scale`` is the share.
+    """Parameters for the optimiser, grouped by rate and decay; ``scale`` is the factor of the rate.
 
     The trunk gets ``trunk_rate``, times ``layer_decay`` for each block from a parameter's own on to
-    the trunk's end (as BEiT, 2106.08254); what comes before the first block counts as one more.
-    This holds for any trunk whose layers are ``blocks``. Vectors and scalars do not decay.
+    the trunk's end (as BEiT, 2106.08254); layers before the first block count as one more.
+    Any trunk whose layers are ``blocks`` works. Vectors and scalars have no decay.
 
     Raises:
         ValueError: if a frozen prefix fits no parameter, or all parameters are frozen.

@@ -1,9 +1,9 @@
 """The processes that train together, as Hugging Face Accelerate starts them.
 
 ``accelerate launch -m sam2track train ...`` starts one per device; without it there is one process,
-and nothing is exchanged. Each process sums the losses and gradients of its own clips. Here they are
-summed over the processes, so that a step equals that of one process with all the clips, however
-the objects are spread over the processes.
+without exchange. Each process sums the losses and gradients of its own clips. Here they are
+summed over the processes, so that a step equals that of one process with all the clips, for
+any distribution of the objects over the processes.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ class Processes:
     """This process, and what it exchanges with the others.
 
     Args:
-        device: as :func:`sam2track.device.pick_device` takes it; several processes share out the
-            CUDA devices.
+        device: as :func:`sam2track.device.pick_device` takes it; several processes take one CUDA
+            device each.
 
     Attributes:
         index: this process, from 0.
         count: how many there are.
-        main: whether this is the process that writes files.
-        device: this process's own.
+        main: whether this process writes the files.
+        device: of this process.
 
     Raises:
-        ValueError: if Accelerate is not installed, or the device is not there.
+        ValueError: if Accelerate is not installed, or there is no such device.
     """
 
     def __init__(self, device: str | torch.device = "cpu") -> None:
@@ -53,15 +53,15 @@ class Processes:
         return cast(Tensor, self._reduce(values, reduction="sum"))
 
     def any(self, asked: bool) -> bool:
-        """Whether any process asked."""
+        """Whether the flag is set in any process."""
         return bool(self.sum(torch.tensor(float(asked), device=self.device)))
 
     def gather(self, thing: Any) -> list[Any]:
-        """The things of all processes, by index, in each of them."""
+        """The values of all processes, by index, in each of them."""
         return self._gather([thing])
 
     def sum_gradients(self, parameters: Sequence[nn.Parameter]) -> list[Tensor]:
-        """Replace each gradient by its sum over the processes, a missing one by zeros; all of them.
+        """Replace every gradient by its sum over the processes; a missing one counts as zero.
 
         Which parameters get a gradient from a clip depends on its prompts. With zeros for the
         others, AdamW does the same in every process.

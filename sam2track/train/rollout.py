@@ -1,4 +1,4 @@
-"""Tracking of training clips: the same network and memory as at run time, with losses.
+"""Tracking of training clips: the same network and memory as in inference, with losses.
 
 A batch of clips goes in, the losses of every step of the interaction come out (SAM 2, 2408.00714,
 appendix D.2.2). One row is one object of one clip. All rows go through the frames together: first
@@ -56,7 +56,7 @@ class FramePrediction:
 
     Attributes:
         logits: mask logits at stride 4.
-        prompts: which rows were prompted, and how; None = with their mask.
+        prompts: which rows were prompted, and how; None = by their mask.
     """
 
     logits: Float[Tensor, "R 1 _ _"]
@@ -65,13 +65,13 @@ class FramePrediction:
 
 @dataclass(frozen=True, slots=True)
 class RolloutOptions:
-    """How a rollout is done.
+    """The settings of a rollout.
 
     Attributes:
         mix: which prompts the simulated user gives.
         stride: at which masks are compared, see :func:`sam2track.train.losses.prediction_losses`.
         checkpointing: keep the inputs of each part of the network instead of all activations, and
-            compute these again for the gradient: a third more time, a fraction of the memory.
+            compute these again for the gradient: a third more time, much less memory.
     """
 
     mix: PromptMix = field(default_factory=PromptMix)
@@ -81,7 +81,7 @@ class RolloutOptions:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Rows:
-    """Some rows on one frame, with what the decoder gets apart from prompts."""
+    """Some rows on one frame, with the decoder's inputs except prompts."""
 
     index: int
     truth: Bool[Tensor, "Q S S"]
@@ -96,8 +96,8 @@ class Rollout:
     Args:
         model: in training mode, or not.
         clips: on the model's device.
-        options: how it is done.
-        seed: of everything drawn: the run's, then the step's.
+        options: the settings.
+        seed: of all random choices: of the run, then of the step.
         first: the index of the first clip among all clips of the step. What is drawn for a row
             depends on ``seed``, the index of its clip and its object alone.
 

@@ -1,4 +1,4 @@
-"""Training of the tracker, one step at a time: batches of clips go in, weights come out.
+"""Training of the tracker, one step at a time: from batches of clips.
 
 ``weights.safetensors`` holds the averaged weights of the last step, ``best.safetensors`` those with
 the best score on held-out video.
@@ -35,7 +35,7 @@ class TrackingUpdate:
     """Training on clips with a simulated user, as an :class:`sam2track.train.loop.Update`.
 
     Args:
-        run: the tracker in training, with averaged weights, which are what is scored and saved.
+        run: the tracker in training, with averaged weights; these are scored and saved.
         options: of each pass over a batch.
         variant: the name under which weights are saved.
         seed: of prompts.
@@ -51,7 +51,7 @@ class TrackingUpdate:
         self.rollout: Rollout | None = None  # the last one
 
     def step(self, batch: StepBatches) -> dict[str, Any]:
-        """One step on this process's clips; in the log's entry, None = nothing was measured.
+        """One step on this process's clips; in the log's entry, None = not measured.
 
         Every row of every step of the interaction has the same weight: losses and gradients are
         sums until they are divided by the number of rows in all batches and processes.
@@ -73,7 +73,7 @@ class TrackingUpdate:
         own = torch.stack(sums).sum(0)
         own[-1, 0] = time.process_time() - spent + batch.seconds
         total = run.processes.sum(own)
-        run.check_finite(total, fault)  # the sum: so that all processes stop at once
+        run.check_finite(total, fault)  # the sum, so that all processes stop at the same step
         norm = run.end_step(total[0, 1].clamp(min=1).float())
         *pairs, (rows, _), (seconds, _) = total.tolist()
         run.core_seconds += seconds
@@ -98,13 +98,13 @@ class TrackingUpdate:
     def evaluate(
         self, sequences: Sequence[MaskSequence], out: Path, *, prompt: str = "mask"
     ) -> dict[str, float]:
-        """Score the averaged weights on objects that begin with a prompt; the best are kept."""
+        """Score the averaged weights on prompted objects; the best are saved."""
         score = score_sequences(self.averaged, sequences, self.run.processes, prompt=prompt)
         self.keep_best(score, out, prompt=prompt)
         return asdict(score)
 
     def keep_best(self, score: Score, out: Path, *, prompt: str = "mask") -> None:
-        """Keep the averaged weights, unless others had as good a score with the same prompt."""
+        """Save the averaged weights if their score is the best so far with the same prompt."""
         best, run = self.run.best, self.run
         if best and best["prompt"] == prompt and not score.j_and_f > (best["j"] + best["f"]) / 2:
             return

@@ -1,7 +1,7 @@
-"""What every training shares: model, optimiser, averaged weights, counters; and their checkpoint.
+"""The state of a training run (model, optimiser, averaged weights, counters) and its checkpoint.
 
-A checkpoint, ``last.pt``, holds plain tensors, numbers and settings. It is written whole or not at
-all, and read without executing anything. A resumed run continues to the bit.
+A checkpoint, ``last.pt``, holds plain tensors, numbers and settings. It is written completely or
+not at all, and reading it executes no code. A resumed run gives bit-identical results.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from .processes import Processes
 Network = TypeVar("Network", bound=nn.Module)
 LAST, WEIGHTS = "last.pt", "weights.safetensors"
 
-# Settings that may change when a run is resumed: they do not change what is learnt.
+# Settings that may change when a run is resumed: they do not change the result.
 CHANGEABLE = ("out", "device", "steps", "workers", "threads", "checkpointing", "evaluate")
 CHANGEABLE += ("save_every", "pictures_every")
 COUNTERS = ("step", "seconds", "core_seconds")
@@ -35,9 +35,9 @@ class TrainingRun(Generic[Network]):
 
     Args:
         model: to train, on its device, with its first weights.
-        processes: that train together.
+        processes: the processes of the training.
         options: how gradients change the weights.
-        precision: of the arithmetic; weights, gradients and AdamW's state stay fp32.
+        precision: of the computation; weights, gradients and AdamW's state stay fp32.
         seed: of dropout.
         settings: of the whole run, by name; it is resumed only with the same.
 
@@ -91,7 +91,7 @@ class TrainingRun(Generic[Network]):
         """Change the weights by the gradients' sum over the processes, divided by ``count``.
 
         The norm of the gradient is returned; if it is not finite, FloatingPointError is raised and
-        the weights are as they were.
+        the weights are unchanged.
         """
         for gradient in self.processes.sum_gradients(self.trained):
             gradient.div_(count)
@@ -100,7 +100,7 @@ class TrainingRun(Generic[Network]):
         self.optimiser.step()
         self.step += 1
         if self.averaged is not None and self.options.average is not None:
-            # Over fewer steps at first, so that the first weights fade soon.
+            # Over fewer steps at first, so that the first weights soon have little influence.
             keep = min(self.options.average, self.step / (9 + self.step))
             pairs = zip(self.averaged.parameters(), self.model.parameters(), strict=True)
             with torch.no_grad():
@@ -119,7 +119,7 @@ class TrainingRun(Generic[Network]):
         return {"steps": str(self.step), "hours": f"{self.seconds / 3600:.2f}"}
 
     def state(self) -> dict[str, Any]:
-        """What ``last.pt`` holds; every process must call this at once."""
+        """The content of ``last.pt``; all processes must call this at the same time."""
         device = self.processes.device
         cuda = torch.cuda.get_rng_state(device) if device.type == "cuda" else None
         return {
@@ -129,7 +129,7 @@ class TrainingRun(Generic[Network]):
         }
 
     def resume(self, out: Path) -> int:
-        """Continue from a folder's ``last.pt`` if there is one; the step that is reached.
+        """Continue from a folder's ``last.pt`` if there is one; returns its step.
 
         Raises:
             ValueError: if it is no checkpoint, or of a run with other settings.
@@ -152,7 +152,7 @@ class TrainingRun(Generic[Network]):
 
 
 class NotSaved(RuntimeError):
-    """A checkpoint could not be written; the one before is as it was."""
+    """A checkpoint could not be written; the previous one is unchanged."""
 
 
 @contextmanager
@@ -181,7 +181,7 @@ def load_state(path: Path) -> dict[str, Any]:
 
 
 def check_settings(now: Mapping[str, Any], stored: Mapping[str, Any], out: Path) -> None:
-    """Refuse, with a ValueError, to resume a run with other settings than it began with."""
+    """Raise ValueError if a run is resumed with other settings than before."""
 
     def shown(settings: Mapping[str, Any], name: str) -> Any:
         value = settings.get(name, "not set")

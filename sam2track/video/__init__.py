@@ -1,6 +1,6 @@
 """Sources of video: files, folders of pictures, arrays, cameras and streams.
 
-What cannot be opened or read raises :class:`VideoError`, whose message says why and what to do.
+If a source cannot be opened or read, :class:`VideoError` says why and what to do.
 """
 
 from .arrays import ArrayVideo

@@ -1,7 +1,7 @@
-"""Video files through decord (the package ``decord2``), for a few frames here and there.
+"""Video files through decord (the package ``decord2``), for random access to a few frames.
 
-It opens a file without listing its frames, which makes a short training clip cheaper. In exchange,
-frames that are missing or hidden are not noticed, and some files look different: docs/video.md.
+It opens a file without listing its frames, which is faster for a short training clip. But
+missing or hidden frames are not noticed, and some files have other pixels: docs/video.md.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from .source import SeekableSource, VideoError
 
 
 class DecordFile(SeekableSource):
-    """A video file for random access. Reading it in order goes through :class:`VideoFile`."""
+    """A video file for random access. Reading in order uses :class:`VideoFile`."""
 
     def __init__(self, path: str | Path) -> None:
         try:
@@ -41,7 +41,7 @@ class DecordFile(SeekableSource):
     def read_many(self, indices: Sequence[int]) -> list[Frame]:
         with self._lock, self._readable():
             images = self._reader.get_batch(list(indices)).asnumpy()
-            # Its thread would decode the rest of the video into memory; seeking stops it.
+            # Its thread would decode the rest of the video into memory; a seek stops it.
             self._reader.seek(0)
         return [Frame(index, image) for index, image in zip(indices, images, strict=True)]
 

@@ -18,22 +18,22 @@ from ..types import Frame
 from .scan import VideoInfo, open_container, scan_video, to_rgb, video_stream
 from .source import SeekableSource, TruncatedVideo, check_size
 
-# What is taken for a video in a folder of many files; a file that is named may end in anything.
+# Suffixes of videos in a folder of many files; a file that is given by name may have any suffix.
 VIDEO_SUFFIXES = (
     *(".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi"),
     *(".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".ogv"),
 )
 _BLOCK_BYTES = 64 << 20  # of frames held for reading backwards
-_MARGIN = 16  # frames before a wanted one at which a seek aims
+_MARGIN = 16  # a seek aims at this number of frames before the wanted one
 
 
 class VideoFile(SeekableSource):
-    """A video file: MP4, MOV, MKV, WebM, AVI, TS and what else FFmpeg reads.
+    """A video file: MP4, MOV, MKV, WebM, AVI, TS and other formats that FFmpeg reads.
 
     Opening reads the file once, to list its frames, and decodes a few. Reading in order decodes
-    each frame once, a jump seeks, and reading backwards decodes blocks of frames and holds one (64
-    MB at most, or two frames). The rotation that a file asks for (phones) is applied. Frames are
-    counted in the order in which they are shown, whatever their times.
+    each frame once, random access seeks, and reading backwards decodes blocks of frames and keeps
+    one (64 MB at most, or two frames). The rotation that a file asks for (phones) is applied.
+    Frames are counted in display order.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -67,7 +67,7 @@ class VideoFile(SeekableSource):
         return Frame(index, image)
 
     def _read_backwards(self, index: int) -> np.ndarray:
-        """A frame that is read right after the one behind it: decode a block that ends with it."""
+        """A frame that is read backwards: decode a block that ends with it."""
         if index not in self._block:
             height, width = self.size
             count = min(max(_BLOCK_BYTES // (height * width * 3), 2), 32)
@@ -82,11 +82,11 @@ class VideoFile(SeekableSource):
 
 
 class _Decoder:
-    """Frames by number; those in order cost least.
+    """Frames by number; those in order are fastest.
 
-    A frame is known by its time, so that one that the decoder loses is noticed. Several threads
-    lose good frames that are in flight when another fails; so after the first loss all is decoded
-    again with one thread, and only what is lost then is missing.
+    A frame is identified by its time, so a frame that the decoder loses is noticed. With several
+    threads an error also loses good frames; so after the first loss all frames are decoded again
+    with one thread, and only frames that are lost then are missing.
     """
 
     def __init__(self, path: Path, info: VideoInfo) -> None:
@@ -97,7 +97,7 @@ class _Decoder:
         self._one_thread = False
 
     def read(self, index: int) -> np.ndarray:
-        """Frame ``index`` as RGB. See :meth:`_missing` for what is raised if it is missing."""
+        """Frame ``index`` as RGB. See :meth:`_missing` for errors if it is missing."""
         if index >= len(self._info.times):
             raise self._missing(len(self._info.times))
         frame = self._find(index)
@@ -127,12 +127,12 @@ class _Decoder:
         )
 
     def _find(self, index: int) -> av.VideoFrame | None:
-        """Decode up to a frame; None if it does not come."""
+        """Decode up to a frame; None if it is not found."""
         time = self._wanted = self._info.times[index]
         try:
             for shown, frame in self._from(index):
                 if shown >= time:
-                    # Where nothing says how many there are, what decodes is what there is.
+                    # If the number of frames is unknown, it is the number of decoded frames.
                     passed = shown > time and (self._info.listed or not self._one_thread)
                     damaged = frame.is_corrupt and self._info.listed
                     return None if passed or damaged else frame
@@ -141,7 +141,7 @@ class _Decoder:
         return None
 
     def _from(self, index: int) -> Generator[tuple[int, av.VideoFrame]]:
-        """Frames from one at or before ``index`` on: those being decoded, or after a seek."""
+        """Frames from one at or before ``index`` on: from the running decoder, or after a seek."""
         times, keyframes = self._info.times, self._info.keyframes
         # A margin, because the frames around a keyframe may need the keyframe before it.
         aim = times[index - _MARGIN] if index > _MARGIN and self._info.timed else None
@@ -149,13 +149,13 @@ class _Decoder:
         start = keyframes[place - 1] if place else None
         no_gain = start is None or (self._next < len(times) and start <= times[self._next])
         if self._frames is not None and self._next <= index and no_gain:
-            return self._frames  # a seek would land no later than where decoding is
+            return self._frames  # a seek would not reach a later frame
         self.close()
         self._frames = self._start(aim)
         return self._frames
 
     def _start(self, aim: int | None) -> Generator[tuple[int, av.VideoFrame]]:
-        """Frames from the keyframe before a time on, or from the first: seeking may go too far."""
+        """Frames from the keyframe before a time on, or from the first: a seek may go too far."""
         if aim is not None:
             with closing(self._decode(aim)) as frames:
                 first = None

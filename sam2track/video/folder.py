@@ -12,10 +12,10 @@ from .source import SeekableSource, VideoError, check_size
 class ImageFolder(SeekableSource):
     """The pictures of a directory in natural order (``f2`` before ``f10``).
 
-    JPEG, PNG, WebP, BMP, TIFF and other usual kinds are read. File names are free; hidden files and
-    other files are passed over. A picture is turned as its EXIF orientation says, as viewers do.
-    Every header is read when the folder is opened (about 0.1 ms each), so that a picture of another
-    size is found before any work is done. A folder does not know its rate: give ``fps``.
+    JPEG, PNG, WebP, BMP, TIFF and other common formats are read. Any file names are allowed; hidden
+    files and other files are ignored. A picture is turned as its EXIF orientation says, as viewers
+    do. Every header is read when the folder is opened (about 0.1 ms each), so that a picture of
+    another size is found at the start. A folder has no frame rate: give ``fps``.
     """
 
     def __init__(self, path: str | Path, fps: float = 24.0) -> None:

@@ -30,7 +30,7 @@ class LiveVideo(VideoSource):
         if isinstance(address, int):
             self.name, self._label = f"camera{address}", f"camera {address}"
             advice = "connect it, close other programs that use it, or try another index"
-        else:  # without user name and password in messages
+        else:  # for messages: without user name and password
             self.name, self._label = _short_name(address), re.sub(r"//[^/@]*@", "//", address)
             advice = "check the address, the network, and that it sends video"
         self._capture = _open(address)

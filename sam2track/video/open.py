@@ -1,4 +1,4 @@
-"""Opens any source from what a user writes after ``video=``."""
+"""Opens any source from a value of ``video=``."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ def open_video(
 def open_file(path: str | Path, video_reader: str = "auto") -> SeekableSource:
     """Open a video file with ``pyav``, ``decord``, or ``auto``.
 
-    ``auto`` is ``pyav``: measured to be as fast at jumping, and the only one that gives every
-    file's own frames (docs/video.md).
+    ``auto`` is ``pyav``: measured as equally fast in random access, and only it gives the correct
+    frames of every file (docs/video.md).
     """
     if video_reader not in VIDEO_READERS:
         raise VideoError(

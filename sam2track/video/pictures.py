@@ -13,7 +13,7 @@ from PIL import Image, ImageOps
 
 from .source import VideoError
 
-# Pillow reads HEIC only where its plug-in is installed; else such a file is refused, not left out.
+# Pillow reads HEIC only where its plug-in is installed; else such a file is an error, not ignored.
 PICTURE_SUFFIXES = (
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"),
     *(".ppm", ".pgm", ".pnm", ".tga", ".jp2", ".avif", ".heic", ".heif"),
@@ -25,7 +25,7 @@ _PILLOW_ERRORS = (OSError, SyntaxError, ValueError, Image.DecompressionBombError
 
 
 def list_pictures(folder: Path, suffixes: tuple[str, ...] = PICTURE_SUFFIXES) -> list[Path]:
-    """The picture files of a folder in natural order; hidden files are passed over."""
+    """The picture files of a folder in natural order; hidden files are ignored."""
 
     def by_number(file: Path) -> tuple[list[tuple[int, int | str]], str]:  # f2 before f10
         parts = re.split(r"([0-9]+)", file.name.lower())
@@ -70,12 +70,12 @@ def read_picture(path: Path) -> UInt8[np.ndarray, "H W 3"]:
 def load_picture(path: Path, least: int | None = None) -> Image.Image:
     """A picture as Pillow's RGB image, turned as its EXIF orientation says.
 
-    Grey values of 16 bits are divided by 256. What is transparent is shown over black.
+    Grey values of 16 bits are divided by 256. Transparent pixels are shown on black.
 
     Args:
         path: the file.
-        least: a large JPEG may be decoded at a fraction of its size, with sides of at least so many
-            pixels; None = at its full size.
+        least: a large JPEG may be decoded at a fraction of its size, with sides of at least this
+            many pixels; None = at its full size.
     """
     with _opened(path) as picture:
         if least is not None:
@@ -104,7 +104,7 @@ def _as_rgb(picture: Image.Image) -> Image.Image:
 
 
 def _is_turned(picture: Image.Image) -> bool:
-    """Whether EXIF says that the picture was not held upright.
+    """Whether EXIF says that the picture must be turned.
 
     A PNG may keep EXIF after its pixels, and Pillow would decode all of them to look there; EXIF
     in that place is ignored.

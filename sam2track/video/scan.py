@@ -1,4 +1,4 @@
-"""Reads through a video file once, to list its frames and to find out what is missing."""
+"""Reads through a video file once, to list its frames and to find missing ones."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from .source import VideoError
 
 _UNSPECIFIED = 2  # FFmpeg's AVCOL_SPC_UNSPECIFIED
 _YUV = ("yuv", "nv", "p0", "p2", "p4")  # beginnings of the pixel formats' names
-_LARGEST_SD = 576, 1279  # height and width; what is larger is high definition, as in mpv
+_LARGEST_SD = 576, 1279  # height and width; larger video is high definition, as in mpv
 
 
 @dataclass(frozen=True, slots=True)
 class VideoInfo:
-    """What :func:`scan_video` finds.
+    """The result of :func:`scan_video`.
 
     Attributes:
         size: height and width as shown.
         fps: mean frames per second.
-        pixel_aspect: width of a pixel over its height, as shown.
+        pixel_aspect: width of a pixel divided by its height, as shown.
         length: frames that should be shown.
-        times: when each frame that is there is shown, in the stream's time base, ascending; the
+        times: display time of each existing frame, in the stream's time base, ascending; the
             frames' numbers in a file whose times are not in display order.
         keyframes: the times of the frames at which decoding can start, ascending.
         timed: whether ``times`` are times.
@@ -57,7 +57,7 @@ def open_container(path: Path) -> InputContainer:
 
 
 def scan_video(path: Path) -> VideoInfo:
-    """Decode the first frames of a file, and list those that are there."""
+    """Decode the first frames of a file, and list the existing ones."""
     if not path.is_file():
         raise VideoError(f"no such video: {path}; check the path")
     if not path.stat().st_size:
@@ -73,7 +73,7 @@ def scan_video(path: Path) -> VideoInfo:
                 raise _without_frames(path)
             size = to_rgb(first).shape[:2]
             aspect = stream.sample_aspect_ratio or Fraction(1)
-            aspect = aspect if 0.1 < aspect < 10 else Fraction(1)  # else it makes no sense
+            aspect = aspect if 0.1 < aspect < 10 else Fraction(1)  # else it is not plausible
             pixel_aspect = 1 / aspect if first.rotation % 180 else aspect
             shown = [first.pts]
             with suppress(FFmpegError):  # a file may be damaged here
@@ -82,7 +82,7 @@ def scan_video(path: Path) -> VideoInfo:
         times, keyframes, missing, listed = _list_frames(path)
     except FFmpegError as error:
         raise VideoError(f"cannot read {path}: {_reason(path, error)}") from error
-    if first.pts in times:  # a recording may begin with frames that lack what predicts them
+    if first.pts in times:  # a recording may begin with frames whose reference frames are missing
         times = times[times.index(first.pts) :]
     # Some writers (OpenCV's among them) store decoding order as the time.
     timed = all(decoded == time for decoded, time in zip(shown, times, strict=False))
@@ -100,7 +100,7 @@ def scan_video(path: Path) -> VideoInfo:
 
 
 def _mean_rate(times: array[int], time_base: float, declared: float, *, trusted: bool) -> float:
-    """Frames per second: as the file declares it, or by its frames' times where it does not.
+    """Frames per second: as the file declares it, or else from its frames' times.
 
     WebM files of browsers declare none, and FFmpeg then takes one frame for each tick of the clock.
     """
@@ -112,7 +112,7 @@ def _mean_rate(times: array[int], time_base: float, declared: float, *, trusted:
 
 
 def _list_frames(path: Path) -> tuple[array[int], array[int], int, bool]:
-    """List the frames that are there. All of the file is read, and nothing is decoded.
+    """List the existing frames. The whole file is read, but not decoded.
 
     Returns:
         their times, the times of keyframes, how many frames the container declares but does not
@@ -141,7 +141,7 @@ def _list_frames(path: Path) -> tuple[array[int], array[int], int, bool]:
         declared = stream.frames - hidden
     times.sort()
     if listed and declared > len(times):
-        # Frames are stored in decoding order: one that is there may be shown after one that isn't.
+        # Frames are stored in decoding order: an existing one may be shown after a missing one.
         times = [time for time in times if (time <= last if cut is None else time < cut)]
     missing = max(0, declared - len(times)) if listed else 0
     return array("q", times), array("q", sorted(keyframes)), missing, listed

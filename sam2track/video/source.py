@@ -1,4 +1,4 @@
-"""What every source of video offers: a name, a size, a rate, and frames in order."""
+"""The interface of every source of video: a name, a size, a rate, and frames in order."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ class VideoSource(Protocol):
         size: height and width in pixels, the same for every frame.
         fps: frames per second, above zero; a mean where the rate varies.
         length: number of frames, as the container declares it; None where it is unknown (a camera,
-            a stream). A file that was cut off holds fewer.
-        pixel_aspect: width of a pixel over its height, as shown; 1 = square.
+            a stream). A truncated file holds fewer.
+        pixel_aspect: width of a pixel divided by its height, as shown; 1 = square.
     """
 
     name: str
@@ -55,7 +55,7 @@ class VideoSource(Protocol):
     pixel_aspect: Fraction = Fraction(1)
 
     def __iter__(self) -> Iterator[Frame]:
-        """Frames 0, 1, 2, ... A file starts over each time, a camera goes on where it is.
+        """Frames 0, 1, 2, ... A file starts again each time, a camera continues.
 
         Raises TruncatedVideo after the last frame that can be read, if there should be more.
         """
@@ -79,11 +79,11 @@ class SeekableSource(VideoSource, Protocol):
     """
 
     def read(self, index: int) -> Frame:
-        """Frame ``index``, from 0 (IndexError if there is none). Several threads may ask."""
+        """Frame ``index``, from 0 (IndexError if there is none). Several threads may call it."""
         ...
 
     def read_many(self, indices: Sequence[int]) -> list[Frame]:
-        """Several frames, in the order of ``indices``; ascending costs least."""
+        """Several frames, in the order of ``indices``; ascending order is fastest."""
         return [self.read(index) for index in indices]
 
     def __len__(self) -> int:

@@ -30,7 +30,7 @@ class Jitter:
 
 @dataclass(frozen=True, slots=True)
 class Augment:
-    """Draws the changes and makes them.
+    """Draws random changes and applies them.
 
     Attributes:
         flip: probability of a horizontal flip.
@@ -56,14 +56,14 @@ class Augment:
     def __call__(
         self, clip: Clip, rng: np.random.Generator, *, aspect: float = 1.0, hardness: float = 1.0
     ) -> Clip | None:
-        """A changed clip, its objects renumbered; None if none is well visible in frame 0 any more.
+        """A changed clip, its objects renumbered; None if none is well visible in frame 0.
 
         Args:
             clip: is not changed itself.
             rng: all random choices come from it.
             aspect: width over height of the video before it was resized to the clip's square; a
-                rotation is done in the video's proportions.
-            hardness: 0..1, the share of the rotation, shear, zoom and mosaics.
+                rotation uses the video's proportions.
+            hardness: 0..1, the factor of rotation, shear, zoom and mosaics.
         """
         size = clip.masks.shape[1:]
         matrix = self._matrix(rng, size[0], aspect, hardness)

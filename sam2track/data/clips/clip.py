@@ -1,6 +1,6 @@
-"""Training clips: what a clip is, what draws clips, and the dataset for the trainer.
+"""Training clips: clips, sources of clips, and the dataset for the trainer.
 
-Sources of clips are procedural scenes, annotated videos and still images, in modules of their own,
+Sources of clips are procedural scenes, annotated videos and still images, each in its own module,
 and a :class:`Mixture` of them. Every source except the mixture takes ``size=``, ``frames=`` and
 ``objects=`` from the trainer. A recipe gives the rest; docs/datasets.md has examples.
 """
@@ -18,7 +18,7 @@ from jaxtyping import Bool, UInt8
 from torch import Tensor
 from torch.utils.data import Dataset
 
-SMALLEST = 0.003  # share of the picture that a tracked object must cover in frame 0
+SMALLEST = 0.003  # fraction of the picture that a tracked object must cover in frame 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,7 +39,7 @@ class Clip:
 class ClipSource(Protocol):
     """Draws clips of one size with one number of frames.
 
-    Making one raises ValueError if there is nothing to draw from, or a number is below 1, and
+    The constructor raises ValueError if there are no data, or a number is below 1, and
     FileNotFoundError if the data is incomplete; the message says what is missing.
     """
 
@@ -92,14 +92,14 @@ class Mixture:
 class ClipDataset(Dataset):
     """Clips as tensors.
 
-    Clip ``index`` depends on ``(seed, index)`` alone, so that training resumes exactly.
+    Clip ``index`` depends only on ``(seed, index)``, so that training resumes exactly.
 
     Attributes:
         source: draws the clips.
         length: number of clips.
         seed: another seed, other clips.
         ramp: number of clips over which hardness grows to 1; 0 = it is always 1.
-        hardness: 0..1, what it grows from.
+        hardness: 0..1, the first hardness.
     """
 
     source: ClipSource
@@ -118,7 +118,7 @@ class ClipDataset(Dataset):
         """``frames``, ``masks`` (K = the source's most objects) and ``valid``: which are masks."""
         if not 0 <= index < self.length:
             raise IndexError(f"clip {index} does not exist; there are {self.length}, from 0")
-        cv2.setNumThreads(0)  # workers run beside the training: one thread each
+        cv2.setNumThreads(0)  # workers run at the same time as the training: one thread each
         progress = min(1.0, index / self.ramp) if self.ramp else 1.0
         hardness = self.hardness + (1 - self.hardness) * progress
         random = np.random.default_rng([self.seed, index])

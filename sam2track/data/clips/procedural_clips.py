@@ -1,11 +1,11 @@
-"""Training clips of objects that move, deform and hide one another over photographs.
+"""Training clips of objects that move, deform and occlude each other in front of photographs.
 
 Takes a pack of pictures (:class:`sam2track.synthetic.Assets`) and a seed. Gives short clips with
 the exact visible pixels of each tracked object. The same seed gives the same clip.
 
 A clip is planned first (:class:`sam2track.synthetic.ScenePlan`), then drawn frame by frame, then
-degraded as sensors and codecs do. Frames have the aspect of a video, squashed to the square that
-the tracker sees.
+degraded as sensors and codecs do. Frames have the aspect of a video, resized to the square input of
+the tracker.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ class ProceduralClips:
         size: height and width of the frames, pixels.
         frames: frames per clip, at least 1.
         objects: most tracked objects in a clip.
-        still: share made by moving regions of one photograph, of the clips in which nothing is held
-            up to the camera.
+        still: of the clips without a hand that holds something up, the fraction made by moving
+            regions of one photograph.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class ProceduralClips:
         """One clip with at least one object that is well visible in its first frame.
 
         At ``hardness`` 0 that is one large object that moves a little. Towards 1 objects are
-        smaller, hidden, leave and have look-alikes, motion is faster, and frames are degraded.
+        smaller, hidden, leave and have similar ones, motion is faster, and frames are degraded.
         """
         while True:
             plan = ScenePlan(

@@ -21,14 +21,14 @@ from .augment import USUAL, Augment
 from .clip import SMALLEST, Clip, at_least_one, keep_visible
 from .video_clips import OVERLAP, TRIES, paint, squash, squash_mask
 
-LARGEST = 0.8  # share of the image above which a mask is taken for the background
+LARGEST = 0.8  # fraction of the image above which a mask counts as background
 SPEED = 4.0  # at full hardness, relative to real videos, since objects do not move by themselves
-CANVAS = 1.6  # height of the image, as a share of the clip's, before the camera moves over it
+CANVAS = 1.6  # height of the image, as a fraction of the clip's, before the camera moves over it
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Canvas:
-    """An image as the camera films it.
+    """An image under a moving camera.
 
     Attributes:
         pictures: the image, RGB, and a mask for each object, 255 on the object.
@@ -56,11 +56,11 @@ class StillClips:
     Attributes:
         stills: the images: ``CocoStills``, ``SA1BStills`` or ``FolderStills``.
         size: height and width of the frames, pixels; images are resized to it.
-        frames: frames a clip, at least 1.
+        frames: frames per clip, at least 1.
         objects: largest number of tracked objects in a clip.
-        moving: share of the clips that move; the others repeat one frame.
-        paste: share of the moving clips in which objects of another image pass.
-        augment: applied to the clips; None = nothing.
+        moving: fraction of the clips that move; the others repeat one frame.
+        paste: fraction of the moving clips in which objects of another image move across.
+        augment: applied to the clips; None = no change.
     """
 
     stills: Stills
@@ -131,7 +131,7 @@ class StillClips:
     def _canvas(
         self, still: Still, chosen: list[int], rng: np.random.Generator, aspect: float
     ) -> _Canvas:
-        """The image, a little larger than the view, which lies at a random place on it."""
+        """The image, a little larger than the view, which is at a random place in it."""
         height = min(still.image.shape[0], round(CANVAS * self.size))
         size = (max(2, round(height * aspect)), max(2, height))
         spare = rng.uniform(0, 0.6)  # of the image beyond the view, view heights

@@ -30,7 +30,7 @@ from ...video import (
     picture_size,
 )
 
-AREA = (0.2, 1.0)  # of a crop, as a share of the picture's (MAE, 2111.06377, appendix A.1)
+AREA = (0.2, 1.0)  # of a crop, as a fraction of the picture's (MAE, 2111.06377, appendix A.1)
 ASPECT = (3 / 4, 4 / 3)  # of a crop, width to height
 TRIES = 100  # pictures in a row that cannot be read before this is an error
 
@@ -55,7 +55,7 @@ class Found:
 
 
 def find_pictures(root: str | Path) -> Found:
-    """Search a folder and all below it, in the order of names. Hidden files are passed over.
+    """Search a folder and its subfolders, in the order of names. Hidden files are ignored.
 
     Of an image the header is read; a video is listed frame by frame without being decoded.
 
@@ -71,7 +71,7 @@ def find_pictures(root: str | Path) -> Found:
         suffix = path.suffix.lower()
         try:
             if suffix in PICTURE_SUFFIXES:
-                picture_size(path)  # raises if it is no picture
+                picture_size(path)  # raises an error if it is no picture
                 images.append(path)
             elif suffix in VIDEO_SUFFIXES:
                 with open_file(path) as video:
@@ -91,7 +91,7 @@ def find_pictures(root: str | Path) -> Found:
 class RandomCrops(Dataset):
     """Random crops, flipped with probability 1/2.
 
-    Crop ``index`` depends on ``(seed, index)`` alone. All images have the same probability; a video
+    Crop ``index`` depends only on ``(seed, index)``. All images have the same probability; a video
     counts as one image for each second, since frames that are close in time are nearly the same. A
     damaged picture is reported on the log, and another one is drawn instead.
 
@@ -165,7 +165,7 @@ def random_crop(
 
 @lru_cache(maxsize=8)
 def _opened(path: Path, video_reader: str, process: int) -> SeekableSource:
-    """A video, kept open. By process: a forked one must not share the file's position."""
+    """A video, kept open. One per process: a forked one must not share the file's position."""
     return open_file(path, video_reader)
 
 

@@ -24,17 +24,17 @@ class VideoClips:
     """Draws clips at random speed, forward or backward, from the frames that have masks.
 
     A clip shows up to ``objects`` objects that are visible in its first frame; where one is absent
-    later its mask is empty. Of objects that overlap, such as a part and its whole, one is taken. A
-    video that is shorter than a clip is played forward and backward in turn.
+    later its mask is empty. Of objects that overlap, such as a part and its whole, one is used. A
+    video that is shorter than a clip is played forward and backward alternately.
 
     Attributes:
         sequences: where clips come from, each with the same probability.
         size: height and width of the frames, pixels; videos are resized to it.
-        frames: frames a clip, at least 1.
+        frames: frames per clip, at least 1.
         objects: largest number of tracked objects in a clip.
         stride: largest step from one frame of a clip to the next, in annotated frames.
         reverse: probability that a clip runs backward.
-        augment: applied to the clips; None = nothing.
+        augment: applied to the clips; None = no change.
     """
 
     sequences: Sequence[MaskSequence]
@@ -52,7 +52,7 @@ class VideoClips:
         at_least_one(frames=self.frames, objects=self.objects, stride=self.stride)
         for sequence in self.sequences:
             if isinstance(sequence, VOSSequence):
-                sequence.check()  # now, and not after hours
+                sequence.check()  # an error now, not after hours
 
     def clip(self, rng: np.random.Generator, *, hardness: float = 1.0) -> Clip:
         """A clip; at ``hardness`` 0 frames are close in time and changes are small."""
@@ -86,7 +86,7 @@ class VideoClips:
         frames: dict[int, np.ndarray] = {}
         masks: dict[int, dict[int, np.ndarray]] = {}
         aspect = 1.0
-        # Read at once where they come from a file, which costs least.
+        # From a file all are read together, which is fastest.
         read = (
             sequence.frames if isinstance(sequence, VOSSequence) else partial(map, sequence.frame)
         )
@@ -114,7 +114,7 @@ class VideoClips:
         places = start + step * np.arange(self.frames)
         if length == 1:
             places = np.zeros_like(places)
-        elif places[-1] >= length:  # forward and backward in turn
+        elif places[-1] >= length:  # forward and backward alternately
             period = 2 * (length - 1)
             places = length - 1 - np.abs(places % period - (length - 1))
         return places[::-1] if rng.random() < self.reverse else places

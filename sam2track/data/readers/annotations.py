@@ -123,7 +123,7 @@ def _of_size(
     size: tuple[int, int],
     place: Callable[[int], object],
 ) -> dict[int, Bool[np.ndarray, "H W"]]:
-    """The masks that show anything, which must be as large as their picture."""
+    """The masks that are not empty; they must have the size of their picture."""
     shown = {k: mask for k, mask in masks.items() if mask.any()}
     advice = "resize it by nearest neighbour, or copy both again"
     for k, mask in shown.items():

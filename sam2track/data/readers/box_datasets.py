@@ -1,4 +1,4 @@
-"""Reads box tracking datasets as their archives unpack: LaSOT, GOT-10k, OTB and VOT.
+"""Reads box tracking datasets in the layout of their archives: LaSOT, GOT-10k, OTB and VOT.
 
 Boxes are x, y, width, height in pixels, as in the files; only OTB's, which count from 1, are
 shifted to count from 0. A frame without the object, or without an annotation, has NaN.
@@ -20,7 +20,7 @@ from ...video import PICTURE_SUFFIXES, read_picture
 from .box_regions import read_complete, read_regions
 from .listing import choose_names, list_files, listed_names, read_list
 
-# OTB: the picture and the line with which the annotations begin, where it is not the first.
+# OTB: the picture and the line with which the annotations begin, if not the first.
 OTB_FIRST_PICTURE = {"David": 300}
 OTB_FIRST_LINE = {"Tiger1": 5}
 
@@ -53,7 +53,7 @@ class BoxFolder:
 
     @cached_property
     def _parts(self) -> tuple[list[Path], Float[np.ndarray, "T 4"]]:
-        """One box for each picture; where the annotation stops early, the rest is NaN."""
+        """One box for each picture; if the annotation ends early, the rest is NaN."""
         frames, boxes = self.read(self.truth, self.pictures)
         for file in (*self.hidden, *self.shown):
             path = self.truth.with_name(file)
@@ -166,9 +166,9 @@ def vot(
     """VOT: ``<sequence>/{sequence,color/00000001.jpg,groundtruth.txt,*.tag}`` and ``list.txt``.
 
     Short-term, long-term and multi-object challenges: regions may be rectangles, polygons (their
-    bounding box is taken), run-length masks (``m...``) or special (absent). Pictures may also lie
+    bounding box is taken), run-length masks (``m...``) or special (absent). Pictures may also be
     beside ``groundtruth.txt``, as before 2018. Of several objects (``groundtruth_<object>.txt``)
-    each is a sequence: ``<sequence>_<object>``. Tags that ever hold are the attributes.
+    each is a sequence: ``<sequence>_<object>``. Tags that hold on any frame are the attributes.
 
     Args:
         root: the folder of the sequences, or the workspace whose ``sequences`` they are.

@@ -1,8 +1,8 @@
 """Reads the annotation files of box datasets: one object in one file, one line for each frame.
 
 A line holds a rectangle ``x,y,width,height``, a polygon ``x1,y1,x2,y2,...``, a mask
-``m x0,y0,width,height,run,run,...`` (runs of 0 and 1 in turn, row by row inside the rectangle), or
-a single number (VOT's code for "absent" or "unknown").
+``m x0,y0,width,height,run,run,...`` (alternating runs of 0 and 1, row by row inside the rectangle),
+or a single number (VOT's code for "absent" or "unknown").
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def read_complete(path: Path) -> str:
 def read_regions(path: Path) -> Float[np.ndarray, "T 4"]:
     """The bounding box (x, y, width, height) of each line; NaN where there is none.
 
-    Numbers may be apart by commas, tabs or spaces, even in one file, as OTB's are.
+    Numbers may be separated by commas, tabs or spaces, even in one file, as in OTB.
     """
     boxes = []
     for number, line in enumerate(read_complete(path).splitlines(), 1):

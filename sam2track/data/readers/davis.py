@@ -1,4 +1,4 @@
-"""Reads DAVIS 2016 and 2017, laid out as the DAVIS 2017 archives are."""
+"""Reads DAVIS 2016 and 2017, in the layout of the DAVIS 2017 archives."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
 """Reads a user's own videos with masks, and the results of ``sam2track track``.
 
-Three layouts are known; docs/datasets.md shows them. The PNGs hold object ids by pixel, and not
+Three layouts are supported; docs/datasets.md shows them. The PNGs hold object ids by pixel, and not
 every frame needs one.
 
 * Pictures: ``JPEGImages/<video>/*.jpg`` and ``Annotations/<video>/*.png``, the PNG of a frame named
-  as its picture. The PNGs may lie in ``Annotations/<video>/masks/``, where
+  as its picture. The PNGs may be in ``Annotations/<video>/masks/``, where
   ``sam2track track out=Annotations/<video>`` writes them.
 * Video files: ``<video>.mp4`` and beside it ``<video>/masks/00000.png``, named by frame index.
 * Runs: folders with ``run.yaml`` and ``masks/``. ``run.yaml`` says where the video is.
@@ -37,7 +37,7 @@ def folder(
 
     Args:
         root: the folder, in one of the layouts.
-        split: a folder in it that holds the layout, such as ``train`` or ``valid``; None = itself.
+        split: a folder in ``root`` with this layout, such as ``train`` or ``valid``; None = itself.
         video_reader: see :func:`sam2track.video.open_file`.
     """
     root = Path(root) / (split or "")
@@ -65,7 +65,7 @@ def folder(
 
 
 def _paired(images: Path, annotations: Path) -> list[str]:
-    """The videos in both folders, which must hold the same."""
+    """The videos in both folders, which must contain the same videos."""
     shown, known = list_folders(images), list_folders(annotations)
     alone = sorted(set(shown) ^ set(known))
     if alone:
@@ -88,7 +88,7 @@ def _runs(root: Path) -> dict[str, tuple[Path, Path]]:
 
 
 def _video_of(run: Path) -> Path:
-    """The video that a run tracked: its path as given, from here or from a folder above the run."""
+    """The video that a run tracked: its path, relative to here or to a folder above the run."""
     try:
         video = yaml.safe_load((run / "run.yaml").read_text(encoding="utf-8"))["video"]
     except (yaml.YAMLError, KeyError, TypeError) as error:

@@ -2,7 +2,7 @@
 
 Each kind has a length; ``name(index)``, the frame's file without the suffix, by which its mask is
 found; ``read(indices)``, which raises ValueError and names the file if a frame cannot be read
-(ascending indices cost least); and ``size(index)``, height and width without decoding.
+(ascending indices are fastest); and ``size(index)``, height and width without decoding.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class PictureFrames:
 
     Args:
         folder: holds them.
-        gapless: their names are numbers at one distance from each other; none may be missing.
+        gapless: their names are numbers with a constant step; none may be missing.
     """
 
     def __init__(self, folder: Path, *, gapless: bool = False) -> None:
@@ -106,5 +106,5 @@ def _check_numbers(folder: Path, stems: list[str]) -> None:
 
 @lru_cache(maxsize=1)
 def _open(path: Path, video_reader: str, process: int) -> SeekableSource:
-    """A video, kept open. By process: a forked one must not share the file's position."""
+    """A video, kept open. One per process: a forked one must not share the file's position."""
     return open_file(path, video_reader)

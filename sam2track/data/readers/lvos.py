@@ -21,9 +21,9 @@ def lvos(
 ) -> tuple[VOSSequence, ...]:
     """A split: ``JPEGImages/<video>/00000001.jpg`` and ``Annotations/<video>/00000001.png``.
 
-    The PNGs hold palette indices; 255 is void. Objects may appear late, and leave for long. The
+    The PNGs hold palette indices; 255 is void. Objects may appear late, and be absent for long. The
     split's list (``<split>_meta.json``, or ``meta.json`` in older archives) gives the span of
-    frames in which an object counts.
+    frames in which an object is scored.
 
     Args:
         root: the folder that holds the splits.

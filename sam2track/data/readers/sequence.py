@@ -1,8 +1,8 @@
 """The two kinds of sequence: a video with masks, and a video with the boxes of one object.
 
-Readers and generators make them; the benchmark and training clips use them. Nothing is decoded
-before it is asked for. A method that reads a file raises ValueError if it cannot be read, or is not
-of the picture's size; the message names the file.
+Readers and generators make them; the benchmark and training clips use them. A frame is decoded
+only when it is requested. A method that reads a file raises ValueError if it cannot be read, or is
+not of the picture's size; the message names the file.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from ...types import Frame
 
 @runtime_checkable
 class VideoSequence(Protocol):
-    """What both kinds have.
+    """The common part of both kinds.
 
     Attributes:
         name: unique within its dataset, and usable as a folder's name.
-        attributes: what is hard about it, for break-downs ("occlusion"); may be empty.
+        attributes: its difficulties, for separate scores ("occlusion"); may be empty.
     """
 
     @property
@@ -49,7 +49,7 @@ class MaskSequence(VideoSequence, Protocol):
         ...
 
     def labels(self, index: int) -> UInt8[np.ndarray, "H W"]:
-        """Object ids by pixel, 0 = background or void; where objects overlap, the smallest shows.
+        """Object ids by pixel, 0 = background or void; of overlapping objects the smallest.
 
         Raises:
             KeyError: if the frame is not annotated.
@@ -57,11 +57,11 @@ class MaskSequence(VideoSequence, Protocol):
         ...
 
     def masks(self, index: int) -> dict[int, Bool[np.ndarray, "H W"]]:
-        """Each object's own mask on an annotated frame (else KeyError), if it shows there."""
+        """Each object's own mask on an annotated frame (else KeyError), if it is visible there."""
         ...
 
     def starts(self) -> dict[int, dict[int, Bool[np.ndarray, "H W"]]]:
-        """What a semi-supervised tracker is given: by frame, the masks of the objects new there."""
+        """The input of a semi-supervised tracker: by frame, the masks of its new objects."""
         ...
 
 

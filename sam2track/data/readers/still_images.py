@@ -41,7 +41,7 @@ class Still:
         return decode_runs(self.runs[number], str(self.path))
 
     def shares(self) -> list[float]:
-        """What share of the image each object covers, 0..1."""
+        """The fraction of the image that each object covers, 0..1."""
         height, width = self.image.shape[:2]
         return [float(coco_masks.area(one)) / (height * width) for one in self.runs]
 
@@ -63,7 +63,7 @@ class CocoStills:
 
     Args:
         images: the folder of the images, such as ``COCO/train2017``.
-        annotations: ``COCO/annotations/instances_train2017.json`` or alike: polygons or runs.
+        annotations: ``COCO/annotations/instances_train2017.json`` or similar: polygons or runs.
     """
 
     def __init__(self, images: str | Path, annotations: str | Path) -> None:
@@ -84,7 +84,7 @@ class CocoStills:
             raise ValueError(f"{annotations} is not COCO's instance JSON ({error!r})") from error
         if not shapes:
             raise ValueError(f"{annotations} has no objects")
-        # As text: a fraction of the memory of lists, and worker processes share it.
+        # As text: much less memory than lists, and worker processes share it.
         self._index = [(*image, json.dumps(found).encode()) for image, found in shapes.items()]
 
     def __len__(self) -> int:
@@ -101,7 +101,7 @@ class CocoStills:
 
 
 class SA1BStills:
-    """SA-1B: ``sa_1.jpg`` and ``sa_1.json``, in the folder ``root`` or in folders in it."""
+    """SA-1B: ``sa_1.jpg`` and ``sa_1.json``, in the folder ``root`` or its subfolders."""
 
     def __init__(self, root: str | Path) -> None:
         self.root = Path(root)

@@ -1,12 +1,12 @@
 """A long-term benchmark that needs no download: procedural sequences with exact masks.
 
-Takes the tables below. Gives sequences whose frames are drawn when they are asked for, in any
+Takes the tables below. Gives sequences whose frames are drawn when they are requested, in any
 order, in constant memory. A version of the tables always gives the same pixels; a change that
 alters them gets a new version.
 
-Objects hide behind occluders that pass or stand still, leave and come back elsewhere, meet
-look-alikes, shrink to a tenth, dash, turn and change with the light. Where an object is not visible
-its mask is empty.
+Objects are hidden behind occluders that move or stand still, leave and return elsewhere, meet
+similar objects, shrink to a tenth, move fast, turn and change with the light. Where an object is
+not visible its mask is empty.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class LongSequence:
     """One sequence of the benchmark; frames are drawn on demand.
 
     Attributes:
-        spec: what happens in it.
+        spec: its events.
         size: height and width, pixels.
         version: of the benchmark.
     """
@@ -121,10 +121,10 @@ def synthetic_long(
     """The benchmark's sequences.
 
     Args:
-        short: the few small sequences that are meant for continuous integration.
+        short: the few small sequences for continuous integration.
         version: of the benchmark; there is 1.
         draws: how many sequences are made of each line of the table, each with another seed: for
-            more certain comparisons. The second ``dash`` is called ``dash.2``.
+            more reliable comparisons. The second ``dash`` is called ``dash.2``.
         names: only these sequences, in this order.
 
     Raises:
@@ -152,7 +152,7 @@ def _scene(sequence: LongSequence) -> LongScene:
     return LongScene(sequence.spec, sequence.size, sequence.version)
 
 
-@lru_cache(maxsize=2)  # a frame and its labels are mostly asked for together
+@lru_cache(maxsize=2)  # a frame and its labels are mostly requested together
 def _drawn(sequence: LongSequence, index: int) -> tuple[np.ndarray, np.ndarray]:
     if not 0 <= index < len(sequence):
         raise IndexError(f"{sequence.name} has frames 0 to {len(sequence) - 1}, not {index}")

@@ -1,4 +1,4 @@
-"""A video with masks as datasets store it: a reader of its frames, and its annotations.
+"""A video with masks of a dataset: a reader of its frames, and its annotations.
 
 One module for each dataset (such as :mod:`.davis`) says where the folders are.
 """
@@ -27,12 +27,12 @@ class VOSSequence:
         name: the folder's name.
         load: lists the folders, at the first use; raises FileNotFoundError or ValueError if they
             are incomplete.
-        attributes: what is hard about it.
+        attributes: its difficulties.
         late_objects: objects may first appear after the first annotated frame.
         groups: the group of each object, such as ``seen``; the server averages by group.
-        spans: for each object, the frames that count: the first number and the one after the last,
-            as numbers in the frames' names.
-        submitted: names of the frames that the server wants; none = all.
+        spans: for each object, the frames that are scored: the first number and the one after the
+            last, as numbers in the frames' names.
+        submitted: names of the frames that the server needs; none = all.
     """
 
     name: str
@@ -68,14 +68,14 @@ class VOSSequence:
         return len(self._parts[0])
 
     def frame_name(self, index: int) -> str:
-        """What the frame is called in its dataset, such as ``00005``; predictions are named so."""
+        """The name of the frame in its dataset, such as ``00005``; predictions are named so."""
         return self._parts[0].name(index)
 
     def frame(self, index: int) -> Frame:
         return self.frames([index])[0]
 
     def frames(self, indices: Sequence[int]) -> list[Frame]:
-        """Several frames; ascending indices cost least. Raises as :meth:`frame`."""
+        """Several frames; ascending indices are fastest. Raises as :meth:`frame`."""
         return self._parts[0].read(indices)
 
     def labels(self, index: int) -> UInt8[np.ndarray, "H W"]:
@@ -116,7 +116,7 @@ def read_sequence(
         annotations: folder of the label maps (PNG); not every frame needs one.
         binary, void: see :class:`.LabelMaps`.
         gapless: see :class:`.PictureFrames`.
-        whole: either the first frame alone has a map, or every frame has.
+        whole: either only the first frame has a map, or every frame has.
         listed: names of pictures that must be there.
     """
     pictures = PictureFrames(images, gapless=gapless)

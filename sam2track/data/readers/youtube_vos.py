@@ -24,11 +24,11 @@ def youtube_vos(
 ) -> tuple[VOSSequence, ...]:
     """A split: ``JPEGImages/<video>/00005.jpg``, ``Annotations/<video>/00005.png``, ``meta.json``.
 
-    Every fifth frame is there. Objects may appear late; of ``valid`` and ``test`` a video's PNGs
-    are only those on which objects appear. The frames that the server wants are those of
+    It holds every fifth frame. Objects may appear late; of ``valid`` and ``test`` a video's PNGs
+    are only those on which objects appear. The frames that the server needs are those of
     ``meta.json``. An object's group is ``seen`` or ``unseen``, by whether its category is among
-    those of ``train/meta.json`` (or of the list ``seen``); groups are empty where either is not
-    known.
+    those of ``train/meta.json`` (or of the list ``seen``); groups are empty if either is
+    unknown.
 
     Args:
         root: the folder that holds the splits.

@@ -1,8 +1,8 @@
-"""Image encoders' backbones, one file each, and what the rest of the package must know about one.
+"""Image encoders' backbones, one file each, and the protocol that the package uses.
 
 A backbone is described by a frozen dataclass, its spec, which satisfies :class:`Backbone`. The
-table of models (:mod:`sam2track.model.variants`) names the specs. Nothing else asks which backbone
-a model has.
+table of models (:mod:`sam2track.model.variants`) names the specs. The rest of the
+package does not depend on the backbone.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Backbone(Protocol):
 
     @property
     def channels(self) -> Mapping[int, int]:
-        """Channels of each map that leaves, by its stride, finest first.
+        """Channels of each output map, by its stride, finest first.
 
         Stride 16 must be among them. Strides 4 and 8 give the mask decoder its skip connections;
         stride 32 is fused into stride 16.
@@ -35,14 +35,14 @@ class Backbone(Protocol):
         ...
 
     def initialise(self, network: nn.Module) -> None:
-        """Set the weights that training from scratch starts from, where PyTorch's do not suit."""
+        """Set the first weights for training from scratch where PyTorch's are not suitable."""
         ...
 
     def imagenet_weights(self) -> dict[str, Tensor] | None:
         """The network's state dict as trained on ImageNet; None if no such weights are known.
 
         Raises:
-            ValueError: if they are not on this machine; the message says how to get them.
+            ValueError: if they are not installed; the message says how to get them.
         """
         ...
 

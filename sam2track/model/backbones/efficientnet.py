@@ -3,7 +3,7 @@
 In: images. Out: four feature maps at strides 4, 8, 16 and 32. Inverted residual blocks
 (MobileNetV2, 1801.04381) in the arrangement of EfficientNet (1905.11946), without
 squeeze-and-excitation, with ReLU6. There is no batch normalisation: it is folded into the
-convolutions when ImageNet weights are imported, so what is trained is what runs.
+convolutions when ImageNet weights are imported, so training and inference run the same network.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class EfficientNetSpec:
 
     @torch.no_grad()
     def initialise(self, network: nn.Module) -> None:
-        """He initialisation (1502.01852): signals pass a network without normalisation.
+        """He initialisation (1502.01852), which keeps the scale without normalisation.
 
         With PyTorch's own first weights the output would hardly depend on the image.
         """

@@ -47,7 +47,7 @@ class HieraSpec:
         return Hiera(self)
 
     def initialise(self, network: nn.Module) -> None:
-        """Nothing to do: what :meth:`build` gives is what training starts from."""
+        """Does nothing: training starts from the weights of :meth:`build`."""
 
     def imagenet_weights(self) -> None:
         return None
@@ -146,7 +146,7 @@ class Hiera(nn.Module):
         stage = 0
         for index in range(sum(spec.depths)):
             # The first block of a stage still attends within the windows of the stage before:
-            # it pools the queries only, so its keys lie on the finer grid.
+            # it pools the queries only, so its keys are on the finer grid.
             window = 0 if index in spec.global_blocks else spec.windows[stage]
             stage += index in starts
             width_out = spec.width * 2**stage

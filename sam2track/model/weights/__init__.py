@@ -1,4 +1,4 @@
-"""Checkpoints: the names of tensors in each layout, reading and writing files, fetching them."""
+"""Checkpoints: the names of tensors in each layout, reading, writing and downloading files."""
 
 from .files import CheckpointError, load_trunk, load_weights, read_state, save_trunk, save_weights
 from .hub import fetch_weights, packaged_weights

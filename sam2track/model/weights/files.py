@@ -1,7 +1,7 @@
-"""Weights in files: safetensors and PyTorch checkpoints of any layout in, our safetensors out.
+"""Weights in files: reads safetensors and PyTorch checkpoints of any layout, writes safetensors.
 
 Our files hold fp16 tensors under our names, with the variant in the metadata. Loading is strict,
-and nothing in a file is ever executed.
+and no code in a file is executed.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def load_weights(model: SAM2, path: str | Path, name: str = "") -> None:
         name: the variant's name, for messages.
 
     Raises:
-        CheckpointError: saying what disagrees.
+        CheckpointError: it says what differs.
     """
     stored, metadata = read_state(path)
     state = from_layout(stored, model.state_dict())
@@ -81,7 +81,7 @@ def load_weights(model: SAM2, path: str | Path, name: str = "") -> None:
 
 
 def load_trunk(trunk: nn.Module, path: str | Path, name: str = "") -> None:
-    """:func:`load_weights` for a trunk, from a file of the trunk alone or of a whole model."""
+    """:func:`load_weights` for a trunk, from a file of the trunk only or of a whole model."""
     whole = nn.ModuleDict({"trunk": trunk})
     stored, metadata = read_state(path)
     state = from_layout(stored, whole.state_dict())
@@ -110,7 +110,7 @@ def _load(module: nn.Module, state: dict[str, Tensor], source: str, what: str) -
 def save_weights(
     model: nn.Module, path: str | Path, variant: str, metadata: Mapping[str, str] = {}
 ) -> None:
-    """Save as fp16 safetensors under our names; the file appears whole or not at all."""
+    """Save as fp16 safetensors under our names; the file is written completely or not at all."""
     state = model.state_dict()
     state = {key: value.half().cpu().contiguous() for key, value in state.items()}
     stored = save(state, metadata={**metadata, "variant": variant})
@@ -120,6 +120,6 @@ def save_weights(
 def save_trunk(
     trunk: nn.Module, path: str | Path, variant: str, metadata: Mapping[str, str] = {}
 ) -> None:
-    """Save a trunk alone, as :func:`save_weights` does; for :func:`load_trunk`."""
+    """Save only a trunk, as :func:`save_weights` does; for :func:`load_trunk`."""
     whole = nn.ModuleDict({"trunk": trunk})
     save_weights(whole, path, variant, {**metadata, "part": TRUNK})

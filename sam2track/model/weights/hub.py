@@ -12,7 +12,7 @@ HUB_TIMEOUT = 5.0  # seconds in which the hub must answer
 
 
 def packaged_weights(name: str) -> Path | None:
-    """The weights that come with the package, if they do."""
+    """The weights in the package; None if there are none."""
     path = Path(str(files("sam2track"))) / "weights" / f"{name}.safetensors"
     return path if path.is_file() else None
 
@@ -31,7 +31,7 @@ def fetch_weights(name: str) -> Path:
         return Path(hf_hub_download(repository, file, local_files_only=True))
     url = hf_hub_url(repository, file)
     try:
-        # Asked first, since the download itself tries for more than a minute before it gives up.
+        # A short request first, since the download itself retries for more than a minute.
         get_hf_file_metadata(url, timeout=HUB_TIMEOUT)
         return Path(hf_hub_download(repository, file))
     except Exception:  # which, depends on the version of the hub's library
