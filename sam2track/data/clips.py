@@ -5,6 +5,7 @@ Room: DATA. Sources of clips enter, tensors for the trainer leave. Sources are
 * :class:`sam2track.data.scenes.SceneSampler`: procedural scenes;
 * :class:`sam2track.data.video_clips.VideoClips`: annotated videos, from any reader;
 * :class:`sam2track.data.still_clips.StillClips`: annotated still images, set in motion;
+* :class:`sam2track.data.windows.WindowClips`: clips of any of these, seen through windows;
 * :class:`Mixture`: several of them, by weight.
 
 Every source but the mixture takes ``size=``, ``frames=`` and ``objects=``, which the trainer gives;
@@ -43,10 +44,12 @@ class Clip:
         frames: RGB.
         masks: the tracked object (1..K) that each pixel shows, 0 = none of them. Each shows in
             frame 0 and may be absent from others.
+        aspect: width over height of the video that the square frames were squashed from.
     """
 
     frames: UInt8[np.ndarray, "T S S 3"]
     masks: UInt8[np.ndarray, "T S S"]
+    aspect: float = 1.0
 
 
 @runtime_checkable
@@ -137,12 +140,15 @@ class ClipDataset(Dataset):
         return {"frames": frames, "masks": masks, "valid": masks[0].any(-1).any(-1)}
 
 
-def keep_visible(clip: Clip) -> Clip | None:
-    """The clip with the objects that can be seen in frame 0, renumbered; None if there is none."""
+def keep_visible(clip: Clip, *, smallest: float = SMALLEST) -> Clip | None:
+    """The clip with the objects that can be seen in frame 0, renumbered; None if there is none.
+
+    ``smallest`` is the share of the picture that an object must cover there.
+    """
     counts = np.bincount(clip.masks[0].ravel(), minlength=256)
-    kept = [k for k in range(1, 256) if counts[k] >= SMALLEST * clip.masks[0].size]
+    kept = [k for k in range(1, 256) if counts[k] >= smallest * clip.masks[0].size]
     if not kept:
         return None
     table = np.zeros(256, np.uint8)
     table[kept] = np.arange(1, len(kept) + 1)
-    return Clip(clip.frames, table[clip.masks])
+    return Clip(clip.frames, table[clip.masks], clip.aspect)

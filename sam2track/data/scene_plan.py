@@ -32,6 +32,8 @@ class Plan:
         count: most tracked objects.
         still: chance that the objects are regions of the backdrop, if none is held up.
         hardness: 0 (one large thing that moves a little and is well seen) to 1 (everything).
+        scale: how large things are, 1 = as usual.
+        aspect: width over height of the view, or None = a random one.
 
     Attributes:
         moments, camera, backdrop, spoil: when, how and before what it is filmed.
@@ -48,9 +50,13 @@ class Plan:
         count: int,
         still: float,
         hardness: float,
+        scale: float = 1.0,
+        aspect: float | None = None,
     ) -> None:
         self.assets, self.size, self.rng, self.hardness = assets, size, rng, hardness
-        self.aspect = float(rng.choice([16 / 9, 4 / 3, 1.0, 9 / 16], p=[0.6, 0.25, 0.08, 0.07]))
+        self.scale = scale
+        drawn = float(rng.choice([16 / 9, 4 / 3, 1.0, 9 / 16], p=[0.6, 0.25, 0.08, 0.07]))
+        self.aspect = drawn if aspect is None else aspect
         self.moments = Moments.draw(rng, frames)
         self.spoil = Spoil.draw(rng, size, hardness=hardness)
         presented = self._chance(PRESENTED)
@@ -96,7 +102,7 @@ class Plan:
     def _object(self, label: int, heights: tuple[float, float]) -> Layer:
         """A thing of a random height (world units) at a random place, moving."""
         rng = self.rng
-        height = float(np.exp(rng.uniform(*np.log(heights))))
+        height = float(np.exp(rng.uniform(*np.log(heights)))) * self.scale
         side = int(np.clip(height * self.size * 1.1, 16, 1.1 * self.size))
         limbs, kind = (), rng.random()
         if kind < PUPPETS:
@@ -124,7 +130,7 @@ class Plan:
     def _presented(self) -> Layer:
         """A thing, mostly polished, turned and moved to and fro in the middle of the picture."""
         rng = self.rng
-        height = float(np.exp(rng.uniform(*np.log((0.3, 0.85)))))
+        height = float(np.exp(rng.uniform(*np.log((0.3, 0.85))))) * self.scale
         side = int(height * self.size * 1.1)
         picture = objects.finished(ware(self.assets, rng, side), rng)
         height *= min(1.0, picture.shape[0] / side + 0.15)
@@ -163,7 +169,7 @@ class Plan:
     def _region(self, label: int) -> Layer:
         """A region of the backdrop itself, moving against it or only with the camera."""
         rng, canvas = self.rng, self.backdrop.canvas
-        side = int(np.exp(rng.uniform(np.log(0.18), np.log(0.7))) * self.size)
+        side = int(np.exp(rng.uniform(np.log(0.18), np.log(0.7))) * self.scale * self.size)
         alpha = objects.outline(self.assets, rng, side)
         alpha = alpha[: canvas.shape[0], : canvas.shape[1]]
         h, w = alpha.shape

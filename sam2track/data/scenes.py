@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sam2track.data.clips import Clip, keep_visible
+from sam2track.data.clips import SMALLEST, Clip, keep_visible
 from sam2track.data.scene_assets import Assets
 from sam2track.data.scene_plan import Plan
 
@@ -28,6 +28,10 @@ class SceneSampler:
         objects: most tracked objects in a clip.
         still: share made by moving regions of one photograph, of the clips in which nothing is held
             up to the camera.
+        scale: how large things are, 1 = as usual. Clips that are seen through windows have smaller
+            ones.
+        aspect: width over height of the video; without it mostly 16:9 or 4:3.
+        smallest: share of the picture that a tracked object must cover in frame 0.
     """
 
     def __init__(
@@ -38,9 +42,13 @@ class SceneSampler:
         frames: int = 8,
         objects: int = 3,
         still: float = 0.15,
+        scale: float = 1.0,
+        aspect: float | None = None,
+        smallest: float = SMALLEST,
     ) -> None:
         self.assets, self.size, self.frames = assets, size, frames
         self.objects, self.still = objects, still
+        self.scale, self.aspect, self.smallest = scale, aspect, smallest
 
     def clip(self, rng: np.random.Generator, *, hardness: float = 1.0) -> Clip:
         """One clip with at least one object that is well visible in its first frame.
@@ -57,8 +65,10 @@ class SceneSampler:
                 count=self.objects,
                 still=self.still,
                 hardness=hardness,
+                scale=self.scale,
+                aspect=self.aspect,
             )
-            clip = keep_visible(self._draw(plan))
+            clip = keep_visible(self._draw(plan), smallest=self.smallest)
             if clip is not None:
                 return clip
 
@@ -73,4 +83,4 @@ class SceneSampler:
                 blur = layer.travel(open_, shut, t, shutter)
                 layer.draw(frame, masks[number], now, t, blur=blur)
             frames[number] = plan.spoil(frame, t)
-        return Clip(frames, masks)
+        return Clip(frames, masks, plan.aspect)
