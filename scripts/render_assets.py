@@ -1,9 +1,9 @@
 """Render three-dimensional models into films: short sequences of RGBA views.
 
 What enters: Debian's packages ``0ad-data`` (people, riders, animals, tools; with animations) and
-``sweethome3d-furniture`` (furniture, vehicles, instruments, people who stand still). What leaves, in
-the folder of the other assets: ``films.bin`` (one WebP after another; each is a strip of views, one
-below the other), ``films.npz`` (``films``: see :data:`COLUMNS`) and ``films.json`` (packages,
+``sweethome3d-furniture`` (furniture, vehicles, instruments, people who stand still). What leaves,
+in the folder of the other assets: ``films.bin`` (one WebP after another; each is a strip of views,
+one below the other), ``films.npz`` (``films``: see :data:`COLUMNS`) and ``films.json`` (packages,
 versions, licences, counts). :class:`sam2track.data.scene_films.Films` reads them.
 
 Each model is filmed in several takes: with another animation, along another way of the camera, at
@@ -262,7 +262,16 @@ class Pack:
         data, offset = coded(strip), self.file.tell()
         self.file.write(data)
         height, width = strip.shape[0] // VIEWS, strip.shape[1]
-        row = (offset, len(data), height, width, model, KINDS.index(kind), round(1000 * step), rider)
+        row = (
+            offset,
+            len(data),
+            height,
+            width,
+            model,
+            KINDS.index(kind),
+            round(1000 * step),
+            rider,
+        )
         self.rows.append(row)
 
     def close(self, versions: dict[str, str]) -> None:
@@ -292,8 +301,7 @@ def build(out: Path, debs: Path | None, *, share: float, takes: int, seed: int) 
             folders[package], versions[package] = fetch(package, debs, Path(temp))
         game = game_subjects(folders["0ad-data"], share, rng)
         still = furniture_subjects(folders["sweethome3d-furniture"], share, rng)
-        model = 0
-        for subject in alternating(game, still):
+        for model, subject in enumerate(alternating(game, still), 1):
             subject, look = recoloured(subject, rng), draw_look(rng)
             for _ in range(takes if len(subject.names) > 1 else max(1, takes - 1)):
                 take = Take.draw(subject, rng)
@@ -303,7 +311,6 @@ def build(out: Path, debs: Path | None, *, share: float, takes: int, seed: int) 
                     if made[1] is not None:
                         pack.add(made[1], model, subject.kind, take.step, 1)
             renderer.forget()
-            model += 1
             if model % 50 == 0:
                 print(f"{model} models, {len(pack.rows)} films", file=sys.stderr, flush=True)
                 pack.close(versions)

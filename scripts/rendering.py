@@ -1,7 +1,7 @@
 """Draw surfaces with OpenGL, headless (EGL; Mesa's software renderer will do).
 
-What enters: triangles with textures, a camera, a light. What leaves: RGBA pictures, and which pixels
-are the rider's.
+What enters: triangles with textures, a camera, a light. What leaves: RGBA pictures, and which
+pixels are the rider's.
 """
 
 from __future__ import annotations
@@ -119,7 +119,9 @@ class Renderer:
 
     def _skin(self, image: np.ndarray) -> moderngl.Texture:
         if id(image) not in self._skins:
-            skin = self.context.texture(image.shape[1::-1], 4, np.ascontiguousarray(image).tobytes())
+            skin = self.context.texture(
+                image.shape[1::-1], 4, np.ascontiguousarray(image).tobytes()
+            )
             skin.build_mipmaps()
             skin.filter = (moderngl.LINEAR_MIPMAP_LINEAR, moderngl.LINEAR)
             self._skins[id(image)] = (image, skin)
@@ -156,7 +158,11 @@ def camera(
     view = np.eye(4)
     view[:3, :3] = np.stack([right, np.cross(eye, right), eye])
     view[:3, 3] = -view[:3, :3] @ (target + eye * distance)
-    near, far, focus = max(distance - 3 * reach, 0.05 * reach), distance + 3 * reach, distance / reach
+    near, far, focus = (
+        max(distance - 3 * reach, 0.05 * reach),
+        distance + 3 * reach,
+        distance / reach,
+    )
     lens = np.zeros((4, 4))
     lens[0, 0] = lens[1, 1] = focus
     lens[2, 2], lens[2, 3] = (far + near) / (near - far), 2 * far * near / (near - far)

@@ -128,9 +128,8 @@ def read_mesh(data: bytes) -> Mesh:
     at, sets = 16, 1
     if version == 4:
         (sets,), at = struct.unpack_from("<I", data, at), 20
-    vertex = np.dtype(
-        [("p", "<f4", 3), ("n", "<f4", 3), ("uv", "<f4", (sets, 2)), ("b", "u1", 4), ("w", "<f4", 4)]
-    )
+    fields = [("p", "<f4", 3), ("n", "<f4", 3), ("uv", "<f4", (sets, 2))]
+    vertex = np.dtype([*fields, ("b", "u1", 4), ("w", "<f4", 4)])
     vertices = np.frombuffer(data, vertex, count, at)
     at += count * vertex.itemsize
     (count,) = struct.unpack_from("<I", data, at)
@@ -308,8 +307,12 @@ def _collect(archive: Archive, one: Part, when, place: np.ndarray, rider: bool, 
         Surface(
             positions @ place[:3, :3].T + place[:3, 3],
             normals @ place[:3, :3].T,
-            mesh.uv, mesh.faces, one.texture, one.material, rider,
-        )  # fmt: skip
+            mesh.uv,
+            mesh.faces,
+            one.texture,
+            one.material,
+            rider,
+        )
     )
     for point, child in one.attached:
         local, bone = mesh.points.get(point, (np.eye(4, dtype=np.float32), NO_BONE))

@@ -13,6 +13,8 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import UInt8
 
+from sam2track.data.scene_films import Films
+
 KINDS = {"sprites": 4, "photos": 3, "textures": 3}  # and their channels
 
 
@@ -20,7 +22,10 @@ class Assets:
     """A pack of sprites, photographs and textures.
 
     Args:
-        folder: what ``scripts/fetch_assets.py`` wrote.
+        folder: what ``scripts/fetch_assets.py`` wrote, and perhaps ``scripts/render_assets.py``.
+
+    Attributes:
+        films: of three-dimensional models, or None if the folder has none.
 
     Raises:
         FileNotFoundError: if the folder holds no pack.
@@ -38,6 +43,8 @@ class Assets:
             self.index = {kind: stored[kind] for kind in KINDS}
         self._chances = {kind: self._weights(kind) for kind in KINDS}
         self._bytes: dict[str, np.memmap] = {}
+        filmed = (self.folder / "films.npz").is_file()
+        self.films = Films(self.folder) if filmed else None
 
     def __getstate__(self) -> dict:
         return {**self.__dict__, "_bytes": {}}  # a worker maps the files itself

@@ -11,14 +11,17 @@ from sam2track.data import scene_objects as objects
 from sam2track.data.scene_assets import Assets
 from sam2track.data.scene_backdrop import Backdrop
 from sam2track.data.scene_camera import Camera, Moments, Spoil
+from sam2track.data.scene_motion import Mover
 from sam2track.data.scene_puppets import puppet
 from sam2track.data.scene_wares import gloss, hand, ware
 from sam2track.video.layers import Layer
-from sam2track.video.motion import Excursion, Keys, Motion, Sway, Waves
+from sam2track.video.motion import Keys, Motion, Waves
 from sam2track.video.shapes import RIM, premultiply
 
 PUPPETS, WARES = 0.33, 0.25  # shares of the things that have limbs, and that were manufactured
-PRESENTED = 0.45  # share of the hardest clips in which somebody holds a thing up to the camera
+FILMED = 0.55  # share of the things that are filmed models, where there are films
+HERDS = 0.3  # share of the hardest clips in which a filmed thing comes with others like it
+PRESENTED = 0.3  # share of the hardest clips in which somebody holds a thing up to the camera
 
 
 class Plan:
@@ -58,21 +61,27 @@ class Plan:
         drawn = float(rng.choice([16 / 9, 4 / 3, 1.0, 9 / 16], p=[0.6, 0.25, 0.08, 0.07]))
         self.aspect = drawn if aspect is None else aspect
         self.moments = Moments.draw(rng, frames)
+        self.mover = Mover(rng, self.moments, self.aspect, hardness)
         self.spoil = Spoil.draw(rng, size, hardness=hardness)
         presented = self._chance(PRESENTED)
         regions = not presented and self._chance(still)  # of a wall, they would be invisible
+        self.herd = self.assets.films is not None and self._chance(HERDS)
+        self.paints: dict[int, int] = {}  # the seed of each filmed model's colours
         walls = 0.4 if presented else 0.12 * (not regions)
         self.backdrop = Backdrop(assets, rng, aspect=self.aspect, size=size, walls=walls)
         for _ in range(int(rng.choice([0, 0, 0, 1, 3]) * self._chance(1.0))):
             self.backdrop.bake(self._clutter())
         if rng.random() < 0.15:
-            self.backdrop.sway = self._sway(0.0, 0.004)
+            self.backdrop.sway = self.mover.sway(0.0, 0.004)
         count = int(rng.integers(1, 2 + round((count - 1) * hardness)))
         tracked = [self._presented()] if presented else self._tracked(count, regions)
         layers = tracked + self._distractors(tracked)
         rng.shuffle(layers)
+        for rider in [one for one in tracked[1:] if one.motion is tracked[0].motion]:
+            layers.remove(rider)
+            layers.insert(layers.index(tracked[0]) + 1, rider)
         # What sways would slip from under the fingers.
-        stiff = [layer for layer in tracked if layer.sway is None and not layer.limbs]
+        stiff = [one for one in tracked if not (one.sway or one.limbs or one.film)]
         for layer in [layer for layer in stiff if presented or self._chance(0.4)]:
             layers.insert(layers.index(layer) + 1, self._hand(layer))
         self.layers = layers + self._occluders(tracked)
@@ -89,8 +98,10 @@ class Plan:
         for label in range(1, count + 1):
             if regions:
                 found.append(self._region(label))
-            elif found and self._chance(0.2):
+            elif found and self._chance(0.8 if self.herd else 0.2):
                 found.append(replace(self._twin(found[0]), label=label))
+            elif label == 2 and self._chance(0.6) and (rider := self._rider(found[0])):
+                found.append(replace(rider, label=2))
             else:
                 low = (0.22 if label == 1 else 0.15) ** self.hardness * 0.45 ** (1 - self.hardness)
                 heights = (low, 0.95 if label == 1 else 0.8)
@@ -104,7 +115,9 @@ class Plan:
         rng = self.rng
         height = float(np.exp(rng.uniform(*np.log(heights)))) * self.scale
         side = int(np.clip(height * self.size * 1.1, 16, 1.1 * self.size))
-        limbs, kind = (), rng.random()
+        films, limbs, kind = self.assets.films, (), rng.random()
+        if films is not None and (rng.random() < FILMED or (self.herd and label == 1)):
+            return self._filmed(films.draw(rng), label, height, side)
         if kind < PUPPETS:
             picture, limbs = puppet(self.assets, rng, side)
         elif kind < PUPPETS + WARES:
@@ -122,10 +135,39 @@ class Plan:
             shadow = (*rng.uniform(-0.05, 0.05, 2), rng.uniform(0.01, 0.06), rng.uniform(0.2, 0.6))
         gain = Waves.draw(rng, [0.12], (10, 80)) if rng.random() < 0.25 else None
         sways = kind >= PUPPETS + WARES and rng.random() < 0.7
-        sway = self._sway(1.0, 0.05) if sways else None
+        sway = self.mover.sway(1.0, 0.05) if sways else None
         polished = rng.random() < (0.6 if PUPPETS <= kind < PUPPETS + WARES else 0.1)
         shine = gloss(rng, picture.shape[0]) if polished else None
-        return Layer(picture, self._moving(start), sway, label, gain, shadow, limbs, shine)
+        return Layer(picture, self.mover.way(start), sway, label, gain, shadow, limbs, shine)
+
+    def _filmed(self, number: int, label: int, height: float, side: int) -> Layer:
+        """A filmed model, its longer side about ``height`` (world units), as it turns and walks."""
+        rng = self.rng
+        film = self.assets.films.film(number, rng, side, self.moments.times)
+        place = rng.uniform(0.12, 0.88, 2) * (self.aspect, 1.0)
+        size = np.log(height / _lengthening(film.views[0]))
+        start = np.array([*place, size, rng.normal(0, 0.06), 0, 0])
+        shadow = None
+        if rng.random() < 0.4:
+            offset = rng.uniform((-0.04, 0.0), (0.04, 0.05))
+            shadow = (*offset, rng.uniform(0.005, 0.05), rng.uniform(0.15, 0.6))
+        gain = Waves.draw(rng, [0.12], (10, 80)) if rng.random() < 0.25 else None
+        return Layer(film(0.0), self.mover.way(start), None, label, gain, shadow, film=film)
+
+    def _sibling(self, layer: Layer) -> Layer:
+        """The model of a layer in another film, as large, in the same colours."""
+        rng, films, old = self.rng, self.assets.films, layer.film
+        side = max(old.views.shape[1:3])
+        film = films.film(films.another(old.number, rng), rng, side, self.moments.times)
+        start = layer.motion.start.copy()
+        start[2] += np.log(_lengthening(old.views[0]) / _lengthening(film.views[0]))
+        motion = replace(layer.motion, start=start)
+        return self._recoloured(replace(layer, picture=film(0.0), motion=motion, film=film))
+
+    def _rider(self, mount: Layer) -> Layer | None:
+        """Who sits on a filmed animal, as an object of its own; None if nobody does."""
+        film = mount.film and self.assets.films.rider_in(mount.film)
+        return film and replace(mount, picture=film(0.0), film=film, shadow=None)
 
     def _presented(self) -> Layer:
         """A thing, mostly polished, turned and moved to and fro in the middle of the picture."""
@@ -159,6 +201,8 @@ class Plan:
         pull = self.rng.uniform(0, 1) ** 1.5 * 0.7 * self.hardness  # seldom so far that it vanishes
         near = self.backdrop.near(*layer.motion.state(0.0)[:2])
         seed = int(self.rng.integers(2**32))  # one draw for all parts of a thing
+        if layer.film is not None:  # and for all films of a model
+            seed = self.paints.setdefault(self.assets.films.model(layer.film.number), seed)
 
         def paint(picture):
             rng = np.random.default_rng(seed)
@@ -184,13 +228,13 @@ class Plan:
         if rng.random() < 0.2:
             return Layer(picture, Motion(start), label=label)
         self.backdrop.erase(x, y, alpha, rng)
-        sway = self._sway(0.6, 0.05) if rng.random() < 0.7 else None
-        return Layer(picture, self._moving(start), sway, label)
+        sway = self.mover.sway(0.6, 0.05) if rng.random() < 0.7 else None
+        return Layer(picture, self.mover.way(start), sway, label)
 
     def _distractors(self, tracked: list[Layer]) -> list[Layer]:
         """Look-alikes and other things that are not tracked."""
         rng, found = self.rng, []
-        if self._chance(0.4):
+        if self._chance(0.6 if self.herd else 0.4):
             for _ in range(int(rng.choice([1, 1, 2, 3]))):
                 found.append(self._twin(tracked[int(rng.integers(len(tracked)))]))
         for _ in range(int(rng.choice([0, 0, 0, 1, 2]) * self._chance(1.0))):
@@ -200,20 +244,29 @@ class Plan:
     def _twin(self, layer: Layer) -> Layer:
         """The same thing elsewhere, on a way of its own that may cross the first one's."""
         rng, end = self.rng, self.moments.end
+        if layer.film is not None:
+            layer = self._sibling(layer)
         start = layer.motion.state(0.0)
-        start[:2] = rng.uniform(0.05, 0.95, 2) * (self.aspect, 1.0)
-        start[2] += rng.normal(0, 0.15)
-        motion = self._moving(start)
-        if rng.random() < 0.35:  # a rendezvous: both at one place at one moment
+        if self.herd:  # side by side
+            start[:2] += rng.uniform(0.3, 1.4) * np.exp(start[2]) * rng.choice([-1, 1]), 0
+            start[:2] += rng.normal(0, 0.05, 2)
+            start[2] += rng.normal(0, 0.06)
+        else:
+            start[:2] = rng.uniform(0.05, 0.95, 2) * (self.aspect, 1.0)
+            start[2] += rng.normal(0, 0.15)
+        motion = self.mover.way(start)
+        if self.herd and rng.random() < 0.7:
+            motion = replace(motion, rate=layer.motion.rate + rng.normal(0, 0.001, 6))
+        elif rng.random() < 0.35:  # a rendezvous: both at one place at one moment
             when = end * rng.uniform(0.3, 0.9)
             meet = layer.motion.state(when)[:2] + rng.normal(0, 0.05, 2)
             rate = np.zeros(6)
             rate[:2] = (meet - start[:2]) / max(when, 1.0)
             rate[:2] *= min(1.0, 0.2 / self.moments.step / (np.hypot(*rate[:2]) + 1e-9))
             motion = Motion(start, rate)
-        sway = None if layer.sway is None else self._sway(1.0, 0.05)
+        sway = None if layer.sway is None else self.mover.sway(1.0, 0.05)
         picture = layer.picture
-        if rng.random() < 0.4:  # of the same kind, but not the same
+        if layer.film is None and rng.random() < 0.4:  # of the same kind, but not the same
             picture = cv2.transform(picture, np.diag([*rng.uniform(0.75, 1.0, 3), 1.0]))
         return replace(layer, picture=picture, motion=motion, sway=sway, label=0)
 
@@ -243,52 +296,7 @@ class Plan:
             found.append(self._recoloured(Layer(picture, Motion(start, rate))))
         return found
 
-    # -- ways to move
 
-    def _moving(self, start: np.ndarray) -> Motion:
-        """A random way to go from a start."""
-        rng, end = self.rng, self.moments.end
-        speed = float(np.exp(rng.normal(np.log(0.006), 1.0))) * (0.3 + 0.7 * self.hardness)
-        speed = min(speed, 0.22 / self.moments.step)
-        turn = rng.uniform(0, 2 * np.pi)
-        spin = rng.normal(0, 0.7) / end if rng.random() < 0.4 else 0.0  # as in a hand, or a fall
-        spin = float(np.clip(spin, -0.35 / self.moments.step, 0.35 / self.moments.step))
-        grow = rng.normal(0, 0.010) if rng.random() < 0.5 else 0.0
-        grow = float(np.clip(grow, -0.6 / end, 0.6 / end))
-        rate = np.array([speed * np.cos(turn), 0.6 * speed * np.sin(turn), grow, spin, 0, 0])
-        wander = 4 * speed + 0.03 * rng.random()
-        reach = np.array([wander, wander, 0.07, 0.25, 0.15, 0.08])
-        waves = Waves.draw(rng, reach * rng.uniform(0, 1, 6), (12, 70))
-        excursion = None
-        if self._chance(0.2):
-            far = self.aspect * 0.8 + float(np.exp(start[2]))
-            # Mostly back before the clip ends: else what is learnt is that the lost stay lost.
-            width = end * rng.uniform(0.4, 0.9) + 1
-            centre = end * rng.uniform(0.3, 0.6)
-            away = np.array([rng.choice([-far, far]), rng.normal(0, 0.2)])
-            excursion = Excursion(away, max(centre, width / 2), width)
-        bounds = np.array([0.0, 0.0, self.aspect, 1.0]) if rng.random() < 0.6 else None
-        return Motion(start - waves(0.0), rate, waves, bounds, excursion)
-
-    def _sway(self, parts: float, reach: float) -> Sway:
-        """A deformation whose ripples are about ``reach`` object heights.
-
-        ``parts`` is how likely it bends or articulates too, 0..1.
-        """
-        rng, count = self.rng, 3
-        angle = rng.uniform(0, 2 * np.pi, count)
-        wave = np.stack([np.cos(angle), np.sin(angle)], 1) * rng.uniform(2, 7, (count, 1))
-        reaches = rng.normal(0, reach * rng.uniform(0.2, 1) / np.sqrt(count), (count, 2))
-        moving = None
-        if rng.random() < 0.6 * parts:
-            strength = np.array([0.35, 0.5, 0.4]) * (rng.random(3) < 0.5) * rng.uniform(0.2, 1, 3)
-            moving = Waves.draw(rng, strength, (10, 45))
-        return Sway(
-            reaches,
-            wave,
-            2 * np.pi / rng.uniform(10, 50, count),
-            rng.uniform(0, 2 * np.pi, count),
-            moving,
-            (float(rng.normal(0, 0.05)), float(rng.uniform(-0.2, 0.25))),
-            bool(rng.random() < 0.75),
-        )
+def _lengthening(picture: np.ndarray) -> float:
+    """The longer side of a picture, in its heights."""
+    return max(picture.shape[:2]) / picture.shape[0]

@@ -24,7 +24,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from ..types import mask_box
-from .clips import SMALLEST, Clip, ClipSource, keep_visible
+from .clips import Clip, ClipSource, keep_visible
 
 Boxes = Float[np.ndarray, "T 4"]  # x0, y0, x1, y1 in video pixels; NaN where the object is absent
 
@@ -125,7 +125,7 @@ class WindowClips:
             clip = self.source.clip(rng, hardness=hardness)
             label = _chosen(clip.masks[0], rng)
             windows = self.motion.draw(boxes_of(clip, label), video_size(clip), rng)
-            cut = keep_visible(cut_windows(clip, windows, self.size), smallest=SMALLEST)
+            cut = keep_visible(cut_windows(clip, windows, self.size))
             if cut is not None:
                 return cut
 
@@ -163,7 +163,7 @@ def cut_windows(clip: Clip, windows: Boxes, size: int) -> Clip:
 def _whole_pixels(window: np.ndarray, limit: int) -> tuple[int, int, int, int]:
     """The window in whole pixels: at least 8 wide and high, inside a square of ``limit``."""
     x0, y0 = (int(np.clip(round(v), 0, limit - 8)) for v in window[:2])
-    x1, y1 = (int(np.clip(round(v), s + 8, limit)) for v, s in zip(window[2:], (x0, y0)))
+    x1, y1 = (int(np.clip(round(window[k + 2]), (x0, y0)[k] + 8, limit)) for k in (0, 1))
     return x0, y0, x1, y1
 
 

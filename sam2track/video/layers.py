@@ -17,7 +17,7 @@ from typing import TypeVar
 
 import cv2
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Int, UInt8
 
 from sam2track.video.motion import Motion, Sway, Waves
 
@@ -76,6 +76,36 @@ class Gloss:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Film:
+    """Pictures of one thing that follow one another: it turns, or moves its limbs.
+
+    Attributes:
+        views: RGBA with colours already multiplied by alpha, all of one size.
+        times: when each is shown, ascending; between two of them, the nearer.
+        order, number, mirrored: which views of which film of a pack they are, and whether left and
+            right were exchanged; see :class:`sam2track.data.scene_films.Films`.
+    """
+
+    views: UInt8[np.ndarray, "V h w 4"]
+    times: Float[np.ndarray, " V"]
+    order: Int[np.ndarray, " V"]
+    number: int = 0
+    mirrored: bool = False
+
+    def __call__(self, t: float) -> RGBA:
+        """The view at time ``t``."""
+        return self.views[int(np.abs(self.times - t).argmin())]
+
+    def repainted(self, paint: Callable[[RGBA], RGBA]) -> Film:
+        """The film with ``paint`` applied to all views at once; a rim that it adds is cut off."""
+        count, height, width = self.views.shape[:3]
+        strip = paint(self.views.reshape(count * height, width, 4))
+        rim = (strip.shape[1] - width) // 2
+        strip = np.ascontiguousarray(strip[rim : rim + count * height, rim : rim + width])
+        return replace(self, views=strip.reshape(self.views.shape))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Layer:
     """One thing in the picture.
 
@@ -88,6 +118,7 @@ class Layer:
         shadow: ``(dx, dy, blur, darkness)``: offset and blur in world units, darkness 0..1.
         limbs: parts that hang from it. They neither sway nor mirror nor cast a shadow.
         gloss: what it mirrors, or None.
+        film: what is shown in place of the picture, as it goes on; of the picture's size.
     """
 
     picture: RGBA
@@ -98,9 +129,13 @@ class Layer:
     shadow: tuple[float, float, float, float] | None = None
     limbs: tuple[Limb, ...] = ()
     gloss: Gloss | None = None
+    film: Film | None = None
 
     def repainted(self, paint: Callable[[RGBA], RGBA]) -> Layer:
         """The layer with another picture in place of each."""
+        if self.film is not None:
+            film = self.film.repainted(paint)
+            return replace(self, picture=film(0.0), film=film)
         return _repainted(self, paint)
 
     def draw(self, frame, labels, camera, t: float, *, blur=(0.0, 0.0)) -> None:
@@ -112,6 +147,8 @@ class Layer:
         scale = float(camera[1, 1])
         for picture, place in _stack(self, camera @ self.motion.matrix(t), t):
             body = picture is self.picture
+            if body and self.film is not None:
+                picture = self.film(t)
             sway, shadow = (self.sway, self.shadow) if body else (None, None)
             half = np.array([picture.shape[1] / picture.shape[0] / 2, 0.5]) + (0.14 if sway else 0)
             pad = abs(blur[0]) + abs(blur[1])

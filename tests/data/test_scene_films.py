@@ -1,0 +1,101 @@
+"""Films of three-dimensional models in training clips, from a small pack made here."""
+
+from __future__ import annotations
+
+import io
+import json
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from sam2track.data.scene_films import Films
+from sam2track.video.layers import Film, Layer
+from sam2track.video.motion import Motion
+
+VIEWS, HEIGHT, WIDTH = 4, 40, 60
+
+
+@pytest.fixture(scope="module")
+def films(tmp_path_factory: pytest.TempPathFactory) -> Films:
+    """Two takes of one model, with riders; view ``k`` has the grey value ``50 + 50 k``."""
+    folder = tmp_path_factory.mktemp("films")
+    data, rows = b"", []
+    for number in range(4):
+        strip = np.zeros((VIEWS, HEIGHT, WIDTH, 4), np.uint8)
+        for view in range(VIEWS):
+            strip[view, 4:36, 4:56] = 50 + 50 * view
+            strip[view, 4:36, 4 : 20 if number % 2 else 56, 3] = 255
+            strip[view, 4:36, 20 if number % 2 else 56 :, 3] = 0
+        file = io.BytesIO()
+        picture = Image.fromarray(strip.reshape(-1, WIDTH, 4))
+        picture.save(file, "WEBP", lossless=True, exact=True)
+        rows.append((len(data), file.tell(), HEIGHT, WIDTH, 7, 0, 42, number % 2))
+        data += file.getvalue()
+    (folder / "films.bin").write_bytes(data)
+    np.savez(folder / "films.npz", films=np.array(rows))
+    columns = ["offset", "bytes", "height", "width", "model", "source", "step_ms", "rider"]
+    about = {"views": VIEWS, "columns": columns, "sources": [{"name": "fauna"}]}
+    (folder / "films.json").write_text(json.dumps(about))
+    return Films(folder)
+
+
+def test_missing_films_say_what_to_run(tmp_path: Path):
+    with pytest.raises(FileNotFoundError, match="render_assets"):
+        Films(tmp_path)
+
+
+def test_riders_alone_are_not_drawn_and_takes_of_one_model_find_each_other(films: Films):
+    rng = np.random.default_rng(0)
+    assert {films.draw(rng) for _ in range(40)} == {0, 2}
+    assert films.another(0, rng) == 2
+    assert films.model(0) == films.model(2) == 7
+
+
+def test_a_film_runs_to_its_end_and_backwards(films: Films):
+    times = np.arange(7.0)
+    film = films.film(0, np.random.default_rng(1), 200, times)
+    assert film.views.shape == (7, HEIGHT, WIDTH, 4)
+    assert (np.abs(np.diff(film.order)) <= 2).all()
+    shown = [int(film(t)[20, 30, 0]) for t in times]
+    assert shown == [50 + 50 * int(view) for view in film.order]
+
+
+def test_views_are_scaled_down_without_dark_edges(films: Films):
+    views = films.views(0, 30, np.array([2]))
+    assert views.shape == (1, 20, 30, 4)
+    inside = views[0, ..., 3] > 60
+    assert np.abs(views[0, ..., 0][inside].astype(int) - 150).max() <= 3
+
+
+def test_a_rider_is_cut_out_of_the_painted_film(films: Films):
+    film = films.film(0, np.random.default_rng(1), 200, np.arange(3.0))
+    rider = films.rider_in(film)
+    assert rider is not None
+    side = (slice(None), slice(6, 34), slice(44, 52) if film.mirrored else slice(8, 16))
+    assert (rider.views[side] == film.views[side]).all()
+    rest = (slice(None), slice(None), slice(0, 38) if film.mirrored else slice(22, None))
+    assert not rider.views[rest].any()
+
+
+def test_workers_get_films_without_their_bytes(films: Films):
+    films.views(0, 30, np.array([0]))
+    copy = pickle.loads(pickle.dumps(films))
+    assert copy._bytes is None
+    assert (copy.views(0, 30, np.array([1])) == films.views(0, 30, np.array([1]))).all()
+
+
+def test_a_layer_shows_its_film_and_paints_all_views():
+    views = np.full((2, 20, 20, 4), 255, np.uint8)
+    views[0, ..., :3] = 40
+    views[1, ..., :3] = 200
+    film = Film(views, np.array([0.0, 1.0]), np.array([0, 1]))
+    motion = Motion(np.array([0.5, 0.5, np.log(0.5), 0, 0, 0]))
+    layer = Layer(film(0.0), motion, label=1, film=film)
+    layer = layer.repainted(lambda picture: np.pad(picture // 2, ((2, 2), (2, 2), (0, 0))))
+    for t, tone in ((0.0, 20), (0.4, 20), (1.0, 100)):
+        frame, labels = np.zeros((64, 64, 3), np.uint8), np.zeros((64, 64), np.uint8)
+        layer.draw(frame, labels, np.diag([64.0, 64.0, 1.0]), t)
+        assert abs(int(frame[32, 32, 0]) - tone) <= 1
