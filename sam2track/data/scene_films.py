@@ -85,10 +85,13 @@ class Films:
     ) -> Film:
         """A film as it is seen at some moments: from a random view on, perhaps mirrored.
 
-        It runs at about its own speed, to its end and backwards, and so on. It is not painted yet.
+        It runs at its own speed or slower, to its end and backwards, and so on; where frames are
+        taken seldom, slower still: between two of them a thing must stay recognisable. It is not
+        painted yet.
         """
         mirrored = bool(rng.random() < 0.5)
-        rate = 1000 / RATE / float(self.columns["step_ms"][number]) * rng.uniform(0.6, 1.2)
+        rate = 1000 / RATE / float(self.columns["step_ms"][number]) * rng.uniform(0.5, 1.0)
+        rate /= max(1.0, float(np.diff(times).max(initial=1.0)) / 2) ** 0.5
         place = np.round(rng.uniform(0, self.count) + rate * times).astype(int)
         place %= 2 * (self.count - 1)
         order = np.minimum(place, 2 * (self.count - 1) - place)

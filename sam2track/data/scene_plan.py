@@ -18,9 +18,9 @@ from sam2track.video.layers import Layer
 from sam2track.video.motion import Keys, Motion, Waves
 from sam2track.video.shapes import RIM, premultiply
 
-PUPPETS, WARES = 0.33, 0.25  # shares of the things that have limbs, and that were manufactured
-FILMED = 0.55  # share of the things that are filmed models, where there are films
-HERDS = 0.3  # share of the hardest clips in which a filmed thing comes with others like it
+PUPPETS, WARES = 0.45, 0.22  # shares of the things that have limbs, and that were manufactured
+FILMED = 0.42  # share of the things that are filmed models, where there are films
+HERDS = 0.18  # share of the hardest clips in which a filmed thing comes with others like it
 PRESENTED = 0.3  # share of the hardest clips in which somebody holds a thing up to the camera
 
 
@@ -35,6 +35,8 @@ class Plan:
         count: most tracked objects.
         still: chance that the objects are regions of the backdrop, if none is held up.
         hardness: 0 (one large thing that moves a little and is well seen) to 1 (everything).
+        filmed: share of the things that are filmed models, where there are films.
+        presented: share of the hardest clips in which somebody holds a thing up to the camera.
         scale: how large things are, 1 = as usual.
         aspect: width over height of the view, or None = a random one.
 
@@ -53,28 +55,30 @@ class Plan:
         count: int,
         still: float,
         hardness: float,
+        filmed: float = FILMED,
+        presented: float = PRESENTED,
         scale: float = 1.0,
         aspect: float | None = None,
     ) -> None:
         self.assets, self.size, self.rng, self.hardness = assets, size, rng, hardness
-        self.scale = scale
+        self.scale, self.filmed = scale, filmed
         drawn = float(rng.choice([16 / 9, 4 / 3, 1.0, 9 / 16], p=[0.6, 0.25, 0.08, 0.07]))
         self.aspect = drawn if aspect is None else aspect
         self.moments = Moments.draw(rng, frames)
         self.mover = Mover(rng, self.moments, self.aspect, hardness)
         self.spoil = Spoil.draw(rng, size, hardness=hardness)
-        presented = self._chance(PRESENTED)
-        regions = not presented and self._chance(still)  # of a wall, they would be invisible
+        held = self._chance(presented)
+        regions = not held and self._chance(still)  # of a wall, they would be invisible
         self.herd = self.assets.films is not None and self._chance(HERDS)
         self.paints: dict[int, int] = {}  # the seed of each filmed model's colours
-        walls = 0.4 if presented else 0.12 * (not regions)
+        walls = 0.4 if held else 0.12 * (not regions)
         self.backdrop = Backdrop(assets, rng, aspect=self.aspect, size=size, walls=walls)
         for _ in range(int(rng.choice([0, 0, 0, 1, 3]) * self._chance(1.0))):
             self.backdrop.bake(self._clutter())
         if rng.random() < 0.15:
             self.backdrop.sway = self.mover.sway(0.0, 0.004)
         count = int(rng.integers(1, 2 + round((count - 1) * hardness)))
-        tracked = [self._presented()] if presented else self._tracked(count, regions)
+        tracked = [self._presented()] if held else self._tracked(count, regions)
         layers = tracked + self._distractors(tracked)
         rng.shuffle(layers)
         for rider in [one for one in tracked[1:] if one.motion is tracked[0].motion]:
@@ -82,7 +86,7 @@ class Plan:
             layers.insert(layers.index(tracked[0]) + 1, rider)
         # What sways would slip from under the fingers.
         stiff = [one for one in tracked if not (one.sway or one.limbs or one.film)]
-        for layer in [layer for layer in stiff if presented or self._chance(0.4)]:
+        for layer in [layer for layer in stiff if held or self._chance(0.4)]:
             layers.insert(layers.index(layer) + 1, self._hand(layer))
         self.layers = layers + self._occluders(tracked)
         self.camera = Camera.draw(rng, self.aspect, size, self.moments.end)
@@ -116,7 +120,7 @@ class Plan:
         height = float(np.exp(rng.uniform(*np.log(heights)))) * self.scale
         side = int(np.clip(height * self.size * 1.1, 16, 1.1 * self.size))
         films, limbs, kind = self.assets.films, (), rng.random()
-        if films is not None and (rng.random() < FILMED or (self.herd and label == 1)):
+        if films is not None and (rng.random() < self.filmed or (self.herd and label == 1)):
             return self._filmed(films.draw(rng), label, height, side)
         if kind < PUPPETS:
             picture, limbs = puppet(self.assets, rng, side)

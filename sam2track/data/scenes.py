@@ -15,7 +15,7 @@ import numpy as np
 
 from sam2track.data.clips import SMALLEST, Clip, keep_visible
 from sam2track.data.scene_assets import Assets
-from sam2track.data.scene_plan import Plan
+from sam2track.data.scene_plan import FILMED, PRESENTED, Plan
 
 
 class SceneSampler:
@@ -28,6 +28,8 @@ class SceneSampler:
         objects: most tracked objects in a clip.
         still: share made by moving regions of one photograph, of the clips in which nothing is held
             up to the camera.
+        filmed: share of the things that are filmed models, where there are films.
+        presented: share of the hardest clips in which somebody holds a thing up to the camera.
         scale: how large things are, 1 = as usual. Clips that are seen through windows have smaller
             ones.
         aspect: width over height of the video; without it mostly 16:9 or 4:3.
@@ -42,12 +44,15 @@ class SceneSampler:
         frames: int = 8,
         objects: int = 3,
         still: float = 0.15,
+        filmed: float = FILMED,
+        presented: float = PRESENTED,
         scale: float = 1.0,
         aspect: float | None = None,
         smallest: float = SMALLEST,
     ) -> None:
         self.assets, self.size, self.frames = assets, size, frames
         self.objects, self.still = objects, still
+        self.filmed, self.presented = filmed, presented
         self.scale, self.aspect, self.smallest = scale, aspect, smallest
 
     def clip(self, rng: np.random.Generator, *, hardness: float = 1.0) -> Clip:
@@ -65,6 +70,8 @@ class SceneSampler:
                 count=self.objects,
                 still=self.still,
                 hardness=hardness,
+                filmed=self.filmed,
+                presented=self.presented,
                 scale=self.scale,
                 aspect=self.aspect,
             )
