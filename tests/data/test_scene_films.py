@@ -2,43 +2,30 @@
 
 from __future__ import annotations
 
-import io
-import json
 import pickle
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
+from data.packs import HEIGHT, WIDTH, write_films, write_pictures
+from sam2track.data import scene_plan
+from sam2track.data.scene_assets import Assets
 from sam2track.data.scene_films import Films
 from sam2track.video.layers import Film, Layer
 from sam2track.video.motion import Motion
 
-VIEWS, HEIGHT, WIDTH = 4, 40, 60
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = tmp_path_factory.mktemp("assets")
+    write_pictures(made)
+    write_films(made)
+    return made
 
 
 @pytest.fixture(scope="module")
-def films(tmp_path_factory: pytest.TempPathFactory) -> Films:
-    """Two takes of one model, with riders; view ``k`` has the grey value ``50 + 50 k``."""
-    folder = tmp_path_factory.mktemp("films")
-    data, rows = b"", []
-    for number in range(4):
-        strip = np.zeros((VIEWS, HEIGHT, WIDTH, 4), np.uint8)
-        for view in range(VIEWS):
-            strip[view, 4:36, 4:56] = 50 + 50 * view
-            strip[view, 4:36, 4 : 20 if number % 2 else 56, 3] = 255
-            strip[view, 4:36, 20 if number % 2 else 56 :, 3] = 0
-        file = io.BytesIO()
-        picture = Image.fromarray(strip.reshape(-1, WIDTH, 4))
-        picture.save(file, "WEBP", lossless=True, exact=True)
-        rows.append((len(data), file.tell(), HEIGHT, WIDTH, 7, 0, 42, number % 2))
-        data += file.getvalue()
-    (folder / "films.bin").write_bytes(data)
-    np.savez(folder / "films.npz", films=np.array(rows))
-    columns = ["offset", "bytes", "height", "width", "model", "source", "step_ms", "rider"]
-    about = {"views": VIEWS, "columns": columns, "sources": [{"name": "fauna"}]}
-    (folder / "films.json").write_text(json.dumps(about))
+def films(folder: Path) -> Films:
     return Films(folder)
 
 
@@ -99,3 +86,29 @@ def test_a_layer_shows_its_film_and_paints_all_views():
         frame, labels = np.zeros((64, 64, 3), np.uint8), np.zeros((64, 64), np.uint8)
         layer.draw(frame, labels, np.diag([64.0, 64.0, 1.0]), t)
         assert abs(int(frame[32, 32, 0]) - tone) <= 1
+
+
+def test_several_alike_and_a_rider_are_objects_of_their_own(folder: Path, monkeypatch):
+    monkeypatch.setattr(scene_plan, "HERDS", 0.5)
+    assets, together, riders = Assets(folder), 0, 0
+    for seed in range(30):
+        plan = scene_plan.Plan(
+            assets,
+            np.random.default_rng(seed),
+            size=64,
+            frames=3,
+            count=3,
+            still=0.0,
+            hardness=1.0,
+            filmed=1.0,
+            presented=0.0,
+        )
+        tracked = {layer.label: layer for layer in plan.layers if layer.label}
+        assert all(layer.film is not None for layer in tracked.values())
+        if len(tracked) > 1 and tracked[2].motion is tracked[1].motion:
+            riders += 1
+            assert plan.layers.index(tracked[2]) == plan.layers.index(tracked[1]) + 1
+            assert (tracked[2].film.views[..., 3] <= tracked[1].film.views[..., 3]).all()
+        together += plan.herd and len(tracked) > 1
+    assert together >= 3
+    assert riders >= 3
