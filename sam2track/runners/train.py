@@ -144,6 +144,7 @@ def make_trainer(config: DictConfig, processes: Processes) -> Trainer:
         precision=pick_precision(config.precision, processes.device),
         stride=config.loss_stride,
         checkpointing=config.checkpointing,
+        noise=config.memory_noise,
         seed=config.seed,
         settings=flat(plain(config)),
     )

@@ -8,7 +8,7 @@ together: first the anchors, each prompted for itself, then every other frame in
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
@@ -23,6 +23,7 @@ from ..model.sam2 import SAM2
 from ..track.simulated_user import PROMPTS
 from ..types import FrameFeatures, PromptTokens, Recall, Resolved
 from .losses import Losses, mask_iou, prediction_losses
+from .memory_noise import Mistake
 from .prompting import PromptMix, PromptPlan, box_tokens, click_tokens, corrected
 
 NOTHING = Recall((), (), (), ())
@@ -84,6 +85,8 @@ class Rollout:
         stride: at which masks are compared, see :func:`sam2track.train.losses.prediction_losses`.
         checkpointing: keep what enters each part of the network instead of all it computes, and
             compute that again for the gradient: a third more time, a fraction of the memory.
+        noise: share of the rows whose memories get mistakes, see
+            :mod:`sam2track.train.memory_noise`.
     """
 
     def __init__(
@@ -96,6 +99,7 @@ class Rollout:
         first: int = 0,
         stride: int = 2,
         checkpointing: bool = False,
+        noise: float = 0.0,
     ) -> None:
         self.model, self.clips, self.mix = model, clips, mix
         self.stride, self.checkpointing = stride, checkpointing
@@ -111,6 +115,9 @@ class Rollout:
         chances = [getattr(mix, kind) for kind in PROMPTS]
         kinds = [int(random.choice(len(PROMPTS), p=chances)) for random in self.randoms]
         self.kinds = torch.tensor(kinds, dtype=torch.long, device=self.clip.device)
+        self.mistakes = [
+            Mistake.draw(noise, self.length, r) if noise else None for r in self.randoms
+        ]
         self.encoded: dict[int, FrameFeatures] = {}
         self.memories = [FifoMemory(slots=model.variant.slots) for _ in self.randoms]
         self.judgements: list[Judgement] = []
@@ -221,13 +228,23 @@ class Rollout:
         memories = self._pass(
             self.model.memorise,
             features,
-            resolved,
+            resolved if said else self.mistaken(resolved, index),
             index=index,
             from_prompt=bool(said),
         )
         for memory, frame in zip(self.memories, memories, strict=True):
             memory.remember([frame], anchor=bool(said))
         self.outcomes[index] = Outcome(resolved.logits.detach(), said)
+
+    def mistaken(self, resolved: Resolved, index: int) -> Resolved:
+        """What is remembered of a tracked frame: what was predicted, or some of it."""
+        if not any(self.mistakes):
+            return resolved
+        logits = [
+            row if mistake is None else mistake(row[0], index)[None]
+            for row, mistake in zip(resolved.logits, self.mistakes, strict=True)
+        ]
+        return replace(resolved, logits=torch.stack(logits))
 
     def features(self, index: int, rows: Int[Tensor, " Q"]) -> FrameFeatures:
         """The features of one frame for some rows; each clip's picture is encoded once."""

@@ -51,6 +51,8 @@ class Trainer:
         precision: of the arithmetic; weights, gradients and AdamW's state stay fp32.
         stride: at which masks are compared with the truth.
         checkpointing: trade time for memory, see :class:`sam2track.train.rollout.Rollout`.
+        noise: share of the objects whose memories get mistakes, see
+            :mod:`sam2track.train.memory_noise`.
         seed: of prompts and dropout.
         settings: of the whole run, by name; a run goes on only with the same.
     """
@@ -73,13 +75,14 @@ class Trainer:
         precision: torch.dtype = torch.float32,
         stride: int = 2,
         checkpointing: bool = False,
+        noise: float = 0.0,
         seed: int = 0,
         settings: Mapping[str, Any] | None = None,
     ) -> None:
         self.model, self.processes, self.variant = model, processes, variant
         self.schedule, self.mix, self.seed = schedule, mix, seed
         self.clip, self.average, self.precision = clip, average, precision
-        self.stride, self.checkpointing = stride, checkpointing
+        self.stride, self.checkpointing, self.noise = stride, checkpointing, noise
         self.settings = {**(settings or {}), "processes": processes.count}
         groups = parameter_groups(
             model,
@@ -124,6 +127,7 @@ class Trainer:
                     first=first,
                     stride=self.stride,
                     checkpointing=self.checkpointing,
+                    noise=self.noise,
                 )
                 loss = rollout.run()
             if loss.requires_grad:  # else no object is to be seen in these clips
