@@ -126,7 +126,9 @@ def prepared(config: DictConfig, verb: str) -> Iterator[tuple[Path, training.Pro
 def make_update(config: DictConfig, processes: training.Processes) -> training.TrackingUpdate:
     """A tracker with its first weights, ready to train; ``config`` is checked already."""
     mix = PromptMix(**config.prompts)
-    options = training.RolloutOptions(mix, config.loss_stride, config.checkpointing)
+    options = training.RolloutOptions(
+        mix, config.loss_stride, config.checkpointing, config.memory_noise
+    )
     run = make_run(config, _model(config), processes)
     return training.TrackingUpdate(run, options, variant=config.model, seed=config.seed)
 

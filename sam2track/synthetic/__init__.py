@@ -13,9 +13,9 @@ The modules:
 * all three: ``compositing`` (layers, limbs, reflections, shadows, motion blur), ``camera`` (frame
   times, pan, zoom, shake, rendering of a frame, sensor and codec), ``motion`` (waves, keyframes,
   motion, deformation), ``shapes`` (silhouettes, textures, premultiplied alpha);
-* training clips: ``assets`` (packed pictures), ``photo_background``, ``photo_objects``,
-  ``articulated_objects`` (people, animals), ``manufactured_objects`` (vessels, vehicles, hands),
-  ``scene_plan`` (what is in a clip and how it moves);
+* training clips: ``assets`` (packed pictures), ``films`` (of 3D models), ``photo_background``,
+  ``photo_objects``, ``articulated_objects`` (people, animals), ``manufactured_objects`` (vessels,
+  vehicles, hands), ``scene_motion`` (random motions), ``scene_plan`` (what is in a clip);
 * the long-term benchmark: ``capsule_figures`` (bodies), ``drawn_objects`` (their pictures),
   ``drawn_backgrounds``, ``long_events`` (events to keyframes), ``long_scene`` (frames).
 """
@@ -26,10 +26,12 @@ from .compositing import Layer, sample
 from .long_events import Event, SequenceSpec
 from .long_scene import LongScene
 from .motion import Deformation, Motion, Waves
-from .scene_plan import ScenePlan
+from .scene_plan import FILMED, HELD_UP, ScenePlan
 from .video import SyntheticVideo
 
 __all__ = [
+    "FILMED",
+    "HELD_UP",
     "Assets",
     "Camera",
     "Deformation",

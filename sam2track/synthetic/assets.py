@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from .films import Films
 from .shapes import RGB, RGBA
 
 KINDS = {"sprites": 4, "photos": 3, "textures": 3}  # and their channels
@@ -21,7 +22,10 @@ class Assets:
     """A pack of sprites, photographs and textures.
 
     Args:
-        folder: the result of ``scripts/fetch_assets.py``.
+        folder: what ``scripts/fetch_assets.py`` wrote, and optionally ``scripts/render_assets.py``.
+
+    Attributes:
+        films: films of three-dimensional models, or None if the folder has none.
 
     Raises:
         FileNotFoundError: if the folder holds no pack.
@@ -39,6 +43,8 @@ class Assets:
             self.index = {kind: stored[kind] for kind in KINDS}
         self._chances = {kind: self._weights(kind) for kind in KINDS}
         self._bytes: dict[str, np.memmap] = {}
+        has_films = (self.folder / "films.npz").is_file()
+        self.films = Films(self.folder) if has_films else None
 
     def __getstate__(self) -> dict:
         return {**self.__dict__, "_bytes": {}}  # a worker maps the files itself

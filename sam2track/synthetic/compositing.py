@@ -17,7 +17,7 @@ from typing import TypeVar
 
 import cv2
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int, UInt8
 
 from .motion import Deformation, Motion, Waves
 from .shapes import RGB, RGBA
@@ -76,6 +76,37 @@ class Reflection:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Film:
+    """A sequence of pictures of one object that turns or moves its limbs.
+
+    Attributes:
+        views: RGBA with colours already multiplied by alpha, all of one size.
+        times: when each is shown, ascending; the nearest one is shown.
+        order: the index of each view in the film it comes from.
+        number: the number of that film, see :class:`sam2track.synthetic.films.Films`.
+        mirrored: whether left and right were exchanged.
+    """
+
+    views: UInt8[np.ndarray, "V h w 4"]
+    times: Float[np.ndarray, " V"]
+    order: Int[np.ndarray, " V"]
+    number: int = 0
+    mirrored: bool = False
+
+    def __call__(self, t: float) -> RGBA:
+        """The view at time ``t``."""
+        return self.views[int(np.abs(self.times - t).argmin())]
+
+    def repainted(self, paint: Callable[[RGBA], RGBA]) -> Film:
+        """The film with ``paint`` applied to all views at once; a rim that it adds is removed."""
+        count, height, width = self.views.shape[:3]
+        strip = paint(self.views.reshape(count * height, width, 4))
+        rim = (strip.shape[1] - width) // 2
+        strip = np.ascontiguousarray(strip[rim : rim + count * height, rim : rim + width])
+        return replace(self, views=strip.reshape(self.views.shape))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Layer:
     """One sprite and how it moves.
 
@@ -87,7 +118,8 @@ class Layer:
         gain: one channel, how much brighter it gets (0 = unchanged), or None.
         shadow: ``(dx, dy, blur, darkness)``: offset and blur in world units, darkness 0..1.
         limbs: the parts attached to it. They do not deform, mirror or cast a shadow.
-        reflection: its reflection, or None.
+        reflection: what it mirrors, or None.
+        film: what is shown in place of the picture, or None; of the picture's size.
     """
 
     picture: RGBA
@@ -98,9 +130,13 @@ class Layer:
     shadow: tuple[float, float, float, float] | None = None
     limbs: tuple[Limb, ...] = ()
     reflection: Reflection | None = None
+    film: Film | None = None
 
     def repainted(self, paint: Callable[[RGBA], RGBA]) -> Layer:
-        """The layer with ``paint`` applied to its picture and to those of its limbs."""
+        """The layer with ``paint`` applied to its picture, film and limbs."""
+        if self.film is not None:
+            film = self.film.repainted(paint)
+            return replace(self, picture=film(0.0), film=film)
         return _repainted(self, paint)
 
     def draw(self, frame, labels, camera, t: float, *, blur=(0.0, 0.0)) -> None:
@@ -112,6 +148,8 @@ class Layer:
         scale = float(camera[1, 1])
         for picture, place in _parts_in_order(self, camera @ self.motion.matrix(t), t):
             body = picture is self.picture
+            if body and self.film is not None:
+                picture = self.film(t)
             deformation, shadow = (self.deformation, self.shadow) if body else (None, None)
             half = np.array([picture.shape[1] / picture.shape[0] / 2, 0.5])
             half = half + (0.14 if deformation else 0)

@@ -12,13 +12,17 @@ from .articulated_objects import articulated_figure
 from .assets import Assets
 from .camera import Camera, Degradation, FrameTimes
 from .compositing import Layer
+from .films import Films
 from .manufactured_objects import hand, manufactured_object, random_reflection
-from .motion import Deformation, Excursion, Keyframes, Motion, Waves
+from .motion import Keyframes, Motion, Waves
 from .photo_background import PhotoBackground
+from .scene_motion import MotionSampler
 from .shapes import RIM, premultiply
 
-ARTICULATED, MANUFACTURED = 0.33, 0.25  # shares of the objects of these kinds
-HELD_UP = 0.45  # share of the hardest clips in which a hand holds an object up to the camera
+ARTICULATED, MANUFACTURED = 0.45, 0.22  # shares of the objects of these kinds
+FILMED = 0.42  # share of the objects that are filmed models, if there are films
+GROUPS = 0.18  # share of the hardest clips in which a filmed object appears with others like it
+HELD_UP = 0.3  # share of the hardest clips in which a hand holds an object up to the camera
 
 
 class ScenePlan:
@@ -32,6 +36,10 @@ class ScenePlan:
         count: largest number of tracked objects.
         still: chance that the objects are regions of the background, if none is held up.
         hardness: 0 (one large object that moves a little and is well visible) to 1 (everything).
+        filmed: share of the objects that are filmed models, if there are films.
+        held_up: share of the hardest clips in which a hand holds an object up to the camera.
+        scale: size of the objects, 1 = as usual.
+        aspect: width over height of the view; None = random.
 
     Attributes:
         frame_times: when frames are taken.
@@ -50,26 +58,38 @@ class ScenePlan:
         count: int,
         still: float,
         hardness: float,
+        filmed: float = FILMED,
+        held_up: float = HELD_UP,
+        scale: float = 1.0,
+        aspect: float | None = None,
     ) -> None:
         self.assets, self.size, self.rng, self.hardness = assets, size, rng, hardness
-        self.aspect = float(rng.choice([16 / 9, 4 / 3, 1.0, 9 / 16], p=[0.6, 0.25, 0.08, 0.07]))
+        self.scale, self.filmed = scale, filmed
+        drawn = float(rng.choice([16 / 9, 4 / 3, 1.0, 9 / 16], p=[0.6, 0.25, 0.08, 0.07]))
+        self.aspect = drawn if aspect is None else aspect
         self.frame_times = FrameTimes.draw(rng, frames)
+        self.motions = MotionSampler(rng, self.frame_times, self.aspect, hardness)
         self.degradation = Degradation.draw(rng, size, hardness=hardness)
-        held_up = self._chance(HELD_UP)
-        regions = not held_up and self._chance(still)  # of a wall, they would be invisible
-        walls = 0.4 if held_up else 0.12 * (not regions)
+        held = self._chance(held_up)
+        regions = not held and self._chance(still)  # of a wall, they would be invisible
+        self.group = self.assets.films is not None and self._chance(GROUPS)
+        self.colour_seeds: dict[int, int] = {}  # by filmed model
+        walls = 0.4 if held else 0.12 * (not regions)
         self.background = PhotoBackground(assets, rng, aspect=self.aspect, size=size, walls=walls)
         for _ in range(int(rng.choice([0, 0, 0, 1, 3]) * self._chance(1.0))):
             self.background.bake(self._clutter())
         if rng.random() < 0.15:
-            self.background.deformation = self._random_deformation(0.0, 0.004)
+            self.background.deformation = self.motions.deformation(0.0, 0.004)
         count = int(rng.integers(1, 2 + round((count - 1) * hardness)))
-        tracked = [self._held_up_object()] if held_up else self._tracked(count, regions)
+        tracked = [self._held_up_object()] if held else self._tracked(count, regions)
         layers = tracked + self._distractors(tracked)
         rng.shuffle(layers)
+        for rider in [layer for layer in tracked[1:] if layer.motion is tracked[0].motion]:
+            layers.remove(rider)
+            layers.insert(layers.index(tracked[0]) + 1, rider)
         # An object that deforms would move away from the fingers.
-        rigid = [layer for layer in tracked if layer.deformation is None and not layer.limbs]
-        for layer in [layer for layer in rigid if held_up or self._chance(0.4)]:
+        rigid = [o for o in tracked if not (o.deformation or o.limbs or o.film)]
+        for layer in [layer for layer in rigid if held or self._chance(0.4)]:
             layers.insert(layers.index(layer) + 1, self._hand(layer))
         self.layers = layers + self._occluders(tracked)
         self.camera = Camera.draw(rng, self.aspect, size, self.frame_times.end)
@@ -85,8 +105,10 @@ class ScenePlan:
         for label in range(1, count + 1):
             if regions:
                 found.append(self._region(label))
-            elif found and self._chance(0.2):
+            elif found and self._chance(0.8 if self.group else 0.2):
                 found.append(replace(self._lookalike(found[0]), label=label))
+            elif label == 2 and self._chance(0.6) and (rider := self._rider(found[0])):
+                found.append(replace(rider, label=2))
             else:
                 low = (0.22 if label == 1 else 0.15) ** self.hardness * 0.45 ** (1 - self.hardness)
                 heights = (low, 0.95 if label == 1 else 0.8)
@@ -98,9 +120,11 @@ class ScenePlan:
     def _object(self, label: int, heights: tuple[float, float]) -> Layer:
         """An object of a random height (world units) at a random place, moving."""
         rng = self.rng
-        height = float(np.exp(rng.uniform(*np.log(heights))))
+        height = float(np.exp(rng.uniform(*np.log(heights)))) * self.scale
         side = int(np.clip(height * self.size * 1.1, 16, 1.1 * self.size))
-        limbs, kind = (), rng.random()
+        films, limbs, kind = self.assets.films, (), rng.random()
+        if films is not None and (rng.random() < self.filmed or (self.group and label == 1)):
+            return self._filmed_object(films, label, height, side)
         if kind < ARTICULATED:
             picture, limbs = articulated_figure(self.assets, rng, side)
         elif kind < ARTICULATED + MANUFACTURED:
@@ -118,17 +142,49 @@ class ScenePlan:
             shadow = (*rng.uniform(-0.05, 0.05, 2), rng.uniform(0.01, 0.06), rng.uniform(0.2, 0.6))
         gain = Waves.draw(rng, [0.12], (10, 80)) if rng.random() < 0.25 else None
         deforms = kind >= ARTICULATED + MANUFACTURED and rng.random() < 0.7
-        deformation = self._random_deformation(1.0, 0.05) if deforms else None
+        deformation = self.motions.deformation(1.0, 0.05) if deforms else None
         manufactured = ARTICULATED <= kind < ARTICULATED + MANUFACTURED
         polished = rng.random() < (0.6 if manufactured else 0.1)
         shine = random_reflection(rng, picture.shape[0]) if polished else None
-        motion = self._random_motion(start)
+        motion = self.motions.motion(start)
         return Layer(picture, motion, deformation, label, gain, shadow, limbs, shine)
+
+    def _filmed_object(self, films: Films, label: int, height: float, side: int) -> Layer:
+        """A filmed model that turns and walks, its longer side about ``height`` (world units)."""
+        rng = self.rng
+        film = films.film(films.draw(rng), rng, side, self.frame_times.times)
+        place = rng.uniform(0.12, 0.88, 2) * (self.aspect, 1.0)
+        size = np.log(height / _longer_side(film.views[0]))
+        start = np.array([*place, size, rng.normal(0, 0.06), 0, 0])
+        shadow = None
+        if rng.random() < 0.4:
+            offset = rng.uniform((-0.04, 0.0), (0.04, 0.05))
+            shadow = (*offset, rng.uniform(0.005, 0.05), rng.uniform(0.15, 0.6))
+        gain = Waves.draw(rng, [0.12], (10, 80)) if rng.random() < 0.25 else None
+        return Layer(film(0.0), self.motions.motion(start), None, label, gain, shadow, film=film)
+
+    def _another_film(self, layer: Layer) -> Layer:
+        """A layer that shows another film of the same model, of the same size and colours."""
+        rng, films, old = self.rng, self.assets.films, layer.film
+        assert films is not None
+        assert old is not None
+        side = max(old.views.shape[1:3])
+        film = films.film(films.another(old.number, rng), rng, side, self.frame_times.times)
+        start = layer.motion.start.copy()
+        start[2] += np.log(_longer_side(old.views[0]) / _longer_side(film.views[0]))
+        motion = replace(layer.motion, start=start)
+        return self._recoloured(replace(layer, picture=film(0.0), motion=motion, film=film))
+
+    def _rider(self, mount: Layer) -> Layer | None:
+        """The rider of a filmed animal, as an object of its own; None if there is none."""
+        films = self.assets.films
+        film = films.rider_in(mount.film) if films and mount.film else None
+        return film and replace(mount, picture=film(0.0), film=film, shadow=None)
 
     def _held_up_object(self) -> Layer:
         """An object, mostly polished, turned and moved forth and back in the middle."""
         rng = self.rng
-        height = float(np.exp(rng.uniform(*np.log((0.3, 0.85)))))
+        height = float(np.exp(rng.uniform(*np.log((0.3, 0.85))))) * self.scale
         side = int(height * self.size * 1.1)
         picture = objects.finish(manufactured_object(self.assets, rng, side), rng)
         height *= min(1.0, picture.shape[0] / side + 0.15)
@@ -157,6 +213,8 @@ class ScenePlan:
         pull = self.rng.uniform(0, 1) ** 1.5 * 0.7 * self.hardness  # seldom so far that it vanishes
         near = self.background.surroundings(*layer.motion.state(0.0)[:2])
         seed = int(self.rng.integers(2**32))  # the same for all parts of an object
+        if layer.film is not None and self.assets.films is not None:  # and all films of a model
+            seed = self.colour_seeds.setdefault(self.assets.films.model(layer.film.number), seed)
 
         def paint(picture):
             rng = np.random.default_rng(seed)
@@ -167,7 +225,7 @@ class ScenePlan:
     def _region(self, label: int) -> Layer:
         """A region of the background itself, moving against it or only with the camera."""
         rng, canvas = self.rng, self.background.canvas
-        side = int(np.exp(rng.uniform(np.log(0.18), np.log(0.7))) * self.size)
+        side = int(np.exp(rng.uniform(np.log(0.18), np.log(0.7))) * self.scale * self.size)
         alpha = objects.silhouette(self.assets, rng, side)
         alpha = alpha[: canvas.shape[0], : canvas.shape[1]]
         h, w = alpha.shape
@@ -183,13 +241,13 @@ class ScenePlan:
         if rng.random() < 0.2:
             return Layer(picture, Motion(start), label=label)
         self.background.erase(x, y, alpha, rng)
-        deformation = self._random_deformation(0.6, 0.05) if rng.random() < 0.7 else None
-        return Layer(picture, self._random_motion(start), deformation, label)
+        deformation = self.motions.deformation(0.6, 0.05) if rng.random() < 0.7 else None
+        return Layer(picture, self.motions.motion(start), deformation, label)
 
     def _distractors(self, tracked: list[Layer]) -> list[Layer]:
         """Look-alikes and other objects that are not tracked."""
         rng, found = self.rng, []
-        if self._chance(0.4):
+        if self._chance(0.6 if self.group else 0.4):
             for _ in range(int(rng.choice([1, 1, 2, 3]))):
                 found.append(self._lookalike(tracked[int(rng.integers(len(tracked)))]))
         for _ in range(int(rng.choice([0, 0, 0, 1, 2]) * self._chance(1.0))):
@@ -199,20 +257,29 @@ class ScenePlan:
     def _lookalike(self, layer: Layer) -> Layer:
         """A look-alike with its own motion, which may cross the first one's."""
         rng, end = self.rng, self.frame_times.end
+        if layer.film is not None:
+            layer = self._another_film(layer)
         start = layer.motion.state(0.0)
-        start[:2] = rng.uniform(0.05, 0.95, 2) * (self.aspect, 1.0)
-        start[2] += rng.normal(0, 0.15)
-        motion = self._random_motion(start)
-        if rng.random() < 0.35:  # both meet at one place
+        if self.group:  # side by side
+            start[:2] += rng.uniform(0.3, 1.4) * np.exp(start[2]) * rng.choice([-1, 1]), 0
+            start[:2] += rng.normal(0, 0.05, 2)
+            start[2] += rng.normal(0, 0.06)
+        else:
+            start[:2] = rng.uniform(0.05, 0.95, 2) * (self.aspect, 1.0)
+            start[2] += rng.normal(0, 0.15)
+        motion = self.motions.motion(start)
+        if self.group and rng.random() < 0.7:
+            motion = replace(motion, rate=layer.motion.rate + rng.normal(0, 0.001, 6))
+        elif rng.random() < 0.35:  # both meet at one place
             when = end * rng.uniform(0.3, 0.9)
             meet = layer.motion.state(when)[:2] + rng.normal(0, 0.05, 2)
             rate = np.zeros(6)
             rate[:2] = (meet - start[:2]) / max(when, 1.0)
             rate[:2] *= min(1.0, 0.2 / self.frame_times.step / (np.hypot(*rate[:2]) + 1e-9))
             motion = Motion(start, rate)
-        deformation = None if layer.deformation is None else self._random_deformation(1.0, 0.05)
+        deformation = None if layer.deformation is None else self.motions.deformation(1.0, 0.05)
         picture = layer.picture
-        if rng.random() < 0.4:  # slightly different colours
+        if layer.film is None and rng.random() < 0.4:  # slightly different colours
             picture = cv2.transform(picture, np.diag([*rng.uniform(0.75, 1.0, 3), 1.0]))
         return replace(layer, picture=picture, motion=motion, deformation=deformation, label=0)
 
@@ -242,52 +309,7 @@ class ScenePlan:
             found.append(self._recoloured(Layer(picture, Motion(start, rate))))
         return found
 
-    # -- motion
 
-    def _random_motion(self, start: np.ndarray) -> Motion:
-        """A random motion from a start."""
-        rng, end = self.rng, self.frame_times.end
-        speed = float(np.exp(rng.normal(np.log(0.006), 1.0))) * (0.3 + 0.7 * self.hardness)
-        speed = min(speed, 0.22 / self.frame_times.step)
-        turn = rng.uniform(0, 2 * np.pi)
-        spin = rng.normal(0, 0.7) / end if rng.random() < 0.4 else 0.0  # as in a hand, or a fall
-        spin = float(np.clip(spin, -0.35 / self.frame_times.step, 0.35 / self.frame_times.step))
-        grow = rng.normal(0, 0.010) if rng.random() < 0.5 else 0.0
-        grow = float(np.clip(grow, -0.6 / end, 0.6 / end))
-        rate = np.array([speed * np.cos(turn), 0.6 * speed * np.sin(turn), grow, spin, 0, 0])
-        wander = 4 * speed + 0.03 * rng.random()
-        reach = np.array([wander, wander, 0.07, 0.25, 0.15, 0.08])
-        waves = Waves.draw(rng, reach * rng.uniform(0, 1, 6), (12, 70))
-        excursion = None
-        if self._chance(0.2):
-            far = self.aspect * 0.8 + float(np.exp(start[2]))
-            # Mostly back before the clip ends: else the model learns that lost objects stay absent.
-            width = end * rng.uniform(0.4, 0.9) + 1
-            centre = end * rng.uniform(0.3, 0.6)
-            away = np.array([rng.choice([-far, far]), rng.normal(0, 0.2)])
-            excursion = Excursion(away, max(centre, width / 2), width)
-        bounds = np.array([0.0, 0.0, self.aspect, 1.0]) if rng.random() < 0.6 else None
-        return Motion(start - waves(0.0), rate, waves, bounds, excursion)
-
-    def _random_deformation(self, parts: float, reach: float) -> Deformation:
-        """A deformation with ripples of about ``reach`` object heights.
-
-        ``parts`` is how likely it also bends or turns at a joint, 0..1.
-        """
-        rng, count = self.rng, 3
-        angle = rng.uniform(0, 2 * np.pi, count)
-        wave = np.stack([np.cos(angle), np.sin(angle)], 1) * rng.uniform(2, 7, (count, 1))
-        reaches = rng.normal(0, reach * rng.uniform(0.2, 1) / np.sqrt(count), (count, 2))
-        moving = None
-        if rng.random() < 0.6 * parts:
-            strength = np.array([0.35, 0.5, 0.4]) * (rng.random(3) < 0.5) * rng.uniform(0.2, 1, 3)
-            moving = Waves.draw(rng, strength, (10, 45))
-        return Deformation(
-            reaches,
-            wave,
-            2 * np.pi / rng.uniform(10, 50, count),
-            rng.uniform(0, 2 * np.pi, count),
-            moving,
-            (float(rng.normal(0, 0.05)), float(rng.uniform(-0.2, 0.25))),
-            bool(rng.random() < 0.75),
-        )
+def _longer_side(picture: np.ndarray) -> float:
+    """The longer side of a picture, as a multiple of its height."""
+    return max(picture.shape[:2]) / picture.shape[0]

@@ -8,7 +8,7 @@ the anchors, each prompted without memory, then every other frame in order.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 import numpy as np
@@ -29,6 +29,7 @@ from ..prompts.simulated_user import (
 )
 from ..types import FrameFeatures, PromptTokens, Recall, Resolved
 from .losses import LOSS_TERMS, Losses, mask_iou, prediction_losses
+from .memory_noise import Mistake
 
 NO_MEMORY = Recall((), (), (), ())
 T = TypeVar("T")
@@ -72,11 +73,14 @@ class RolloutOptions:
         stride: at which masks are compared, see :func:`sam2track.train.losses.prediction_losses`.
         checkpointing: keep the inputs of each part of the network instead of all activations, and
             compute these again for the gradient: a third more time, much less memory.
+        memory_noise: fraction of the rows whose memories get mistakes, see
+            :mod:`sam2track.train.memory_noise`.
     """
 
     mix: PromptMix = field(default_factory=PromptMix)
     stride: int = 2
     checkpointing: bool = False
+    memory_noise: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -131,6 +135,11 @@ class Rollout:
         chances = [getattr(mix, kind) for kind in PROMPTS]
         kinds = [int(random.choice(len(PROMPTS), p=chances)) for random in self.generators]
         self.kinds = torch.tensor(kinds, dtype=torch.long, device=self.clip.device)
+        noise = options.memory_noise
+        self.mistakes = [
+            Mistake.draw(noise, self.length, random) if noise else None
+            for random in self.generators
+        ]
         self.encoded: dict[int, FrameFeatures] = {}
         self.memories = [FifoMemory(slots=model.variant.slots) for _ in self.generators]
         self.losses: list[tuple[int, Losses]] = []
@@ -219,12 +228,23 @@ class Rollout:
         self, features: FrameFeatures, resolved: Resolved, index: int, given: GivenPrompts
     ) -> None:
         """Memorise a frame of all rows; one that was prompted becomes an anchor."""
+        memorised = resolved if given else self._with_mistakes(resolved, index)
         memories = self._run_part(
-            self.model.memorise, features, resolved, index=index, from_prompt=bool(given)
+            self.model.memorise, features, memorised, index=index, from_prompt=bool(given)
         )
         for memory, frame in zip(self.memories, memories, strict=True):
             memory.remember([frame], anchor=bool(given))
         self.predictions[index] = FramePrediction(resolved.logits.detach(), given)
+
+    def _with_mistakes(self, resolved: Resolved, index: int) -> Resolved:
+        """The prediction for a tracked frame, with the mistakes that are memorised."""
+        if not any(self.mistakes):
+            return resolved
+        logits = [
+            row if mistake is None else mistake(row[0], index)[None]
+            for row, mistake in zip(resolved.logits, self.mistakes, strict=True)
+        ]
+        return replace(resolved, logits=torch.stack(logits))
 
     def features(self, index: int, rows: Int[Tensor, " Q"]) -> FrameFeatures:
         """The features of one frame for some rows; each clip's picture is encoded once."""

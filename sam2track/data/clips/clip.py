@@ -1,8 +1,9 @@
 """Training clips: clips, sources of clips, and the dataset for the trainer.
 
-Sources of clips are procedural scenes, annotated videos and still images, each in its own module,
-and a :class:`Mixture` of them. Every source except the mixture takes ``size=``, ``frames=`` and
-``objects=`` from the trainer. A recipe gives the rest; docs/datasets.md has examples.
+Sources of clips are procedural scenes, annotated videos and still images, in modules of their own,
+clips of these seen through windows, and a :class:`Mixture` of sources. Every source except the
+mixture takes ``size=``, ``frames=`` and ``objects=`` from the trainer. A recipe gives the rest;
+docs/datasets.md has examples.
 """
 
 from __future__ import annotations
@@ -29,10 +30,12 @@ class Clip:
         frames: RGB.
         masks: for each pixel the tracked object (1..K) that it shows, 0 = none of them. Each object
             is visible in frame 0 and may be absent from others.
+        aspect: width over height of the video that the square frames were resized from.
     """
 
     frames: UInt8[np.ndarray, "T S S 3"]
     masks: UInt8[np.ndarray, "T S S"]
+    aspect: float = 1.0
 
 
 @runtime_checkable
@@ -129,15 +132,18 @@ class ClipDataset(Dataset):
         return {"frames": frames, "masks": masks, "valid": masks[0].any(-1).any(-1)}
 
 
-def keep_visible(clip: Clip) -> Clip | None:
-    """The clip with the objects that can be seen in frame 0, renumbered; None if there is none."""
+def keep_visible(clip: Clip, *, smallest: float = SMALLEST) -> Clip | None:
+    """The clip with the objects that can be seen in frame 0, renumbered; None if there is none.
+
+    ``smallest`` is the share of the picture that an object must cover there.
+    """
     counts = np.bincount(clip.masks[0].ravel(), minlength=256)
-    kept = [k for k in range(1, 256) if counts[k] >= SMALLEST * clip.masks[0].size]
+    kept = [k for k in range(1, 256) if counts[k] >= smallest * clip.masks[0].size]
     if not kept:
         return None
     table = np.zeros(256, np.uint8)
     table[kept] = np.arange(1, len(kept) + 1)
-    return Clip(clip.frames, table[clip.masks])
+    return Clip(clip.frames, table[clip.masks], clip.aspect)
 
 
 def at_least_one(**numbers: int) -> None:

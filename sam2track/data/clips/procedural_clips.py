@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...synthetic import Assets, ScenePlan
-from .clip import Clip, keep_visible
+from ...synthetic import FILMED, HELD_UP, Assets, ScenePlan
+from .clip import SMALLEST, Clip, keep_visible
 
 
 class ProceduralClips:
@@ -24,8 +24,14 @@ class ProceduralClips:
         size: height and width of the frames, pixels.
         frames: frames per clip, at least 1.
         objects: most tracked objects in a clip.
-        still: of the clips without a hand that holds something up, the fraction made by moving
-            regions of one photograph.
+        still: share made by moving regions of one photograph, of the clips in which nothing is held
+            up to the camera.
+        filmed: share of the objects that are filmed models, if the assets have films.
+        held_up: share of the hardest clips in which a hand holds an object up to the camera.
+        scale: size of the objects, 1 = as usual. Clips that are seen through windows have smaller
+            ones.
+        aspect: width over height of the video; None = random, mostly 16:9 or 4:3.
+        smallest: share of the picture that a tracked object must cover in frame 0.
     """
 
     def __init__(
@@ -36,9 +42,16 @@ class ProceduralClips:
         frames: int = 8,
         objects: int = 3,
         still: float = 0.15,
+        filmed: float = FILMED,
+        held_up: float = HELD_UP,
+        scale: float = 1.0,
+        aspect: float | None = None,
+        smallest: float = SMALLEST,
     ) -> None:
         self.assets, self.size, self.frames = assets, size, frames
         self.objects, self.still = objects, still
+        self.filmed, self.held_up = filmed, held_up
+        self.scale, self.aspect, self.smallest = scale, aspect, smallest
 
     def clip(self, rng: np.random.Generator, *, hardness: float = 1.0) -> Clip:
         """One clip with at least one object that is well visible in its first frame.
@@ -55,8 +68,12 @@ class ProceduralClips:
                 count=self.objects,
                 still=self.still,
                 hardness=hardness,
+                filmed=self.filmed,
+                held_up=self.held_up,
+                scale=self.scale,
+                aspect=self.aspect,
             )
-            clip = keep_visible(self._draw(plan))
+            clip = keep_visible(self._draw(plan), smallest=self.smallest)
             if clip is not None:
                 return clip
 
@@ -67,4 +84,4 @@ class ProceduralClips:
         for number, t in enumerate(plan.frame_times.times):
             frame, masks[number] = plan.camera.render(background, plan.layers, t, shutter=shutter)
             frames[number] = plan.degradation(frame, t)
-        return Clip(frames, masks)
+        return Clip(frames, masks, plan.aspect)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import pickle
 from pathlib import Path
 
@@ -10,37 +9,22 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from asset_packs import write_pictures
 
 from sam2track.data.clips.clip import SMALLEST, ClipDataset
 from sam2track.data.clips.procedural_clips import ProceduralClips
-from sam2track.synthetic import scene_plan
 from sam2track.synthetic.articulated_objects import creature, person, quadruped, tube
 from sam2track.synthetic.assets import Assets
 from sam2track.synthetic.manufactured_objects import hand, slab, vehicle, vessel
 from sam2track.synthetic.photo_background import PhotoBackground
 from sam2track.synthetic.photo_objects import join
 from sam2track.synthetic.scene_plan import ScenePlan
-from sam2track.synthetic.shapes import blob, noise_texture
 
 
 @pytest.fixture(scope="module")
 def assets(tmp_path_factory: pytest.TempPathFactory) -> Assets:
-    """Four pictures of each kind, laid out as ``scripts/fetch_assets.py`` does."""
-    folder, rng = tmp_path_factory.mktemp("assets"), np.random.default_rng(0)
-    index = {}
-    for kind in ("sprites", "photos", "textures"):
-        pictures = [noise_texture(rng, 150, 150 if kind != "photos" else 240) for _ in range(4)]
-        if kind == "sprites":
-            pictures = [np.dstack([p, blob(rng, 150)]) for p in pictures]
-        rows, offset = [], 0
-        for number, picture in enumerate(pictures):
-            rows.append((offset, *picture.shape[:2], number % 2))
-            offset += picture.nbytes
-        (folder / f"{kind}.bin").write_bytes(b"".join(p.tobytes() for p in pictures))
-        index[kind] = np.array(rows, np.int64)
-    np.savez(folder / "index.npz", **index)
-    about = [{"name": "even", "weight": 1.0}, {"name": "odd", "weight": 0.0}]
-    (folder / "manifest.json").write_text(json.dumps(dict.fromkeys(index, about)))
+    folder = tmp_path_factory.mktemp("assets")
+    write_pictures(folder)
     return Assets(folder)
 
 
@@ -178,11 +162,11 @@ def test_a_hand_reaches_over_what_it_holds_and_its_arm_leads_away(assets: Assets
     assert abs(end[0]) > 0.4  # beyond the edge, in heights of what is held
 
 
-def test_an_object_that_is_held_up_lies_in_a_hand_and_turns(assets: Assets, monkeypatch):
-    monkeypatch.setattr(scene_plan, "HELD_UP", 1.0)
+def test_an_object_that_is_held_up_lies_in_a_hand_and_turns(assets: Assets):
     for seed in range(5):
         rng = np.random.default_rng(seed)
-        plan = ScenePlan(assets, rng, size=64, frames=4, count=3, still=1.0, hardness=1.0)
+        sizes = {"size": 64, "frames": 4, "count": 3}
+        plan = ScenePlan(assets, rng, **sizes, still=1.0, hardness=1.0, held_up=1.0)
         (held,) = (layer for layer in plan.layers if layer.label)
         hand = plan.layers[plan.layers.index(held) + 1]
         assert hand.limbs
