@@ -6,9 +6,10 @@ settles only at the end, asks for every frame to be kept; then they go to disk.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from functools import partial
+from numbers import Real
 
 import numpy as np
 import torch
@@ -18,13 +19,7 @@ from ..device import cpu_threads, model_threads
 from ..memory import Archive, FifoMemory, MemoryFactory
 from ..model.sam2 import SAM2
 from ..prompts import Prompt
-from ..types import (
-    Frame,
-    FrameOutcome,
-    FrameResult,
-    known_ids,
-    whole_number,
-)
+from ..types import Frame, FrameOutcome, FrameResult, expect, known_ids, whole_number
 from .delayed_results import DelayedResults
 from .frame_encoder import FrameEncoder, same_picture
 from .objects import TrackedObject
@@ -79,6 +74,11 @@ class TrackingSession:
         stability_delta: float = 0.05,
         stability_threshold: float = 0.98,
     ) -> None:
+        expect(model, SAM2, "the model", 'a loaded one, such as load_model("nano")')
+        expect(memory, Callable, "memory", "a policy's class, such as FifoMemory, or a partial")
+        expect(rendering, Rendering | None, "rendering", "Rendering(...) or None")
+        expect(stability_delta, Real, "stability_delta", "a number, such as 0.05")
+        expect(stability_threshold, Real, "stability_threshold", "a number, such as 0.98")
         self.model = model
         length = POINTERS if length is None else whole_number(length, "length", least=1)
         self.span = min(max(length, 2), POINTERS)
@@ -199,7 +199,7 @@ class TrackingSession:
             ValueError: if the frame has another size than the ones before, or if ``direction`` is
                 neither 1 nor -1.
         """
-        if direction not in (1, -1):
+        if not isinstance(direction, (int, np.integer)) or direction not in (1, -1):
             raise ValueError(f"direction {direction!r}: give 1 (forward) or -1 (back in time)")
         self._check_frame(frame)
         if self.last and self.last[1] == direction and same_picture(self.last[0], frame):
@@ -227,7 +227,9 @@ class TrackingSession:
         return outcome
 
     def render(self, outcome: FrameOutcome, frame: Frame) -> FrameResult:
-        """Masks of the video's size for an outcome of this frame."""
+        """Masks of the video's size for an outcome of this frame; ValueError for another's."""
+        expect(outcome, FrameOutcome, "the outcome", "what advance, settled or flush gave")
+        self._check_frame(frame)
         with model_threads(self.model.small_on_cpu):
             return self.renderer.render(outcome, frame)
 
@@ -259,11 +261,8 @@ class TrackingSession:
         return self.objects[object_id]
 
     def _check_frame(self, frame: Frame) -> None:
-        if not isinstance(frame, Frame):
-            raise ValueError(
-                f"the frame is a {type(frame).__name__}; give Frame(index, picture), or "
-                "Frame.from_bgr(index, picture) for a picture from OpenCV"
-            )
+        advice = "Frame(index, picture), or Frame.from_bgr(index, picture) with OpenCV's picture"
+        expect(frame, Frame, "the frame", advice)
         self.size = self.size or frame.size
         if frame.size != self.size:
             raise ValueError(

@@ -15,7 +15,7 @@ from av.error import FFmpegError
 
 from ..types import Frame
 from .scan import VideoInfo, open_container, scan_video, to_rgb, video_stream
-from .source import SeekableSource, TruncatedVideo, check_size
+from .source import SeekableSource, TruncatedVideo, check_size, frame_index
 
 # What is taken for a video in a folder of many files; a file that is named may end in anything.
 VIDEO_SUFFIXES = (
@@ -47,6 +47,7 @@ class VideoFile(SeekableSource):
         self._block: dict[int, np.ndarray] = {}  # decoded for reading backwards
 
     def read(self, index: int) -> Frame:
+        index = frame_index(index)
         with self._lock:
             if index == self._last - 1:
                 image = self._read_backwards(index)

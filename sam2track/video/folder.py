@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ..types import Frame
 from .pictures import list_pictures, picture_size, read_picture
-from .source import SeekableSource, VideoError, check_size
+from .source import SeekableSource, VideoError, check_size, frame_index
 
 
 class ImageFolder(SeekableSource):
@@ -35,7 +35,7 @@ class ImageFolder(SeekableSource):
             self._check_size(file, picture_size(file))
 
     def read(self, index: int) -> Frame:
-        file = self.files[index]
+        file = self.files[frame_index(index)]
         image = read_picture(file)
         self._check_size(file, image.shape[:2])
         return Frame(index, image, name=file.name)
