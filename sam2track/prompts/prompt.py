@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,7 +34,7 @@ class Prompt:
     mask: Bool[np.ndarray, "H W"] | None = None
 
     def __post_init__(self) -> None:
-        points = _numbers(self.points, "points", "pairs [[x, y], ...]")
+        points = _numbers(self.points, "points", "pairs [[x, y], ...]").astype(np.float32)
         points = points.reshape(-1, 2) if points.shape in ((0,), (2,)) else points
         labels = _numbers(self.labels, "labels", "a list of 1 (on the object) and 0 (not on it)")
         if points.ndim != 2 or points.shape[1] != 2:
@@ -46,10 +47,10 @@ class Prompt:
                 raise ValueError(f"label {label} is neither 1 (on the object) nor 0 (not on it)")
         if not np.isfinite(points).all():
             raise ValueError(f"points must be finite, got {points.tolist()}")
-        object.__setattr__(self, "points", points.astype(np.float32))
+        object.__setattr__(self, "points", points)
         object.__setattr__(self, "labels", labels.astype(np.int32))
         if self.box is not None:
-            box = _numbers(self.box, "box", "[x0, y0, x1, y1]")
+            box = _numbers(self.box, "box", "[x0, y0, x1, y1]").astype(np.float32)
             if box.shape != (4,) or not np.isfinite(box).all():
                 raise ValueError(f"box must be [x0, y0, x1, y1], got {box.tolist()}")
             x0, y0, x1, y1 = box.tolist()
@@ -58,7 +59,7 @@ class Prompt:
                     f"box [{x0:g}, {y0:g}, {x1:g}, {y1:g}] is empty; "
                     "give [x0, y0, x1, y1] with x0 < x1 and y0 < y1"
                 )
-            object.__setattr__(self, "box", box.astype(np.float32))
+            object.__setattr__(self, "box", box)
         if self.mask is not None:
             if len(self.points) or self.box is not None:
                 raise ValueError("a mask prompt comes alone: remove its points and box")
@@ -99,10 +100,9 @@ class Prompt:
 
 def _numbers(value: Any, name: str, form: str) -> np.ndarray:
     """Numbers of any kind as an array; ValueError if they are none."""
-    try:
+    array = np.asarray(None)
+    with suppress(TypeError, ValueError):  # such as rows of different lengths
         array = np.asarray(value.detach().cpu() if isinstance(value, Tensor) else value)
-    except (TypeError, ValueError):  # such as rows of different lengths
-        array = np.asarray(None)
     if array.dtype.kind not in "biuf":
         raise ValueError(f"{name} must be {form}, got {textwrap.shorten(repr(value), 60)}")
     return array
