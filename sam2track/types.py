@@ -61,8 +61,8 @@ class Frame:
     @classmethod
     def from_bgr(cls, index: int, image: UInt8[np.ndarray, "H W 3"]) -> Frame:
         """A frame from a BGR picture, as OpenCV reads and captures them."""
-        cls(index, image)  # refuses what is none
-        return cls(index, cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
+        checked = cls(index, image).image
+        return cls(index, cv2.cvtColor(checked, cv2.COLOR_BGR2RGB))
 
     @property
     def size(self) -> tuple[int, int]:

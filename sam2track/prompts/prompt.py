@@ -120,8 +120,8 @@ def _on_object(value: Any) -> Bool[np.ndarray, "H W"]:
     if mask.dtype != bool:
         values = np.unique(mask)
         shades = values[values != 0]
-        sure = shades[0] in (1, 255) or (shades[0] > 0 and mask.dtype.kind in "iu")
-        if len(shades) > 1 or not sure:
+        whole = shades[0] > 0 and mask.dtype.kind in "iu"
+        if len(shades) > 1 or not (whole or shades[0] in (1, 255)):
             raise ValueError(
                 f"the mask holds numbers from {values[0]:g} to {values[-1]:g}; give True on the "
                 "object: logits > 0, probabilities > 0.5, or label_map == 1"

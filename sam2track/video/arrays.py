@@ -34,5 +34,4 @@ class ArrayVideo(SeekableSource):
         self.size, self.length = images[0].shape[:2], len(images)
 
     def read(self, index: int) -> Frame:
-        index = frame_index(index)
-        return Frame(index, np.ascontiguousarray(self._images[index]))
+        return Frame(frame_index(index), np.ascontiguousarray(self._images[index]))

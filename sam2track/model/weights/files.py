@@ -57,9 +57,7 @@ def read_state(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         isinstance(k, str) and isinstance(v, Tensor) and v.layout == torch.strided and not v.is_meta
         for k, v in state.items()
     ):
-        raise CheckpointError(
-            f"{path} holds no state dict of plain tensors, neither itself nor under 'model'"
-        )
+        raise CheckpointError(f"{path} holds no state dict of plain tensors, nor under 'model'")
     return state, {}
 
 
