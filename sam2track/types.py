@@ -15,7 +15,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, fields
-from typing import SupportsIndex
+from typing import Any, SupportsIndex
 
 import cv2
 import numpy as np
@@ -46,11 +46,13 @@ class Frame:
         object.__setattr__(self, "index", whole_number(self.index, "a frame's index", least=0))
         image = self.image
         if not isinstance(image, np.ndarray):
+            advice = 'for a PIL picture give np.asarray(picture.convert("RGB"))'
+            if image is None:
+                advice = "OpenCV gives None for a file that it cannot read: check the path"
             raise ValueError(
-                f"frame {self.index} is a {type(image).__name__}, not a NumPy array; for a PIL "
-                'picture give np.asarray(picture.convert("RGB"))'
+                f"frame {self.index} is a {type(image).__name__}, not a NumPy array; {advice}"
             )
-        if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
+        if image.shape[2:] != (3,) or image.dtype != np.uint8 or not image.size:
             raise ValueError(
                 f"frame {self.index} is {image.dtype} of shape {image.shape}; "
                 "give RGB as uint8 of shape (height, width, 3)"
@@ -59,7 +61,8 @@ class Frame:
     @classmethod
     def from_bgr(cls, index: int, image: UInt8[np.ndarray, "H W 3"]) -> Frame:
         """A frame from a BGR picture, as OpenCV reads and captures them."""
-        return cls(index, cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
+        checked = cls(index, image).image
+        return cls(index, cv2.cvtColor(checked, cv2.COLOR_BGR2RGB))
 
     @property
     def size(self) -> tuple[int, int]:
@@ -219,8 +222,7 @@ class FrameOutcome:
     Attributes:
         object_ids: the objects, in the order of the other fields.
         logits: mask logits at stride 4 of the model's square.
-        windows: the part of the frame that each object's square shows; None = the whole frame. An
-            empty tuple = the whole frame for every object.
+        windows: the part of the frame that each object's square shows, None or () = the whole.
     """
 
     index: int
@@ -267,9 +269,8 @@ class FrameResult:
             KeyError: if the object is not on this frame; the message names those that are.
         """
         if object_id not in self.object_ids:
-            raise KeyError(
-                f"no object {object_id} on frame {self.index}; {known_ids(self.object_ids)}"
-            )
+            known = known_ids(self.object_ids)
+            raise KeyError(f"no object {object_id} on frame {self.index}; {known}")
         return self.masks[self.object_ids.index(object_id)].cpu().numpy()
 
     def boxes(self) -> list[tuple[int, int, int, int] | None]:
@@ -296,6 +297,12 @@ def known_ids(object_ids: Iterable[int]) -> str:
     """The end of a message about an unknown object: which ones there are."""
     ids = ", ".join(str(object_id) for object_id in object_ids)
     return f"there are: {ids}" if ids else "there is none"
+
+
+def expect(value: object, kind: Any, name: str, advice: str) -> None:
+    """Raise ValueError, which says what to give, unless a value is of a type."""
+    if not isinstance(value, kind):
+        raise ValueError(f"{name} is a {type(value).__name__}; give {advice}")
 
 
 def whole_number(value: SupportsIndex, name: str, *, least: int) -> int:

@@ -39,7 +39,7 @@ def load_model(
     variant = find_variant(name)
     target = pick_device(device)
     dtype = pick_precision(precision, target)
-    path = checkpoint or packaged_weights(name) or fetch_weights(name)
+    path = packaged_weights(name) or fetch_weights(name) if checkpoint is None else checkpoint
     model = SAM2(variant).eval()
     load_weights(model, path, name)
     model = model.to(target).requires_grad_(False)

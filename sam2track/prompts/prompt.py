@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import textwrap
+from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
+from torch import Tensor
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,35 +34,36 @@ class Prompt:
     mask: Bool[np.ndarray, "H W"] | None = None
 
     def __post_init__(self) -> None:
-        if self.points.ndim != 2 or self.points.shape[1] != 2:
-            raise ValueError(f"points must be pairs [[x, y], ...], got shape {self.points.shape}")
-        if len(self.points) != len(self.labels):
-            counts = f"points: {len(self.points)}, labels: {len(self.labels)}"
-            raise ValueError(f"{counts}; give one label for each point")
-        for label in self.labels.tolist():
+        points = _numbers(self.points, "points", "pairs [[x, y], ...]").astype(np.float32)
+        points = points.reshape(-1, 2) if points.shape in ((0,), (2,)) else points
+        labels = _numbers(self.labels, "labels", "a list of 1 (on the object) and 0 (not on it)")
+        if points.ndim != 2 or points.shape[1] != 2:
+            raise ValueError(f"points must be pairs [[x, y], ...], got shape {points.shape}")
+        if labels.shape != (len(points),):
+            counts = f"points: {len(points)}, labels: {labels.size}"
+            raise ValueError(f"{counts}; give a list with one label for each point")
+        for label in labels.tolist():
             if label not in (0, 1):
                 raise ValueError(f"label {label} is neither 1 (on the object) nor 0 (not on it)")
-        if not np.isfinite(self.points).all():
-            raise ValueError(f"points must be finite, got {self.points.tolist()}")
+        if not np.isfinite(points).all():
+            raise ValueError(f"points must be finite, got {points.tolist()}")
+        object.__setattr__(self, "points", points)
+        object.__setattr__(self, "labels", labels.astype(np.int32))
         if self.box is not None:
-            if self.box.shape != (4,) or not np.isfinite(self.box).all():
-                raise ValueError(f"box must be [x0, y0, x1, y1], got {self.box.tolist()}")
-            x0, y0, x1, y1 = self.box.tolist()
+            box = _numbers(self.box, "box", "[x0, y0, x1, y1]").astype(np.float32)
+            if box.shape != (4,) or not np.isfinite(box).all():
+                raise ValueError(f"box must be [x0, y0, x1, y1], got {box.tolist()}")
+            x0, y0, x1, y1 = box.tolist()
             if x1 <= x0 or y1 <= y0:
                 raise ValueError(
                     f"box [{x0:g}, {y0:g}, {x1:g}, {y1:g}] is empty; "
                     "give [x0, y0, x1, y1] with x0 < x1 and y0 < y1"
                 )
+            object.__setattr__(self, "box", box)
         if self.mask is not None:
             if len(self.points) or self.box is not None:
                 raise ValueError("a mask prompt comes alone: remove its points and box")
-            if self.mask.ndim != 2:
-                raise ValueError(
-                    f"the mask has {self.mask.ndim} dimensions, of shape {self.mask.shape}; "
-                    "give (height, width)"
-                )
-            if not self.mask.any():
-                raise ValueError("the mask is empty: it has no pixel on the object")
+            object.__setattr__(self, "mask", _on_object(self.mask))
         elif not len(self.points) and self.box is None:
             raise ValueError("an empty prompt: give points, a box, or a mask")
 
@@ -75,12 +80,8 @@ class Prompt:
     @classmethod
     def clicks(cls, points, labels=None, box=None) -> Prompt:
         """Several clicks, with a box if there is one; without labels all are on the object."""
-        points = np.asarray(points, np.float32).reshape(-1, 2)
-        labels = np.ones(len(points)) if labels is None else np.asarray(labels)
-        whole = labels.astype(np.int32)
-        # A label such as 0.5 must not become 0 or 1, so that it is an error.
-        whole = np.where(whole == labels, whole, -1).astype(np.int32)
-        return cls(points, whole, None if box is None else np.asarray(box, np.float32))
+        points = _numbers(points, "points", "pairs [[x, y], ...]")
+        return cls(points, np.ones(points.size // 2) if labels is None else labels, box)
 
     @classmethod
     def from_box(cls, box, points=(), labels=()) -> Prompt:
@@ -92,19 +93,40 @@ class Prompt:
         """A mask ``(H, W)``: True or a number above 0 on the object, False or 0 elsewhere.
 
         Raises:
-            ValueError: for logits or probabilities, which have no defined threshold.
+            ValueError: for logits, probabilities or a label map of several objects.
         """
-        mask = np.asarray(mask)
-        if mask.dtype != bool and not np.isin(np.unique(mask), (0, 1, 255)).all():
-            values = f"from {np.nanmin(mask):g} to {np.nanmax(mask):g}"
-            if np.issubdtype(mask.dtype, np.floating):
-                raise ValueError(
-                    f"the mask holds numbers {values}; cut them first: logits > 0, or "
-                    "probabilities > 0.5"
-                )
-            if mask.min() < 0:
-                raise ValueError(f"the mask holds numbers {values}; give True on the object")
-        return cls(mask=mask.astype(bool))
+        return cls(mask=_on_object(mask))
+
+
+def _numbers(value: Any, name: str, form: str) -> np.ndarray:
+    """Numbers of any kind as an array; ValueError if they are none."""
+    array = np.asarray(None)
+    with suppress(TypeError, ValueError):  # such as rows of different lengths
+        array = np.asarray(value.detach().cpu() if isinstance(value, Tensor) else value)
+    if array.dtype.kind not in "biuf":
+        raise ValueError(f"{name} must be {form}, got {textwrap.shorten(repr(value), 60)}")
+    return array
+
+
+def _on_object(value: Any) -> Bool[np.ndarray, "H W"]:
+    """A mask as ``bool``; ValueError if it does not say which pixels are on the object."""
+    mask = _numbers(value, "the mask", "an array (height, width)")
+    if mask.ndim != 2:
+        raise ValueError(
+            f"the mask has {mask.ndim} dimensions, of shape {mask.shape}; give (height, width)"
+        )
+    if not mask.any():
+        raise ValueError("the mask is empty: it has no pixel on the object")
+    if mask.dtype != bool:
+        values = np.unique(mask)
+        shades = values[values != 0]
+        whole = shades[0] > 0 and mask.dtype.kind in "iu"
+        if len(shades) > 1 or not (whole or shades[0] in (1, 255)):
+            raise ValueError(
+                f"the mask holds numbers from {values[0]:g} to {values[-1]:g}; give True on the "
+                "object: logits > 0, probabilities > 0.5, or label_map == 1"
+            )
+    return mask.astype(bool)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import IO
 
 from ..types import Frame, FrameResult
-from .sink import OutputFile, Sink
+from .sink import OutputFile, Sink, check_result
 
 
 class BoxSink(Sink):
@@ -24,6 +24,7 @@ class BoxSink(Sink):
         self._file: IO[str] | None = None
 
     def write(self, frame: Frame, result: FrameResult) -> None:
+        check_result(frame, result)
         with self._output.guarded():
             if self._file is None:
                 self._file = self._output.start().open("w", encoding="ascii")

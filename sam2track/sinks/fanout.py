@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 
-from ..types import Frame, FrameResult
-from .sink import Sink, SinkError
+from ..types import Frame, FrameResult, expect
+from .sink import Sink, SinkError, check_result
 
 
 class FanOut(Sink):
@@ -30,6 +30,8 @@ class FanOut(Sink):
         if depth < 1:
             raise ValueError(f"depth is {depth}; give 1 or more")
         self._sinks = list(sinks)
+        for sink in self._sinks:
+            expect(sink, Sink, "a sink", 'one such as PaletteSink("masks")')
         self._depth = depth
         self._thread = ThreadPoolExecutor(1, "sam2track-sinks")
         self._waiting: deque[Future[None]] = deque()
@@ -44,6 +46,7 @@ class FanOut(Sink):
         return self
 
     def write(self, frame: Frame, result: FrameResult) -> None:
+        check_result(frame, result)
         self._wait(self._depth)
         if self._ended:
             raise ValueError("the sinks have failed or are closed; make new ones")

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from fractions import Fraction
+from numbers import Real
 from pathlib import Path
 
 import av
@@ -15,9 +16,9 @@ from av.container import OutputContainer
 from av.error import FFmpegError
 
 from ..masks import draw_objects
-from ..types import Frame, FrameResult
+from ..types import Frame, FrameResult, expect
 from .reversed_video import ReversedVideo
-from .sink import OutputFile, Sink
+from .sink import OutputFile, Sink, check_result
 from .sound import Sound
 
 # BT.601, limited range, as OpenCV converts; the file states it, so that players use the same.
@@ -51,11 +52,12 @@ class OverlaySink(Sink):
         pixel_aspect: Fraction | str | int = 1,
         sound_from: str | Path | None = None,
     ) -> None:
+        expect(fps, Real, "fps", "a number above 0")
         if not (math.isfinite(fps) and fps > 0):
             raise ValueError(f"fps is {fps}; give a number above 0")
         self._output = OutputFile(path)
         self._backward = direction == -1
-        self._rate = Fraction(fps).limit_denominator(1001)  # 29.97 is 30000/1001
+        self._rate = Fraction(float(fps)).limit_denominator(1001)  # 29.97 is 30000/1001
         self._pixel_aspect = Fraction(pixel_aspect)
         self._sound_from = sound_from
         self._container: OutputContainer | None = None
@@ -65,6 +67,7 @@ class OverlaySink(Sink):
         self._count = 0
 
     def write(self, frame: Frame, result: FrameResult) -> None:
+        check_result(frame, result)
         image = frame.image.copy()
         draw_objects(image, result.object_ids, result.masks.numpy())
         height, width = image.shape[:2]

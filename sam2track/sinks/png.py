@@ -8,7 +8,7 @@ from PIL import Image
 
 from ..masks import check_palette_id, davis_palette
 from ..types import Frame, FrameResult
-from .sink import OutputFile, Sink
+from .sink import OutputFile, Sink, check_result
 
 
 class PaletteSink(Sink):
@@ -30,6 +30,7 @@ class PaletteSink(Sink):
 
     def write(self, frame: Frame, result: FrameResult) -> None:
         """Write one PNG; in addition to SinkError, ValueError if an id is not in 1..255."""
+        check_result(frame, result)
         for object_id in result.object_ids:
             check_palette_id(object_id)
         picture = Image.fromarray(result.label_map())

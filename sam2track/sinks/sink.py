@@ -10,7 +10,7 @@ from typing import Protocol, TypeVar, runtime_checkable
 from av.error import FFmpegError
 
 from ..files import UnfinishedFile
-from ..types import Frame, FrameResult
+from ..types import Frame, FrameResult, expect
 
 S = TypeVar("S", bound="Sink")
 
@@ -58,6 +58,14 @@ class Sink(Protocol):
 
     def __exit__(self, *exception: object) -> None:
         self.close()
+
+
+def check_result(frame: Frame, result: FrameResult) -> None:
+    """Raise ValueError unless these are a frame and its result."""
+    expect(frame, Frame, "the frame", "Frame(index, picture)")
+    expect(result, FrameResult, "the result", "what step or render gave, after cpu()")
+    if result.index != frame.index:
+        raise ValueError(f"the result of frame {result.index} is not of frame {frame.index}")
 
 
 class OutputFile(UnfinishedFile):

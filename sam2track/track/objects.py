@@ -62,11 +62,12 @@ class TrackedObject:
         self.tracked.pop(index, None)
 
     def passed(self, index: int) -> bool:
-        """Whether tracking, in its last direction, has gone beyond a frame."""
+        """Whether the object, in its last direction, was tracked beyond a frame."""
         if self.last is None or index in self.tracked:
             return False
         last = self.last[0]
-        return (last - index) * self.tracked.get(last, 1) > 0
+        direction = self.tracked.get(last, 1)
+        return (last - index) * direction > 0 and self.reached(index, direction)
 
     def reached(self, index: int, direction: int) -> bool:
         """Whether an anchor lies on the frame or behind it."""

@@ -13,7 +13,7 @@ from ..memory import best_candidate
 from ..model.image_transform import look_through
 from ..model.sam2 import SAM2
 from ..prompts import Prompt, tokens
-from ..types import Frame, Recall, WindowBox
+from ..types import Frame, Recall, WindowBox, expect
 from .frame_encoder import FrameEncoder
 from .objects import Anchor, TrackedObject
 from .search_window import Box, Whereabouts, Zoom, contains, resolved_box
@@ -27,11 +27,8 @@ def check_prompt(
     Raises:
         ValueError: if it does not fit the frame, or says only where a new object is not.
     """
-    if not isinstance(prompt, Prompt):
-        raise ValueError(
-            f"the prompt is a {type(prompt).__name__}; give a Prompt, such as "
-            "Prompt.click(x, y), Prompt.from_box([x0, y0, x1, y1]) or Prompt.from_mask(mask)"
-        )
+    advice = "Prompt.click(x, y), Prompt.from_box([x0, y0, x1, y1]) or Prompt.from_mask(mask)"
+    expect(prompt, Prompt, "the prompt", f"a Prompt, such as {advice}")
     tokens.check_prompt(prompt, frame.size)
     if tracked is None:
         if prompt.only_negative:
@@ -44,6 +41,12 @@ def check_prompt(
             f"frame {frame.index} was tracked, but is no longer remembered: the prompt of object "
             f"{object_id} there is answered without memory; use TrackingSession(archive=True) to "
             "correct earlier frames",
+            stacklevel=4,
+        )
+    elif prompt.only_negative and tracked.outcome(frame.index) is None:
+        warnings.warn(
+            f"object {object_id} was not tracked on frame {frame.index}: clicks that are not on it "
+            "have nothing to correct there; track that frame first, or give a click on the object",
             stacklevel=4,
         )
 

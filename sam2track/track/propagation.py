@@ -85,6 +85,9 @@ def propagate(
     return hypotheses
 
 
+# Not in inference mode: users may change the tensors that they get.
+@torch.inference_mode(False)
+@torch.no_grad()
 def gather(model: SAM2, index: int, rows: Mapping[int, Resolved]) -> FrameOutcome:
     """One row of each object, by its id, as the outcome of a frame."""
     if not rows:

@@ -6,7 +6,8 @@ settles only at the end, asks for every frame to be kept; then they go to disk.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from numbers import Real
 
 import numpy as np
 import torch
@@ -16,7 +17,7 @@ from ..device import model_threads
 from ..memory import Archive, FifoMemory, MemoryFactory
 from ..model.sam2 import SAM2
 from ..prompts import Prompt
-from ..types import Frame, FrameOutcome, FrameResult, known_ids, whole_number
+from ..types import Frame, FrameOutcome, FrameResult, expect, known_ids, whole_number
 from .delayed_results import DelayedResults
 from .following import Follower
 from .frame_encoder import FrameEncoder, same_picture
@@ -49,15 +50,13 @@ class TrackingSession:
 
     Args:
         model: see :func:`sam2track.load_model`.
-        length: number of frames of the video, None if unknown. Matters only below 16 frames: the
-            released weights measure time against it.
+        length: number of frames of the video, None if unknown; matters only below 16 frames.
         memory: makes each object's memory policy.
         archive: keep every frame's memory (on disk), so that any earlier frame can be corrected
             and tracked on from.
         rendering: how masks of the video's size are made.
-        zoom: small objects are looked for in a window around the place where they are expected:
-            ``auto`` (as suits the model: nano does, official models do not), ``off``, or the
-            window's side in longer sides of the object's box.
+        zoom: small objects are looked for in a window around their expected place: ``auto`` (as
+            suits the model), ``off``, or the window's side in sides of the object's box.
         stability_delta, stability_threshold: when a mask from several clicks is so unstable that
             the best candidate replaces it (see :func:`sam2track.model.mask_decoder.clear_or_best`);
             threshold 0 = never.
@@ -75,6 +74,11 @@ class TrackingSession:
         stability_delta: float = 0.05,
         stability_threshold: float = 0.98,
     ) -> None:
+        expect(model, SAM2, "the model", 'a loaded one, such as load_model("nano")')
+        expect(memory, Callable, "memory", "a policy's class, such as FifoMemory, or a partial")
+        expect(rendering, Rendering | None, "rendering", "Rendering(...) or None")
+        for value in (stability_delta, stability_threshold):
+            expect(value, Real, "a stability", "numbers, such as 0.05 and 0.98")
         self.model = model
         length = POINTERS if length is None else whole_number(length, "length", least=1)
         self.span = min(max(length, 2), POINTERS)
@@ -150,11 +154,7 @@ class TrackingSession:
             self.remove(object_id)
 
     def remove(self, object_id: int) -> None:
-        """Stop following an object.
-
-        Raises:
-            KeyError: if there is no such object.
-        """
+        """Stop following an object; KeyError if there is no such object."""
         self._object(object_id)
         del self.objects[object_id]
         self.last = None
@@ -173,7 +173,7 @@ class TrackingSession:
         Raises:
             ValueError: if the frame has another size than those before, or for other directions.
         """
-        if direction not in (1, -1):
+        if not isinstance(direction, (int, np.integer)) or direction not in (1, -1):
             raise ValueError(f"direction {direction!r}: give 1 (forward) or -1 (back in time)")
         self._check_frame(frame)
         if self.last and self.last[1] == direction and same_picture(self.last[0], frame):
@@ -199,7 +199,9 @@ class TrackingSession:
         return outcome
 
     def render(self, outcome: FrameOutcome, frame: Frame) -> FrameResult:
-        """Masks of the video's size for an outcome of this frame."""
+        """Masks of the video's size for an outcome of this frame; ValueError for another's."""
+        expect(outcome, FrameOutcome, "the outcome", "what advance, settled or flush gave")
+        self._check_frame(frame)
         with model_threads(self.model.small_on_cpu):
             return self.renderer.render(outcome, frame)
 
@@ -235,11 +237,8 @@ class TrackingSession:
         return self.objects[object_id]
 
     def _check_frame(self, frame: Frame) -> None:
-        if not isinstance(frame, Frame):
-            raise ValueError(
-                f"the frame is a {type(frame).__name__}; give Frame(index, picture), or "
-                "Frame.from_bgr(index, picture) for a picture from OpenCV"
-            )
+        advice = "Frame(index, picture), or Frame.from_bgr(index, picture) with OpenCV's picture"
+        expect(frame, Frame, "the frame", advice)
         self.size = self.size or frame.size
         if frame.size != self.size:
             raise ValueError(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..types import Frame
-from .source import SeekableSource, VideoError, check_size
+from .source import SeekableSource, VideoError, check_size, frame_index
 
 _WANTED = "give RGB uint8 arrays of shape (H, W, 3), or one of shape (T, H, W, 3)"
 
@@ -34,4 +34,4 @@ class ArrayVideo(SeekableSource):
         self.size, self.length = images[0].shape[:2], len(images)
 
     def read(self, index: int) -> Frame:
-        return Frame(index, np.ascontiguousarray(self._images[index]))
+        return Frame(frame_index(index), np.ascontiguousarray(self._images[index]))

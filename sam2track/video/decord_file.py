@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ..types import Frame
 from .file import VideoFile
-from .source import SeekableSource, VideoError
+from .source import SeekableSource, VideoError, frame_index
 
 
 class DecordFile(SeekableSource):
@@ -36,7 +36,7 @@ class DecordFile(SeekableSource):
         self.size = self.read(0).size
 
     def read(self, index: int) -> Frame:
-        return self.read_many([index])[0]
+        return self.read_many([frame_index(index)])[0]
 
     def read_many(self, indices: Sequence[int]) -> list[Frame]:
         with self._lock, self._readable():

@@ -16,7 +16,7 @@ from av.error import FFmpegError
 
 from ..types import Frame
 from .scan import VideoInfo, open_container, scan_video, to_rgb, video_stream
-from .source import SeekableSource, TruncatedVideo, check_size
+from .source import SeekableSource, TruncatedVideo, check_size, frame_index
 
 # Suffixes of videos in a folder of many files; a file that is given by name may have any suffix.
 VIDEO_SUFFIXES = (
@@ -55,6 +55,7 @@ class VideoFile(SeekableSource):
         return array("d", ((t - times[0]) * unit for t in times)) if self._info.timed else None
 
     def read(self, index: int) -> Frame:
+        index = frame_index(index)
         with self._lock:
             if index == self._last - 1:
                 image = self._read_backwards(index)

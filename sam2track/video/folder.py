@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ..types import Frame
 from .pictures import count_pages, list_pictures, picture_size, read_picture
-from .source import SeekableSource, VideoError, check_size
+from .source import SeekableSource, VideoError, check_size, frame_index
 
 
 class ImageFolder(SeekableSource):
@@ -40,7 +40,7 @@ class ImageFolder(SeekableSource):
             self._check_size(file, picture_size(file))
 
     def read(self, index: int) -> Frame:
-        file = self.files[index]
+        file = self.files[frame_index(index)]
         image = read_picture(file)
         self._check_size(file, image.shape[:2])
         return Frame(index, image, name=file.name)

@@ -32,10 +32,10 @@ def open_video(
     """
     if isinstance(spec, (np.ndarray, list, tuple)):
         return ArrayVideo(spec)
-    if not isinstance(spec, (str, Path, int, np.integer)):
+    if not isinstance(spec, (str, Path, int, np.integer)) or spec == "":
+        what = "an empty text" if spec == "" else f"a {type(spec).__name__}"
         raise VideoError(
-            f"a {type(spec).__name__} is no video; give a path, a camera's number, an address, or "
-            "RGB uint8 arrays"
+            f"{what} is no video; give a path, a camera's number, an address, or RGB uint8 arrays"
         )
     text = str(spec)
     if not isinstance(spec, Path) and text.isascii() and text.isdigit():

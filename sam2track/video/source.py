@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from operator import index as as_index
-from typing import Protocol, overload, runtime_checkable
+from typing import Protocol, SupportsIndex, overload, runtime_checkable
 
 from typing_extensions import Self
 
@@ -31,6 +31,15 @@ def check_size(
     if size != expected:
         (height, width), (high, wide) = size, expected
         raise VideoError(f"{what} is {width}x{height} but {first} is {wide}x{high}; {advice}")
+
+
+def frame_index(index: SupportsIndex) -> int:
+    """A whole number of any kind as a Python integer; TypeError if it is none."""
+    try:
+        return as_index(index)
+    except TypeError:
+        advice = "give a whole number, or in brackets a slice: video[7], video[0:3]"
+        raise TypeError(f"{index!r} is no index of a frame; {advice}") from None
 
 
 @runtime_checkable
@@ -104,13 +113,7 @@ class SeekableSource(VideoSource, Protocol):
         """
         if isinstance(index, slice):
             return self.read_many(range(*index.indices(len(self))))
-        try:
-            number = as_index(index)
-        except TypeError:
-            raise TypeError(
-                f"{index!r} is no index of a frame; give a whole number or a slice: video[7], "
-                "video[0:3]"
-            ) from None
+        number = frame_index(index)
         position = number + len(self) if number < 0 else number
         if not 0 <= position < len(self):
             raise IndexError(f"{self.name} has frames 0 to {len(self) - 1}, not {number}")

@@ -96,7 +96,7 @@ def test_a_thin_mask_does_not_vanish(x, y):
     ("make", "message"),
     [
         (lambda: Prompt.clicks([[1, 2]], [2]), "label 2"),
-        (lambda: Prompt.clicks([[1, 2]], [0.5]), "label -1"),
+        (lambda: Prompt.clicks([[1, 2]], [0.5]), "label 0.5"),
         (lambda: Prompt.clicks([[1, 2], [3, 4]], [1]), "points: 2, labels: 1"),
         (lambda: Prompt.clicks([[float("nan"), 2]]), "finite"),
         (lambda: Prompt.from_box([5, 5, 5, 9]), "x0 < x1"),

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import threading
 import time
+from functools import partial
 
 import pytest
 
-from sam2track.sinks import FanOut, Sink, SinkError
+from sam2track.sinks import BoxSink, FanOut, OverlaySink, PaletteSink, Sink, SinkError
 
 
 class Noting(Sink):
@@ -111,6 +112,15 @@ def test_after_the_end_nothing_is_taken(tracked):
         pass
     with pytest.raises(ValueError, match="make new ones"):
         fan_out.write(*tracked(0))
+
+
+@pytest.mark.parametrize("make", [BoxSink, PaletteSink, partial(OverlaySink, fps=25)])
+def test_a_result_of_another_frame_is_refused(make, tracked, tmp_path):
+    with make(tmp_path / "out") as sink, FanOut([Noting()]) as fan_out:
+        for one in (sink, fan_out):
+            with pytest.raises(ValueError, match="the result of frame 0 is not of frame 5"):
+                one.write(tracked(5)[0], tracked(0)[1])
+    assert not list(tmp_path.iterdir())
 
 
 def test_depth_is_at_least_one():

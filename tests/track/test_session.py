@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
@@ -123,6 +124,33 @@ def test_a_prompt_behind_what_is_remembered_is_warned_of(model):
     kept.prompt(1, Prompt.click(30, 30), frames[2])
     with pytest.warns(UserWarning, match="use TrackingSession\\(archive=True\\)"):
         session.prompt(1, Prompt.click(30, 30), frames[2])
+
+
+@pytest.mark.parametrize("archive", [False, True])
+@pytest.mark.parametrize("index", [3, 9])
+def test_a_click_off_an_object_that_was_not_tracked_there_is_warned_of(model, archive, index):
+    frames = noise_frames(10)
+    session = TrackingSession(model, archive=archive)
+    session.prompt(1, PROMPTS[1], frames[6])
+    for frame in frames[6:9]:
+        session.step(frame)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # a click on it stands for itself
+        session.prompt(1, Prompt.click(30, 30), frames[index])
+        session.unprompt(1, index)
+        session.prompt(1, Prompt.click(30, 30, label=0), frames[8])  # it was just tracked
+    with pytest.warns(UserWarning, match=f"object 1 was not tracked on frame {index}: clicks that"):
+        session.prompt(1, Prompt.click(30, 30, label=0), frames[index])
+
+
+def test_an_outcome_can_be_changed(model):
+    frames = noise_frames(2)
+    session = TrackingSession(model)
+    session.prompt(1, PROMPTS[1], frames[0])
+    for frame in frames:
+        outcome = session.advance(frame)
+        outcome.logits[...] = -8
+        assert not session.render(outcome, frame).masks.any()
 
 
 def test_lowered_weights_are_what_autocast_makes_of_them():

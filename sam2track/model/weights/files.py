@@ -32,6 +32,8 @@ def read_state(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     Raises:
         CheckpointError: if there is no such file, or it is neither.
     """
+    if not isinstance(path, (str, Path)) or not str(path):
+        raise CheckpointError(f"the checkpoint is {path!r}; give a path, or None for the default")
     path = Path(path).expanduser()
     if not path.is_file():
         raise CheckpointError(f"no such checkpoint: {path}")
@@ -45,14 +47,17 @@ def read_state(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:
             raise CheckpointError(f"{path} is not a safetensors file: {fault}") from None
     try:
         content = torch.load(path, map_location="cpu", weights_only=True, mmap=False)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError):
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, OSError):
         raise CheckpointError(
-            f"{path} is not a PyTorch checkpoint of plain tensors; it was not executed. "
-            "Give an official sam2*.pt or a .safetensors file"
+            f"{path} is not a PyTorch checkpoint of plain tensors, or is cut off; it was not "
+            "executed. Give an official sam2*.pt or a .safetensors file"
         ) from None
     state = content.get("model", content) if isinstance(content, dict) else content
-    if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
-        raise CheckpointError(f"{path} holds no state dict, neither itself nor under 'model'")
+    if not isinstance(state, dict) or not all(
+        isinstance(k, str) and isinstance(v, Tensor) and v.layout == torch.strided and not v.is_meta
+        for k, v in state.items()
+    ):
+        raise CheckpointError(f"{path} holds no state dict of plain tensors, nor under 'model'")
     return state, {}
 
 
