@@ -17,8 +17,9 @@ from typing import TypeVar
 
 import cv2
 import numpy as np
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Float
 
+from .films import Film
 from .motion import Deformation, Motion, Waves
 from .shapes import RGB, RGBA
 
@@ -73,37 +74,6 @@ class Reflection:
         x, y = self.drift(t)
         place = motion.with_rotation(self.rotation).matrix(t)
         return place @ np.array([[1, 0, x], [0, 1, y], [0, 0, 1]])
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Film:
-    """A sequence of pictures of one object that turns or moves its limbs.
-
-    Attributes:
-        views: RGBA with colours already multiplied by alpha, all of one size.
-        times: when each is shown, ascending; the nearest one is shown.
-        order: the index of each view in the film it comes from.
-        number: the number of that film, see :class:`sam2track.synthetic.films.Films`.
-        mirrored: whether left and right were exchanged.
-    """
-
-    views: UInt8[np.ndarray, "V h w 4"]
-    times: Float[np.ndarray, " V"]
-    order: Int[np.ndarray, " V"]
-    number: int = 0
-    mirrored: bool = False
-
-    def __call__(self, t: float) -> RGBA:
-        """The view at time ``t``."""
-        return self.views[int(np.abs(self.times - t).argmin())]
-
-    def repainted(self, paint: Callable[[RGBA], RGBA]) -> Film:
-        """The film with ``paint`` applied to all views at once; a rim that it adds is removed."""
-        count, height, width = self.views.shape[:3]
-        strip = paint(self.views.reshape(count * height, width, 4))
-        rim = (strip.shape[1] - width) // 2
-        strip = np.ascontiguousarray(strip[rim : rim + count * height, rim : rim + width])
-        return replace(self, views=strip.reshape(self.views.shape))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import io
 import json
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -17,8 +18,7 @@ import numpy as np
 from jaxtyping import Float, Int, UInt8
 from PIL import Image
 
-from .compositing import Film
-from .shapes import RIM, premultiply
+from .shapes import RGBA, RIM, premultiply
 
 Views = UInt8[np.ndarray, "V h w 4"]
 WEIGHTS = {
@@ -28,6 +28,37 @@ WEIGHTS = {
     "furniture": 2.3,
 }  # of the sources; others have 1
 RATE = 24  # frames per second of a clip's time
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Film:
+    """A sequence of pictures of one object that turns or moves its limbs.
+
+    Attributes:
+        views: RGBA with colours already multiplied by alpha, all of one size.
+        times: when each is shown, ascending; the nearest one is shown.
+        order: the index of each view in the film it comes from.
+        number: the number of that film, see :class:`sam2track.synthetic.films.Films`.
+        mirrored: whether left and right were exchanged.
+    """
+
+    views: UInt8[np.ndarray, "V h w 4"]
+    times: Float[np.ndarray, " V"]
+    order: Int[np.ndarray, " V"]
+    number: int = 0
+    mirrored: bool = False
+
+    def __call__(self, t: float) -> RGBA:
+        """The view at time ``t``."""
+        return self.views[int(np.abs(self.times - t).argmin())]
+
+    def repainted(self, paint: Callable[[RGBA], RGBA]) -> Film:
+        """The film with ``paint`` applied to all views at once; a rim that it adds is removed."""
+        count, height, width = self.views.shape[:3]
+        strip = paint(self.views.reshape(count * height, width, 4))
+        rim = (strip.shape[1] - width) // 2
+        strip = np.ascontiguousarray(strip[rim : rim + count * height, rim : rim + width])
+        return replace(self, views=strip.reshape(self.views.shape))
 
 
 class Films:

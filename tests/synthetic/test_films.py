@@ -11,8 +11,8 @@ from asset_packs import HEIGHT, WIDTH, write_films, write_pictures
 
 from sam2track.synthetic import scene_plan
 from sam2track.synthetic.assets import Assets
-from sam2track.synthetic.compositing import Film, Layer
-from sam2track.synthetic.films import Films
+from sam2track.synthetic.compositing import Layer
+from sam2track.synthetic.films import Film, Films
 from sam2track.synthetic.motion import Motion
 
 
