@@ -154,7 +154,8 @@ def test_a_new_run_replaces_the_earlier_one_and_nothing_else(here):
     Path("a/masks/notes.txt").write_text("mine")
     assert track("video=clip.mp4", "click=[30,30]", "out=a", "frames=2", "sinks=png") == 0
     names = {str(path.relative_to("a")) for path in Path("a").rglob("*") if path.is_file()}
-    assert names == {"run.yaml", "masks/notes.txt", "masks/00000.png", "masks/00001.png"}
+    masks = {"masks/notes.txt", "masks/00000.png", "masks/00001.png"}
+    assert names == masks | {"run.yaml", ".finished"}
 
 
 def test_any_file_name_will_do(here):

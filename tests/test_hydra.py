@@ -88,7 +88,7 @@ def test_what_is_named_like_a_list_is_one_video(here):
 
 def test_a_single_run_leaves_nothing_of_hydras(here):
     assert track("video=cam1/clip.mp4", "out=run:1") == 0
-    assert sorted(os.listdir("run:1")) == ["masks", "run.yaml"]
+    assert sorted(os.listdir("run:1")) == [".finished", "masks", "run.yaml"]
     assert not Path("outputs").exists()
     assert not list(here.glob("*.log"))
 

@@ -225,10 +225,6 @@ def _prompt(points: Any, labels: Any, box: Any, source: str) -> Prompt:
         raise ValueError(f"{source}: a box is [x0, y0, x1, y1], got {_short(box)}")
     try:
         return Prompt.clicks(points, labels, box)
-    except OverflowError:
-        raise ValueError(
-            f"{source}: a number is too large; clicks are pixels, labels 1 or 0"
-        ) from None
     except ValueError as error:
         raise ValueError(f"{source}: {error}") from None
 

@@ -84,7 +84,7 @@ def test_groups_are_chosen_by_name():
         ("frame=1.5", "frame=1.5: must be a whole number"),
         ("compile=1", "compile=1: must be true or false"),
         ("frames=abc", "frames=abc: must be a whole number from 1, or null"),
-        ("threads=0", "threads=0: must be a whole number from 1, or null"),
+        ("threads=0", "threads=0: must be a whole number from 1 up to 4096, or null"),
         ("fps=fast", "fps=fast: must be a number from 0.001 up to 1000, or null"),
         ("sharpen=maybe", "sharpen=maybe: must be true or false, or null"),
         ("direction=bot", "direction=bot: must be 1, -1, 0 or both; did you mean both?"),
