@@ -131,7 +131,7 @@ def _entry(result: FrameResult) -> dict[str, Any]:
     boxes = [box or (0, 0, 1, 1) for box in result.boxes()]
     where = [(slice(y0, y1), slice(x0, x1)) for x0, y0, x1, y1 in boxes]
     owned = None  # what each object has of the label map, where they overlap
-    if sum(mask.sum() for mask in masks) > np.count_nonzero(owner >= 0):
+    if len(masks) > 1 and sum(map(np.count_nonzero, masks)) > np.count_nonzero(owner >= 0):
         owned = [encode_runs(owner[part] == place) for place, part in enumerate(where)]
     return {
         "index": result.index,
