@@ -20,10 +20,12 @@ import threading
 import time
 from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[1] / "tests")]
+sys.path.insert(0, str(Path(__file__).parents[1]))
+sys.path.insert(1, str(Path(__file__).parents[1] / "tests"))
 
 import torch
-from gpu_sections import SECTIONS, Check, Section
+from gpu.sections import SECTIONS
+from gpu.shared import Check, Section
 
 RESERVE = 3.0  # seconds at the end, for a section that has not seen that the time is over
 

@@ -96,7 +96,8 @@ def main() -> None:
         return
     if max(options.objects) > len(BOXES):
         parser.error(f"--objects: up to {len(BOXES)}, or more with --end-to-end")
-    print(f"torch {torch.__version__}, {options.device}, {options.threads} threads, {options.precision}")
+    where = f"{options.device}, {options.threads} threads, {options.precision}"
+    print(f"torch {torch.__version__}, {where}")
     for objects in options.objects:
         frames = range(options.warm_up, options.warm_up + options.frames)
         precision = PRECISIONS[options.precision]

@@ -86,9 +86,7 @@ def official(work: Work) -> Iterator[None]:
 
     sam2.sam2_video_predictor.tqdm = lambda frames, **_: frames  # its progress bars
     config = CONFIGS[work.name]
-    predictor = build_sam2_video_predictor(
-        config, device=work.device, vos_optimized=work.compiled
-    )
+    predictor = build_sam2_video_predictor(config, device=work.device, vos_optimized=work.compiled)
     predictor.load_state_dict(to_official(work.model.state_dict()))
     predictor.fill_hole_area = 0  # needs its CUDA extension
     device = torch.device(work.device)
