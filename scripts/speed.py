@@ -24,7 +24,7 @@ import tempfile
 from pathlib import Path
 
 import torch
-from trackers import BOXES, TRACKERS, Work, take_turns
+from trackers import TRACKERS, Work, take_turns
 
 from sam2track.masks.boxes import mask_box
 from sam2track.model.sam2 import SAM2
@@ -94,8 +94,6 @@ def main() -> None:
         for objects in options.objects:
             end_to_end(max(options.frames, 300), objects, options.settings)
         return
-    if max(options.objects) > len(BOXES):
-        parser.error(f"--objects: up to {len(BOXES)}, or more with --end-to-end")
     where = f"{options.device}, {options.threads} threads, {options.precision}"
     print(f"torch {torch.__version__}, {where}")
     for objects in options.objects:
