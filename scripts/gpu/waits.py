@@ -12,8 +12,10 @@ from pathlib import Path
 
 import torch
 
+import sam2track
 from sam2track import Frame, TrackingSession
 
+PACKAGE = Path(sam2track.__file__).parent
 WARNING = "called a synchronizing CUDA operation"
 
 
@@ -43,7 +45,7 @@ def waits(device: torch.device) -> Iterator[Counter[str]]:
 
 def _place() -> str:
     """The innermost two lines of this package on the stack, the first with its source."""
-    stack = [f for f in traceback.extract_stack() if "sam2track" in Path(f.filename).parts[-3:]]
+    stack = [f for f in traceback.extract_stack() if Path(f.filename).is_relative_to(PACKAGE)]
     if not stack:
         return "outside the package"
     inner, outer = stack[-1], stack[-2] if len(stack) > 1 else stack[-1]
