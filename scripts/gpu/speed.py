@@ -57,7 +57,8 @@ def profile(check: Check) -> Iterator[Row]:
     """Whether the device or Python is the limit: its busy time and the time by the clock."""
     for name, objects in ((TINY_NAME, 1), (TINY_NAME, 16), ("nano", 1), ("nano", 16)):
         session, frames = _running(check, name, objects)
-        yield name, objects, *profiled(session, islice(frames, 8), check.wait)
+        count = 4 if check.tiny else 8
+        yield name, objects, *profiled(session, islice(frames, count), check.wait)
 
 
 def _speed(
