@@ -27,6 +27,8 @@ import torch
 from gpu.sections import SECTIONS
 from gpu.shared import Check, Section
 
+from sam2track.device import pick_device
+
 RESERVE = 3.0  # seconds at the end, for a section that has not seen that the time is over
 
 
@@ -108,8 +110,10 @@ def main() -> int:
     chosen = options.only.split(",")
     if unknown := [name for name in chosen if name not in names]:
         parser.error(f"--only {','.join(unknown)}: give some of {','.join(names)}")
-    auto = "cuda" if torch.cuda.is_available() else "cpu"
-    device = torch.device(auto if options.device == "auto" else options.device)
+    try:
+        device = pick_device(options.device)
+    except ValueError as error:
+        parser.error(str(error))
     check = Check(device, options.tiny, time.monotonic() + options.seconds - RESERVE)
     report = Report(options.out)
     report.add(f"# GPU check\n\n{machine(device)}")

@@ -81,10 +81,12 @@ def ours(work: Work) -> Iterator[None]:
 def official(work: Work) -> Iterator[None]:
     """The same by PyPI's ``sam2``. It reads the whole video first, which is not timed."""
     import sam2.sam2_video_predictor
+    import sam2.utils.misc
     from PIL import Image
     from sam2.build_sam import build_sam2_video_predictor
 
-    sam2.sam2_video_predictor.tqdm = lambda frames, **_: frames  # its progress bars
+    for module in (sam2.sam2_video_predictor, sam2.utils.misc):
+        module.tqdm = lambda frames, **_: frames  # its progress bars
     config = CONFIGS[work.name]
     predictor = build_sam2_video_predictor(config, device=work.device, vos_optimized=work.compiled)
     predictor.load_state_dict(to_official(work.model.state_dict()))
