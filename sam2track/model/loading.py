@@ -62,8 +62,9 @@ def load_image_model(
         ValueError, CheckpointError: as :func:`load_model`.
     """
     variant = find_image_variant(name)
-    model = SAM2(variant) if isinstance(variant, Variant) else SAM(variant)
-    return _ready(model, name, checkpoint, device, precision, compile)
+    if isinstance(variant, Variant):
+        return _ready(SAM2(variant), name, checkpoint, device, precision, compile)
+    return _ready(SAM(variant), name, checkpoint, device, precision, compile)
 
 
 def _ready(
