@@ -130,6 +130,23 @@ class ImagePredictor:
         rows = torch.tensor(order).argsort().to(self.model.device)
         return concatenate_rows(made).select(rows)
 
+    def segment(self, image: EncodedImage, prompts: Sequence[Prompt]) -> ImageMasks:
+        """One mask for each prompt: of a single click the best of three, as it is ambiguous.
+
+        Raises:
+            ValueError: as :meth:`predict`.
+        """
+        one_click = [len(own.points) == 1 and own.box is None for own in prompts]
+        found: list[ImageMasks] = []
+        order: list[int] = []
+        for ambiguous in (True, False):
+            places = [place for place, one in enumerate(one_click) if one == ambiguous]
+            if places:
+                own = [prompts[place] for place in places]
+                found.append(self.predict(image, own, multimask=ambiguous).best())
+                order += places
+        return concatenate_rows(found).select(torch.tensor(order).argsort().to(self.model.device))
+
     @torch.no_grad()
     def decode(
         self, image: EncodedImage, rows: PromptRows, *, multimask: bool = True
