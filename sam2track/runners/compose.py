@@ -19,7 +19,7 @@ from .loader import Loader, SettingError, keys_of
 
 # Their values are used literally: a file may be named `it's 50% (1) = done.mp4`.
 PATHS = (
-    *("video", "image", "mask", "prompts", "out", "checkpoint", "trunk"),
+    *("video", "image", "mask", "prompts", "out", "trunk", "checkpoint", "image_checkpoint"),
     *("dataset.root", "data.root"),
 )
 
