@@ -1,9 +1,10 @@
-"""The feature pyramid: brings the backbone's maps to one width.
+"""Necks: they bring the backbone's maps to one width. Here is the feature pyramid.
 
 In: maps at strides 16 and, if the backbone has them, 4, 8 and 32. Out: the same without stride
 32, which is fused into stride 16. Stride 16 is conditioned on memory; strides 4 and 8 keep detail
 for the mask decoder only (SAM 2, 2408.00714, appendix D.1). A pyramid as in FPN
-(1612.03144), without its output convolutions.
+(1612.03144), without its output convolutions. The neck of a backbone with stride 16 alone is
+:class:`PlainNeck`.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from .layers import named
+from .layers import LayerNorm2d, named
 
 
 class Neck(nn.Module):
@@ -40,3 +41,26 @@ class Neck(nn.Module):
             coarse = F.interpolate(levels.pop(32).float(), scale_factor=2.0, mode="nearest")
             levels[16] = levels[16] + coarse
         return levels
+
+
+class PlainNeck(nn.Module):
+    """The neck of a plain vision transformer: two normalised convolutions (ViTDet, 2203.16527).
+
+    Args:
+        channels: of the backbone, for stride 16 alone.
+        width: channels of the output.
+    """
+
+    def __init__(self, channels: Mapping[int, int], width: int) -> None:
+        super().__init__()
+        convs = named(
+            conv_1x1=nn.Conv2d(channels[16], width, 1, bias=False),
+            norm_0=LayerNorm2d(width),
+            conv_3x3=nn.Conv2d(width, width, 3, padding=1, bias=False),
+            norm_1=LayerNorm2d(width),
+        )
+        self.convs = nn.ModuleList([convs])
+
+    def forward(self, maps: list[Float[Tensor, "B _ _ _"]]) -> dict[int, Float[Tensor, "B C _ _"]]:
+        """The map by its stride."""
+        return {16: self.convs[0](maps[0])}

@@ -14,8 +14,10 @@ from torch import Tensor, nn
 
 from .efficientnet import EfficientNetSpec
 from .hiera import HieraSpec
+from .plain_vit import PlainViTSpec
+from .repvit import RepViTSpec
 
-__all__ = ["Backbone", "EfficientNetSpec", "HieraSpec"]
+__all__ = ["Backbone", "EfficientNetSpec", "HieraSpec", "PlainViTSpec", "RepViTSpec"]
 
 
 class Backbone(Protocol):
