@@ -45,6 +45,9 @@ class Pooling:
         return x.mean((-4, -2)).flatten(-4, -2)
 
 
+NO_POOLING = Pooling()
+
+
 class Attention(nn.Module):
     """Multi-head attention, optionally with a narrower inner width.
 
@@ -63,7 +66,7 @@ class Attention(nn.Module):
         *,
         inner: int | None = None,
         memory_width: int | None = None,
-        pooling: Pooling = Pooling(),
+        pooling: Pooling = NO_POOLING,
     ) -> None:
         super().__init__()
         inner, memory_width = inner or width, memory_width or width

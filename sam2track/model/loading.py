@@ -33,8 +33,8 @@ def load_model(
         precision: ``auto`` (bf16 on CUDA and on CPUs with AMX or AVX512_BF16, else fp32), ``fp32``,
             ``bf16`` or ``fp16``. Weights are stored in it: for more than tracking use ``fp32``.
         compile: compile the network's parts with ``torch.compile``; the first frames are slow.
-        memory_pool: average memory tokens over squares of so many before they are attended to, which
-            is faster; 1 = none, None = as the model was trained (:meth:`SAM2.pool_memory`).
+        memory_pool: average memory tokens over squares of this side before they are attended to,
+            which is faster; 1 = none, None = as the model was trained (:meth:`SAM2.pool_memory`).
 
     Raises:
         ValueError: unknown model, device or precision, or a memory that cannot be pooled so.

@@ -17,7 +17,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from ..types import Recall
-from .attention import Attention, Pooling, Rotation, grid_places
+from .attention import NO_POOLING, Attention, Pooling, Rotation, grid_places
 from .layers import sine_position_1d, sine_position_2d
 
 
@@ -155,7 +155,7 @@ class MemoryAttention(nn.Module):
         grid: int,
         memory_places: Float[Tensor, "T 2"],
         dropout: float,
-        pooling: Pooling = Pooling(),
+        pooling: Pooling = NO_POOLING,
     ) -> None:
         super().__init__()
         self.layers = nn.ModuleList(

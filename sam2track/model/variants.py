@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from torch import nn
 
-from .attention import Pooling
+from .attention import NO_POOLING, Pooling
 from .backbones import Backbone, EfficientNetSpec, HieraSpec, PlainViTSpec, RepViTSpec
 from .image_transform import ImageTransform, Squash
 from .memory_encoder import Compression, GridCompression
@@ -61,7 +61,7 @@ class Variant:
     zoom: float | None = None
     neck: Callable[[Mapping[int, int], int], nn.Module] = Neck
     compression: Callable[[int, int], Compression] = GridCompression
-    pooling: Pooling = Pooling()
+    pooling: Pooling = NO_POOLING
 
     @property
     def grid(self) -> int:
@@ -119,10 +119,10 @@ _EFFICIENTTAM = {
     )
     for size, trunk in _PLAIN_VIT.items()
     for suffix, pooling in {
-        "": Pooling(),
+        "": NO_POOLING,
         "_1": Pooling(2),
         "_2": Pooling(2, shifts_keys=True),
-        "_512x512": Pooling(),
+        "_512x512": NO_POOLING,
     }.items()
 }
 

@@ -43,7 +43,7 @@ def test_every_layout_comes_back_and_tells_the_variant(name):
         back = names.from_layout(layout, state)
         assert back.keys() == state.keys()
         assert all(back[key].shape == state[key].shape for key in state)
-        assert names.infer_variant(back) == name
+        assert name in names.infer_variants(back)
 
 
 @pytest.mark.parametrize("name", ["sam2_hiera_tiny", "sam2.1_hiera_tiny", "sam2.1_hiera_large"])

@@ -24,10 +24,10 @@ class Seed:
 
 
 SEEDS = {
-    "small_edgetam": Seed(3, 2.5),
-    "small_efficienttam": Seed(3, 2.5),
-    "small_efficienttam_1": Seed(3, 2.5),
-    "small_efficienttam_2": Seed(3, 2.5),
+    "small_edgetam": Seed(8, -0.5),
+    "small_efficienttam": Seed(9, -0.9),
+    "small_efficienttam_1": Seed(9, -0.9),
+    "small_efficienttam_2": Seed(9, -0.9),
 }
 
 

@@ -7,9 +7,10 @@ of pre-training on small images, interpolated.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 import torch.nn.functional as F
-from dataclasses import dataclass
 from jaxtyping import Float
 from torch import Tensor, nn
 

@@ -102,8 +102,14 @@ WRAPPERS = re.compile(r"(?:^|(?<=\.))(?:(?:module|_orig_mod)\.)+")
 
 
 def official_name(ours: str) -> str:
-    """The official release's name of one of our tensors."""
+    """The official releases' name of one of our tensors."""
     return _replace_root(ours, 1)
+
+
+def our_name(official: str) -> str:
+    """Our name of one of the official releases' tensors."""
+    root = next((row for row in ROOTS if official.startswith(row[1])), None)
+    return root[0] + official[len(root[1]) :] if root else official
 
 
 def huggingface_name(ours: str) -> str:
@@ -122,7 +128,10 @@ def _replace_root(ours: str, layout: int) -> str:
 
 
 def to_official(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Our state dict under the official names, complete for their strict loading."""
+    """Our state dict under the official names, complete for their strict loading.
+
+    EdgeTAM's trunk is not: its branches were merged when it was loaded.
+    """
     official = {official_name(name): tensor for name, tensor in state.items()}
     official["no_mem_pos_enc"] = torch.zeros_like(official["no_mem_embed"])
     return official
@@ -140,6 +149,8 @@ def from_layout(state: dict[str, Tensor], names: Iterable[str]) -> dict[str, Ten
         state = _as_sam2(state)
     else:
         rename = {official_name(name): name for name in names}
+        # What another model has is named too, so that it can be told which one it is.
+        rename = {name: our_name(name) for name in state} | rename
     return {rename.get(name, name): tensor for name, tensor in state.items()}
 
 
