@@ -28,7 +28,7 @@ from sam2track.model.variants import VARIANTS, find_variant
 from sam2track.model.weights.names import from_layout
 
 # The seed and the presence bias with which objects are seen and lost.
-SEEDS = {"edgetam": (8, 0.0), "efficienttam_ti": (9, 0.0), "efficienttam_s": (9, 0.0)}
+SEEDS = {"edgetam": (8, 0.0), "efficienttam_ti": (9, 0.0), "efficienttam_s": (9, 3.0)}
 
 
 def main() -> int:

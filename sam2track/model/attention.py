@@ -144,8 +144,8 @@ def mix(
     if q.dtype != torch.bfloat16 or not takes_blocks(q):
         bias = None
         if lowered[0]:
-            bias = q.new_zeros(k.shape[2])
-            bias[-lowered[0] :] = -lowered[1]
+            bias = q.new_zeros(1, k.shape[2])
+            bias[:, -lowered[0] :] = -lowered[1]
         # takes up to twice the time in bf16
         return F.scaled_dot_product_attention(q, k, v, attn_mask=bias)
     if k.shape[2] >= FEW_KEYS or lowered[0]:
