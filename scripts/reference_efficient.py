@@ -20,7 +20,7 @@ from torch import Tensor
 from sam2track.model.backbones import RepViTSpec
 from sam2track.model.variants import Variant
 
-__all__ = ["build", "official", "shapes"]
+__all__ = ["build", "config", "official", "shapes"]
 
 
 def build(variant: Variant, *, seed: int, presence_bias: float) -> SAM2VideoPredictor:
@@ -153,7 +153,8 @@ def _sine(channels: int) -> dict[str, Any]:
 
 
 def _edgetam(model: dict[str, Any], variant: Variant) -> None:
-    trunk, spec = variant.trunk, variant.compression
+    trunk: Any = variant.trunk
+    spec: Any = variant.compression
     timm = importlib.import_module("timm")
     module = importlib.import_module("sam2.modeling.backbones.timm")
     # Without pre-trained weights, and of our sizes.
@@ -206,7 +207,7 @@ def _edgetam(model: dict[str, Any], variant: Variant) -> None:
 
 
 def _efficienttam(model: dict[str, Any], variant: Variant) -> None:
-    trunk = variant.trunk
+    trunk: Any = variant.trunk
     model["image_encoder"] |= {
         "trunk": {
             "_target_": "sam2.modeling.backbones.vitdet.ViT",

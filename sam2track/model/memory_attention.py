@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -171,7 +172,7 @@ class MemoryAttention(nn.Module):
     def pool(self, pooling: Pooling) -> None:
         """Pool spatial memory tokens in another way from now on."""
         for layer in self.layers:
-            layer.cross_attn_image.pooling = pooling
+            cast(MemoryAttentionLayer, layer).cross_attn_image.pooling = pooling
 
     def forward(
         self, features: Float[Tensor, "R C h w"], batch: MemoryBatch

@@ -158,11 +158,12 @@ def merge_branches(state: dict[str, Tensor]) -> dict[str, Tensor]:
             folded = fold(weight, values, BATCH_NORM_EPS)
             state[f"{base}.weight"], state[f"{base}.bias"] = folded
             state.pop(f"{base}.bn.num_batches_tracked", None)
-    for narrow in [name for name in state if name.endswith(".token_mixer.conv1.weight")]:
-        base = narrow.removesuffix(".conv1.weight")
+    for name in [name for name in state if name.endswith(".token_mixer.conv1.weight")]:
+        base = name.removesuffix(".conv1.weight")
         branches = [f"{base}.{branch}" for branch in ("conv", "conv1")]
         if all(f"{branch}.{part}" in state for branch in branches for part in ("weight", "bias")):
-            wide, narrow = (state.pop(f"{branch}.weight") for branch in branches)
-            state[f"{base}.weight"] = wide + F.pad(narrow + 1, (1, 1, 1, 1))
-            state[f"{base}.bias"] = sum(state.pop(f"{branch}.bias") for branch in branches)
+            wide, point = (state.pop(f"{branch}.weight") for branch in branches)
+            state[f"{base}.weight"] = wide + F.pad(point + 1, (1, 1, 1, 1))
+            first, second = (state.pop(f"{branch}.bias") for branch in branches)
+            state[f"{base}.bias"] = first + second
     return state
