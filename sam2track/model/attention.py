@@ -40,9 +40,10 @@ class Pooling:
 
     def average(self, x: Float[Tensor, "*batch n*T D"], tokens: int) -> Float[Tensor, "*batch _ D"]:
         """The tokens of n memories of a square grid of ``tokens`` cells, averaged over squares."""
-        cells = math.isqrt(tokens) // self.side
-        x = x.unflatten(-2, (-1, cells, self.side, cells, self.side))
-        return x.mean((-4, -2)).flatten(-4, -2)
+        side = math.isqrt(tokens)
+        maps = x.unflatten(-2, (-1, side, side)).flatten(0, -4).permute(0, 3, 1, 2)
+        pooled = F.avg_pool2d(maps, self.side).permute(0, 2, 3, 1)
+        return pooled.reshape(*x.shape[:-2], -1, x.shape[-1])
 
 
 NO_POOLING = Pooling()

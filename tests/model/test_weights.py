@@ -223,6 +223,19 @@ def test_offline_it_says_what_to_do(monkeypatch, hub):
         load_model("sam2.1_hiera_tiny")
 
 
+@pytest.mark.parametrize(
+    ("name", "address"),
+    [
+        ("edgetam", "facebook/EdgeTAM/resolve/main/edgetam.pt"),
+        ("efficienttam_s_1", "yunyangx/efficient-track-anything/resolve/main/efficienttam_s_1.pt"),
+    ],
+)
+def test_models_of_others_lie_elsewhere(monkeypatch, hub, name, address):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(CheckpointError, match=address):
+        load_model(name)
+
+
 @pytest.mark.parametrize("answers", [False, None])
 def test_without_a_network_it_says_so_soon_and_once(monkeypatch, hub, capfd, answers):
     """A hub that refuses (False) and one that takes the call and stays silent (None)."""
