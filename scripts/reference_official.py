@@ -75,14 +75,17 @@ def play(
 def _click(
     predictor: official.SAM2VideoPredictor, state: dict, ask: Ask, size: tuple[int, int]
 ) -> None:
-    predictor.add_new_points_or_box(
+    # EfficientTAM's package holds an older predictor, which takes no boxes.
+    boxes = hasattr(predictor, "add_new_points_or_box")
+    add = predictor.add_new_points_or_box if boxes else predictor.add_new_points
+    add(
         state,
         ask.frame,
         ask.object_id,
         points=ask.points(*size),
         labels=ask.labels(),
-        box=ask.corners(*size),
         clear_old_points=ask.box is not None,
+        **({"box": ask.corners(*size)} if boxes else {}),
     )
 
 
@@ -95,13 +98,16 @@ def _track(predictor: official.SAM2VideoPredictor, state: dict, track: Track) ->
         for index, object_id in enumerate(object_ids):
             kept = state["output_dict_per_obj"][index]
             output = {**kept["non_cond_frame_outputs"], **kept["cond_frame_outputs"]}[frame]
+            logits = output["pred_masks"][0, 0].clone()
+            # EfficientTAM's package does not keep the presence, but empties an absent mask.
+            seen = 1.0 if logits.max() > official.NO_OBJ_SCORE else -1.0
             outcomes.append(
                 Outcome(
                     frame,
                     object_id,
-                    logits=output["pred_masks"][0, 0].clone(),
+                    logits=logits,
                     mask=masks[index, 0] > 0,
-                    presence=float(output["object_score_logits"]),
+                    presence=float(output.get("object_score_logits", seen)),
                 )
             )
     return outcomes

@@ -35,7 +35,7 @@ class Tracker:
 
     Attributes:
         kind: ``session`` (the model), or a baseline: ``copy`` or ``flow``.
-        model, checkpoint, precision, compile: see :func:`sam2track.load_model`.
+        model, checkpoint, precision, compile, memory_pool: see :func:`sam2track.load_model`.
         memory, rendering, zoom, stability_delta, stability_threshold: see
             :class:`sam2track.TrackingSession`.
     """
@@ -45,6 +45,7 @@ class Tracker:
     checkpoint: str | None = None
     precision: str = "auto"
     compile: bool = False
+    memory_pool: int | None = None
     memory: MemoryFactory = FifoMemory
     rendering: Rendering = field(default_factory=Rendering)
     zoom: float | str = "auto"
@@ -60,8 +61,14 @@ class Tracker:
         if self.kind != "session":
             baseline = {"copy": CopySession, "flow": FlowSession}[self.kind]
             return lambda *, length, archive=False: baseline()
-        options = {"device": device, "precision": self.precision, "compile": self.compile}
-        model = load_model(self.model, self.checkpoint, **options)
+        model = load_model(
+            self.model,
+            self.checkpoint,
+            device=device,
+            precision=self.precision,
+            compile=self.compile,
+            memory_pool=self.memory_pool,
+        )
         return lambda *, length, archive=False: TrackingSession(
             model,
             length=length,

@@ -6,12 +6,47 @@ where it is exported, compiled or trained, and with complex numbers otherwise.
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
+
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
 FEW_KEYS = 32  # with fewer, a softmax along the keys is slow on a CPU
+
+
+@dataclass(frozen=True, slots=True)
+class Pooling:
+    """Memory tokens are averaged over squares of the grid (EfficientTAM, 2411.18933, section 3.2).
+
+    Keys are averaged after rotation, values before projection. An averaged token stands for
+    ``side**2`` tokens, so the logarithm of that is added to its attention logits.
+
+    Attributes:
+        side: of the squares, in tokens; 1 = no pooling.
+        shifts_keys: the logarithm is added to every channel of the averaged keys instead, as in
+            the training of ``efficienttam_ti_2`` and ``efficienttam_s_2``.
+    """
+
+    side: int = 1
+    shifts_keys: bool = False
+
+    @property
+    def gain(self) -> float:
+        """The logarithm of the number of tokens that one stands for."""
+        return 2 * math.log(self.side)
+
+    def average(self, x: Float[Tensor, "*batch n*T D"], tokens: int) -> Float[Tensor, "*batch _ D"]:
+        """The tokens of n memories of a square grid of ``tokens`` cells, averaged over squares."""
+        side = math.isqrt(tokens)
+        maps = x.unflatten(-2, (-1, side, side)).flatten(0, -4).permute(0, 3, 1, 2)
+        pooled = F.avg_pool2d(maps, self.side).permute(0, 2, 3, 1)
+        return pooled.reshape(*x.shape[:-2], -1, x.shape[-1])
+
+
+NO_POOLING = Pooling()
 
 
 class Attention(nn.Module):
@@ -22,14 +57,22 @@ class Attention(nn.Module):
         heads: attention heads.
         inner: channels of the projected queries, keys and values; default ``width``.
         memory_width: channels of the keys and values; default ``width``.
+        pooling: of the tokens of memories.
     """
 
     def __init__(
-        self, width: int, heads: int, *, inner: int | None = None, memory_width: int | None = None
+        self,
+        width: int,
+        heads: int,
+        *,
+        inner: int | None = None,
+        memory_width: int | None = None,
+        pooling: Pooling = NO_POOLING,
     ) -> None:
         super().__init__()
         inner, memory_width = inner or width, memory_width or width
         self.heads = heads
+        self.pooling = pooling
         self.q_proj = nn.Linear(width, inner)
         self.k_proj = nn.Linear(memory_width, inner)
         self.v_proj = nn.Linear(memory_width, inner)
@@ -51,8 +94,10 @@ class Attention(nn.Module):
 
         With rotations (of the queries, of the keys) the keys are those of n memories one after
         another, all rotated in the same way, then ``unplaced`` tokens, which are not rotated.
-        ``weights`` multiply the keys of the memories.
+        ``weights`` multiply the keys of the memories. A single memory is not pooled, as in the
+        released code.
         """
+        lowered = (0, 0.0)
         q, k = self.split(self.q_proj(q)), self.split(self.k_proj(k))
         if rotations is not None:
             q = rotations[0](q)
@@ -60,27 +105,52 @@ class Attention(nn.Module):
             placed = rotations[1](placed)
             if weights is not None:
                 placed = (placed * weights[:, None, :, None]).to(k.dtype)
+            if self.pooling.side > 1 and placed.shape[2] > q.shape[2]:
+                placed, v = self._pooled(placed, v, len(rotations[1].cos))
+                if not self.pooling.shifts_keys:
+                    # The same as a higher logit of all pooled tokens, and these are few.
+                    lowered = (unplaced, self.pooling.gain)
             k = torch.cat((placed, rest), dim=2) if unplaced else placed
         # Attention is applied to narrow values, such as memory tokens, before projection: a third
         # less time. The result is the same, since the weights of a query sum to one.
         narrow = self.heads == 1 and self.v_proj.in_features < self.v_proj.out_features
         if narrow and takes_blocks(q):
-            x = self.v_proj(mix_by_blocks(q, k, v[:, None].to(q.dtype)))
+            x = self.v_proj(mix_by_blocks(q, k, v[:, None].to(q.dtype), lowered=lowered))
         else:
-            x = mix(q, k, self.split(self.v_proj(v)))
+            x = mix(q, k, self.split(self.v_proj(v)), lowered=lowered)
         return self.out_proj(x.transpose(1, 2).flatten(2))
+
+    def _pooled(
+        self, placed: Float[Tensor, "B heads n*T D"], v: Float[Tensor, "B Lk K"], tokens: int
+    ) -> tuple[Float[Tensor, "B heads _ D"], Float[Tensor, "B _ K"]]:
+        """Rotated keys of memories, and the values of all tokens, with the memories' averaged."""
+        memories, rest = v[:, : placed.shape[2]], v[:, placed.shape[2] :]
+        placed = self.pooling.average(placed, tokens)
+        if self.pooling.shifts_keys:
+            placed = placed + self.pooling.gain
+        return placed, torch.cat((self.pooling.average(memories, tokens), rest), dim=1)
 
 
 def mix(
     q: Float[Tensor, "B heads Lq D"],
     k: Float[Tensor, "B heads Lk D"],
     v: Float[Tensor, "B heads Lk D"],
+    *,
+    lowered: tuple[int, float] = (0, 0.0),
 ) -> Float[Tensor, "B heads Lq D"]:
-    """Values weighted by how well their keys match each query (1706.03762, equation 1)."""
+    """Values weighted by how well their keys match each query (1706.03762, equation 1).
+
+    ``lowered`` = (n, x) lowers the logits of the last n keys by x.
+    """
     if q.dtype != torch.bfloat16 or not takes_blocks(q):
-        return F.scaled_dot_product_attention(q, k, v)  # takes up to twice the time in bf16
-    if k.shape[2] >= FEW_KEYS:
-        return mix_by_blocks(q, k, v)
+        bias = None
+        if lowered[0]:
+            bias = q.new_zeros(1, k.shape[2])
+            bias[:, -lowered[0] :] = -lowered[1]
+        # takes up to twice the time in bf16
+        return F.scaled_dot_product_attention(q, k, v, attn_mask=bias)
+    if k.shape[2] >= FEW_KEYS or lowered[0]:
+        return mix_by_blocks(q, k, v, lowered=lowered)
     # The weights are computed transposed, so that the softmax is fast.
     weights = torch.softmax(k @ (q * q.shape[3] ** -0.5).transpose(2, 3), dim=2)
     return weights.transpose(2, 3) @ v
@@ -98,6 +168,7 @@ def mix_by_blocks(
     *,
     queries: int = 256,
     scale: float | None = None,
+    lowered: tuple[int, float] = (0, 0.0),
 ) -> Float[Tensor, "B heads Lq K"]:
     """:func:`mix` in blocks of queries, so that the weights stay small. Not for gradients.
 
@@ -112,6 +183,8 @@ def mix_by_blocks(
     for block in blocks:
         weights = buffer[:, :, : block.shape[2]]
         torch.matmul(block, k, out=weights)
+        if lowered[0]:
+            weights[..., -lowered[0] :] -= lowered[1]
         torch.softmax(weights, dim=3, out=weights)
         mixed.append(weights @ v)
     return torch.cat(mixed, dim=2)

@@ -23,24 +23,31 @@ def load_model(
     device: str | torch.device = "auto",
     precision: str = "auto",
     compile: bool = False,
+    memory_pool: int | None = None,
 ) -> SAM2:
     """A model ready to track.
 
     Args:
         name: one of :data:`sam2track.model.variants.VARIANTS`: ``nano``, which comes with the
-            package, or ``sam2.1_hiera_{tiny,small,base_plus,large}`` or ``sam2_hiera_...``.
+            package, ``sam2.1_hiera_{tiny,small,base_plus,large}``, ``sam2_hiera_...``, ``edgetam``,
+            ``efficienttam_{ti,s}``, and these with ``_1``, ``_2`` or ``_512x512``.
         checkpoint: an official ``.pt``, a ``.safetensors`` of ``transformers`` or of ours;
             default: the packaged weights, or the released ones from the Hugging Face hub.
         device: ``auto`` (CUDA if there is one), ``cpu``, ``cuda``, ``cuda:1``, ...
         precision: ``auto`` (bf16 on CUDA and on CPUs with AMX or AVX512_BF16, else fp32), ``fp32``,
             ``bf16`` or ``fp16``. Weights are stored in it: for more than tracking use ``fp32``.
         compile: compile the network's parts with ``torch.compile``; the first frames are slow.
+        memory_pool: average memory tokens over squares of this side before they are attended to,
+            which is faster; 1 = none, None = as the model was trained (:meth:`SAM2.pool_memory`).
 
     Raises:
-        ValueError: unknown model, device or precision.
+        ValueError: unknown model, device or precision, or a memory that cannot be pooled so.
         CheckpointError: the weights cannot be found, or belong to another model.
     """
-    return _ready(SAM2(find_variant(name)), name, checkpoint, device, precision, compile)
+    model = SAM2(find_variant(name))
+    if memory_pool is not None:
+        model.pool_memory(memory_pool)
+    return _ready(model, name, checkpoint, device, precision, compile)
 
 
 def load_image_model(

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -17,7 +18,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from ..types import Recall
-from .attention import Attention, Rotation, grid_places
+from .attention import NO_POOLING, Attention, Pooling, Rotation, grid_places
 from .layers import sine_position_1d, sine_position_2d
 
 
@@ -96,10 +97,14 @@ class MemoryTokens(nn.Module):
 class MemoryAttentionLayer(nn.Module):
     """Self-attention, cross-attention to memory, MLP; each normalises its input."""
 
-    def __init__(self, width: int, memory_width: int, mlp_width: int, dropout: float) -> None:
+    def __init__(
+        self, width: int, memory_width: int, mlp_width: int, dropout: float, pooling: Pooling
+    ) -> None:
         super().__init__()
         self.self_attn = Attention(width, heads=1)
-        self.cross_attn_image = Attention(width, heads=1, memory_width=memory_width)
+        self.cross_attn_image = Attention(
+            width, heads=1, memory_width=memory_width, pooling=pooling
+        )
         self.linear1 = nn.Linear(width, mlp_width)
         self.linear2 = nn.Linear(mlp_width, width)
         self.norm1 = nn.LayerNorm(width)
@@ -136,6 +141,7 @@ class MemoryAttention(nn.Module):
         grid: side of the stride-16 grid.
         memory_places: position ``(x, y)`` of each spatial memory token, in cells of that grid.
         dropout: probability, only in training.
+        pooling: of spatial memory tokens; they must be a grid then.
     """
 
     position: Tensor
@@ -150,16 +156,23 @@ class MemoryAttention(nn.Module):
         grid: int,
         memory_places: Float[Tensor, "T 2"],
         dropout: float,
+        pooling: Pooling = NO_POOLING,
     ) -> None:
         super().__init__()
         self.layers = nn.ModuleList(
-            MemoryAttentionLayer(width, memory_width, mlp_width, dropout) for _ in range(layers)
+            MemoryAttentionLayer(width, memory_width, mlp_width, dropout, pooling)
+            for _ in range(layers)
         )
         self.norm = nn.LayerNorm(width)
         self.rotation = Rotation(width, grid_places(grid, grid))
         self.key_rotation = Rotation(width, memory_places)
         position = sine_position_2d(width, grid, grid).flatten(1).T.contiguous()
         self.register_buffer("position", position, persistent=False)  # (h*w, C)
+
+    def pool(self, pooling: Pooling) -> None:
+        """Pool spatial memory tokens in another way from now on."""
+        for layer in self.layers:
+            cast(MemoryAttentionLayer, layer).cross_attn_image.pooling = pooling
 
     def forward(
         self, features: Float[Tensor, "R C h w"], batch: MemoryBatch

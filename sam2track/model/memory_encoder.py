@@ -61,7 +61,7 @@ class MemoryEncoder(nn.Module):
 
 
 class Compression(Protocol):
-    """A module that makes tokens of a map.
+    """A module that makes tokens of a map: of every cell, or fewer (:mod:`.perceiver`).
 
     Attributes:
         positions: position embedding of each token, added to its attention key.

@@ -29,8 +29,7 @@ from .image_transform import ImageTransform, Window, prepare_image
 from .layers import MLP, lower_weights
 from .mask_decoder import MaskDecoder, ambiguous, clear_or_best
 from .memory_attention import MemoryAttention, MemoryBatch, MemoryTokens
-from .memory_encoder import GridCompression, MemoryEncoder
-from .neck import Neck
+from .memory_encoder import MemoryEncoder
 from .prompt_encoder import LARGEST_LOGIT, NOT_A_POINT, PromptEncoder
 from .variants import Variant
 
@@ -52,10 +51,10 @@ class SAM2(nn.Module):
         self.precision = torch.float32  # of the computation, under autocast
         self.compiled = False
         self.trunk = variant.trunk.build()
-        self.neck = Neck(variant.trunk.channels, width)
+        self.neck = variant.neck(variant.trunk.channels, width)
         self.transform = variant.transform(variant.image_size)
         self.picture_transform = variant.picture_transform(variant.image_size)
-        self.compression = GridCompression(variant.memory_width, grid)
+        self.compression = variant.compression(variant.memory_width, grid)
         self.memory_tokens = MemoryTokens(
             width, self.compression.positions, variant.slots, variant.sam2_1_embeddings
         )
@@ -67,6 +66,7 @@ class SAM2(nn.Module):
             grid=grid,
             memory_places=self.compression.places,
             dropout=variant.dropout,
+            pooling=variant.pooling,
         )
         self.prompt_encoder = PromptEncoder(width, variant.image_size, grid)
         skips = variant.trunk.channels.keys() >= {4, 8}
@@ -95,6 +95,22 @@ class SAM2(nn.Module):
         """
         self.precision = precision
         lower_weights(self, precision)
+
+    def pool_memory(self, side: int) -> None:
+        """Average memory tokens over squares of ``side`` x ``side`` before they are attended to.
+
+        Attention over memories takes about ``side**2`` times less. 1 = no pooling.
+
+        Raises:
+            ValueError: if the tokens are no grid, or ``side`` does not divide it.
+        """
+        grid = self.variant.grid
+        if side > 1 and (len(self.compression.places) != grid * grid or grid % side):
+            raise ValueError(
+                f"memory pooling over {side} x {side} tokens: the memory of this model is no grid "
+                f"of {grid} x {grid} tokens that it divides; give memory.pool=1"
+            )
+        self.memory_attention.pool(replace(self.variant.pooling, side=side))
 
     def compile_parts(self) -> None:
         """Compile the encoder and every part of a step; varying lengths stay dynamic."""

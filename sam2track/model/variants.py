@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from .backbones import Backbone, EfficientNetSpec, HieraSpec, ViTSpec
+from torch import nn
+
+from .attention import NO_POOLING, Pooling
+from .backbones import (
+    Backbone,
+    EfficientNetSpec,
+    HieraSpec,
+    PlainViTSpec,
+    RepViTSpec,
+    ViTSpec,
+)
 from .image_transform import ImageTransform, PadLongSide, SmoothSquash, Squash
+from .memory_encoder import Compression, GridCompression
+from .neck import Neck, PlainNeck
+from .perceiver import PerceiverSpec
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -34,6 +47,9 @@ class Variant:
             resizes otherwise.
         zoom: the side of the window that small objects are looked for in, in longer sides of the
             object's box, which training showed; None = they are looked for in the whole frame.
+        neck: brings the trunk's maps to one width; called with ``trunk.channels`` and ``width``.
+        compression: makes the tokens of a memory; called with ``memory_width`` and ``grid``.
+        pooling: of memory tokens in memory attention.
     """
 
     trunk: Backbone
@@ -53,6 +69,9 @@ class Variant:
     transform: Callable[[int], ImageTransform] = Squash
     picture_transform: Callable[[int], ImageTransform] = SmoothSquash
     zoom: float | None = None
+    neck: Callable[[Mapping[int, int], int], nn.Module] = Neck
+    compression: Callable[[int, int], Compression] = GridCompression
+    pooling: Pooling = NO_POOLING
 
     @property
     def grid(self) -> int:
@@ -117,7 +136,37 @@ _NANO = Variant(
     picture_transform=Squash,
 )
 
-VARIANTS: dict[str, Variant] = {"nano": _NANO, **_SAM2_1, **_SAM2}
+# EdgeTAM (2501.07256).
+_EDGETAM = Variant(
+    RepViTSpec(), memory_layers=2, sam2_1_embeddings=False, compression=PerceiverSpec()
+)
+
+# EfficientTAM (2411.18933). The memory attention of "_1" and "_2" is pooled.
+_PLAIN_VIT = {"ti": PlainViTSpec(192, 3), "s": PlainViTSpec(384, 6)}
+_EFFICIENTTAM = {
+    f"efficienttam_{size}{suffix}": Variant(
+        trunk,
+        image_size=512 if suffix == "_512x512" else 1024,
+        sam2_1_embeddings=False,
+        neck=PlainNeck,
+        pooling=pooling,
+    )
+    for size, trunk in _PLAIN_VIT.items()
+    for suffix, pooling in {
+        "": NO_POOLING,
+        "_1": Pooling(2),
+        "_2": Pooling(2, shifts_keys=True),
+        "_512x512": NO_POOLING,
+    }.items()
+}
+
+VARIANTS: dict[str, Variant] = {
+    "nano": _NANO,
+    **_SAM2_1,
+    **_SAM2,
+    "edgetam": _EDGETAM,
+    **_EFFICIENTTAM,
+}
 
 
 # SAM (2023): images only.

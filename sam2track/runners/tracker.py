@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from ..benchmark.trackers import Tracker
+from ..memory import MemoryFactory
 from ..track import Rendering
 
 
@@ -16,19 +19,14 @@ def make_tracker(config: DictConfig) -> Tracker:
     Raises:
         ValueError: if the memory policy cannot be made.
     """
-    if "_target_" not in (config.get("memory") or {}):
-        raise ValueError("memory: its settings name no _target_, the class of the policy")
-    try:
-        memory = instantiate(config.memory, _convert_="all")
-    except InstantiationException as error:
-        raise ValueError(f"memory: {' '.join(str(error).split())}") from error
     return Tracker(
         kind=config.get("tracker", "session"),
         model=config.model,
         checkpoint=config.checkpoint,
         precision=config.precision,
         compile=config.compile,
-        memory=memory,
+        memory_pool=(config.get("memory") or {}).get("pool"),
+        memory=make_memory(config),
         rendering=Rendering(
             fill_hole_area=config.fill_hole_area,
             remove_specks=config.remove_specks,
@@ -38,3 +36,21 @@ def make_tracker(config: DictConfig) -> Tracker:
         stability_delta=config.stability_delta,
         stability_threshold=config.stability_threshold,
     )
+
+
+def make_memory(config: DictConfig) -> MemoryFactory:
+    """The memory policy that a configuration describes.
+
+    ``memory.pool`` is the model's: it is the same for all policies.
+
+    Raises:
+        ValueError: if the policy cannot be made.
+    """
+    if "_target_" not in (config.get("memory") or {}):
+        raise ValueError("memory: its settings name no _target_, the class of the policy")
+    try:
+        settings = cast(dict[str, Any], OmegaConf.to_container(config.memory, resolve=True))
+        settings.pop("pool", None)
+        return instantiate(settings, _convert_="all")
+    except InstantiationException as error:
+        raise ValueError(f"memory: {' '.join(str(error).split())}") from error

@@ -72,6 +72,7 @@ KINDS: dict[str, Kind | None] = {
     "remove_specks": Kind(float, least=0, null=True),
     "sharpen": Kind(bool, null=True),
     "memory.lag": Kind(least=0, null=True),
+    "memory.pool": Kind(choices=(1, 2, 4), null=True),
     "tracker": Kind(choices=("session", "copy", "flow")),
     "protocol": Kind(choices=("semi", "interactive_offline", "interactive_online")),
     "rounds": Kind(least=1),

@@ -7,7 +7,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from hydra.utils import instantiate
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scripted import (
@@ -28,13 +27,13 @@ from sam2track import Frame, Prompt, TrackingSession
 from sam2track.memory import Archive, FifoMemory, FrameCandidates, HostCandidates
 from sam2track.runners import CONFIGS
 from sam2track.runners.compose import compose_config
+from sam2track.runners.tracker import make_memory
 from sam2track.track.snapshots import load_session, save_session
 from sam2track.types import FrameResult, Recall
 
 NAMES = sorted(path.stem for path in (CONFIGS / "memory").glob("*.yaml"))
 POLICIES = {
-    name: instantiate(compose_config("track", ["video=x", f"memory={name}"]).memory)
-    for name in NAMES
+    name: make_memory(compose_config("track", ["video=x", f"memory={name}"])) for name in NAMES
 }
 every_policy = pytest.mark.parametrize("make", POLICIES.values(), ids=NAMES)
 

@@ -10,7 +10,19 @@ from tiny import noise_frames, square_mask, tiny_model
 from torch import Tensor, nn
 
 from sam2track import Prompt, TrackingSession
-from sam2track.model.backbones import EfficientNetSpec, HieraSpec
+from sam2track.model.backbones import (
+    EfficientNetSpec,
+    HieraSpec,
+    PlainViTSpec,
+    RepViTSpec,
+)
+
+SPECS = [
+    HieraSpec(16, 1, (1, 1, 2, 1), (3,)),
+    EfficientNetSpec(),
+    RepViTSpec((8, 16, 24, 32), (1, 1, 2, 1)),
+    PlainViTSpec(16, 2, depth=2, global_blocks=(1,)),
+]
 
 
 @dataclass(frozen=True)
@@ -58,7 +70,7 @@ def test_without_high_resolution_maps_there_are_no_skip_connections():
     assert [session.step(frame).masks.shape for frame in frames] == [(1, 48, 64)] * 4
 
 
-@pytest.mark.parametrize("spec", [HieraSpec(16, 1, (1, 1, 2, 1), (3,)), EfficientNetSpec()])
+@pytest.mark.parametrize("spec", SPECS)
 def test_channels_are_those_of_the_maps(spec):
     maps = spec.build()(torch.zeros(1, 3, 64, 64))
     found = {64 // each.shape[-1]: each.shape[1] for each in maps}

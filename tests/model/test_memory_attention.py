@@ -102,9 +102,8 @@ class EveryOther(GridCompression):
 
 
 @pytest.mark.parametrize("memory", [FifoMemory, TreeMemory])
-def test_a_model_with_another_compression_tracks(monkeypatch, memory):
-    monkeypatch.setattr("sam2track.model.sam2.GridCompression", EveryOther)
-    session = TrackingSession(tiny_model(), memory=memory, archive=True)
+def test_a_model_with_another_compression_tracks(memory):
+    session = TrackingSession(tiny_model(compression=EveryOther), memory=memory, archive=True)
     frames = noise_frames(5)
     session.prompt(1, Prompt.from_mask(square_mask()), frames[0])
     results = [session.step(frame) for frame in frames]

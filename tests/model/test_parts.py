@@ -12,7 +12,8 @@ from PIL import Image
 from tiny import TINY, tiny_model
 
 from sam2track.model.attention import Rotation, grid_places, mix, mix_by_blocks
-from sam2track.model.backbones.efficientnet import BATCH_NORM_EPS, SameConv2d, fold
+from sam2track.model.backbones.batch_norm import fold
+from sam2track.model.backbones.efficientnet import SameConv2d
 from sam2track.model.backbones.hiera import from_windows, into_windows
 from sam2track.model.layers import LayerNorm2d
 from sam2track.model.mask_decoder import clear_or_best
@@ -99,11 +100,11 @@ def test_same_padding_is_tensorflows(kernel, stride, side):
 
 def test_folding_is_convolution_and_batch_norm():
     convolution = torch.nn.Conv2d(3, 4, 3, bias=False)
-    norm = torch.nn.BatchNorm2d(4, eps=BATCH_NORM_EPS).eval()
+    norm = torch.nn.BatchNorm2d(4, eps=1e-2).eval()
     for tensor in (norm.weight, norm.bias, norm.running_mean):
         torch.nn.init.normal_(tensor)
     norm.running_var.uniform_(0.5, 2)
-    weight, bias = fold(convolution.weight, dict(norm.state_dict()))
+    weight, bias = fold(convolution.weight, dict(norm.state_dict()), 1e-2)
     x = torch.randn(2, 3, 6, 6)
     torch.testing.assert_close(F.conv2d(x, weight, bias), norm(convolution(x)))
 

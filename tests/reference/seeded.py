@@ -36,6 +36,8 @@ EMBEDDING_SPREAD = {
     "obj_score_token": 1.0,
     "iou_token": 1.0,
     "mask_tokens": 1.0,
+    "spatial_perceiver.latents": 1.0,
+    "bn.running_mean": 0.2,
 }
 MASK_SPREAD = 4.0  # sets how far mask logits spread, for any width
 # Gain of a layer's weight over 1 / sqrt(fan in). High enough for attention to choose and for memory
@@ -51,6 +53,10 @@ GAINS = {
     "pred_obj_score_head": 1.8,
     "iou_prediction_head": 1.6,
     "obj_ptr_proj": 1.4,
+    # RepViT: three branches are added, block after block.
+    "token_mixer.": 0.4,
+    "channel_mixer.conv2": 0.5,
+    "ffn.conv2": 0.5,
 }
 
 
@@ -88,6 +94,8 @@ def noise(name: str, shape: tuple[int, ...], seed: int = 0) -> np.ndarray:
 
 def _values(name: str, shape: tuple[int, ...], seed: int) -> Tensor:
     """One parameter: noise, shaped by what the name says it is for."""
+    if name.endswith("num_batches_tracked"):
+        return torch.zeros(shape, dtype=torch.int64)
     values = noise(name, shape, seed)
     for part, spread in EMBEDDING_SPREAD.items():
         if part in name:

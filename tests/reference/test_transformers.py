@@ -7,8 +7,10 @@ correction neither makes an anchor nor sees the earlier mask.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
+from typing import Any
 
 import numpy as np
 import pytest
@@ -32,8 +34,8 @@ def widened(name: str) -> Small:
     return replace(SMALL[name], width=128, memory_width=64)
 
 
-def config(small: Small) -> transformers.Sam2VideoConfig:
-    """Their configuration of a scaled-down model."""
+def settings(small: Small) -> dict[str, Any]:
+    """What configures the parts that all of their models have."""
     grid, width = small.image_size // 16, small.width
     stages = [small.trunk_width * 2**stage for stage in range(4)]
     backbone = {
@@ -56,23 +58,22 @@ def config(small: Small) -> transformers.Sam2VideoConfig:
         "fpn_hidden_size": width,
     }
     sam2_1 = small.variant().sam2_1_embeddings
-    return transformers.Sam2VideoConfig(
-        vision_config=vision,
-        prompt_encoder_config={"hidden_size": width, "image_size": small.image_size},
-        mask_decoder_config={"hidden_size": width},
-        image_size=small.image_size,
-        enable_occlusion_spatial_embedding=sam2_1,
-        enable_temporal_pos_encoding_for_object_pointers=sam2_1,
-        memory_attention_hidden_size=width,
-        memory_attention_num_layers=small.memory_layers,
-        memory_attention_feed_forward_hidden_size=small.memory_mlp,
-        memory_attention_rope_feat_sizes=[grid, grid],
-        memory_encoder_hidden_size=width,
-        memory_encoder_output_channels=small.memory_width,
-        mask_downsampler_embed_dim=width,
-        memory_fuser_embed_dim=width,
-        memory_fuser_intermediate_dim=4 * width,
-    )
+    return {
+        "vision_config": vision,
+        "prompt_encoder_config": {"hidden_size": width, "image_size": small.image_size},
+        "mask_decoder_config": {"hidden_size": width},
+        "image_size": small.image_size,
+        "enable_occlusion_spatial_embedding": sam2_1,
+        "enable_temporal_pos_encoding_for_object_pointers": sam2_1,
+        "memory_attention_hidden_size": width,
+        "memory_attention_num_layers": small.memory_layers,
+        "memory_attention_rope_feat_sizes": [grid, grid],
+        "memory_encoder_hidden_size": width,
+        "memory_encoder_output_channels": small.memory_width,
+        "mask_downsampler_embed_dim": width,
+        "memory_fuser_embed_dim": width,
+        "memory_fuser_intermediate_dim": 4 * width,
+    }
 
 
 @cache
@@ -80,7 +81,10 @@ def both(name: str) -> tuple[transformers.Sam2VideoModel, SAM2]:
     """The two models with the same seeded weights."""
     small = widened(name)
     ours = build(small.variant(), seed=small.seed, presence_bias=small.presence_bias)
-    theirs = transformers.Sam2VideoModel(config(small)).eval()
+    config = transformers.Sam2VideoConfig(
+        **settings(small), memory_attention_feed_forward_hidden_size=small.memory_mlp
+    )
+    theirs = transformers.Sam2VideoModel(config).eval()
     theirs.load_state_dict(in_their_layout(ours.state_dict()), strict=True)
     return theirs, ours
 
@@ -104,10 +108,14 @@ def in_their_layout(state: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def their_play(
-    model: transformers.Sam2VideoModel, images: Tensor, shown: Clip, steps: tuple[Step, ...]
+    model: torch.nn.Module,
+    images: Tensor,
+    shown: Clip,
+    steps: tuple[Step, ...],
+    new_session: Callable = transformers.Sam2VideoInferenceSession,
 ) -> list[Outcome]:
     """Play a scenario on prepared frames ``(T, 3, S, S)``."""
-    session = transformers.Sam2VideoInferenceSession(
+    session = new_session(
         video=images,
         video_height=shown.images.shape[1],
         video_width=shown.images.shape[2],
@@ -164,12 +172,16 @@ def test_weights_come_back_from_their_layout(name: str) -> None:
 @pytest.mark.parametrize("name", SMALL)
 @pytest.mark.parametrize("played", PLAYED)
 def test_transformers_ends_the_same(name: str, played: str) -> None:
-    theirs, ours = both(name)
-    side = SMALL[name].image_size
+    ends_the_same(*both(name), played, transformers.Sam2VideoInferenceSession)
+
+
+def ends_the_same(theirs: torch.nn.Module, ours: SAM2, played: str, new_session: Callable) -> None:
+    """Fail unless a scenario has the same outcomes on both sides."""
+    side = ours.variant.image_size
     shown = clip(length(played), side, side)
     steps = scenario(played)
     images = torch.cat([ours.prepare(torch.from_numpy(image)) for image in shown.images])
-    expected = their_play(theirs, images, shown, steps)
+    expected = their_play(theirs, images, shown, steps, new_session)
     got = play(ours, shown, steps)
     for a, b in zip(expected, got, strict=True):
         where = f"object {a.object_id} on frame {a.frame}"

@@ -1,7 +1,6 @@
 import re
 
 import pytest
-from hydra.utils import instantiate
 from omegaconf import OmegaConf
 from omegaconf.errors import ReadonlyConfigError
 
@@ -12,6 +11,7 @@ from sam2track.prompts.simulated_user import PROMPTS
 from sam2track.runners import CONFIGS
 from sam2track.runners.compose import compose_config, flat
 from sam2track.runners.help import describe
+from sam2track.runners.tracker import make_memory
 from sam2track.runners.values import KINDS, checked
 
 VIDEO = "video=clip.mp4"
@@ -193,7 +193,7 @@ def test_a_composed_configuration_does_not_change():
 
 @pytest.mark.parametrize("choice", MEMORIES)
 def test_every_memory_policy_can_be_made(choice):
-    factory = instantiate(compose_config("track", [VIDEO, f"memory={choice}"]).memory)
+    factory = make_memory(compose_config("track", [VIDEO, f"memory={choice}"]))
     assert factory(span=16, archive=None).recall(0, 1)
 
 

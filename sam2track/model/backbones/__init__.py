@@ -14,9 +14,18 @@ from torch import Tensor, nn
 
 from .efficientnet import EfficientNetSpec
 from .hiera import HieraSpec
+from .plain_vit import PlainViTSpec
+from .repvit import RepViTSpec
 from .vit import ViTSpec
 
-__all__ = ["Backbone", "EfficientNetSpec", "HieraSpec", "ViTSpec"]
+__all__ = [
+    "Backbone",
+    "EfficientNetSpec",
+    "HieraSpec",
+    "PlainViTSpec",
+    "RepViTSpec",
+    "ViTSpec",
+]
 
 
 class Backbone(Protocol):

@@ -15,6 +15,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from .batch_norm import fold
+
 # Lite0: (expansion, kernel, stride, channels, repeats)
 STAGES = (
     (1, 3, 1, 16, 1),
@@ -129,14 +131,6 @@ class EfficientNet(nn.Module):
         return maps
 
 
-def fold(
-    weight: Float[Tensor, "O I k k"], norm: dict[str, Tensor]
-) -> tuple[Float[Tensor, "O I k k"], Float[Tensor, " O"]]:
-    """Weight and bias of one convolution that equals a convolution and the batch norm after it."""
-    scale = norm["weight"] / (norm["running_var"] + BATCH_NORM_EPS).sqrt()
-    return weight * scale[:, None, None, None], norm["bias"] - norm["running_mean"] * scale
-
-
 def without_batch_norm(source: dict[str, Tensor]) -> dict[str, Tensor]:
     """Our state dict from the PyPI package's, each batch norm folded into its convolution."""
     folded: dict[str, Tensor] = {}
@@ -144,7 +138,8 @@ def without_batch_norm(source: dict[str, Tensor]) -> dict[str, Tensor]:
     def put(ours: str, conv: str, bn: str) -> None:
         names = ("weight", "bias", "running_mean", "running_var")
         norm = {name: source[f"{bn}.{name}"] for name in names}
-        folded[f"{ours}.weight"], folded[f"{ours}.bias"] = fold(source[f"{conv}.weight"], norm)
+        weight, bias = fold(source[f"{conv}.weight"], norm, BATCH_NORM_EPS)
+        folded[f"{ours}.weight"], folded[f"{ours}.bias"] = weight, bias
 
     put("stem", "_conv_stem", "_bn0")
     for index in range(sum(repeats for *_, repeats in STAGES)):

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from ...files import write_whole
 from ..sam import SAM
 from ..sam2 import SAM2
-from .names import from_layout, infer_variant
+from .names import from_layout, infer_variants
 
 TRUNK = "trunk"  # value of the metadata's "part" in a file without the rest of the model
 
@@ -51,7 +51,7 @@ def read_state(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, OSError):
         raise CheckpointError(
             f"{path} is not a PyTorch checkpoint of plain tensors, or is cut off; it was not "
-            "executed. Give an official sam2*.pt or sam_vit_*.pth, or a .safetensors file"
+            "executed. Give an official .pt or .pth, or a .safetensors file"
         ) from None
     state = content.get("model", content) if isinstance(content, dict) else content
     if not isinstance(state, dict) or not all(
@@ -73,15 +73,16 @@ def load_weights(model: SAM2 | SAM, path: str | Path, name: str = "") -> None:
     """
     stored, metadata = read_state(path)
     state = from_layout(stored, model.state_dict())
-    holds = metadata.get("variant") or infer_variant(state)
+    known = [metadata["variant"]] if "variant" in metadata else infer_variants(state)
+    holds = " or ".join(known)
     if metadata.get("part") == TRUNK:
         raise CheckpointError(
             f"{path} holds the trunk of {holds} alone; give a whole model's checkpoint, "
             "or train one from it: sam2track train trunk=FILE"
         )
-    if name and holds and holds != name:
+    if name and known and name not in known:
         raise CheckpointError(
-            f"{path} holds {holds}, but model={name} was asked for; use model={holds}"
+            f"{path} holds {holds}, but model={name} was asked for; use model={known[0]}"
         )
     _load(model, state, str(path), name or "the model")
 

@@ -6,8 +6,18 @@ from contextlib import suppress
 from importlib.resources import files
 from pathlib import Path
 
+from ..variants import VARIANTS
 from .files import CheckpointError
 
+# The repository and the file of models whose name does not tell them.
+REPOSITORIES = {
+    "edgetam": ("facebook/EdgeTAM", "edgetam.pt"),
+    **{
+        name: ("yunyangx/efficient-track-anything", f"{name}.pt")
+        for name in VARIANTS
+        if name.startswith("efficienttam_")
+    },
+}
 HUB_TIMEOUT = 5.0  # seconds in which the hub must answer
 SAM = {"sam_vit_b": "sam-vit-base", "sam_vit_l": "sam-vit-large", "sam_vit_h": "sam-vit-huge"}
 
@@ -27,8 +37,9 @@ def fetch_weights(name: str) -> Path:
     from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url
     from huggingface_hub.errors import LocalEntryNotFoundError
 
-    repository = "facebook/" + SAM.get(name, name.replace("_", "-"))
-    file, release = "model.safetensors", f"{name}_*.pth" if name in SAM else f"{name}.pt"
+    default = ("facebook/" + SAM.get(name, name.replace("_", "-")), "model.safetensors")
+    repository, file = REPOSITORIES.get(name, default)
+    release = f"{name}_*.pth" if name in SAM else f"{name}.pt"
     with suppress(LocalEntryNotFoundError):
         return Path(hf_hub_download(repository, file, local_files_only=True))
     url = hf_hub_url(repository, file)
