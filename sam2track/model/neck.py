@@ -63,6 +63,8 @@ class ConvNeck(nn.Sequential):
         """The map by its stride."""
         (x,) = input
         return {16: super().forward(x)}
+
+
 class PlainNeck(nn.Module):
     """The neck of a plain vision transformer: two normalised convolutions (ViTDet, 2203.16527).
 

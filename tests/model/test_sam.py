@@ -19,7 +19,7 @@ from sam2track.model.backbones import ViTSpec
 from sam2track.model.backbones.vit import RelativeAttention, distances
 from sam2track.model.image_transform import PadLongSide
 from sam2track.model.weights import load_trunk, save_weights
-from sam2track.model.weights.names import from_layout, infer_variant
+from sam2track.model.weights.names import from_layout, infer_variants
 from sam2track.model.weights.sam_names import sam_official_name, sam_transformers_name
 
 TINY_SAM = ImageVariant(
@@ -59,7 +59,7 @@ def test_names_and_shapes_are_the_official_ones(name):
     assert (sum(p.numel() for p in model.parameters()), digest) == OFFICIAL[name]
     back = from_layout(official, state)
     assert back.keys() == state.keys()
-    assert infer_variant(back) == name
+    assert infer_variants(back) == [name]
 
 
 @pytest.mark.parametrize("layout", ["ours", "official", "transformers"])
