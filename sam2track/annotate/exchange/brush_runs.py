@@ -62,7 +62,8 @@ def decode_brush(
         else:
             values[place:stop] = bits.words(stop - place, word)
         place = stop
-    return np.ascontiguousarray(values.reshape(*size, CHANNELS)[..., -1])
+    last: np.ndarray = values[CHANNELS - 1 :: CHANNELS]
+    return last.reshape(size)
 
 
 class _Bits:

@@ -205,7 +205,10 @@ def _part(
         if "boxes" not in missing and "empty" not in missing:
             chosen[index] = frame
     if not chosen:
-        losses.add("tracks with nothing on the chosen frames", f"track {track.id} in {video.name}")
+        losses.add(
+            "tracks of which nothing is left on the chosen frames",
+            f"track {track.id} in {video.name}",
+        )
         return None
     for what, there in (("names", track.name), ("attributes", track.attributes)):
         if there and what not in holds:

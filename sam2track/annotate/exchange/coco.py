@@ -153,7 +153,9 @@ def _read_images(
 ) -> dict[int, tuple[str, int]]:
     """The video and the index of each image."""
     videos = _by_id(data.get("videos") or [], f"{where}: video")
-    names = {k: entry(own, "name", str, f"{where}: video {k}") for k, own in videos.items()}
+    names: dict[Any, str] = {
+        k: entry(own, "name", str, f"{where}: video {k}") for k, own in videos.items()
+    }
     for key, own in videos.items():
         if "width" in own:
             read_video(collector, own, names[key], f"{where}: video {key}")

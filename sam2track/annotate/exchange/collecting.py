@@ -225,7 +225,8 @@ class Collector:
     def result(self) -> Annotations:
         """Everything, in the order of ids; tracks without frames are left out and counted."""
         videos: list[VideoTracks] = []
-        for own in self._videos.values():
+        order = {name: place for place, name in enumerate(self._known)}
+        for own in sorted(self._videos.values(), key=lambda own: order.get(own.name, 0)):
             tracks: list[Track] = []
             for track in sorted(own.tracks.values(), key=lambda track: track.id):
                 frames = own.frames.get(track.id)

@@ -14,6 +14,7 @@ from typing import IO
 from xml.etree.ElementTree import Element
 from xml.sax.saxutils import escape, quoteattr
 
+from ...video import VIDEO_SUFFIXES
 from ..tracks import KINDS, Attribute, Box, ObjectClass, Track, TrackFrame
 from .clips import Clip, box
 from .collecting import Collector, consecutive_ids
@@ -151,7 +152,7 @@ def read_cvat(path: Path, collector: Collector) -> None:
         if root.tag != "annotations":
             raise ValueError(f"{where} begins with <{root.tag[:40]}>, not <annotations>")
         collector.class_ids(_read_labels(root, where))
-        name = _video_name(root, file, path, collector)
+        name = _video_name(root, file, collector)
         length = root.findtext("meta/task/size")
         count = None if not length else whole(length, f"{where}: <size>")
         first = root.find("image")
@@ -168,11 +169,13 @@ def read_cvat(path: Path, collector: Collector) -> None:
         _read_tracks(root, name, collector, where)
 
 
-def _video_name(root: Element, file: Path, path: Path, collector: Collector) -> str:
+def _video_name(root: Element, file: Path, collector: Collector) -> str:
     task = root.findtext("meta/task/name") or ""
     if collector.known_size(task) is not None:
         return task
-    return collector.only_video(Path(task).stem or file.resolve().parent.name)
+    if Path(task).suffix.lower() in VIDEO_SUFFIXES:  # CVAT names a task after its file
+        task = Path(task).stem
+    return collector.only_video(task or file.resolve().parent.name)
 
 
 def _read_labels(root: Element, where: str) -> dict[str, ObjectClass | str]:

@@ -176,14 +176,14 @@ FORMATS: dict[str, Format] = {
         "Label Studio, brush masks on pictures",
         write_label_studio,
         read_label_studio,
-        _holds("masks classes names attributes scores made occluded"),
+        _holds("masks classes names attributes colours scores made occluded"),
         _in("images/{video}/{name}"),
     ),
     "label_studio_video": Format(
         "Label Studio, boxes on videos",
         write_label_studio_video,
         read_label_studio_video,
-        _holds("boxes classes names attributes"),
+        _holds("boxes classes names attributes colours"),
     ),
     "labelme": Format(
         "LabelMe 7, X-AnyLabeling",

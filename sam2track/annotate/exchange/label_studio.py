@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import binascii
 import io
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -26,7 +27,7 @@ from .collecting import Collector, consecutive_ids
 from .json_file import JsonList
 from .losses import Losses
 from .records import Record, frame_extras, read_frame, read_track, track_extras
-from .untrusted import check_size, entry, read_json
+from .untrusted import check_size, entry, read_json, read_xml
 
 MASKS = {"brushlabels": "brushlabels", "bitmasklabels": "bitmasklabels"}
 
@@ -121,6 +122,20 @@ def _write_config(
     return {own.id: own.name for own in classes}
 
 
+def _read_config(path: Path, collector: Collector) -> None:
+    """Take the classes and their colours from the labelling interface beside the tasks."""
+    file = (path if path.is_dir() else path.parent) / "config.xml"
+    if not file.is_file():
+        return
+    found: dict[int, ObjectClass | str] = {}
+    for place, label in enumerate(read_xml(file).iter("Label"), start=1):
+        colour = label.get("background", "").removeprefix("#")
+        rgb = bytes.fromhex(colour) if re.fullmatch("[0-9a-fA-F]{6}", colour) else None
+        value = None if rgb is None else (rgb[0], rgb[1], rgb[2])
+        found[place] = ObjectClass(1, label.get("value", ""), value)
+    collector.class_ids(found)
+
+
 def _sequence(clip: Clip, track: Track, rate: float) -> list[Record]:
     height, width = clip.video.size
     shown = [index for index in clip.indices if index in track.frames]
@@ -142,6 +157,7 @@ def _sequence(clip: Clip, track: Track, rate: float) -> list[Record]:
 
 def read_label_studio(path: Path, collector: Collector) -> None:
     """Read brush masks and bit masks; a picture's folder is its video."""
+    _read_config(path, collector)
     found: dict[str, list[tuple[int | str, Record, str]]] = {}
     for where, data, results in _tasks(path):
         picture = PurePosixPath(entry(data, "image", str, where).split("?")[0])
@@ -230,6 +246,7 @@ def _decode_bitmask(url: str, size: tuple[int, int], where: str) -> np.ndarray:
 
 def read_label_studio_video(path: Path, collector: Collector) -> None:
     """Read boxes of videos; between key frames they are linear, as Label Studio shows them."""
+    _read_config(path, collector)
     for where, data, results in _tasks(path):
         name = data.get("name") or PurePosixPath(str(data.get("video", ""))).stem
         name = collector.only_video(str(name))
@@ -253,7 +270,9 @@ def read_label_studio_video(path: Path, collector: Collector) -> None:
             class_id = _class(value, "labels", collector, what)
             read_track(collector, name, track_id, class_id, _meta(own))
             for index, (x0, y0, x1, y1) in _boxes(value, length, what):
-                corners = x0 * width, y0 * height, x1 * width, y1 * height
+                # Percent are not exact, but the boxes of masks are whole pixels.
+                left, right = round(x0 * width, 4), round(x1 * width, 4)
+                corners = left, round(y0 * height, 4), right, round(y1 * height, 4)
                 collector.frame(name, track_id, index, TrackFrame(None, corners), what)
 
 
