@@ -7,6 +7,7 @@ A length of 32 bits, the size of a word, four sizes of run lengths; then runs (1
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import numpy as np
 from jaxtyping import Bool
@@ -63,7 +64,7 @@ def decode_brush(
         else:
             flat[place:stop] = bits.words(stop - place, word)
         place = stop
-    return values[:, -1].reshape(size)
+    return cast(np.ndarray, values[:, -1]).reshape(size)
 
 
 class _Bits:
