@@ -7,7 +7,6 @@ A length of 32 bits, the size of a word, four sizes of run lengths; then runs (1
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import cast
 
 import numpy as np
 from jaxtyping import Bool
@@ -64,7 +63,7 @@ def decode_brush(
         else:
             flat[place:stop] = bits.words(stop - place, word)
         place = stop
-    return cast(np.ndarray, values[:, -1]).reshape(size)
+    return np.array(values[:, -1], bool).reshape(size)
 
 
 class _Bits:

@@ -31,7 +31,7 @@ def edge_ring(mask: Bool[np.ndarray, "H W"]) -> Int[np.ndarray, "P 2"]:
     corner, part = _cut(mask)
     outlines = _contours(part.repeat(2, 0).repeat(2, 1))
     rings = [_straighten(_without_repeats((ring + 1) // 2)) for ring in outlines]
-    return _straighten(_join(rings)) + corner
+    return _join(rings) + corner
 
 
 def centre_ring(mask: Bool[np.ndarray, "H W"]) -> Int[np.ndarray, "P 2"]:
