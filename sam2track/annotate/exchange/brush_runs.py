@@ -63,7 +63,7 @@ def decode_brush(
         else:
             flat[place:stop] = bits.words(stop - place, word)
         place = stop
-    return np.array(values[:, -1], bool).reshape(size)
+    return values[:, -1].reshape(size)
 
 
 class _Bits:
@@ -86,4 +86,4 @@ class _Bits:
             raise ValueError(f"{self._where}: its stream is cut off")
         part = self._bits[self._place : self._place + count * size]
         self._place += count * size
-        return part.reshape(count, size).any(1)
+        return part.reshape(count, size).max(1) > 0
