@@ -67,6 +67,12 @@ class Collector:
             return self._videos[name].size
         return self._known[name].size if name in self._known else None
 
+    def check_known(self, name: str) -> None:
+        """ValueError if videos are known, but not this one."""
+        if self._known and name not in self._known:
+            there = ", ".join(list(self._known)[:8])
+            raise ValueError(f"video {name!r} is not among the known ones: {there}")
+
     def video(
         self,
         name: str,
@@ -82,10 +88,8 @@ class Collector:
             size: height and width; None = it must be known.
             length: its frames; None = up to the last annotated one.
         """
+        self.check_known(name)
         known = self._known.get(name)
-        if self._known and known is None:
-            there = ", ".join(list(self._known)[:8])
-            raise ValueError(f"video {name!r} is not among the known ones: {there}")
         if size is None and known is None and name not in self._videos:
             raise ValueError(f"the size of video {name!r} is not known; add the video first")
         size = size or self.known_size(name) or (0, 0)

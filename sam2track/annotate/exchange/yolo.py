@@ -87,6 +87,7 @@ def read_yolo(path: Path, collector: Collector) -> None:
         videos.setdefault(video, []).append((stem, own))
     for video, found in videos.items():
         split = found[0][1].relative_to(folder / "labels").parent.as_posix()
+        collector.check_known(video)
         size = collector.known_size(video) or _picture_size(folder, found[0][1])
         collector.video(video, size, split="" if split == "." else split)
         indices = collector.indices(video, [stem for stem, _ in found], str(folder))
