@@ -35,6 +35,7 @@ ALLOWED = {
         "metrics",
     },
     "train": {"video", "prompts", "masks", "model", "memory", "track", "data", "metrics"},
+    "annotate": {"video", "masks", "sinks"},
 }
 HYDRA_ROOMS = {"cli", "runners", "__main__"}
 
