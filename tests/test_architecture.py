@@ -18,6 +18,7 @@ ALLOWED = {
     "model": set(),
     "memory": {"masks"},
     "track": {"video", "prompts", "masks", "model", "memory"},
+    "image": {"video", "prompts", "masks", "model"},
     "sinks": {"masks", "prompts"},
     "synthetic": {"masks", "video"},
     "data": {"masks", "video", "synthetic"},
@@ -34,6 +35,7 @@ ALLOWED = {
         "metrics",
     },
     "train": {"video", "prompts", "masks", "model", "memory", "track", "data", "metrics"},
+    "annotate": {"video", "masks", "sinks"},
 }
 HYDRA_ROOMS = {"cli", "runners", "__main__"}
 

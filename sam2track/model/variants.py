@@ -8,8 +8,15 @@ from dataclasses import dataclass, replace
 from torch import nn
 
 from .attention import NO_POOLING, Pooling
-from .backbones import Backbone, EfficientNetSpec, HieraSpec, PlainViTSpec, RepViTSpec
-from .image_transform import ImageTransform, Squash
+from .backbones import (
+    Backbone,
+    EfficientNetSpec,
+    HieraSpec,
+    PlainViTSpec,
+    RepViTSpec,
+    ViTSpec,
+)
+from .image_transform import ImageTransform, PadLongSide, SmoothSquash, Squash
 from .memory_encoder import Compression, GridCompression
 from .neck import Neck, PlainNeck
 from .perceiver import PerceiverSpec
@@ -36,6 +43,8 @@ class Variant:
         mean, std: of the input's RGB in 0..1.
         dropout: in memory attention, only in training.
         transform: how an image becomes the square input; called with ``image_size``.
+        picture_transform: the same for a picture of its own, which the released image predictor
+            resizes otherwise.
         zoom: the side of the window that small objects are looked for in, in longer sides of the
             object's box, which training showed; None = they are looked for in the whole frame.
         neck: brings the trunk's maps to one width; called with ``trunk.channels`` and ``width``.
@@ -58,6 +67,7 @@ class Variant:
     std: tuple[float, float, float] = IMAGENET_STD
     dropout: float = 0.1
     transform: Callable[[int], ImageTransform] = Squash
+    picture_transform: Callable[[int], ImageTransform] = SmoothSquash
     zoom: float | None = None
     neck: Callable[[Mapping[int, int], int], nn.Module] = Neck
     compression: Callable[[int, int], Compression] = GridCompression
@@ -72,6 +82,29 @@ class Variant:
     def coarse(self) -> bool:
         """Whether a cell of a mask is many pixels wide in a video of usual size."""
         return self.image_size < 512
+
+
+@dataclass(frozen=True, slots=True)
+class ImageVariant:
+    """The properties of one model of single images (SAM), which has no memory.
+
+    Attributes as of :class:`Variant`.
+    """
+
+    trunk: Backbone
+    image_size: int = 1024
+    width: int = 256
+    decoder_heads: int = 8
+    decoder_mlp: int = 2048
+    score_mlp: int = 256
+    mean: tuple[float, float, float] = IMAGENET_MEAN
+    std: tuple[float, float, float] = IMAGENET_STD
+    picture_transform: Callable[[int], ImageTransform] = PadLongSide
+
+    @property
+    def grid(self) -> int:
+        """Side of the stride-16 grid."""
+        return self.image_size // 16
 
 
 _HIERA = {
@@ -100,6 +133,7 @@ _NANO = Variant(
     mean=(127 / 255, 127 / 255, 127 / 255),
     std=(128 / 255, 128 / 255, 128 / 255),
     dropout=0.0,
+    picture_transform=Squash,
 )
 
 # EdgeTAM (2501.07256).
@@ -135,13 +169,38 @@ VARIANTS: dict[str, Variant] = {
 }
 
 
+# SAM (2023): images only.
+IMAGE_VARIANTS: dict[str, ImageVariant] = {
+    "sam_vit_b": ImageVariant(ViTSpec(768, 12, 12, (2, 5, 8, 11))),
+    "sam_vit_l": ImageVariant(ViTSpec(1024, 24, 16, (5, 11, 17, 23))),
+    "sam_vit_h": ImageVariant(ViTSpec(1280, 32, 16, (7, 15, 23, 31))),
+}
+
+
 def find_variant(name: str) -> Variant:
-    """The variant of that name.
+    """The tracker of that name.
 
     Raises:
         ValueError: if there is none; the message lists them.
     """
+    if name in IMAGE_VARIANTS:
+        raise ValueError(
+            f"{name} segments single images and has no memory; to track with it give another "
+            f"model, such as model=sam2.1_hiera_tiny, and image_model={name}"
+        )
     try:
         return VARIANTS[name]
     except KeyError:
         raise ValueError(f"no model named {name!r}; there are: {', '.join(VARIANTS)}") from None
+
+
+def find_image_variant(name: str) -> Variant | ImageVariant:
+    """The model of that name, a tracker or one of single images.
+
+    Raises:
+        ValueError: if there is none; the message lists them.
+    """
+    known = {**VARIANTS, **IMAGE_VARIANTS}
+    if name not in known:
+        raise ValueError(f"no model named {name!r}; there are: {', '.join(known)}")
+    return known[name]

@@ -107,7 +107,8 @@ def _of_rows(features: FrameFeatures, images: Sequence[int]) -> FrameFeatures:
     """The image of each row; one image for all rows stays one."""
     if len(features.stride16) == 1:
         return features
-    return features.images(torch.tensor(images, device=features.stride16.device))
+    places = torch.tensor(images).to(features.stride16.device, non_blocking=True)
+    return features.images(places)
 
 
 def _decode(model: SAM2, features: FrameFeatures, recalls: Sequence[Recall]) -> Candidates:
@@ -155,12 +156,12 @@ def _join(
     """The choices of several objects as one over all rows."""
     parents, first = [], 0
     for object_id, own in choices.items():
-        parents.append(own.parents.to(device) + first)
+        parents.append(own.parents.to(device, non_blocking=True) + first)
         first += len(recalls[object_id])
     return Choice(
         torch.cat(parents),
-        torch.cat([own.picks.to(device) for own in choices.values()]),
-        torch.cat([own.present.to(device) for own in choices.values()]),
+        torch.cat([own.picks.to(device, non_blocking=True) for own in choices.values()]),
+        torch.cat([own.present.to(device, non_blocking=True) for own in choices.values()]),
     )
 
 

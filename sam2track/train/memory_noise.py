@@ -10,11 +10,12 @@ object. So the network learns to trust the prompted frame more than recent memor
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor
 
 SURE = 6.0  # absolute logit of the changed pixels
@@ -48,30 +49,34 @@ class Mistake:
             float(random.uniform(0.15, 0.5)),
         )
 
-    def __call__(self, logits: Float[Tensor, "h w"], index: int) -> Float[Tensor, "h w"]:
-        """The mask logits to memorise for a frame, from those that were predicted."""
-        inside = logits > 0
-        if index < self.start or not inside.any():
-            return logits
-        place = self._place(inside)
-        limit = torch.full_like(logits, SURE)
-        if self.added:
-            return torch.where(place, torch.maximum(logits, limit), logits)
-        return torch.where(place, torch.minimum(logits, -limit), logits)
 
-    def _place(self, inside: Bool[Tensor, "h w"]) -> Bool[Tensor, "h w"]:
-        """Where the mask is changed."""
-        height, width = inside.shape
-        y, x = torch.meshgrid(
-            torch.arange(height, device=inside.device, dtype=torch.float32),
-            torch.arange(width, device=inside.device, dtype=torch.float32),
-            indexing="ij",
-        )
-        x, y = x - x[inside].mean(), y - y[inside].mean()
-        along = x * float(np.cos(self.angle)) + y * float(np.sin(self.angle))
-        if not self.added:
-            return along > torch.quantile(along[inside], 1 - self.amount)
-        across = y * float(np.cos(self.angle)) - x * float(np.sin(self.angle))
-        far = along[inside].max()
-        radius = inside.sum().float().sqrt() * (0.3 + self.amount)
-        return (along - far - 0.5 * radius) ** 2 + across**2 < radius**2
+def put_mistakes(
+    logits: Float[Tensor, "R h w"], mistakes: Sequence[Mistake | None], index: int
+) -> Float[Tensor, "R h w"]:
+    """The mask logits to memorise for a frame, from those that were predicted; one mistake a row.
+
+    Rows without a mistake, before it starts, or without a predicted object stay as they are.
+    """
+    begun = [mistake if mistake and index >= mistake.start else None for mistake in mistakes]
+    if not any(begun):
+        return logits
+    values = [(m.added, m.angle, m.amount) if m else (False, 0.0, 0.0) for m in begun]
+    added, angle, amount = torch.tensor(values, device=logits.device)[..., None, None].unbind(1)
+    active = torch.tensor([m is not None for m in begun], device=logits.device)[:, None, None]
+    inside = logits > 0
+    active = active & inside.any((1, 2), keepdim=True)
+    count = inside.sum((1, 2), keepdim=True).clamp(min=1)
+    height, width = logits.shape[-2:]
+    y = torch.arange(height, device=logits.device, dtype=torch.float32)[:, None]
+    x = torch.arange(width, device=logits.device, dtype=torch.float32)
+    x = x - (inside * x).sum((1, 2), keepdim=True) / count
+    y = y - (inside * y).sum((1, 2), keepdim=True) / count
+    along = x * angle.cos() + y * angle.sin()  # distance from the object's centre to its side
+    ordered = along.masked_fill(~inside, -torch.inf).flatten(1).sort(1).values
+    rank = height * width - count + (1 - amount) * (count - 1)  # in the sorted pixels
+    cut = along > ordered.gather(1, rank.long()[..., 0])[..., None]
+    across = y * angle.cos() - x * angle.sin()
+    radius = count.sqrt() * (0.3 + amount)
+    beside = (along - ordered[:, -1:, None] - 0.5 * radius) ** 2 + across**2 < radius**2
+    changed = torch.where(added > 0, logits.clamp(min=SURE), logits.clamp(max=-SURE))
+    return torch.where(active & torch.where(added > 0, beside, cut), changed, logits)

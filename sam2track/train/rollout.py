@@ -29,7 +29,7 @@ from ..prompts.simulated_user import (
 )
 from ..types import FrameFeatures, PromptTokens, Recall, Resolved
 from .losses import LOSS_TERMS, Losses, mask_iou, prediction_losses
-from .memory_noise import Mistake
+from .memory_noise import Mistake, put_mistakes
 
 NO_MEMORY = Recall((), (), (), ())
 T = TypeVar("T")
@@ -238,13 +238,8 @@ class Rollout:
 
     def _with_mistakes(self, resolved: Resolved, index: int) -> Resolved:
         """The prediction for a tracked frame, with the mistakes that are memorised."""
-        if not any(self.mistakes):
-            return resolved
-        logits = [
-            row if mistake is None else mistake(row[0], index)[None]
-            for row, mistake in zip(resolved.logits, self.mistakes, strict=True)
-        ]
-        return replace(resolved, logits=torch.stack(logits))
+        logits = put_mistakes(resolved.logits[:, 0], self.mistakes, index)
+        return replace(resolved, logits=logits[:, None])
 
     def features(self, index: int, rows: Int[Tensor, " Q"]) -> FrameFeatures:
         """The features of one frame for some rows; each clip's picture is encoded once."""

@@ -21,7 +21,7 @@ PICTURE_SUFFIXES = (
 
 _ORIENTATION = 0x0112  # EXIF: how the camera was held; 5 to 8 swap width and height
 # What Pillow raises for a damaged file.
-_PILLOW_ERRORS = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
+_PILLOW_ERRORS = (OSError, SyntaxError, ValueError)
 
 
 def list_pictures(folder: Path, suffixes: tuple[str, ...] = PICTURE_SUFFIXES) -> list[Path]:
@@ -40,6 +40,11 @@ def _opened(path: Path) -> Iterator[Image.Image]:
     try:
         with Image.open(path) as picture:
             yield picture
+    except Image.DecompressionBombError as error:
+        most = 2 * (Image.MAX_IMAGE_PIXELS or 0)
+        raise VideoError(
+            f"cannot read {path}: it has more than {most:,} pixels; make it smaller"
+        ) from error
     except _PILLOW_ERRORS as error:
         reason = "not a picture" if isinstance(error, Image.UnidentifiedImageError) else str(error)
         if isinstance(error, OSError) and error.strerror:
@@ -80,11 +85,15 @@ def load_picture(path: Path, least: int | None = None) -> Image.Image:
     with _opened(path) as picture:
         if least is not None:
             picture.draft("RGB", (least, least))  # does nothing to other formats
-        return _as_rgb(ImageOps.exif_transpose(picture) if _is_turned(picture) else picture)
+        return picture_as_rgb(ImageOps.exif_transpose(picture) if _is_turned(picture) else picture)
 
 
-def _as_rgb(picture: Image.Image) -> Image.Image:
-    """Convert any of Pillow's modes; the result holds its own pixels."""
+def picture_as_rgb(picture: Image.Image) -> Image.Image:
+    """Any of Pillow's modes as RGB; the result holds its own pixels. See :func:`load_picture`.
+
+    Raises:
+        ValueError: for pixels of more than 16 bits.
+    """
     mode = picture.mode
     if mode == "F":
         raise ValueError("it holds floating-point numbers; save it with 8 or 16 bits")

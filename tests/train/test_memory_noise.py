@@ -10,8 +10,16 @@ from tiny import TINY
 
 from sam2track.model.sam2 import SAM2
 from sam2track.prompts.simulated_user import PromptMix
-from sam2track.train.memory_noise import Mistake
+from sam2track.train.memory_noise import Mistake, put_mistakes
 from sam2track.train.rollout import Rollout, RolloutOptions
+
+
+def changed(mistake: Mistake, logits: torch.Tensor, index: int) -> torch.Tensor:
+    """The logits with the mistake, between two rows without one."""
+    first, middle, last = put_mistakes(logits.expand(3, -1, -1), [None, mistake, None], index)
+    assert torch.equal(first, logits)
+    assert torch.equal(last, logits)
+    return middle
 
 
 def square() -> torch.Tensor:
@@ -21,14 +29,14 @@ def square() -> torch.Tensor:
 
 
 def test_a_part_on_one_side_is_cut_off():
-    kept = Mistake(start=1, added=False, angle=0.0, amount=0.3)(square(), 2)
+    kept = changed(Mistake(start=1, added=False, angle=0.0, amount=0.3), square(), 2)
     assert not (kept[:, 35:] > 0).any()
     assert (kept[20:40, 20:33] > 0).all()
     assert 0.6 <= (kept > 0).sum() / 400 <= 0.8
 
 
 def test_a_region_beside_the_object_is_added():
-    kept = Mistake(start=1, added=True, angle=np.pi / 2, amount=0.3)(square(), 2)
+    kept = changed(Mistake(start=1, added=True, angle=np.pi / 2, amount=0.3), square(), 2)
     assert (kept[20:40, 20:40] > 0).all()
     assert (kept[41:46, 28:32] > 0).all()
     assert not (kept[:18] > 0).any()
@@ -36,9 +44,9 @@ def test_a_region_beside_the_object_is_added():
 
 def test_nothing_changes_before_it_starts_and_without_an_object():
     mistake = Mistake(start=3, added=False, angle=0.0, amount=0.3)
-    assert torch.equal(mistake(square(), 2), square())
+    assert torch.equal(changed(mistake, square(), 2), square())
     empty = torch.full((64, 64), -4.0)
-    assert torch.equal(mistake(empty, 4), empty)
+    assert torch.equal(changed(mistake, empty, 4), empty)
 
 
 def test_a_share_of_the_rows_gets_one_but_not_in_very_short_clips():
@@ -55,7 +63,9 @@ def test_a_rollout_memorises_mistakes_of_tracked_frames_only(monkeypatch: pytest
     options = RolloutOptions(mix, memory_noise=1.0)
     rollout = Rollout(model, batch_of(), options, seed=(0, 1))
     assert all(mistake.start == 1 for mistake in rollout.mistakes)  # of three frames
-    rollout.mistakes = [lambda logits, index: logits + index for _ in rollout.mistakes]
+    monkeypatch.setattr(
+        "sam2track.train.rollout.put_mistakes", lambda logits, mistakes, index: logits + index
+    )
     memorise = model.memorise
 
     def spy(features, resolved, *, index, from_prompt):

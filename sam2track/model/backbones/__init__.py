@@ -16,8 +16,16 @@ from .efficientnet import EfficientNetSpec
 from .hiera import HieraSpec
 from .plain_vit import PlainViTSpec
 from .repvit import RepViTSpec
+from .vit import ViTSpec
 
-__all__ = ["Backbone", "EfficientNetSpec", "HieraSpec", "PlainViTSpec", "RepViTSpec"]
+__all__ = [
+    "Backbone",
+    "EfficientNetSpec",
+    "HieraSpec",
+    "PlainViTSpec",
+    "RepViTSpec",
+    "ViTSpec",
+]
 
 
 class Backbone(Protocol):

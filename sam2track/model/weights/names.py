@@ -2,7 +2,8 @@
 
 Ours (the state dict's), the official releases' (``sam2*_hiera_*.pt``, ``edgetam.pt``,
 ``efficienttam_*.pt``), and those of ``transformers``' ``Sam2VideoModel`` and ``EdgeTamVideoModel``
-(``model.safetensors`` in the ``facebook/sam2*`` repositories).
+(``model.safetensors`` in the ``facebook/sam2*`` repositories). Those of SAM are in
+:mod:`sam2track.model.weights.sam_names`.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from torch import Tensor
 
 from ..backbones import Backbone
 from ..backbones.repvit import merge_branches
-from ..variants import VARIANTS
+from ..variants import IMAGE_VARIANTS, VARIANTS
+from .sam_names import from_sam_layout, is_sam
 
 # Names that begin otherwise: (ours, the official release's, transformers').
 ROOTS = (
@@ -140,6 +142,8 @@ def to_official(state: dict[str, Tensor]) -> dict[str, Tensor]:
 def from_layout(state: dict[str, Tensor], names: Iterable[str]) -> dict[str, Tensor]:
     """A state dict of any layout under our names; a tensor that fits no name keeps its own."""
     state = {WRAPPERS.sub("", name): tensor for name, tensor in state.items()}
+    if is_sam(state):
+        return from_sam_layout(state, names)
     state = {name: tensor for name, tensor in state.items() if name not in UNUSED}
     state = merge_branches(state)
     if any(name.startswith("vision_encoder.") for name in state):
@@ -178,12 +182,13 @@ def infer_variants(state: dict[str, Tensor]) -> list[str]:
     Variants that differ in the size of the input, or in how memory is attended to, have the same.
     """
     trunk = {name: tensor.shape for name, tensor in state.items() if name.startswith("trunk.")}
-    return [
+    found = [
         name
         for name, variant in VARIANTS.items()
         if ("absent_memory" in state) == variant.sam2_1_embeddings
         and trunk == trunk_shapes(variant.trunk)
     ]
+    return found or [k for k, v in IMAGE_VARIANTS.items() if trunk == trunk_shapes(v.trunk)]
 
 
 @cache

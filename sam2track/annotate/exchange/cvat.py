@@ -1,0 +1,133 @@
+"""CVAT's XML 1.1: masks as *images*, polygon tracks as *video*.
+
+CVAT turns a track of masks into a single shape when it imports it. So masks are written as shapes
+on images, and the track is told by ``group_id`` and by the attribute ``track_id``. Polygon tracks
+are real tracks in CVAT; each frame is one ring along the edges of pixels, which gives the same
+mask. Each video is a task: ``<video>/annotations.xml``, pictures in ``<video>/images/``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import IO
+from xml.sax.saxutils import escape, quoteattr
+
+from ..tracks import Attribute, ObjectClass, Track, TrackFrame
+from .clips import Clip, box
+from .losses import Losses
+from .rings import edge_ring
+from .row_runs import encode_rows
+
+TRACK_ID = "track_id"
+SOURCES = {"prompt": "semi-auto", "propagated": "auto", "brush": "manual", "imported": "file"}
+
+
+def write_cvat_images(
+    clips: Iterator[Clip], classes: Sequence[ObjectClass], folder: Path, losses: Losses
+) -> None:
+    labels = {own.id: own.name for own in classes}
+    for clip in clips:
+        with _start(clip, folder) as file:
+            _write_meta(file, clip, classes, "annotation", with_track_id=True)
+            size = f'width="{clip.video.width}" height="{clip.video.height}"'
+            for index in clip.indices:
+                name = quoteattr(clip.file_name(index))
+                file.write(f'  <image id="{index}" name={name} {size}>\n')
+                for track, frame in clip.on(index):
+                    file.write(_image_shape(clip, track, frame, labels[track.class_id]))
+                file.write("  </image>\n")
+            file.write("</annotations>\n")
+
+
+def write_cvat_video(
+    clips: Iterator[Clip], classes: Sequence[ObjectClass], folder: Path, losses: Losses
+) -> None:
+    labels = {own.id: own.name for own in classes}
+    for clip in clips:
+        with _start(clip, folder) as file:
+            _write_meta(file, clip, classes, "interpolation", with_track_id=False)
+            for track in clip.tracks:
+                label = quoteattr(labels[track.class_id])
+                file.write(f'  <track id="{track.id}" label={label} source="file">\n')
+                _write_keyframes(file, clip, track)
+                file.write("  </track>\n")
+            file.write("</annotations>\n")
+
+
+def _start(clip: Clip, folder: Path) -> IO[str]:
+    own = folder / clip.video.name
+    own.mkdir()
+    file = (own / "annotations.xml").open("w", encoding="utf-8")
+    file.write('<?xml version="1.0" encoding="utf-8"?>\n<annotations>\n')
+    file.write("  <version>1.1</version>\n")
+    return file
+
+
+def _write_meta(
+    file: IO[str], clip: Clip, classes: Sequence[ObjectClass], mode: str, *, with_track_id: bool
+) -> None:
+    video = clip.video
+    file.write(f"  <meta>\n    <task>\n      <name>{escape(video.name)}</name>\n")
+    file.write(f"      <size>{video.length}</size>\n      <mode>{mode}</mode>\n      <labels>\n")
+    for own in classes:
+        extra = (Attribute(TRACK_ID, "number"),) if with_track_id else ()
+        colour = "".join(f"{value:02x}" for value in own.colour or ())
+        file.write(f"        <label><name>{escape(own.name)}</name>")
+        file.write(f"<color>#{colour}</color>" if colour else "")
+        file.write("<type>any</type><attributes>")
+        for attribute in (*own.attributes, *extra):
+            values = "\n".join(attribute.values)
+            file.write(
+                f"<attribute><name>{escape(attribute.name)}</name><mutable>False</mutable>"
+                f"<input_type>{attribute.kind}</input_type>"
+                f"<default_value>{escape(attribute.default)}</default_value>"
+                f"<values>{escape(values)}</values></attribute>"
+            )
+        file.write("</attributes></label>\n")
+    size = f"<width>{video.width}</width><height>{video.height}</height>"
+    file.write(f"      </labels>\n      <original_size>{size}</original_size>\n")
+    file.write("    </task>\n  </meta>\n")
+
+
+def _image_shape(clip: Clip, track: Track, frame: TrackFrame, label: str) -> str:
+    mask = frame.mask(clip.video.size)
+    if mask is None:
+        x0, y0, x1, y1 = box(frame, clip.video.size)
+        kind, place = "box", f'xtl="{x0:g}" ytl="{y0:g}" xbr="{x1:g}" ybr="{y1:g}"'
+    else:
+        (left, top, width, height), runs = encode_rows(mask)
+        kind, rle = "mask", ", ".join(map(str, runs))
+        place = f'rle="{rle}" left="{left}" top="{top}" width="{width}" height="{height}"'
+    own = {**track.attributes, TRACK_ID: str(track.id)}
+    inner = "".join(
+        f"<attribute name={quoteattr(name)}>{escape(value)}</attribute>"
+        for name, value in own.items()
+    )
+    return (
+        f'    <{kind} label={quoteattr(label)} source="{SOURCES[frame.made]}" '
+        f'occluded="{int(frame.occluded)}" {place} z_order="0" group_id="{track.id}">'
+        f"{inner}</{kind}>\n"
+    )
+
+
+def _write_keyframes(file: IO[str], clip: Clip, track: Track) -> None:
+    """A polygon on each frame of a track; after the last one of a span it is marked as outside."""
+    inner = "".join(
+        f"<attribute name={quoteattr(name)}>{escape(value)}</attribute>"
+        for name, value in track.attributes.items()
+    )
+    points, shown = "", False
+    for index in clip.indices:
+        frame = track.frames.get(index)
+        if frame is None and not shown:
+            continue
+        mask = None if frame is None else frame.mask(clip.video.size)
+        if mask is not None:
+            points = ";".join(f"{x},{y}" for x, y in edge_ring(mask).tolist())
+        shown = frame is not None
+        occluded = int(frame is not None and frame.occluded)
+        file.write(
+            f'    <polygon frame="{index}" keyframe="1" outside="{int(not shown)}" '
+            f'occluded="{occluded}" points="{points}" z_order="0">{inner}</polygon>\n'
+        )

@@ -1,0 +1,130 @@
+"""Label Studio, masks on pictures: a task for each picture, with a region for each mask.
+
+``image`` of a task is ``<video>/<name>``. Masks are written as those of the brush; bit masks are
+read too. Label Studio has no masks on videos.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from ..tracks import ObjectClass, TrackFrame
+from .brush_runs import decode_brush, encode_brush
+from .clips import Clip
+from .collecting import Collector, consecutive_ids
+from .json_file import JsonList
+from .label_studio_tasks import (
+    read_config,
+    read_tasks,
+    region_class,
+    region_meta,
+    task_record,
+    write_config,
+)
+from .losses import Losses
+from .records import Record, frame_extras, read_frame, read_track, track_extras
+from .untrusted import check_size, decode_png, entry
+
+MASKS = ("brushlabels", "bitmasklabels")
+
+
+def write_label_studio(
+    clips: Iterator[Clip], classes: Sequence[ObjectClass], folder: Path, losses: Losses
+) -> None:
+    names = write_config(folder, classes, "image", "Image", "BrushLabels")
+    number = 0
+    with JsonList(folder / "tasks.json") as file:
+        for clip in clips:
+            video = clip.video
+            for index in clip.indices:
+                number += 1
+                results = [
+                    {
+                        "id": f"t{track.id}f{index}",
+                        "type": "brushlabels",
+                        "from_name": "label",
+                        "to_name": "image",
+                        "original_width": video.width,
+                        "original_height": video.height,
+                        "image_rotation": 0,
+                        "value": {
+                            "format": "rle",
+                            "rle": encode_brush(mask),
+                            "brushlabels": [names[track.class_id]],
+                        },
+                        "meta": {"track_id": track.id}
+                        | track_extras(track)
+                        | frame_extras(track.frames[index]),
+                    }
+                    for track, mask in clip.masks(index)
+                ]
+                data = {
+                    "image": f"{video.name}/{clip.file_name(index)}",
+                    "video": video.name,
+                    "frame": index,
+                    "size": [video.height, video.width],
+                    "length": video.length,
+                }
+                file.add(task_record(number, data, results))
+
+
+def read_label_studio(path: Path, collector: Collector) -> None:
+    """Read brush masks and bit masks; a picture's folder is its video."""
+    read_config(path, collector)
+    found: dict[str, list[tuple[int | str, Record, str]]] = {}
+    for where, data, results in read_tasks(path):
+        picture = PurePosixPath(entry(data, "image", str, where).split("?")[0])
+        name = data.get("video") or picture.parent.name
+        name = name if isinstance(name, str) and name else collector.only_video("pictures")
+        frame = data.get("frame")
+        index = frame if isinstance(frame, int) else picture.stem
+        regions = [own for own in results if own.get("type") in MASKS]
+        if len(regions) < len(results):
+            collector.losses.add("regions that are no masks", where, len(results) - len(regions))
+        size = data.get("size")
+        if isinstance(size, list) and len(size) == 2:
+            length = data.get("length")
+            length = length if isinstance(length, int) else None
+            collector.video(name, (int(size[0]), int(size[1])), length=length)
+        found.setdefault(name, []).extend(
+            (index, own, f"{where}, region {own.get('id')}") for own in regions
+        )
+    for name, regions in found.items():
+        _read_regions(name, regions, collector)
+
+
+def _read_regions(
+    name: str, regions: list[tuple[int | str, Record, str]], collector: Collector
+) -> None:
+    for _, own, where in regions:
+        height = entry(own, "original_height", int, where)
+        collector.video(name, (height, entry(own, "original_width", int, where)))
+    stems = list(dict.fromkeys(index for index, *_ in regions if isinstance(index, str)))
+    indices = dict(zip(stems, collector.indices(name, stems, name), strict=True)) if stems else {}
+    keys = [region_meta(own).get("track_id", where) for _, own, where in regions]
+    ids = consecutive_ids(keys)
+    for key, (index, own, where) in zip(keys, regions, strict=True):
+        value = entry(own, "value", dict, where)
+        size = own["original_height"], own["original_width"]
+        if own["type"] == "brushlabels":
+            mask = decode_brush(entry(value, "rle", list, where), size, where)
+        else:
+            mask = _decode_bitmask(entry(value, "imageDataURL", str, where), size, where)
+        if mask.any():
+            class_id = region_class(value, own["type"], collector, where)
+            read_track(collector, name, ids[key], class_id, region_meta(own))
+            counts = TrackFrame.from_mask(mask).counts
+            frame = read_frame(counts, None, region_meta(own))
+            place = indices[index] if isinstance(index, str) else index
+            collector.frame(name, ids[key], place, frame, where)
+
+
+def _decode_bitmask(url: str, size: tuple[int, int], where: str) -> np.ndarray:
+    """The mask in a PNG as a data URL: pixels that are neither black nor transparent."""
+    picture = decode_png(url.rpartition(",")[2], f"{where}: 'imageDataURL'")
+    check_size((picture.height, picture.width), size, where)
+    values = np.asarray(picture.convert("LA"))
+    return np.asarray((values > 0).all(2))
