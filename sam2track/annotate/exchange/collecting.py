@@ -18,6 +18,7 @@ from .losses import Losses
 from .untrusted import check_size
 
 MAX_LENGTH = 1 << 24  # frames of a video
+MAX_ID = 1 << 31
 
 
 @dataclass(slots=True)
@@ -141,7 +142,7 @@ class Collector:
                 own = found[key]
                 new[key] = name if isinstance(own, str) else own
         free = iter(range(1, 1 << 40))
-        wished = {key for key in new if isinstance(key, int) and key >= 1 and key not in taken}
+        wished = {key for key in new if isinstance(key, int) and 1 <= key < MAX_ID} - taken
         taken |= wished
         for key, own in new.items():
             ids[key] = key if key in wished else next(n for n in free if n not in taken)
@@ -169,6 +170,8 @@ class Collector:
         attributes: Mapping[str, str] | None = None,
     ) -> None:
         """Add a track; nothing happens if it is there with the same class."""
+        if track_id >= MAX_ID:
+            raise ValueError(f"track {track_id} of video {video!r}: ids are below {MAX_ID}")
         tracks = self._videos[video].tracks
         there = tracks.setdefault(
             track_id, Track(track_id, class_id, {}, name, dict(attributes or {}))
@@ -250,6 +253,11 @@ class Collector:
 def clean(name: str) -> str:
     """A name without control characters and spaces around it."""
     return " ".join("".join(c if c.isprintable() else " " for c in name).split())
+
+
+def video_name(text: str) -> str:
+    """The name of a video from a name with folders, as TAO and BURST have them."""
+    return clean(text.replace("/", "-").replace("\\", "-"))
 
 
 def _is_coordinate(value: object) -> bool:

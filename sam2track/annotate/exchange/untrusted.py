@@ -37,16 +37,17 @@ def read_text(path: Path) -> str:
 
 def read_json(path: Path) -> Any:
     """The value in a JSON file; NaN and Infinity are refused."""
+    text = read_text(path)
     try:
-        return json.loads(read_text(path), parse_constant=_refuse_constant)
+        return json.loads(text, parse_constant=_refuse_constant)
     except RecursionError:
         raise ValueError(f"{path} is nested too deeply to be annotations") from None
-    except json.JSONDecodeError as error:
+    except ValueError as error:
         raise ValueError(f"{path} is not valid JSON ({error}); it may be cut off") from None
 
 
 def _refuse_constant(name: str) -> object:
-    raise ValueError(f"JSON holds {name}, which is no number; export it again")
+    raise ValueError(f"{name} is no number")
 
 
 def read_xml(path: Path) -> ElementTree.Element:

@@ -120,8 +120,11 @@ def _read_names(file: Path, collector: Collector) -> dict[int, int]:
         names = dict(enumerate(names))
     if not isinstance(names, dict) or not names:
         raise ValueError(f"{file} has no 'names' of classes; add them")
-    found = {whole(key, f"{file}: a class"): str(name) for key, name in names.items()}
-    ids = collector.class_ids({number + 1: name for number, name in found.items()})
+    found = {whole(key, f"{file}: a class"): name for key, name in names.items()}
+    wrong = next((name for name in found.values() if not isinstance(name, (str, int, float))), None)
+    if wrong is not None:  # it may be an alias of something that grows endlessly as text
+        raise ValueError(f"{file}: the name of a class is a {type(wrong).__name__}, not a text")
+    ids = collector.class_ids({number + 1: str(name) for number, name in found.items()})
     return {number: ids[number + 1] for number in found}
 
 
