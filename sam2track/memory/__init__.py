@@ -18,6 +18,7 @@ from .fifo import FifoMemory
 from .horizon import HorizonMemory
 from .motion import MotionMemory, MotionSelector
 from .protocol import MemoryFactory, ObjectMemory, best_candidate
+from .redetect import RedetectMemory, Sight
 from .select import SelectMemory
 from .tree import TreeMemory, TreeSettings
 
@@ -36,6 +37,7 @@ __all__ = [
     "MotionMemory",
     "MotionSelector",
     "ObjectMemory",
+    "RedetectMemory",
     "SelectMemory",
     "Selection",
     "Selector",
