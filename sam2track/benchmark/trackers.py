@@ -11,8 +11,7 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float
 
-from ..memory import FifoMemory
-from ..memory.protocol import MemoryFactory
+from ..memory import AutoSettings, MemoryFactory
 from ..model import load_model
 from ..prompts import Prompt
 from ..track import Rendering, Session, TrackingSession
@@ -45,7 +44,7 @@ class Tracker:
     checkpoint: str | None = None
     precision: str = "auto"
     compile: bool = False
-    memory: MemoryFactory = FifoMemory
+    memory: MemoryFactory | AutoSettings = AutoSettings()
     rendering: Rendering = field(default_factory=Rendering)
     zoom: float | str = "auto"
     stability_delta: float = 0.05

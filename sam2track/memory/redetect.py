@@ -1,4 +1,4 @@
-"""Knows by the object's looks when it is gone, and takes it back only when it is sure."""
+"""Knows by an object's appearance when it is gone, and takes it back only when it is sure."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from .archive import Archive
 from .bank import Bank, around
 from .candidate_selection import FrameCandidates, HostCandidates
 from .selected_frames import recall_selected
+from .sorted_frames import SortedFrames
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,139 +22,217 @@ class Sight:
     """How an object was seen up to a frame.
 
     Attributes:
-        score: usual score of its masks, see :func:`effective`, 0..1; 0 = none was seen yet.
-        distance: usual distance of its looks from the trusted ones, 0..2.
+        score: usual effective score of its masks, 0..1; 0 = it was not seen yet.
+        distance: usual distance of its appearance from the trusted ones, 0..2.
         lost: whether it counts as gone.
-        sure: the last frames on which it was seen for sure, the newest first.
-        trusted: a few frames whose looks differ, on which it was seen for sure, the newest first.
-        count: of frames on which it was seen for sure.
+        newest: the last frames with a good mask, the newest first.
+        trusted: a few of them on which it looked like itself, but which look different from each
+            other, the newest first.
+        count: of frames on which it looked like itself.
     """
 
     score: float = 0.0
     distance: float = 0.0
     lost: bool = False
-    sure: tuple[int, ...] = ()
+    newest: tuple[int, ...] = ()
     trusted: tuple[int, ...] = ()
     count: int = 0
 
 
 @dataclass(kw_only=True, eq=False)
 class RedetectMemory:
-    """Compares what it follows with the looks of the object."""
+    """Remembers good frames, compares the appearance of a mask with trusted ones. Of this project.
+
+    The appearance of a mask is the mean of the image's features in it. Its distance is one minus
+    the cosine of the most similar trusted appearance: of an anchor, or of a trusted frame. What is
+    usual for the object, a running mean, says what is a good score and a small distance:
+
+    - good: the object is present, and its effective score (presence times predicted IoU, as of
+      SAM 3) is above ``min_score`` times the usual score;
+    - near, far: the distance is at most ``near``, or above ``far``, times the usual distance.
+
+    The object is lost when it is not present, or far, or neither good nor near. It is found again
+    only when it is both. While it is lost, its mask is empty, so the search window grows to the
+    whole frame, and only anchors and trusted frames are attended to. Otherwise these are attended
+    to: anchors, ``apart`` trusted frames, and the newest good ones. Nothing is remembered of other
+    frames.
+
+    Every ``stride``-th frame that is good and near becomes trusted. Of more than ``trusted`` the
+    one is dropped that is most similar to another, so that the rest shows different views.
+
+    Args:
+        recent: remembered frames attended to, at most as many as the weights have temporal
+            embeddings for.
+        pointers: object pointers attended to, not counting those of anchors; these are of the same
+            frames.
+        apart: how many of the frames are trusted ones.
+        trusted: how many trusted frames are kept, besides anchors.
+        stride: every so many good and near frames one becomes trusted.
+        min_score: of the usual effective score, 0..1.
+        near, far: in usual distances.
+        least, most: limits of the usual distance: appearances of one object that hardly moves are
+            more similar than they stay, and a mistake must not become usual.
+        pace: weight of a new frame in what is usual, 0..1.
+        span, slots, archive: see :class:`sam2track.memory.protocol.MemoryFactory`.
+    """
 
     lag = 0
     recent: int = 6
+    pointers: int = 16
+    apart: int = 2
     trusted: int = 4
     stride: int = 10
-    pace: float = 0.05
-    least_score: float = 0.6
+    min_score: float = 0.6
     near: float = 2.5
     far: float = 5.0
-    least_usual: float = 0.04
-    most_usual: float = 0.1
-    nt: int = 1
+    least_near: float = 0.1
+    most_near: float = 0.25
+    least_far: float = 0.3
+    most_far: float = 0.5
+    pace: float = 0.05
     span: int = 16
     slots: InitVar[int] = 7
     archive: InitVar[Archive | None] = None
 
     def __post_init__(self, slots: int, archive: Archive | None) -> None:
         self.recent = min(self.recent, slots - 1)
+        self.span = min(self.span, self.pointers)
         self.bank = Bank(archive)
-        self.sights: dict[int, Sight] = {}
-        self.looks: dict[int, Float[np.ndarray, " C"]] = {}
-        self.look: Float[np.ndarray, " C"] | None = None
-        self.debug = ''
+        self.direction = 1  # of the last frame
+        self.sights: dict[int, Sight] = {}  # after each frame
+        self.order = SortedFrames()  # the keys of `sights`
+        self.looks: dict[int, Float[np.ndarray, " C"]] = {}  # appearances of remembered frames
+        self.contrasts: dict[int, float] = {}  # of anchors: distance from their surroundings
+        self.look: Float[np.ndarray, " C"] | None = None  # of the mask chosen last
 
     def recall(self, index: int, direction: int) -> list[Recall]:
-        places = self.attended(index, direction)
+        sight = self.before(index, direction)
+        newest = () if sight.lost else sight.newest
+        first = newest[: max(self.recent - self.apart, 1)]
+        kept = [*dict.fromkeys((*first, *sight.trusted, *newest))][: self.recent]
         return [
             recall_selected(
                 index,
                 direction,
                 anchors=self.bank.anchors,
-                kept=places,
+                kept=sorted(kept, key=lambda place: abs(index - place)),
                 memory=self.bank.memory,
                 pointer=self.bank.pointer,
                 recent=self.recent,
-                span=self.recent + 1 if False else self.span,
+                span=self.span,
             )
         ]
 
-    def attended(self, index: int, direction: int) -> list[int]:
-        sight = self.sights.get(index - direction, Sight())
-        newest = sight.sure[: self.recent - self.nt]
-        if sight.lost:
-            newest = ()
-        wanted = [*newest, *sight.trusted, *(() if sight.lost else sight.sure)]
-        places = list(dict.fromkeys(wanted))[: self.recent]
-        return sorted(places, key=lambda place: abs(index - place))
+    def before(self, index: int, direction: int) -> Sight:
+        """How the object was seen up to the frame before; other frames' places are left out."""
+        last = next(self.order.before(index, direction), None)
+        if last is None:
+            return Sight()
+        sight = self.sights[last]
+        newest, trusted = (
+            tuple(place for place in places if (index - place) * direction > 0)
+            for places in (sight.newest, sight.trusted)
+        )
+        return replace(sight, newest=newest, trusted=trusted)
 
     def choose(self, candidates: FrameCandidates, index: int, direction: int) -> Choice:
-        before = self.sights.get(index - direction, Sight())
-        row, looks = candidates.on_host[0], candidates.appearances
-        places = [k for k in (*self.bank.anchors, *before.trusted) if k in self.looks]
-        distances = np.zeros(len(row.scores))
-        if looks is not None and places:
-            known = np.stack([self.looks[k] for k in places])
+        before, row = self.before(index, direction), candidates.on_host[0]
+        self.direction = direction
+        distances = np.zeros(len(row.scores), np.float32)
+        looks = candidates.appearances
+        known = self.known(before.trusted)
+        if looks is not None and len(known):
             distances = 1 - (looks[0] @ known.T).max(1)
+        # Something that looks otherwise often has the best score while the object is away.
         pick = int((row.scores * (1 - distances) if before.lost else row.scores).argmax())
-        distance, score = float(distances[pick]), effective(row, pick)
-        usual = min(max(before.distance, self.least_usual), self.most_usual)
-        here = row.presence > 0
-        good = here and score >= self.least_score * before.score
-        near = distance <= self.near * usual
-        lost = not (good and near) if before.lost else not here or not (good or near) or distance > self.far * usual
-        self.debug = f'sc {score:.2f}/{before.score:.2f} d {distance:.2f}/{before.distance:.2f} good {good} near {near} lost {lost} tr {before.trusted}'
         self.look = None if looks is None else looks[0][pick]
-        if lost or not good:
-            sight = replace(before, lost=lost)
-        else:
-            pace = self.pace if before.score else 1.0
-            sight = Sight(
-                before.score + pace * (score - before.score),
-                before.distance + pace * (distance - before.distance),
-                False,
-                (index, *before.sure)[: self.recent],
-                self.trust(index, before) if near else before.trusted,
-                before.count + near,
-            )
+        sight = self.judge(before, effective_score(row, pick), float(distances[pick]), index)
         self.sights[index] = sight
-        return Choice(*(torch.tensor(part) for part in ([0], [pick], [here and not lost])))
+        self.order.add(index)
+        present = row.presence > 0 and not sight.lost
+        return Choice(*(torch.tensor(part) for part in ([0], [pick], [present])))
+
+    def judge(self, before: Sight, score: float, distance: float, index: int) -> Sight:
+        """How the object is seen after a frame with this effective score and distance."""
+        contrast = self.contrast()
+        good = score > 0 and score >= self.min_score * before.score
+        near, far = (
+            distance <= min(max(times * before.distance, low * contrast), high * contrast)
+            for times, low, high in (
+                (self.near, self.least_near, self.most_near),
+                (self.far, self.least_far, self.most_far),
+            )
+        )
+        if before.lost:
+            lost = not (good and near)
+        else:
+            lost = score == 0 or not far or not (good or near)
+        if lost or not good:
+            return replace(before, lost=lost)
+        pace = self.pace if before.score else 1.0
+        return Sight(
+            before.score + pace * (score - before.score),
+            before.distance + pace * (distance - before.distance),
+            False,
+            (index, *before.newest)[: self.recent],
+            self.trust(index, before) if near else before.trusted,
+            before.count + near,
+        )
+
+    def contrast(self) -> float:
+        """The largest distance of an anchor's appearance from that of its surroundings."""
+        return max(self.contrasts.values(), default=1.0)
 
     def trust(self, index: int, before: Sight) -> tuple[int, ...]:
+        """The trusted frames with this one, if it is its turn."""
         if (before.count + 1) % self.stride or self.look is None:
             return before.trusted
-        trusted = (index, *before.trusted)
-        if len(trusted) <= self.trusted:
-            return trusted
-        looks = np.stack([self.look, *(self.looks[k] for k in before.trusted), *(self.looks[k] for k in self.bank.anchors if k in self.looks)])
-        alike = looks @ looks.T - 2 * np.eye(len(looks))
-        worst = alike[: len(trusted)].max(1)
-        drop = 1 + int(worst[1:].argmax())
-        return trusted[:drop] + trusted[drop + 1 :]
+        places = (index, *before.trusted)
+        if len(places) <= self.trusted:
+            return places
+        looks = np.concatenate((self.look[None], self.known(before.trusted)))
+        alike = (looks @ looks.T - 2 * np.eye(len(looks)))[1 : len(places)].max(1)
+        drop = 1 + int(alike.argmax())
+        return places[:drop] + places[drop + 1 :]
+
+    def known(self, trusted: tuple[int, ...]) -> Float[np.ndarray, "K C"]:
+        """The appearances of trusted frames, then those of anchors."""
+        places = (*trusted, *(place for place in self.bank.anchors if place not in trusted))
+        looks = [self.looks[place] for place in places if place in self.looks]
+        return np.stack(looks) if looks else np.zeros((0, 0), np.float32)
 
     def remember(self, memories: list[MemoryFrame], *, anchor: bool) -> None:
-        index = memories[0].index
+        index, look = memories[0].index, None if anchor else self.look
         self.bank.write(memories[0], anchor=anchor)
-        if anchor:
-            self.sights.pop(index, None)
-            look = memories[0].appearance
-            if look is not None:
-                self.looks[index] = look.float().cpu().numpy()
-            return
-        if self.look is not None:
-            self.looks[index] = self.look
-        if self.bank.archive is None:
-            self.sights = {k: own for k, own in self.sights.items() if k in around(index, 1)}
-            kept = {*around(index, 1)}.union(*((*own.sure, *own.trusted) for own in self.sights.values()))
-            self.bank.keep(kept, kept)
-            self.looks = {k: look for k, look in self.looks.items() if k in kept or k in self.bank.anchors}
+        if anchor:  # the user has found it
+            self.sights[index] = replace(self.before(index, self.direction), lost=False)
+            self.order.add(index)
+            appearance = memories[0].appearance
+            if appearance is not None:
+                look, around_it = appearance.float().cpu().numpy()
+                self.contrasts[index] = 1 - float(look @ around_it)
+        if look is not None:
+            self.looks[index] = look
+        if not anchor and self.bank.archive is None:
+            self.evict(index)
+
+    def evict(self, index: int) -> None:
+        """Keep what a recall on the next frame, in either direction, may need."""
+        self.order.trim(index, 1)
+        self.sights = {place: self.sights[place] for place in self.order.indices}
+        kept = {*around(index, 1)}
+        for sight in self.sights.values():
+            kept.update(sight.newest, sight.trusted)
+        self.bank.keep(kept, kept)
+        kept.update(self.bank.anchors)
+        self.looks = {place: look for place, look in self.looks.items() if place in kept}
 
     def forget(self, index: int) -> None:
         self.bank.anchors.pop(index, None)
         self.looks.pop(index, None)
+        self.contrasts.pop(index, None)
 
 
-def effective(row: HostCandidates, pick: int) -> float:
-    """Presence times quality, as of SAM 3, 0..1."""
+def effective_score(row: HostCandidates, pick: int) -> float:
+    """Presence times quality, as of SAM 3; 0 where the object is not present."""
     return math.tanh(max(row.presence, 0.0) / 2) * float(row.scores[pick])

@@ -32,6 +32,7 @@ class Variant:
         transform: how an image becomes the square input; called with ``image_size``.
         zoom: the side of the window that small objects are looked for in, in longer sides of the
             object's box, which training showed; None = they are looked for in the whole frame.
+        memory: the memory policy that suits it, a name of ``configs/memory``.
     """
 
     trunk: Backbone
@@ -50,6 +51,7 @@ class Variant:
     dropout: float = 0.1
     transform: Callable[[int], ImageTransform] = Squash
     zoom: float | None = None
+    memory: str = "fifo"
 
     @property
     def grid(self) -> int:
@@ -88,6 +90,7 @@ _NANO = Variant(
     mean=(127 / 255, 127 / 255, 127 / 255),
     std=(128 / 255, 128 / 255, 128 / 255),
     dropout=0.0,
+    memory="redetect",
 )
 
 VARIANTS: dict[str, Variant] = {"nano": _NANO, **_SAM2_1, **_SAM2}

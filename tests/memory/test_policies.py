@@ -31,7 +31,7 @@ from sam2track.runners.compose import compose_config
 from sam2track.track.snapshots import load_session, save_session
 from sam2track.types import FrameResult, Recall
 
-NAMES = sorted(path.stem for path in (CONFIGS / "memory").glob("*.yaml"))
+NAMES = sorted({path.stem for path in (CONFIGS / "memory").glob("*.yaml")} - {"auto"})
 POLICIES = {
     name: instantiate(compose_config("track", ["video=x", f"memory={name}"]).memory)
     for name in NAMES
