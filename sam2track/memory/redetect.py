@@ -34,6 +34,7 @@ class Sight:
     score: float = 0.0
     distance: float = 0.0
     lost: bool = False
+    doubts: int = 0
     newest: tuple[int, ...] = ()
     trusted: tuple[int, ...] = ()
     count: int = 0
@@ -85,6 +86,7 @@ class RedetectMemory:
     min_score: float = 0.6
     near: float = 2.5
     far: float = 5.0
+    patience: int = 3
     least_near: float = 0.1
     most_near: float = 0.25
     least_far: float = 0.3
@@ -164,16 +166,18 @@ class RedetectMemory:
             )
         )
         if before.lost:
-            lost = not (good and near)
+            doubts = 0 if good and near else before.doubts
         else:
-            lost = score == 0 or not far or not (good or near)
-        if lost or not good:
-            return replace(before, lost=lost)
+            doubts = before.doubts + 1 if score == 0 or not far or not (good or near) else 0
+        lost = doubts >= self.patience
+        if doubts or not good:
+            return replace(before, lost=lost, doubts=doubts)
         pace = self.pace if before.score else 1.0
         return Sight(
             before.score + pace * (score - before.score),
             before.distance + pace * (distance - before.distance),
             False,
+            0,
             (index, *before.newest)[: self.recent],
             self.trust(index, before) if near else before.trusted,
             before.count + near,
@@ -205,7 +209,7 @@ class RedetectMemory:
         index, look = memories[0].index, None if anchor else self.look
         self.bank.write(memories[0], anchor=anchor)
         if anchor:  # the user has found it
-            self.sights[index] = replace(self.before(index, self.direction), lost=False)
+            self.sights[index] = replace(self.before(index, self.direction), lost=False, doubts=0)
             self.order.add(index)
             appearance = memories[0].appearance
             if appearance is not None:
