@@ -34,7 +34,7 @@ class Sight:
     score: float = 0.0
     distance: float = 0.0
     lost: bool = False
-    doubts: int = 0
+    turns: int = 0
     newest: tuple[int, ...] = ()
     trusted: tuple[int, ...] = ()
     count: int = 0
@@ -85,12 +85,10 @@ class RedetectMemory:
     stride: int = 10
     min_score: float = 0.6
     near: float = 2.5
-    far: float = 5.0
-    patience: int = 3
-    least_near: float = 0.1
-    most_near: float = 0.25
-    least_far: float = 0.3
-    most_far: float = 0.5
+    least: float = 0.1
+    most: float = 0.25
+    far: float = 0.35
+    patience: int = 2
     pace: float = 0.05
     span: int = 16
     slots: InitVar[int] = 7
@@ -104,7 +102,6 @@ class RedetectMemory:
         self.sights: dict[int, Sight] = {}  # after each frame
         self.order = SortedFrames()  # the keys of `sights`
         self.looks: dict[int, Float[np.ndarray, " C"]] = {}  # appearances of remembered frames
-        self.contrasts: dict[int, float] = {}  # of anchors: distance from their surroundings
         self.look: Float[np.ndarray, " C"] | None = None  # of the mask chosen last
 
     def recall(self, index: int, direction: int) -> list[Recall]:
@@ -156,36 +153,28 @@ class RedetectMemory:
 
     def judge(self, before: Sight, score: float, distance: float, index: int) -> Sight:
         """How the object is seen after a frame with this effective score and distance."""
-        contrast = self.contrast()
+        limit = min(max(self.near * before.distance, self.least), self.most)
         good = score > 0 and score >= self.min_score * before.score
-        near, far = (
-            distance <= min(max(times * before.distance, low * contrast), high * contrast)
-            for times, low, high in (
-                (self.near, self.least_near, self.most_near),
-                (self.far, self.least_far, self.most_far),
-            )
-        )
-        if before.lost:
-            doubts = 0 if good and near else before.doubts
+        near = distance <= limit
+        off = score == 0 or distance > self.far or not (good or near)
+        doubted = off if not before.lost else not (good and near)
+        turns = before.turns + 1 if doubted != before.lost else 0
+        if turns == self.patience:
+            turns, lost = 0, not before.lost
         else:
-            doubts = before.doubts + 1 if score == 0 or not far or not (good or near) else 0
-        lost = doubts >= self.patience
-        if doubts or not good:
-            return replace(before, lost=lost, doubts=doubts)
+            lost = before.lost
+        if lost or off or not good:
+            return replace(before, lost=lost, turns=turns)
         pace = self.pace if before.score else 1.0
         return Sight(
             before.score + pace * (score - before.score),
-            before.distance + pace * (distance - before.distance),
+            before.distance + pace * (min(distance, limit) - before.distance),
             False,
             0,
             (index, *before.newest)[: self.recent],
             self.trust(index, before) if near else before.trusted,
             before.count + near,
         )
-
-    def contrast(self) -> float:
-        """The largest distance of an anchor's appearance from that of its surroundings."""
-        return max(self.contrasts.values(), default=1.0)
 
     def trust(self, index: int, before: Sight) -> tuple[int, ...]:
         """The trusted frames with this one, if it is its turn."""
@@ -209,12 +198,10 @@ class RedetectMemory:
         index, look = memories[0].index, None if anchor else self.look
         self.bank.write(memories[0], anchor=anchor)
         if anchor:  # the user has found it
-            self.sights[index] = replace(self.before(index, self.direction), lost=False, doubts=0)
+            self.sights[index] = replace(self.before(index, self.direction), lost=False, turns=0)
             self.order.add(index)
             appearance = memories[0].appearance
-            if appearance is not None:
-                look, around_it = appearance.float().cpu().numpy()
-                self.contrasts[index] = 1 - float(look @ around_it)
+            look = None if appearance is None else appearance.float().cpu().numpy()
         if look is not None:
             self.looks[index] = look
         if not anchor and self.bank.archive is None:
@@ -234,7 +221,6 @@ class RedetectMemory:
     def forget(self, index: int) -> None:
         self.bank.anchors.pop(index, None)
         self.looks.pop(index, None)
-        self.contrasts.pop(index, None)
 
 
 def effective_score(row: HostCandidates, pick: int) -> float:

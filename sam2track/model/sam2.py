@@ -240,8 +240,7 @@ class SAM2(nn.Module):
             tokens = tokens.to(torch.bfloat16)  # half the memory; the released code does the same
         parts = (tokens, resolved.pointers, resolved.scores, resolved.presence[:, 0])
         if from_prompt and not self.training:
-            inside_and_outside = torch.cat((resolved.logits, -resolved.logits), 1)
-            parts = (*parts, self.appearance(features, inside_and_outside))
+            parts = (*parts, self.appearance(features, resolved.logits)[:, 0])
         return [MemoryFrame(index, *row) for row in zip(*parts, strict=True)]
 
     def appearance(
