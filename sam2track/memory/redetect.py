@@ -25,6 +25,7 @@ class Sight:
         score: usual effective score of its masks, 0..1; 0 = it was not seen yet.
         distance: usual distance of its appearance from the trusted ones, 0..2.
         lost: whether it counts as gone.
+        turns: frames in a row that say otherwise.
         newest: the last frames with a good mask, the newest first.
         trusted: a few of them on which it looked like itself, but which look different from each
             other, the newest first.
@@ -42,37 +43,39 @@ class Sight:
 
 @dataclass(kw_only=True, eq=False)
 class RedetectMemory:
-    """Remembers good frames, compares the appearance of a mask with trusted ones. Of this project.
+    """Compares the appearance of each mask with trusted ones. It is of this project.
 
-    The appearance of a mask is the mean of the image's features in it. Its distance is one minus
-    the cosine of the most similar trusted appearance: of an anchor, or of a trusted frame. What is
-    usual for the object, a running mean, says what is a good score and a small distance:
+    The appearance of a mask is the mean of the image's features in it; its distance is one minus
+    the cosine of the most similar trusted appearance, which is of an anchor or of a trusted frame.
 
-    - good: the object is present, and its effective score (presence times predicted IoU, as of
-      SAM 3) is above ``min_score`` times the usual score;
-    - near, far: the distance is at most ``near``, or above ``far``, times the usual distance.
+    - A mask is good if the object is present, and its effective score (presence times predicted
+      IoU, as of SAM 3) is at least ``min_score`` times what is usual for the object.
+    - It is near if its distance is at most ``near`` times the usual one, this limit itself lying
+      between ``least`` and ``most``. Usual values are running means over good frames.
+    - A frame is doubted if the object is not present, if it is neither good nor near, or if the
+      distance is above ``far``.
 
-    The object is lost when it is not present, or far, or neither good nor near. It is found again
-    only when it is both. While it is lost, its mask is empty, so the search window grows to the
-    whole frame, and only anchors and trusted frames are attended to. Otherwise these are attended
-    to: anchors, ``apart`` trusted frames, and the newest good ones. Nothing is remembered of other
-    frames.
+    After ``patience`` doubted frames in a row the object is lost. It is found again after as many
+    that are good and near. While it is lost its mask is empty, so that the search window grows to
+    the whole frame, and anchors and trusted frames alone are attended to. Otherwise anchors,
+    ``apart`` trusted frames and the newest good ones are. Other frames are not remembered.
 
-    Every ``stride``-th frame that is good and near becomes trusted. Of more than ``trusted`` the
-    one is dropped that is most similar to another, so that the rest shows different views.
+    Every ``stride``-th frame that is good and near becomes trusted. If there are more than
+    ``trusted``, the one that is most similar to another is dropped: they show different views.
 
     Args:
         recent: remembered frames attended to, at most as many as the weights have temporal
             embeddings for.
-        pointers: object pointers attended to, not counting those of anchors; these are of the same
+        pointers: object pointers attended to, not counting those of anchors; they are of the same
             frames.
-        apart: how many of the frames are trusted ones.
+        apart: how many of the frames attended to are trusted ones.
         trusted: how many trusted frames are kept, besides anchors.
-        stride: every so many good and near frames one becomes trusted.
-        min_score: of the usual effective score, 0..1.
-        near, far: in usual distances.
-        least, most: limits of the usual distance: appearances of one object that hardly moves are
-            more similar than they stay, and a mistake must not become usual.
+        stride: how many good and near frames make one trusted.
+        min_score: share of the usual effective score, 0..1.
+        near: in usual distances.
+        least, most: cosine distances between which the limit of ``near`` lies.
+        far: cosine distance of something else, however good its mask is.
+        patience: frames in a row before the object is lost, or found.
         pace: weight of a new frame in what is usual, 0..1.
         span, slots, archive: see :class:`sam2track.memory.protocol.MemoryFactory`.
     """
@@ -123,7 +126,7 @@ class RedetectMemory:
         ]
 
     def before(self, index: int, direction: int) -> Sight:
-        """How the object was seen up to the frame before; other frames' places are left out."""
+        """How the object was seen up to the frame before, without what lies behind it."""
         last = next(self.order.before(index, direction), None)
         if last is None:
             return Sight()
@@ -132,6 +135,7 @@ class RedetectMemory:
             tuple(place for place in places if (index - place) * direction > 0)
             for places in (sight.newest, sight.trusted)
         )
+        trusted = tuple(place for place in trusted if place in self.looks)
         return replace(sight, newest=newest, trusted=trusted)
 
     def choose(self, candidates: FrameCandidates, index: int, direction: int) -> Choice:
@@ -156,14 +160,12 @@ class RedetectMemory:
         limit = min(max(self.near * before.distance, self.least), self.most)
         good = score > 0 and score >= self.min_score * before.score
         near = distance <= limit
-        off = score == 0 or distance > self.far or not (good or near)
-        doubted = off if not before.lost else not (good and near)
-        turns = before.turns + 1 if doubted != before.lost else 0
-        if turns == self.patience:
-            turns, lost = 0, not before.lost
-        else:
-            lost = before.lost
-        if lost or off or not good:
+        doubted = score == 0 or distance > self.far or not (good or near)
+        turning = good and near if before.lost else doubted
+        turns = before.turns + 1 if turning else 0
+        lost = before.lost != (turns == self.patience)
+        turns = 0 if turns == self.patience else turns
+        if lost or doubted or not good:
             return replace(before, lost=lost, turns=turns)
         pace = self.pace if before.score else 1.0
         return Sight(
