@@ -44,7 +44,7 @@ class Tracker:
     checkpoint: str | None = None
     precision: str = "auto"
     compile: bool = False
-    memory: MemoryFactory | AutoSettings = AutoSettings()
+    memory: MemoryFactory | AutoSettings | None = None
     rendering: Rendering = field(default_factory=Rendering)
     zoom: float | str = "auto"
     stability_delta: float = 0.05

@@ -23,6 +23,6 @@ class AutoSettings:
     pointers: int = 16
 
     def of(self, policy: str) -> MemoryFactory:
-        """The policy that a model's card names (:attr:`sam2track.model.variants.Variant.memory`)."""
+        """The policy that a card names: see :class:`sam2track.model.variants.Variant`."""
         made = {"fifo": FifoMemory, "redetect": RedetectMemory}[policy]
         return partial(made, recent=self.recent, pointers=self.pointers)

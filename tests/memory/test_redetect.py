@@ -67,9 +67,8 @@ def test_good_frames_are_remembered_new_ones_and_trusted_ones():
 )
 def test_it_is_lost_when_score_and_appearance_say_so(row, angle, there):
     memory = followed()
-    for index in range(41, 45):
-        last = see(memory, index, row, angle)
-    assert last == there
+    seen = [see(memory, index, row, angle) for index in range(41, 45)]
+    assert seen[-1] == there
     assert memory.sights[44].lost == (not there)
     trusted = memory.sights[44].trusted
     assert max(trusted) <= (40 if angle > 20 or row is not GOOD else 44)
@@ -193,11 +192,10 @@ def test_a_session_shows_the_memory_what_masks_look_like():
 def test_the_card_names_the_memory():
     assert VARIANTS["nano"].memory == "redetect"
     assert {own.memory for name, own in VARIANTS.items() if name != "nano"} == {"fifo"}
-    kinds = {"redetect": RedetectMemory, "fifo": FifoMemory}
-    for name, kind in kinds.items():
+    for name, kind in (("redetect", RedetectMemory), ("fifo", FifoMemory)):
         session = TrackingSession(tiny_model(memory=name), memory=AutoSettings(recent=2))
         frame = noise_frames(1)[0]
         session.prompt(1, Prompt.from_mask(square_mask()), frame)
         memory = session.objects[1].memory
-        assert type(memory) is kind
+        assert isinstance(memory, kind)
         assert memory.recent == 2
