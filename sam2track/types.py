@@ -99,6 +99,8 @@ class MemoryFrame:
         features: the spatial memory, ``bfloat16``: T tokens, as many as the memory encoder makes
             (one for each cell of the stride-16 grid in SAM 2).
         score, presence: scalar tensors: reading a value on the host would wait for the device.
+        appearance: what the object looks like, of prompted frames (see
+            :meth:`sam2track.model.sam2.SAM2.appearance`); None for others.
     """
 
     index: int
@@ -106,6 +108,7 @@ class MemoryFrame:
     pointer: Float[Tensor, " C"]
     score: Float[Tensor, ""]
     presence: Float[Tensor, ""]
+    appearance: Float[Tensor, " C"] | None = None
 
 
 WindowBox = tuple[int, int, int, int]  # x0, y0, x1, y1 in frame pixels, the far edges exclusive

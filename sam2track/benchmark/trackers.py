@@ -11,8 +11,7 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float
 
-from ..memory import FifoMemory
-from ..memory.protocol import MemoryFactory
+from ..memory import AutoSettings, MemoryFactory
 from ..model import load_model
 from ..prompts import Prompt
 from ..track import Rendering, Session, TrackingSession
@@ -46,7 +45,7 @@ class Tracker:
     precision: str = "auto"
     compile: bool = False
     memory_pool: int | None = None
-    memory: MemoryFactory = FifoMemory
+    memory: MemoryFactory | AutoSettings | None = None
     rendering: Rendering = field(default_factory=Rendering)
     zoom: float | str = "auto"
     stability_delta: float = 0.05

@@ -5,6 +5,7 @@
 
 from .adaptive_presence import AdaptivePresenceSelector
 from .archive import Archive
+from .auto import AutoSettings
 from .bank import Bank
 from .candidate_selection import (
     BestScoreSelector,
@@ -18,12 +19,14 @@ from .fifo import FifoMemory
 from .horizon import HorizonMemory
 from .motion import MotionMemory, MotionSelector
 from .protocol import MemoryFactory, ObjectMemory, best_candidate
+from .redetect import RedetectMemory
 from .select import SelectMemory
 from .tree import TreeMemory, TreeSettings
 
 __all__ = [
     "AdaptivePresenceSelector",
     "Archive",
+    "AutoSettings",
     "Bank",
     "BestScoreSelector",
     "DistractorMemory",
@@ -36,6 +39,7 @@ __all__ = [
     "MotionMemory",
     "MotionSelector",
     "ObjectMemory",
+    "RedetectMemory",
     "SelectMemory",
     "Selection",
     "Selector",

@@ -14,6 +14,7 @@ from typing import Protocol
 import numpy as np
 import torch
 from jaxtyping import Bool, Float
+from torch import Tensor
 
 from ..types import Candidates, Choice
 
@@ -44,10 +45,20 @@ class FrameCandidates:
     on_device: Candidates
     whole: FrameCandidates | None = None
     start: int = 0
+    look: Callable[[], Float[Tensor, "R M C"]] | None = None
 
     def rows(self, start: int, stop: int) -> FrameCandidates:
         """The candidates of some rows: one object's."""
         return FrameCandidates(self.on_device.rows(start, stop), self, start)
+
+    @cached_property
+    def appearances(self) -> list[Float[np.ndarray, "M C"]] | None:
+        """What the masks of each row look like: see :meth:`sam2track.model.sam2.SAM2.appearance`;
+        None if nobody gave ``look``, which computes it."""
+        if self.whole is not None:
+            every = self.whole.appearances
+            return every and every[self.start : self.start + len(self.on_device.scores)]
+        return None if self.look is None else [*self.look().float().cpu().numpy()]
 
     @cached_property
     def on_host(self) -> list[HostCandidates]:

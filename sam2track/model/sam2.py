@@ -272,4 +272,17 @@ class SAM2(nn.Module):
         if not self.training:
             tokens = tokens.to(torch.bfloat16)  # half the memory; the released code does the same
         parts = (tokens, resolved.pointers, resolved.scores, resolved.presence[:, 0])
+        if from_prompt and not self.training:
+            parts = (*parts, self.appearance(features, resolved.logits)[:, 0])
         return [MemoryFrame(index, *row) for row in zip(*parts, strict=True)]
+
+    def appearance(
+        self, features: FrameFeatures, logits: Float[Tensor, "R M 4*h 4*w"]
+    ) -> Float[Tensor, "R M C"]:
+        """What each mask's part of the image looks like: the mean of its features, of length 1.
+
+        The cosine of two of them is their similarity, 1 = alike. Zeros where a mask is empty.
+        """
+        stride16 = features.stride16.float().flatten(2).transpose(1, 2)  # (1 or R, h w, C)
+        shares = F.avg_pool2d((logits > 0).float(), 4).flatten(2)  # (R, M, h w)
+        return F.normalize(shares @ stride16, dim=-1)

@@ -50,6 +50,7 @@ class Variant:
         neck: brings the trunk's maps to one width; called with ``trunk.channels`` and ``width``.
         compression: makes the tokens of a memory; called with ``memory_width`` and ``grid``.
         pooling: of memory tokens in memory attention.
+        memory: the memory policy that suits it, a name of ``configs/memory``.
     """
 
     trunk: Backbone
@@ -72,6 +73,7 @@ class Variant:
     neck: Callable[[Mapping[int, int], int], nn.Module] = Neck
     compression: Callable[[int, int], Compression] = GridCompression
     pooling: Pooling = NO_POOLING
+    memory: str = "fifo"
 
     @property
     def grid(self) -> int:
@@ -134,6 +136,7 @@ _NANO = Variant(
     std=(128 / 255, 128 / 255, 128 / 255),
     dropout=0.0,
     picture_transform=Squash,
+    memory="redetect",
 )
 
 # EdgeTAM (2501.07256).

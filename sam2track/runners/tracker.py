@@ -9,7 +9,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from ..benchmark.trackers import Tracker
-from ..memory import MemoryFactory
+from ..memory import AutoSettings, MemoryFactory
 from ..track import Rendering
 
 
@@ -38,7 +38,7 @@ def make_tracker(config: DictConfig) -> Tracker:
     )
 
 
-def make_memory(config: DictConfig) -> MemoryFactory:
+def make_memory(config: DictConfig) -> MemoryFactory | AutoSettings:
     """The memory policy that a configuration describes.
 
     ``memory.pool`` is the model's: it is the same for all policies.

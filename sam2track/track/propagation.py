@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 
@@ -66,10 +67,12 @@ def propagate(
             for object_id, tracked in objects.items()
         }
         rows = [images[k] for k, own in recalls.items() for _ in own]
-        candidates = _decode(
-            model, _of_rows(features, rows), [row for own in recalls.values() for row in own]
+        seen = _of_rows(features, rows)
+        candidates = _decode(model, seen, [row for own in recalls.values() for row in own])
+        offered = FrameCandidates(
+            candidates, look=partial(model.appearance, seen, candidates.masks)
         )
-        choices = _choose(objects, recalls, candidates, index, direction)
+        choices = _choose(objects, recalls, offered, index, direction)
         resolved = model.resolve(candidates, _join(choices, recalls, model.device))
         rows = [images[k] for k, own in choices.items() for _ in own.parents]
         memories = _memorise(model, _of_rows(features, rows), resolved, index)
@@ -137,12 +140,12 @@ def _decode(model: SAM2, features: FrameFeatures, recalls: Sequence[Recall]) -> 
 def _choose(
     objects: Mapping[int, TrackedObject],
     recalls: Mapping[int, Sequence[Recall]],
-    candidates: Candidates,
+    offered: FrameCandidates,
     index: int,
     direction: int,
 ) -> dict[int, Choice]:
     """Each object's memory chooses among the candidates of its rows."""
-    offered, choices, first = FrameCandidates(candidates), {}, 0
+    choices, first = {}, 0
     for object_id, own in recalls.items():
         seen = offered.rows(first, first + len(own))
         choices[object_id] = objects[object_id].memory.choose(seen, index, direction)

@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Bool
 
 from ..device import model_threads
-from ..memory import Archive, FifoMemory, MemoryFactory
+from ..memory import Archive, AutoSettings, MemoryFactory
 from ..model.sam2 import SAM2
 from ..prompts import Prompt
 from ..types import Frame, FrameOutcome, FrameResult, expect, known_ids, whole_number
@@ -51,7 +51,7 @@ class TrackingSession:
     Args:
         model: see :func:`sam2track.load_model`.
         length: number of frames of the video, None if unknown; matters only below 16 frames.
-        memory: makes each object's memory policy.
+        memory: makes each object's memory policy; None = the one that suits the model.
         archive: keep every frame's memory (on disk), so that any earlier frame can be corrected
             and tracked on from.
         rendering: how masks of the video's size are made.
@@ -67,7 +67,7 @@ class TrackingSession:
         model: SAM2,
         *,
         length: int | None = None,
-        memory: MemoryFactory = FifoMemory,
+        memory: MemoryFactory | AutoSettings | None = None,
         archive: bool = False,
         rendering: Rendering | None = None,
         zoom: float | str = "auto",
@@ -75,6 +75,9 @@ class TrackingSession:
         stability_threshold: float = 0.98,
     ) -> None:
         expect(model, SAM2, "the model", 'a loaded one, such as load_model("nano")')
+        memory = AutoSettings() if memory is None else memory
+        if isinstance(memory, AutoSettings):
+            memory = memory.of(model.variant.memory)
         expect(memory, Callable, "memory", "a policy's class, such as FifoMemory, or a partial")
         expect(rendering, Rendering | None, "rendering", "Rendering(...) or None")
         for value in (stability_delta, stability_threshold):

@@ -31,7 +31,7 @@ from sam2track.runners.tracker import make_memory
 from sam2track.track.snapshots import load_session, save_session
 from sam2track.types import FrameResult, Recall
 
-NAMES = sorted(path.stem for path in (CONFIGS / "memory").glob("*.yaml"))
+NAMES = sorted({path.stem for path in (CONFIGS / "memory").glob("*.yaml")} - {"auto"})
 POLICIES = {
     name: make_memory(compose_config("track", ["video=x", f"memory={name}"])) for name in NAMES
 }

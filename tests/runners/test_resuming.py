@@ -66,7 +66,9 @@ def killed_after(count, monkeypatch, *arguments):
             track("out=b", *arguments)
 
 
-@pytest.mark.parametrize("memory", ["fifo", "select", "distractor", "motion", "horizon"])
+@pytest.mark.parametrize(
+    "memory", ["fifo", "select", "distractor", "motion", "horizon", "redetect"]
+)
 def test_a_killed_run_goes_on_to_the_same_results(here, monkeypatch, memory):
     assert track("out=a", f"memory={memory}") == 0
     killed_after(5, monkeypatch, f"memory={memory}")
