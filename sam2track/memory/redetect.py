@@ -165,7 +165,7 @@ class RedetectMemory:
         turns = before.turns + 1 if turning else 0
         lost = before.lost != (turns == self.patience)
         turns = 0 if turns == self.patience else turns
-        if lost or doubted or not good:
+        if lost or doubted:
             return replace(before, lost=lost, turns=turns)
         pace = self.pace if before.score else 1.0
         return Sight(
