@@ -22,7 +22,7 @@ from sam2track.memory import (
 from sam2track.model.attention import Attention, Pooling, Rotation, grid_places
 from sam2track.model.backbones import PlainViTSpec, RepViTSpec
 from sam2track.model.backbones.repvit import NORM, merge_branches
-from sam2track.model.neck import PlainNeck
+from sam2track.model.neck import ConvNeck
 from sam2track.model.perceiver import PerceiverSpec
 
 LATENTS = PerceiverSpec(latents=5, latents_2d=4)
@@ -34,7 +34,7 @@ EFFICIENT = {
     },
     "efficienttam": {
         "trunk": PlainViTSpec(16, 2, depth=2, global_blocks=(1,), window=3, pretrained=2),
-        "neck": PlainNeck,
+        "neck": ConvNeck,
         "pooling": Pooling(2),
         "sam2_1_embeddings": False,
     },
