@@ -173,6 +173,20 @@ def test_pooling_changes_masks_a_little_and_is_refused_where_there_is_no_grid():
     with pytest.raises(ValueError, match=r"give memory\.pool=1"):
         tiny_model(compression=LATENTS).pool_memory(2)
     tiny_model(compression=LATENTS).pool_memory(1)
+    with pytest.raises(ValueError, match="give a whole number from 1"):
+        tiny_model().pool_memory(0)
+
+
+@pytest.mark.parametrize("name", EFFICIENT)
+def test_low_precision_tracks_alike(name):
+    frames, logits = noise_frames(4), []
+    for precision in (torch.float32, torch.bfloat16):
+        model = tiny_model(**EFFICIENT[name])
+        model.lower(precision)
+        session = TrackingSession(model)
+        session.prompt(1, Prompt.from_mask(square_mask()), frames[0])
+        logits.append(torch.stack([session.step(frame).logits for frame in frames]))
+    assert (logits[0] - logits[1]).abs().mean() < 0.2 * logits[0].std()
 
 
 def test_two_dimensional_latents_keep_the_order_of_the_map():
