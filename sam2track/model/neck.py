@@ -1,10 +1,10 @@
-"""Necks: they bring the backbone's maps to one width: the feature pyramid, and necks of one map.
+"""Necks: they bring the backbone's maps to one width: the feature pyramid, and the neck of one map.
 
 In: maps at strides 16 and, if the backbone has them, 4, 8 and 32. Out: the same without stride
 32, which is fused into stride 16. Stride 16 is conditioned on memory; strides 4 and 8 keep detail
 for the mask decoder only (SAM 2, 2408.00714, appendix D.1). A pyramid as in FPN
 (1612.03144), without its output convolutions. The neck of a backbone with stride 16 alone is
-:class:`PlainNeck`.
+:class:`ConvNeck`.
 """
 
 from __future__ import annotations
@@ -44,16 +44,18 @@ class Neck(nn.Module):
 
 
 class ConvNeck(nn.Sequential):
-    """SAM's neck: brings a single map, at stride 16, to the output's width (ViTDet, 2203.16527).
+    """Brings the single map of a ViT, at stride 16, to the output's width (ViTDet, 2203.16527).
+
+    SAM and EfficientTAM have it.
 
     Args:
-        channels: of the backbone.
+        channels: of the backbone, by stride.
         width: channels of the output.
     """
 
-    def __init__(self, channels: int, width: int) -> None:
+    def __init__(self, channels: Mapping[int, int], width: int) -> None:
         super().__init__(
-            nn.Conv2d(channels, width, 1, bias=False),
+            nn.Conv2d(channels[16], width, 1, bias=False),
             LayerNorm2d(width),
             nn.Conv2d(width, width, 3, padding=1, bias=False),
             LayerNorm2d(width),
@@ -63,26 +65,3 @@ class ConvNeck(nn.Sequential):
         """The map by its stride."""
         (x,) = input
         return {16: super().forward(x)}
-
-
-class PlainNeck(nn.Module):
-    """The neck of a plain vision transformer: two normalised convolutions (ViTDet, 2203.16527).
-
-    Args:
-        channels: of the backbone, for stride 16 alone.
-        width: channels of the output.
-    """
-
-    def __init__(self, channels: Mapping[int, int], width: int) -> None:
-        super().__init__()
-        convs = named(
-            conv_1x1=nn.Conv2d(channels[16], width, 1, bias=False),
-            norm_0=LayerNorm2d(width),
-            conv_3x3=nn.Conv2d(width, width, 3, padding=1, bias=False),
-            norm_1=LayerNorm2d(width),
-        )
-        self.convs = nn.ModuleList([convs])
-
-    def forward(self, maps: list[Float[Tensor, "B _ _ _"]]) -> dict[int, Float[Tensor, "B C _ _"]]:
-        """The map by its stride."""
-        return {16: self.convs[0](maps[0])}

@@ -28,11 +28,11 @@ class SAM(nn.Module):
 
     def __init__(self, variant: ImageVariant) -> None:
         super().__init__()
-        width, (channels,) = variant.width, variant.trunk.channels.values()
+        width = variant.width
         self.variant = variant
         self.precision = torch.float32  # of the computation, under autocast
         self.trunk = variant.trunk.build()
-        self.neck = ConvNeck(channels, width)
+        self.neck = ConvNeck(variant.trunk.channels, width)
         self.picture_transform = variant.picture_transform(variant.image_size)
         self.prompt_encoder = PromptEncoder(
             width, variant.image_size, variant.grid, pad_boxes=False

@@ -105,6 +105,8 @@ class SAM2(nn.Module):
             ValueError: if the tokens are no grid, or ``side`` does not divide it.
         """
         grid = self.variant.grid
+        if not isinstance(side, int) or side < 1:
+            raise ValueError(f"memory pooling over {side!r} tokens: give a whole number from 1")
         if side > 1 and (len(self.compression.places) != grid * grid or grid % side):
             raise ValueError(
                 f"memory pooling over {side} x {side} tokens: the memory of this model is no grid "

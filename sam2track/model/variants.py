@@ -18,7 +18,7 @@ from .backbones import (
 )
 from .image_transform import ImageTransform, PadLongSide, SmoothSquash, Squash
 from .memory_encoder import Compression, GridCompression
-from .neck import Neck, PlainNeck
+from .neck import ConvNeck, Neck
 from .perceiver import PerceiverSpec
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -151,7 +151,7 @@ _EFFICIENTTAM = {
         trunk,
         image_size=512 if suffix == "_512x512" else 1024,
         sam2_1_embeddings=False,
-        neck=PlainNeck,
+        neck=ConvNeck,
         pooling=pooling,
     )
     for size, trunk in _PLAIN_VIT.items()

@@ -22,7 +22,7 @@ from sam2track.memory import (
 from sam2track.model.attention import Attention, Pooling, Rotation, grid_places
 from sam2track.model.backbones import PlainViTSpec, RepViTSpec
 from sam2track.model.backbones.repvit import NORM, merge_branches
-from sam2track.model.neck import PlainNeck
+from sam2track.model.neck import ConvNeck
 from sam2track.model.perceiver import PerceiverSpec
 
 LATENTS = PerceiverSpec(latents=5, latents_2d=4)
@@ -34,7 +34,7 @@ EFFICIENT = {
     },
     "efficienttam": {
         "trunk": PlainViTSpec(16, 2, depth=2, global_blocks=(1,), window=3, pretrained=2),
-        "neck": PlainNeck,
+        "neck": ConvNeck,
         "pooling": Pooling(2),
         "sam2_1_embeddings": False,
     },
@@ -173,6 +173,20 @@ def test_pooling_changes_masks_a_little_and_is_refused_where_there_is_no_grid():
     with pytest.raises(ValueError, match=r"give memory\.pool=1"):
         tiny_model(compression=LATENTS).pool_memory(2)
     tiny_model(compression=LATENTS).pool_memory(1)
+    with pytest.raises(ValueError, match="give a whole number from 1"):
+        tiny_model().pool_memory(0)
+
+
+@pytest.mark.parametrize("name", EFFICIENT)
+def test_low_precision_tracks_alike(name):
+    frames, logits = noise_frames(4), []
+    for precision in (torch.float32, torch.bfloat16):
+        model = tiny_model(**EFFICIENT[name])
+        model.lower(precision)
+        session = TrackingSession(model)
+        session.prompt(1, Prompt.from_mask(square_mask()), frames[0])
+        logits.append(torch.stack([session.step(frame).logits for frame in frames]))
+    assert (logits[0] - logits[1]).abs().mean() < 0.2 * logits[0].std()
 
 
 def test_two_dimensional_latents_keep_the_order_of_the_map():

@@ -23,6 +23,11 @@ from .sam_names import from_sam_layout, is_sam
 # Names that begin otherwise: (ours, the official release's, transformers').
 ROOTS = (
     ("trunk.", "image_encoder.trunk.", "vision_encoder.backbone."),
+    # EfficientTAM's neck; transformers has no such model.
+    ("neck.0.", "image_encoder.neck.convs.0.conv_1x1.", "vision_encoder.neck.0."),
+    ("neck.1.", "image_encoder.neck.convs.0.norm_0.", "vision_encoder.neck.1."),
+    ("neck.2.", "image_encoder.neck.convs.0.conv_3x3.", "vision_encoder.neck.2."),
+    ("neck.3.", "image_encoder.neck.convs.0.norm_1.", "vision_encoder.neck.3."),
     ("neck.", "image_encoder.neck.", "vision_encoder.neck."),
     ("prompt_encoder.", "sam_prompt_encoder.", "prompt_encoder."),
     ("mask_decoder.", "sam_mask_decoder.", "mask_decoder."),
