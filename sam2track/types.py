@@ -13,7 +13,7 @@ a ``pointer`` is an object's one-token summary.
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, SupportsIndex
 
@@ -245,6 +245,7 @@ class FrameResult:
             (the highest logit), or -1.
         logits: low-resolution mask logits as the model gave them, before holes were filled.
         windows: the part of the frame that each object's logits cover: see :class:`FrameOutcome`.
+        known_boxes: what :meth:`boxes` gives, where it was computed before.
     """
 
     index: int
@@ -255,6 +256,7 @@ class FrameResult:
     presence: Float[Tensor, " N"]
     logits: Float[Tensor, "N 4*h 4*w"]
     windows: tuple[WindowBox | None, ...] = ()
+    known_boxes: Sequence[tuple[int, int, int, int] | None] | None = None
 
     def cpu(self) -> FrameResult:
         """The same on the host."""
@@ -273,8 +275,10 @@ class FrameResult:
             raise KeyError(f"no object {object_id} on frame {self.index}; {known}")
         return self.masks[self.object_ids.index(object_id)].cpu().numpy()
 
-    def boxes(self) -> list[tuple[int, int, int, int] | None]:
+    def boxes(self) -> Sequence[tuple[int, int, int, int] | None]:
         """For each object ``(x0, y0, x1, y1)`` in pixels, the far edges exclusive; None = empty."""
+        if self.known_boxes is not None:
+            return self.known_boxes
         return [mask_box(mask) for mask in self.masks.cpu().numpy()]
 
     def label_map(self) -> UInt8[np.ndarray, "H W"]:
