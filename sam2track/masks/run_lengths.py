@@ -32,7 +32,8 @@ def encode_runs(
         edges = np.flatnonzero(pixels[1:] != pixels[:-1]) + x0 * height
         counts = np.diff(edges, prepend=0, append=height * width)
         counts = (counts if counts[-1] else counts[:-1]).tolist()
-        runs = coco.frPyObjects({"size": mask.shape, "counts": counts}, height, width)
+        uncompressed: Any = {"size": mask.shape, "counts": counts}
+        runs = coco.frPyObjects(uncompressed, height, width)
     return {"size": runs["size"], "counts": str(cast(bytes, runs["counts"]), "ascii")}
 
 
