@@ -13,7 +13,7 @@ a ``pointer`` is an object's one-token summary.
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, SupportsIndex
 
@@ -61,8 +61,7 @@ class Frame:
     @classmethod
     def from_bgr(cls, index: int, image: UInt8[np.ndarray, "H W 3"]) -> Frame:
         """A frame from a BGR picture, as OpenCV reads and captures them."""
-        checked = cls(index, image).image
-        return cls(index, cv2.cvtColor(checked, cv2.COLOR_BGR2RGB))
+        return cls(index, cv2.cvtColor(cls(index, image).image, cv2.COLOR_BGR2RGB))
 
     @property
     def size(self) -> tuple[int, int]:
@@ -238,8 +237,7 @@ class FrameOutcome:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FrameResult:
-    """Every object on one frame, at the video's size. Tensors stay on the model's device until
-    :meth:`cpu`.
+    """Every object on one frame, at the video's size; on the model's device until :meth:`cpu`.
 
     Attributes:
         object_ids: the objects, in the order of the other fields.
@@ -247,7 +245,8 @@ class FrameResult:
         owner: which object a pixel belongs to where masks overlap: a position in ``object_ids``
             (the highest logit), or -1.
         logits: low-resolution mask logits as the model gave them, before holes were filled.
-        windows: the part of the frame that each object's logits cover: see :class:`FrameOutcome`.
+        windows: the part of the frame that each object's logits cover, as in :class:`FrameOutcome`.
+        known_boxes: what :meth:`boxes` gives, where it was computed before.
     """
 
     index: int
@@ -258,6 +257,7 @@ class FrameResult:
     presence: Float[Tensor, " N"]
     logits: Float[Tensor, "N 4*h 4*w"]
     windows: tuple[WindowBox | None, ...] = ()
+    known_boxes: Sequence[WindowBox | None] = ()
 
     def cpu(self) -> FrameResult:
         """The same on the host."""
@@ -272,13 +272,13 @@ class FrameResult:
             KeyError: if the object is not on this frame; the message names those that are.
         """
         if object_id not in self.object_ids:
-            known = known_ids(self.object_ids)
-            raise KeyError(f"no object {object_id} on frame {self.index}; {known}")
+            where = f"frame {self.index}; {known_ids(self.object_ids)}"
+            raise KeyError(f"no object {object_id} on {where}")
         return self.masks[self.object_ids.index(object_id)].cpu().numpy()
 
-    def boxes(self) -> list[tuple[int, int, int, int] | None]:
+    def boxes(self) -> Sequence[WindowBox | None]:
         """For each object ``(x0, y0, x1, y1)`` in pixels, the far edges exclusive; None = empty."""
-        return [mask_box(mask) for mask in self.masks.cpu().numpy()]
+        return self.known_boxes or [mask_box(mask) for mask in self.masks.cpu().numpy()]
 
     def label_map(self) -> UInt8[np.ndarray, "H W"]:
         """Object ids by pixel, 0 = background: the picture that a palette PNG holds.

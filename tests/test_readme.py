@@ -15,13 +15,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from composing import compose_config
 from conftest import write_video
 from PIL import Image
 
 from sam2track import open_video
 from sam2track.cli import main
 from sam2track.model.weights import packaged_weights
-from sam2track.runners.compose import compose_config, hydra_setting
+from sam2track.runners.compose import hydra_setting
 from sam2track.runners.loader import Loader
 from sam2track.runners.sweep import job_labels
 

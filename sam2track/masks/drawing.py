@@ -16,17 +16,22 @@ _FONT = cv2.FONT_HERSHEY_DUPLEX
 
 
 def draw_objects(
-    image: UInt8[np.ndarray, "H W 3"], object_ids: Sequence[int], masks: Bool[np.ndarray, "N H W"]
+    image: UInt8[np.ndarray, "H W 3"],
+    object_ids: Sequence[int],
+    masks: Bool[np.ndarray, "N H W"],
+    boxes: Sequence[tuple[int, int, int, int] | None] | None = None,
 ) -> None:
     """Draw each object in its colour, in place: translucent fill, outline, id above it.
 
-    Only the pixels of an object's box are changed, so small objects are fast.
+    Only the pixels of an object's box are changed, so small objects are fast. The boxes of the
+    masks are found here unless they are given.
     """
     line = _line(image)
+    boxes = [mask_box(mask) for mask in masks] if boxes is None else boxes
     order = sorted(range(len(object_ids)), key=lambda place: object_ids[place])
     labels = []
     for place in order:
-        box = mask_box(masks[place])
+        box = boxes[place]
         if box is None:
             continue
         top, left = max(0, box[1] - 2 * line), max(0, box[0] - 2 * line)  # room for the outline

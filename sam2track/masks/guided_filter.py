@@ -46,6 +46,7 @@ def sharpen(
     picture = np.asarray(cv2.blur(picture, (finest, finest)), np.uint8)
     small = _shrunk(picture, cells)
 
+    @torch.inference_mode()  # it is faster, and no tensor of it is returned
     def filtered(own: Tensor, coarse: Window, fine: Window) -> np.ndarray:
         planes = _linear_function(own[coarse], small[(..., *coarse)])
         colours = cv2.split(picture[fine].astype(np.float32))
@@ -67,28 +68,33 @@ def _linear_function(
     mask is not changed; else small objects in front of others of the same colour would vanish.
     """
     mask = (logits / LOGIT_SCALE).tanh()
-    mean, mean_mask = _window_means(colours), _window_means(mask)
-    covariance = _window_means(colours[:, None] * colours) - mean[:, None] * mean  # (3, 3, h, w)
-    with_mask = _window_means(colours * mask) - mean * mean_mask  # (3, h, w), covariance too
+    products = colours[:, None] * colours  # (3, 3, h, w)
+    mean, mean_products, mean_with_mask, mean_mask, mean_square = _window_means(
+        colours, products, colours * mask, mask, mask.square()
+    )
+    covariance = mean_products - mean[:, None] * mean  # (3, 3, h, w)
+    with_mask = mean_with_mask - mean * mean_mask  # (3, h, w), covariance too
     regularised = covariance.permute(2, 3, 0, 1) + EPSILON * torch.eye(3)
     slopes = torch.linalg.solve(regularised, with_mask.permute(1, 2, 0)).permute(2, 0, 1)
     constant = mean_mask - (slopes * mean).sum(0)
-    variance = _window_means(mask.square()) - mean_mask.square()
-    explained = _window_means((slopes * with_mask).sum(0))
-    explained = explained / (_window_means(variance) + MASK_EPSILON)
-    slopes = _window_means(slopes)
+    slopes, constant, explained, variance = _window_means(
+        slopes, constant, (slopes * with_mask).sum(0), mean_square - mean_mask.square()
+    )
+    explained = explained / (variance + MASK_EPSILON)
     unfiltered = mask - (slopes * colours).sum(0)
-    weight = (explained / SUFFICIENT_SHARE).clamp(0, 1)
-    constant = unfiltered.lerp(_window_means(constant), weight)
+    constant = unfiltered.lerp(constant, (explained / SUFFICIENT_SHARE).clamp(0, 1))
     return torch.cat((slopes / 255, constant[None]))
 
 
-def _window_means(x: Float[Tensor, "*batch h w"]) -> Float[Tensor, "*batch h w"]:
-    """The mean of each cell's window. OpenCV is several times as fast on few cells."""
-    planes = x.reshape(-1, *x.shape[-2:]).numpy()
-    side = 2 * RADIUS + 1
-    means = np.stack([cv2.blur(plane, (side, side)) for plane in planes])
-    return torch.from_numpy(means).view(x.shape)
+def _window_means(*values: Float[Tensor, "... h w"]) -> list[Float[Tensor, "... h w"]]:
+    """The mean of each cell's window. OpenCV is several times as fast on few cells, and takes all
+    planes as the channels of one picture."""
+    planes = torch.cat([value.reshape(-1, *value.shape[-2:]) for value in values])
+    channels = planes.permute(1, 2, 0).contiguous().numpy()
+    means = torch.from_numpy(cv2.blur(channels, (2 * RADIUS + 1,) * 2))
+    means = means.view(channels.shape).permute(2, 0, 1).contiguous()
+    parts = means.split([value.shape[:-2].numel() for value in values])
+    return [part.view(value.shape) for part, value in zip(parts, values, strict=True)]
 
 
 def _shrunk(picture: UInt8[np.ndarray, "H W 3"], cells: tuple[int, ...]) -> Float[Tensor, "3 h w"]:

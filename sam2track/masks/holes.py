@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import cv2
+import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
@@ -13,7 +15,8 @@ def fill_holes(logits: Float[Tensor, "N h w"], area: int) -> Float[Tensor, "N h 
     """Make background holes of up to ``area`` low-resolution pixels foreground; 0 = none."""
     if area <= 0:
         return logits
-    return torch.where(small_holes(logits <= 0, area), FILLED, logits)
+    find = small_holes_on_cpu if logits.device.type == "cpu" else small_holes
+    return torch.where(find(logits <= 0, area), FILLED, logits)
 
 
 def small_holes(background: Bool[Tensor, "N h w"], area: int) -> Bool[Tensor, "N h w"]:
@@ -37,6 +40,18 @@ def small_holes(background: Bool[Tensor, "N h w"], area: int) -> Bool[Tensor, "N
     differences = zeros.scatter_add(0, ids, differs.flatten().long())
     hole = (sizes <= area) & (differences == 0)
     return hole[ids].view_as(background) & background
+
+
+def small_holes_on_cpu(background: Bool[Tensor, "N h w"], area: int) -> Bool[Tensor, "N h w"]:
+    """:func:`small_holes` by OpenCV, in a tenth of the time."""
+    holes = np.zeros(background.shape, bool)
+    for own, found in zip(background.numpy(), holes, strict=True):
+        _, labels, regions, _ = cv2.connectedComponentsWithStats(own.view(np.uint8))
+        small = regions[:, cv2.CC_STAT_AREA] <= area
+        small[0] = False  # the foreground
+        if small.any():
+            np.take(small, labels, out=found)
+    return torch.from_numpy(holes)
 
 
 def _highest_near(labels: Int[Tensor, "N h w"]) -> Int[Tensor, "N h w"]:

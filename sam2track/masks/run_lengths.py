@@ -11,10 +11,29 @@ from jaxtyping import Bool, Int
 from pycocotools import mask as coco
 
 
-def encode_runs(mask: Bool[np.ndarray, "H W"]) -> dict[str, Any]:
-    """The run lengths of a mask, ``counts`` as a compressed string; JSON can hold them."""
-    # pycocotools wants column-major masks; OpenCV transposes faster than NumPy copies.
-    runs = coco.encode(cv2.transpose(mask.view(np.uint8)).T)
+def encode_runs(
+    mask: Bool[np.ndarray, "H W"], box: tuple[int, int, int, int] | None = None
+) -> dict[str, Any]:
+    """The run lengths of a mask, ``counts`` as a compressed string; JSON can hold them.
+
+    Args:
+        box: that of the mask, if it is known. Then only its columns are searched, which for a small
+            object takes a third of the time.
+    """
+    height, width = mask.shape
+    if box is None:
+        # pycocotools wants column-major masks; OpenCV transposes faster than NumPy copies.
+        runs = coco.encode(cv2.transpose(mask.view(np.uint8)).T)
+    else:
+        x0, _, x1, _ = box
+        pixels = np.zeros((x1 - x0) * height + 2, np.uint8)  # by columns, between two zeros
+        columns = np.ascontiguousarray(mask[:, x0:x1]).view(np.uint8)
+        pixels[1:-1].reshape(x1 - x0, height)[:] = cv2.transpose(columns)
+        edges = np.flatnonzero(pixels[1:] != pixels[:-1]) + x0 * height
+        counts = np.diff(edges, prepend=0, append=height * width)
+        counts = (counts if counts[-1] else counts[:-1]).tolist()
+        uncompressed: Any = {"size": mask.shape, "counts": counts}
+        runs = coco.frPyObjects(uncompressed, height, width)
     return {"size": runs["size"], "counts": str(cast(bytes, runs["counts"]), "ascii")}
 
 

@@ -153,6 +153,8 @@ def remove_specks(value: Float[np.ndarray, "h w"], area: float) -> None:
     contours, hierarchy = cv2.findContours(
         (value > 0).view(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE
     )
+    if len(contours) < 2:
+        return
     parts = [c for place, c in enumerate(contours) if hierarchy[0, place, 3] < 0]  # no holes
     # Pick's theorem, as contours run through the centres of pixels; one pixel is no step long.
     steps = [len(part) if len(part) > 1 else 0 for part in parts]

@@ -1,7 +1,6 @@
-"""Composes the configuration from a command line.
+"""Settings of a command line in Hydra's grammar, and composed settings as plain values.
 
-Hydra composes ``configs/<verb>.yaml`` with the groups that were chosen. Paths are taken literally.
-An unknown argument is an error of one line that names the nearest option.
+Paths are taken literally. An unknown argument is an error of one line with the nearest option.
 """
 
 from __future__ import annotations
@@ -12,40 +11,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from hydra.core.override_parser.types import Quote, QuotedString
-from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf, flag_override
+from omegaconf import DictConfig, OmegaConf
 
-from .loader import Loader, SettingError, keys_of
+from .loader import SettingError, keys_of
 
 # Their values are used literally: a file may be named `it's 50% (1) = done.mp4`.
 PATHS = (
     *("video", "image", "mask", "prompts", "out", "trunk", "checkpoint", "image_checkpoint"),
     *("dataset.root", "data.root"),
 )
-
-
-def compose_config(
-    verb: str, arguments: Sequence[str], config_file: str | None = None
-) -> DictConfig:
-    """The whole configuration of a command, without Hydra's own part.
-
-    Later settings replace earlier ones: the verb's defaults, the groups in ``arguments``, the
-    file, then the single values in ``arguments``.
-
-    Args:
-        verb: names ``configs/<verb>.yaml``.
-        arguments: ``key=value``, in Hydra's grammar, except paths, which are taken literally.
-        config_file: a YAML file with settings, such as the ``run.yaml`` of an earlier run.
-
-    Raises:
-        ValueError: if an argument is wrong; the message says what is right.
-    """
-    overrides = [hydra_setting(verb, arguments, place) for place in range(len(arguments))]
-    loader = Loader(verb, config_file=config_file)
-    config = loader.load_configuration(verb, overrides, RunMode.RUN)
-    with flag_override(config, ["struct", "readonly"], [False, False]):
-        del config["hydra"]
-    return config
 
 
 def plain(config: DictConfig) -> dict[str, Any]:

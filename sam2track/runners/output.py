@@ -6,9 +6,8 @@ import os
 import re
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from ..files import write_text
 from ..prompts import Prompt
 from ..prompts.prompt_files import PlacedPrompt
 from ..sinks import Sink
+from ..video import VideoSource
 from .compose import literal, plain
 
 RUN_FILE = "run.yaml"
@@ -135,44 +135,37 @@ def write_settings(folder: Path, config: DictConfig) -> None:
 
 
 def make_sinks(
-    config: Mapping[Any, Any],
-    folder: Path,
-    *,
-    name: str,
-    fps: float,
-    direction: int,
-    placed: Sequence[PlacedPrompt],
-    pixel_aspect: Fraction = Fraction(1),
-    sound_from: Path | None = None,
-    times: Sequence[float] | None = None,
+    config: DictConfig, folder: Path, source: VideoSource, placed: Sequence[PlacedPrompt]
 ) -> list[Sink]:
     """The chosen sinks. Their settings say ``${run.folder}`` and so on for what is known by now.
 
     Args:
-        config: the ``sinks`` group.
+        config: of a run of ``track``.
         folder: where the results go.
-        name: of the video.
-        fps: frames a second of the video.
-        direction: in which its frames come, 1 or -1.
+        source: the video.
         placed: the prompts; a sink that is partial (``_partial_: true``) is given them.
-        pixel_aspect: width of a pixel of the video by its height.
-        sound_from: the video file, if its sound belongs to the result.
-        times: of the video's frames, in seconds from the first; None = unknown.
     """
-    facts = {"folder": literal(str(folder)), "name": literal(name)}
-    facts |= {"fps": fps, "direction": direction, "pixel_aspect": str(pixel_aspect)}
-    facts |= {"sound_from": None if sound_from is None else literal(str(sound_from))}
-    facts |= {"times": times}  # an array, which stays as it is: OmegaConf is slow with long lists
-    known = OmegaConf.create({"sinks": config, "run": facts}, flags={"allow_objects": True})
-    settings_of = plain(known)["sinks"]
+    sound_from = None if config.fps else getattr(source, "path", None)
+    facts: dict[str, Any] = {
+        "folder": literal(str(folder)),
+        "name": literal(source.name),
+        "fps": config.fps or source.fps,
+        "direction": config.direction or 1,
+        "pixel_aspect": str(source.pixel_aspect),
+        "sound_from": None if sound_from is None else literal(str(sound_from)),
+        # An array, which stays as it is: OmegaConf is slow with long lists.
+        "times": None if config.fps else getattr(source, "times", None),
+    }
+    settings = {"sinks": config.get("sinks") or {}, "run": facts}
+    known = OmegaConf.create(settings, flags={"allow_objects": True})
     prompts: dict[int, list[tuple[int, Prompt]]] = defaultdict(list)
     for item in placed:
         prompts[item.frame].append((item.object_id, item.prompt))
     made = []
-    for settings in settings_of.values():
+    for settings in plain(known)["sinks"].values():
         sink = get_object(settings.pop("_target_"))
-        wants_prompts = settings.pop("_partial_", False)
-        made.append(sink(**settings, prompts=prompts) if wants_prompts else sink(**settings))
+        given = {"prompts": prompts} if settings.pop("_partial_", False) else {}
+        made.append(sink(**settings, **given))
     return made
 
 

@@ -63,17 +63,7 @@ def run(config: DictConfig) -> None:
             print(f"finished before: {folder}")
             return
         resumable = Resumable(config, folder, source, placed)
-        sinks = make_sinks(
-            config.get("sinks") or {},
-            folder,
-            name=source.name,
-            fps=config.fps or source.fps,
-            direction=config.direction or 1,
-            placed=placed,
-            pixel_aspect=source.pixel_aspect,
-            sound_from=None if config.fps else getattr(source, "path", None),
-            times=None if config.fps else getattr(source, "times", None),
-        )
+        sinks = make_sinks(config, folder, source, placed)
         use_threads(config.threads)
         review = Review(placed)
         with closing(_track(config, source, placed, start, resumable)) as tracked:

@@ -150,7 +150,7 @@ class CocoSink(Sink):
 def _encode(mask: np.ndarray, box: tuple[int, int, int, int], score: float) -> str:
     """One line of the spool: the fields as JSON with tabs between."""
     x0, y0, x1, y1 = box
-    runs, place = json.dumps(encode_runs(mask)), json.dumps([x0, y0, x1 - x0, y1 - y0])
+    runs, place = json.dumps(encode_runs(mask, box)), json.dumps([x0, y0, x1 - x0, y1 - y0])
     return f"{runs}\t{place}\t{np.count_nonzero(mask)}\t{score:.4f}"
 
 

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import replace
 
 from ..types import Frame, FrameResult, expect
 from .sink import Sink, SinkError, check_result
@@ -82,6 +83,7 @@ class FanOut(Sink):
         """Runs in the thread."""
         if self._ended:
             return
+        result = replace(result, known_boxes=result.boxes())  # which several sinks need
         try:
             for sink in self._sinks:
                 sink.write(frame, result)

@@ -127,12 +127,14 @@ def read_results(folder: Path, last: int) -> Iterator[FrameResult]:
 
 
 def _entry(result: FrameResult) -> dict[str, Any]:
-    masks, owner = result.masks.numpy(), result.owner.numpy()
+    owner, masks, owned = result.owner.numpy(), [], []
     boxes = [box or (0, 0, 1, 1) for box in result.boxes()]
-    where = [(slice(y0, y1), slice(x0, x1)) for x0, y0, x1, y1 in boxes]
-    owned = None  # what each object has of the label map, where they overlap
-    if len(masks) > 1 and sum(map(np.count_nonzero, masks)) > np.count_nonzero(owner >= 0):
-        owned = [encode_runs(owner[part] == place) for place, part in enumerate(where)]
+    for place, (x0, y0, x1, y1) in enumerate(boxes):
+        where = slice(y0, y1), slice(x0, x1)
+        mask, own = result.masks[place].numpy()[where], owner[where] == place
+        masks.append(encode_runs(mask))
+        overlaps = np.count_nonzero(own) < np.count_nonzero(mask)
+        owned.append(encode_runs(own) if overlaps else None)
     return {
         "index": result.index,
         "objects": result.object_ids,
@@ -140,8 +142,8 @@ def _entry(result: FrameResult) -> dict[str, Any]:
         "presence": result.presence.tolist(),
         "size": owner.shape,
         "boxes": boxes,  # the runs are of these parts, which takes a tenth of the time
-        "masks": [encode_runs(mask[part]) for mask, part in zip(masks, where, strict=True)],
-        "owned": owned,
+        "masks": masks,
+        "owned": owned,  # what each object has of the label map, where others overlap it
     }
 
 
@@ -151,10 +153,8 @@ def _result(entry: dict[str, Any], where: str) -> FrameResult:
     for place, (x0, y0, x1, y1) in enumerate(entry["boxes"]):
         part = slice(y0, y1), slice(x0, x1)
         masks[place][part] = decode_runs(entry["masks"][place], where)
-        owned = masks[place][part]
-        if entry["owned"] is not None:
-            owned = decode_runs(entry["owned"][place], where)
-        owner[part][owned] = place
+        own = entry["owned"][place]
+        owner[part][masks[place][part] if own is None else decode_runs(own, where)] = place
     return FrameResult(
         entry["index"],
         tuple(entry["objects"]),

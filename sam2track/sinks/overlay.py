@@ -69,7 +69,7 @@ class OverlaySink(Sink):
     def write(self, frame: Frame, result: FrameResult) -> None:
         check_result(frame, result)
         image = frame.image.copy()
-        draw_objects(image, result.object_ids, result.masks.numpy())
+        draw_objects(image, result.object_ids, result.masks.numpy(), result.boxes())
         height, width = image.shape[:2]
         if height % 2 or width % 2:
             image = np.pad(image, ((0, height % 2), (0, width % 2), (0, 0)), "edge")

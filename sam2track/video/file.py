@@ -13,6 +13,7 @@ from pathlib import Path
 import av
 import numpy as np
 from av.error import FFmpegError
+from av.video.reformatter import VideoReformatter
 
 from ..types import Frame
 from .scan import VideoInfo, open_container, scan_video, to_rgb, video_stream
@@ -96,6 +97,7 @@ class _Decoder:
         self._next = 0
         self._wanted = 0  # the time of the frame that is looked for
         self._one_thread = False
+        self._converter = VideoReformatter()
 
     def read(self, index: int) -> np.ndarray:
         """Frame ``index`` as RGB. See :meth:`_missing` for errors if it is missing."""
@@ -109,7 +111,7 @@ class _Decoder:
         if frame is None:
             raise self._missing(index)
         self._next = index + 1
-        return to_rgb(frame)
+        return to_rgb(frame, self._converter)
 
     def close(self) -> None:
         if self._frames is not None:

@@ -13,7 +13,7 @@ import av
 import numpy as np
 from av.container import InputContainer
 from av.error import FFmpegError
-from av.video.reformatter import Colorspace
+from av.video.reformatter import Colorspace, VideoReformatter
 
 from .source import VideoError
 
@@ -181,17 +181,19 @@ def _reason(path: Path, error: FFmpegError) -> str:
     return f"{error.strerror or error}; give a video such as MP4, MOV, MKV or WebM"
 
 
-def to_rgb(frame: av.VideoFrame) -> np.ndarray:
+def to_rgb(frame: av.VideoFrame, converter: VideoReformatter | None = None) -> np.ndarray:
     """A decoded frame as RGB, turned as the file asks, ``(H, W, 3)`` uint8.
 
-    A frame that does not say which matrix its colours have is read as players read it: BT.709 in
-    high definition, else BT.601.
+    A converter that is kept for all frames of a video saves most of the time. A frame that does not
+    say which matrix its colours have is read as players read it: BT.709 in high definition, else
+    BT.601.
     """
     height, width = _LARGEST_SD
     untagged = frame.colorspace == _UNSPECIFIED and frame.format.name.startswith(_YUV)
     large = frame.height > height or frame.width > width
     matrix = Colorspace.ITU709 if untagged and large else None
-    image = frame.to_ndarray(format="rgb24", src_colorspace=matrix)
+    converter = converter or VideoReformatter()
+    image = converter.reformat(frame, format="rgb24", src_colorspace=matrix).to_ndarray()
     if _is_mirrored(frame):
         image = image[::-1]
     return np.ascontiguousarray(np.rot90(image, frame.rotation // 90 % 4))

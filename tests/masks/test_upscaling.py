@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sam2track.masks.holes import FILLED, fill_holes
+from sam2track.masks.holes import FILLED, fill_holes, small_holes
 from sam2track.masks.upscaling import concatenate, upscale
 
 
@@ -32,6 +32,8 @@ def test_holes(seed, share, area):
     for plane, result in zip(background, filled.numpy(), strict=True):
         expected = holes_by_counting(plane, area)
         assert np.array_equal(result == np.float32(FILLED), expected)
+    # What other devices use gives the same.
+    assert torch.equal(small_holes(logits <= 0, area), filled == FILLED)
 
 
 def test_zero_leaves_holes():

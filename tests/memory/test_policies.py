@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from composing import compose_config
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scripted import (
@@ -26,7 +27,6 @@ from tiny import noise_frames, square_mask, tiny_model
 from sam2track import Frame, Prompt, TrackingSession
 from sam2track.memory import Archive, FifoMemory, FrameCandidates, HostCandidates
 from sam2track.runners import CONFIGS
-from sam2track.runners.compose import compose_config
 from sam2track.runners.tracker import make_memory
 from sam2track.track.snapshots import load_session, save_session
 from sam2track.types import FrameResult, Recall

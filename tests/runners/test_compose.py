@@ -1,6 +1,7 @@
 import re
 
 import pytest
+from composing import compose_config
 from omegaconf import OmegaConf
 from omegaconf.errors import ReadonlyConfigError
 
@@ -9,7 +10,7 @@ from sam2track.benchmark.trackers import TRACKERS
 from sam2track.cli import VERBS
 from sam2track.prompts.simulated_user import PROMPTS
 from sam2track.runners import CONFIGS
-from sam2track.runners.compose import compose_config, flat
+from sam2track.runners.compose import flat
 from sam2track.runners.help import describe
 from sam2track.runners.tracker import make_memory
 from sam2track.runners.values import KINDS, checked

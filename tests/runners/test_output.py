@@ -12,9 +12,9 @@ from array import array
 import numpy as np
 import pytest
 import torch
+from composing import compose_config
 
 from sam2track.cli import main
-from sam2track.runners.compose import compose_config
 from sam2track.runners.output import (
     claim_folder,
     default_folder,
@@ -23,6 +23,7 @@ from sam2track.runners.output import (
     prepare_folder,
 )
 from sam2track.types import Frame, FrameResult
+from sam2track.video import ArrayVideo
 
 
 def run_of(video, folder):
@@ -115,9 +116,9 @@ def test_a_new_run_takes_results_out_unless_it_goes_on(tmp_path):
 
 @pytest.mark.parametrize("times", [None, array("d", [0, 0.5, 0.75])])
 def test_a_sink_is_given_the_times_of_the_frames(tmp_path, times):
-    sinks = compose_config("track", ["sinks=coco"]).sinks
-    facts = {"name": "${v}", "fps": 2.0, "direction": 1, "placed": [], "times": times}
-    (sink,) = make_sinks(sinks, tmp_path, **facts)
+    source = ArrayVideo(np.zeros((3, 4, 4, 3), np.uint8), name="${v}", fps=2.0)
+    setattr(source, "times", times)  # noqa: B010 - as a video file has them
+    (sink,) = make_sinks(compose_config("track", ["sinks=coco"]), tmp_path, source, [])
     frame = Frame(2, np.zeros((4, 4, 3), np.uint8))
     none = torch.zeros(0)
     masks, owner = torch.zeros(0, 4, 4).bool(), torch.full((4, 4), -1)

@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from composing import compose_config
 from PIL import Image
 from safetensors.torch import load_file
 
-from sam2track.runners.compose import compose_config
 from sam2track.runners.pretrain import run
 
 SMALL = (

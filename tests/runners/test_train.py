@@ -15,12 +15,12 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from composing import compose_config
 from moving import MovingSquares
 from tiny import TINY
 
 from sam2track import cli
 from sam2track.model import variants
-from sam2track.runners.compose import compose_config
 from sam2track.runners.train import make_update
 from sam2track.train import Processes, step_batches
 

@@ -134,3 +134,18 @@ def test_notes_go_to_every_sink(tracked):
         fan_out.write(*tracked(0))
         fan_out.note(3, "lost")
     assert [sink.notes for sink in sinks] == [[(3, "lost")]] * 2
+
+
+def test_boxes_are_found_once_for_all_sinks(tracked):
+    seen = []
+
+    class Boxes(Noting):
+        def write(self, frame, result):
+            seen.append(result.boxes())
+
+    frame, result = tracked(3)
+    with FanOut([Boxes(), Boxes()]) as fan_out:
+        fan_out.write(frame, result)
+    assert seen[0] is seen[1]
+    assert list(seen[0]) == list(result.boxes())
+    assert result.known_boxes == ()  # the caller may change the masks

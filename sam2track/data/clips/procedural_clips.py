@@ -10,16 +10,19 @@ the tracker.
 
 from __future__ import annotations
 
+from dataclasses import KW_ONLY, dataclass
+
 import numpy as np
 
 from ...synthetic import FILMED, HELD_UP, Assets, ScenePlan
 from .clip import SMALLEST, Clip, keep_visible
 
 
+@dataclass(eq=False, repr=False)
 class ProceduralClips:
     """Draws clips.
 
-    Args:
+    Attributes:
         assets: the pictures.
         size: height and width of the frames, pixels.
         frames: frames per clip, at least 1.
@@ -34,24 +37,17 @@ class ProceduralClips:
         smallest: share of the picture that a tracked object must cover in frame 0.
     """
 
-    def __init__(
-        self,
-        assets: Assets,
-        size: int = 224,
-        *,
-        frames: int = 8,
-        objects: int = 3,
-        still: float = 0.15,
-        filmed: float = FILMED,
-        held_up: float = HELD_UP,
-        scale: float = 1.0,
-        aspect: float | None = None,
-        smallest: float = SMALLEST,
-    ) -> None:
-        self.assets, self.size, self.frames = assets, size, frames
-        self.objects, self.still = objects, still
-        self.filmed, self.held_up = filmed, held_up
-        self.scale, self.aspect, self.smallest = scale, aspect, smallest
+    assets: Assets
+    size: int = 224
+    _: KW_ONLY
+    frames: int = 8
+    objects: int = 3
+    still: float = 0.15
+    filmed: float = FILMED
+    held_up: float = HELD_UP
+    scale: float = 1.0
+    aspect: float | None = None
+    smallest: float = SMALLEST
 
     def clip(self, rng: np.random.Generator, *, hardness: float = 1.0) -> Clip:
         """One clip with at least one object that is well visible in its first frame.
