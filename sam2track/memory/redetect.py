@@ -26,7 +26,7 @@ class Sight:
         distance: usual distance of its appearance from the trusted ones, 0..2.
         lost: whether it counts as gone.
         turns: frames in a row that say otherwise.
-        newest: the last frames with a good mask, the newest first.
+        newest: the last frames that were not doubted, the newest first.
         trusted: a few of them on which it looked like itself, but which look different from each
             other, the newest first.
         count: of frames on which it looked like itself.
@@ -51,14 +51,17 @@ class RedetectMemory:
     - A mask is good if the object is present, and its effective score (presence times predicted
       IoU, as of SAM 3) is at least ``min_score`` times what is usual for the object.
     - It is near if its distance is at most ``near`` times the usual one, this limit itself lying
-      between ``least`` and ``most``. Usual values are running means over good frames.
+      between ``least`` and ``most``. Usual values are running means over frames
+      that are not doubted.
     - A frame is doubted if the object is not present, if it is neither good nor near, or if the
       distance is above ``far``.
 
     After ``patience`` doubted frames in a row the object is lost. It is found again after as many
     that are good and near. While it is lost its mask is empty, so that the search window grows to
     the whole frame, and anchors and trusted frames alone are attended to. Otherwise anchors,
-    ``apart`` trusted frames and the newest good ones are. Other frames are not remembered.
+    ``apart`` trusted frames and the newest ones are. Doubted frames are not remembered. (A score
+    alone is no reason to forget a frame: it falls while the object bends, and then memory is
+    needed most.)
 
     Every ``stride``-th frame that is good and near becomes trusted. If there are more than
     ``trusted``, the one that is most similar to another is dropped: they show different views.
@@ -161,7 +164,8 @@ class RedetectMemory:
         good = score > 0 and score >= self.min_score * before.score
         near = distance <= limit
         doubted = score == 0 or distance > self.far or not (good or near)
-        turning = good and near if before.lost else doubted
+        sure = good and near
+        turning = sure if before.lost else doubted
         turns = before.turns + 1 if turning else 0
         lost = before.lost != (turns == self.patience)
         turns = 0 if turns == self.patience else turns
@@ -174,8 +178,8 @@ class RedetectMemory:
             False,
             0,
             (index, *before.newest)[: self.recent],
-            self.trust(index, before) if near else before.trusted,
-            before.count + near,
+            self.trust(index, before) if sure else before.trusted,
+            before.count + sure,
         )
 
     def trust(self, index: int, before: Sight) -> tuple[int, ...]:

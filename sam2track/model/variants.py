@@ -136,6 +136,7 @@ _NANO = Variant(
     std=(128 / 255, 128 / 255, 128 / 255),
     dropout=0.0,
     picture_transform=Squash,
+    zoom=3.0,
     memory="redetect",
 )
 

@@ -46,11 +46,13 @@ def followed(frames: int = 40, **options) -> RedetectMemory:
     return memory
 
 
-def test_good_frames_are_remembered_new_ones_and_trusted_ones():
+def test_frames_are_remembered_new_ones_and_trusted_ones():
     memory = followed(40)
     assert recalled(memory, 41) == [0, 20, 30, 37, 38, 39, 40]
-    see(memory, 41, WEAK, 15)
-    assert recalled(memory, 42) == [0, 20, 30, 37, 38, 39, 40]
+    see(memory, 41, WEAK, 15)  # a weak mask that looks like the object
+    assert recalled(memory, 42) == [0, 20, 30, 38, 39, 40, 41]
+    see(memory, 42, WEAK, 60)  # and one that does not
+    assert recalled(memory, 43) == [0, 20, 30, 38, 39, 40, 41]
     assert recalled(followed(40, slots=4), 41) == [0, 20, 30, 40]
 
 
