@@ -66,6 +66,19 @@ def test_classes_are_chosen(tmp_path):
     assert {track.class_id for one in back.videos for track in one.tracks} == {2}
 
 
+def test_one_video_is_written_before_the_next_is_made(tmp_path):
+    """So memory holds one video, if they are given by a generator."""
+    own = sample()
+
+    def videos():
+        for number, one in enumerate(own.videos):
+            written = {path.parent.name for path in tmp_path.rglob("*.png")}
+            assert written == {one.video.name for one in own.videos[:number]}
+            yield one
+
+    write("davis", replace(own, videos=videos()), tmp_path / "out")
+
+
 @pytest.mark.parametrize(
     ("values", "message"),
     [
