@@ -9,7 +9,7 @@ video.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from ..tracks import ObjectClass
@@ -31,7 +31,7 @@ from .records import (
     track_extras,
     video_record,
 )
-from .untrusted import entry, read_json
+from .untrusted import entry, picture_path, read_json
 
 LISTS = ("videos", "images", "tracks", "categories", "annotations")
 
@@ -174,7 +174,7 @@ def _read_images(
     places: dict[int, tuple[str, int]] = {}
     for key, image in _by_id(entry(data, "images", list, where), f"{where}: image").items():
         what = f"{where}: image {key}"
-        file_name = PurePosixPath(entry(image, "file_name", str, what).replace("\\", "/"))
+        file_name = picture_path(image.get("file_name"), what)
         name = names.get(image.get("video_id"), file_name.parent.name)
         name = name or collector.only_video(path.resolve().stem)
         size = entry(image, "height", int, what), entry(image, "width", int, what)

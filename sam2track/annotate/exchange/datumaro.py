@@ -27,7 +27,7 @@ from .records import (
     runs_record,
     to_text,
 )
-from .untrusted import entry, read_json
+from .untrusted import entry, picture_path, read_json
 
 DEFAULT_SPLIT = "default"
 OURS = ("track_id", "track_name", "score", "made", "occluded", "keyframe", "outside")
@@ -158,6 +158,7 @@ def _add_video(
     length = length if isinstance(length, int) else None
     for _, item in items:
         image = item.get("image") or {}
+        picture_path(image.get("path", ""), where)
         size = image.get("size")
         known = None
         if isinstance(size, list) and len(size) == 2 and all(isinstance(v, int) for v in size):

@@ -23,7 +23,7 @@ from .collecting import Collector, consecutive_ids
 from .json_file import to_json
 from .losses import Losses
 from .records import Record, read_frame, read_track
-from .untrusted import decode_png, entry, inside, read_json
+from .untrusted import decode_png, entry, picture_path, read_json
 
 VERSION = "7.9.1"
 
@@ -93,8 +93,7 @@ def _read_folder(name: str, files: list[Path], collector: Collector) -> None:
     stems: list[str] = []
     for place, file in enumerate(files):
         data, where = read_json(file), str(file)
-        picture = entry(data, "imagePath", str, where)
-        inside(file.parent, picture.replace("\\", "/").removeprefix("./"))
+        picture_path(data.get("imagePath"), where)
         stems.append(file.stem)
         height = entry(data, "imageHeight", int, where)
         collector.video(name, (height, entry(data, "imageWidth", int, where)))

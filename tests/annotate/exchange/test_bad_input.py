@@ -134,6 +134,18 @@ def test_a_link_that_leads_out_is_not_followed(export, tmp_path):
     refused("vots", folder, "leads out of")
 
 
+def test_something_that_is_no_file(export, tmp_path):
+    folder = export("coco")
+    (folder / "annotations/instances_default.json").unlink()
+    (folder / "annotations/instances_default.json").symlink_to("/dev/zero")
+    refused("coco", folder, "is no regular file")
+
+
+def test_results_without_a_size_say_what_to_do(tmp_path):
+    (tmp_path / "boxes.txt").write_text("1,1,1,1,2,2,0.5,-1,-1,-1\n")
+    refused("mot", tmp_path / "boxes.txt", "the size of video 'boxes' is not known; add", [])
+
+
 @pytest.mark.parametrize("name", READABLE)
 def test_a_folder_of_something_else(name, tmp_path):
     (tmp_path / "notes.md").write_text("hello")

@@ -260,6 +260,24 @@ def tracked_run(tmp_path):
     return tmp_path
 
 
+def test_binary_masks_of_davis_2016_are_one_object(tmp_path):
+    mask = np.zeros((HEIGHT, WIDTH), np.uint8)
+    mask[20:44, 20:44] = 255
+    (tmp_path / "cup").mkdir()
+    for index in range(2):
+        Image.fromarray(mask).save(tmp_path / f"cup/{index:05d}.png")
+    back, losses = read("davis", tmp_path)
+    assert indices(back) == [{0, 1}]
+    assert not list(losses)
+    mask[0, 0] = 7  # now 255 is void
+    Image.fromarray(mask).save(tmp_path / "cup/00001.png")
+    back, losses = read("davis", tmp_path)
+    assert [track.id for track in back.videos[0].tracks] == [7]
+    assert [str(loss) for loss in losses] == [
+        "2 frames with void pixels (255) (first: frame 0 of cup)"
+    ]
+
+
 def test_the_table_of_the_docs_is_that_of_the_code():
     text = DOCS.read_text(encoding="utf-8")
     rows = {}
