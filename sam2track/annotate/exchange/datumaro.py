@@ -13,7 +13,7 @@ from typing import Any
 
 from ..tracks import Attribute, ObjectClass, Track, TrackFrame
 from .clips import Clip, box
-from .collecting import Collector, clean, consecutive_ids
+from .collecting import Collector, clean
 from .json_file import JsonLists
 from .losses import Losses
 from .records import (
@@ -187,7 +187,7 @@ def _read_items(
             attributes = attributes if isinstance(attributes, dict) else {}
             key = attributes.get("track_id", own.get("group") or what)
             found.append((key, index, own, attributes, what))
-    ids = consecutive_ids(key for key, *_ in found)
+    ids = collector.ids_of_shapes((key for key, *_ in found), where)
     for key, index, own, attributes, what in found:
         label = own.get("label_id")
         if label not in classes:

@@ -1,6 +1,7 @@
 """What is chosen and told when annotations are written, and pictures beside them."""
 
 import csv
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -258,6 +259,27 @@ def tracked_run(tmp_path):
     for sink in sinks:
         sink.close()
     return tmp_path
+
+
+def test_shapes_without_a_track_are_counted(tmp_path):
+    """An ordinary COCO file: each annotation becomes a track, and this is told."""
+    write("coco", sample(), tmp_path / "out")
+    path = tmp_path / "out/annotations/instances_default.json"
+    data = json.loads(path.read_text())
+    count = len(data["annotations"])
+    for one in data["annotations"]:
+        del one["track_id"], one["attributes"], one["video_id"]
+    for one in data["images"]:
+        del one["video_id"], one["frame_id"], one["frame_index"]
+    del data["videos"], data["tracks"]
+    data["annotations"][0]["segmentation"] = {"size": [24, 37], "counts": [24 * 37]}
+    path.write_text(json.dumps(data))
+    back, losses = read("coco", path, videos=[one.video for one in sample().videos])
+    assert sum(len(frames) for frames in indices(back)) == count - 1
+    told = {loss.what: loss.count for loss in losses}
+    assert told.pop("tracks without a frame") == 1
+    single = "shapes without a track, each now a track of its own"
+    assert told == {single: count, "empty masks": 1}
 
 
 def test_binary_masks_of_davis_2016_are_one_object(tmp_path):
