@@ -109,6 +109,10 @@ def wrong(annotations, **values):
         (lambda own: wrong(own), "track 1 of video 'cup' is there twice"),
         (lambda own: wrong(own, class_id=9), "has the unknown class 9"),
         (lambda own: wrong(own, frames={9: TrackFrame("0")}), "is on frame 9 of 5"),
+        (
+            lambda own: replace(own, videos=(replace(own.videos[0], accepted=frozenset({9})),)),
+            "video 'cup' has no frame 9, which is accepted",
+        ),
         (lambda own: replace(own, videos=own.videos[:1] * 2), "two videos are named 'cup'"),
         (lambda own: replace(own, classes=own.classes[:1] * 2), "two classes have the id 1"),
     ],
