@@ -187,7 +187,8 @@ def test_pictures_of_a_folder_are_copied(tmp_path):
     own = square_track(tmp_path / "frames")
     video = replace(own.videos[0].video, length=2, frame_names=names)
     track = replace(own.videos[0].tracks[0], frames={1: own.videos[0].tracks[0].frames[1]})
-    own = replace(own, videos=(replace(own.videos[0], video=video, tracks=(track,)),))
+    part = replace(own.videos[0], video=video, tracks=(track,), accepted=frozenset())
+    own = replace(own, videos=(part,))
     write("yolo", own, tmp_path / "out", images=True)
     copied = tmp_path / "out/images/train/square__b.png"
     assert copied.read_bytes() == (tmp_path / "frames/b.png").read_bytes()
