@@ -19,6 +19,9 @@ class ExchangeSink(Sink):
     Until then run lengths are in memory, about half a KB for an object on a frame. A warning tells
     what the format cannot hold.
 
+    Attributes:
+        remarks: these lines, after the end; ``sam2track track`` prints them.
+
     Args:
         folder: for the files; it may hold nothing.
         format: a name in ``FORMATS``.
@@ -43,6 +46,7 @@ class ExchangeSink(Sink):
             raise ValueError(f"format {format!r} needs the video, not only its results; export it")
         self.folder, self._format = Path(folder), format
         self._name, self._fps, self._label = name, fps, label
+        self.remarks: list[str] = []
         self._output = OutputFile(folder)
         self._size = (0, 0)
         self._names: dict[int, str | None] = {}
@@ -83,6 +87,6 @@ class ExchangeSink(Sink):
         annotations = Annotations((ObjectClass(1, self._label),), (own,))
         with self._output.guarded():
             losses = write(self._format, annotations, self.folder, frames="accepted")
-        if len(losses):
-            lost = "; ".join(map(str, losses))
-            warnings.warn(f"{self.folder} ({self._format}) does not hold {lost}", stacklevel=2)
+        for loss in losses:
+            self.remarks.append(f"{self.folder} ({self._format}) does not hold {loss}")
+            warnings.warn(self.remarks[-1], stacklevel=2)
