@@ -8,7 +8,15 @@ from pathlib import Path
 from ...sinks import Sink
 from ...sinks.sink import OutputFile, check_result
 from ...types import Frame, FrameResult
-from ..tracks import Annotations, ObjectClass, Track, TrackFrame, Video, VideoTracks
+from ..tracks import (
+    Annotations,
+    ObjectClass,
+    Track,
+    TrackFrame,
+    Video,
+    VideoTracks,
+    check_name,
+)
 from .clips import DEFAULT_CLASS
 from .exchange import find_format, write
 
@@ -30,7 +38,7 @@ class ExchangeSink(Sink):
         label: the class of the objects.
 
     Raises:
-        ValueError: if there is no such format.
+        ValueError: if there is no such format, or a name cannot be written.
     """
 
     def __init__(
@@ -45,7 +53,8 @@ class ExchangeSink(Sink):
         if find_format(format).read is None:
             raise ValueError(f"format {format!r} needs the video, not only its results; export it")
         self.folder, self._format = Path(folder), format
-        self._name, self._fps, self._label = name, fps, label
+        self._name, self._fps = check_name(name, "a video's name"), fps
+        self._class = ObjectClass(1, label)  # refused now, not at the end
         self.remarks: list[str] = []
         self._output = OutputFile(folder)
         self._size = (0, 0)
@@ -84,9 +93,9 @@ class ExchangeSink(Sink):
         )
         tracks = tuple(Track(k, 1, frames) for k, frames in sorted(self._frames.items()))
         own = VideoTracks(video, tracks, accepted=frozenset(names))
-        annotations = Annotations((ObjectClass(1, self._label),), (own,))
+        annotations = Annotations((self._class,), (own,))
         with self._output.guarded():
             losses = write(self._format, annotations, self.folder, frames="accepted")
         for loss in losses:
-            self.remarks.append(f"{self.folder} ({self._format}) does not hold {loss}")
+            self.remarks.append(f"{self.folder} ({self._format}), not kept: {loss}")
             warnings.warn(self.remarks[-1], stacklevel=2)

@@ -51,7 +51,7 @@ def test_names_of_pictures_are_kept(tmp_path):
 def test_a_warning_tells_what_is_lost(tmp_path):
     sink = ExchangeSink(tmp_path / "out", "davis")
     sink.write(*tracked(0))
-    with pytest.warns(UserWarning, match=r"out \(davis\) does not hold 1 scores of masks"):
+    with pytest.warns(UserWarning, match=r"out \(davis\), not kept: 1 scores of masks"):
         sink.close()
 
 
@@ -65,6 +65,10 @@ def test_wrong_formats_and_folders_are_refused(tmp_path):
         ExchangeSink(tmp_path / "out", "coc")
     with pytest.raises(ValueError, match="format 'overlay' needs the video"):
         ExchangeSink(tmp_path / "out", "overlay")
+    with pytest.raises(ValueError, match="a video's name is 'a/b'"):
+        ExchangeSink(tmp_path / "out", name="a/b")
+    with pytest.raises(ValueError, match="the name of class 1 is ''"):
+        ExchangeSink(tmp_path / "out", label="")
     (tmp_path / "mine.txt").touch()
     with pytest.raises(ValueError, match="holds files already"):
         ExchangeSink(tmp_path).write(*tracked(0))
@@ -92,6 +96,6 @@ def test_a_new_run_replaces_what_an_earlier_one_wrote(tmp_path):
             config.sinks, tmp_path / "run", name="cup", fps=10.0, direction=1, placed=[]
         )
         sink.write(*tracked(0))
-        with pytest.warns(UserWarning, match="does not hold"):
+        with pytest.warns(UserWarning, match="not kept: "):
             sink.close()
     assert (tmp_path / "run/exchange/cup/groundtruth_004.txt").is_file()
