@@ -1,5 +1,6 @@
 """The networks, and the table of their variants. docs/architecture.md says where new parts go."""
 
+from .image_model import ImageModel
 from .image_transform import ImageTransform
 from .loading import load_model
 from .sam2 import SAM2
@@ -10,6 +11,7 @@ __all__ = [
     "SAM2",
     "VARIANTS",
     "CheckpointError",
+    "ImageModel",
     "ImageTransform",
     "Variant",
     "find_variant",

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from .backbones import Backbone, EfficientNetSpec, HieraSpec
-from .image_transform import ImageTransform, Squash
+from .image_transform import ImageTransform, SmoothSquash, Squash
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -30,6 +30,8 @@ class Variant:
         mean, std: of the input's RGB in 0..1.
         dropout: in memory attention, only in training.
         transform: how an image becomes the square input; called with ``image_size``.
+        picture_transform: the same for a picture of its own, which the released image predictor
+            resizes otherwise.
         zoom: the side of the window that small objects are looked for in, in longer sides of the
             object's box, which training showed; None = they are looked for in the whole frame.
     """
@@ -49,6 +51,7 @@ class Variant:
     std: tuple[float, float, float] = IMAGENET_STD
     dropout: float = 0.1
     transform: Callable[[int], ImageTransform] = Squash
+    picture_transform: Callable[[int], ImageTransform] = SmoothSquash
     zoom: float | None = None
 
     @property
@@ -88,6 +91,7 @@ _NANO = Variant(
     mean=(127 / 255, 127 / 255, 127 / 255),
     std=(128 / 255, 128 / 255, 128 / 255),
     dropout=0.0,
+    picture_transform=Squash,
 )
 
 VARIANTS: dict[str, Variant] = {"nano": _NANO, **_SAM2_1, **_SAM2}
