@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ..types import Candidates, FrameFeatures, PromptTokens
 from .image_transform import ImageTransform
+from .variants import MaskThresholds
 
 
 @runtime_checkable
@@ -19,10 +20,12 @@ class ImageModel(Protocol):
     Attributes:
         picture_transform: how a picture becomes the model's square input.
         precision: of the computation, under :func:`sam2track.device.autocast`.
+        mask_thresholds: from where on automatic masks are good.
     """
 
     picture_transform: ImageTransform
     precision: torch.dtype
+    mask_thresholds: MaskThresholds
 
     @property
     def device(self) -> torch.device: ...

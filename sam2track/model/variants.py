@@ -13,6 +13,21 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
 @dataclass(frozen=True, slots=True)
+class MaskThresholds:
+    """From where on automatic masks are good.
+
+    Attributes:
+        score: predicted IoU.
+        stability: IoU of the masks at the thresholds ``offset`` and ``-offset``, 0..1.
+        offset: in logits.
+    """
+
+    score: float
+    stability: float
+    offset: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
 class Variant:
     """The properties of one model.
 
@@ -34,6 +49,7 @@ class Variant:
             resizes otherwise.
         zoom: the side of the window that small objects are looked for in, in longer sides of the
             object's box, which training showed; None = they are looked for in the whole frame.
+        mask_thresholds: of automatic masks.
     """
 
     trunk: Backbone
@@ -53,6 +69,7 @@ class Variant:
     transform: Callable[[int], ImageTransform] = Squash
     picture_transform: Callable[[int], ImageTransform] = SmoothSquash
     zoom: float | None = None
+    mask_thresholds: MaskThresholds = MaskThresholds(0.8, 0.95)
 
     @property
     def grid(self) -> int:
@@ -92,6 +109,7 @@ _NANO = Variant(
     std=(128 / 255, 128 / 255, 128 / 255),
     dropout=0.0,
     picture_transform=Squash,
+    mask_thresholds=MaskThresholds(0.5, 0.6, offset=0.5),
 )
 
 VARIANTS: dict[str, Variant] = {"nano": _NANO, **_SAM2_1, **_SAM2}
