@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 
+from ..masks import sharpen
 from ..masks.upscaling import resize_logits
 from ..model import ImageTransform
 
@@ -66,6 +68,15 @@ class ImageMasks:
     def full_logits(self) -> Float[Tensor, "R M H W"]:
         """Logits at the picture's size, on the device of the logits; four bytes a pixel."""
         return self._joined(list(self.at_full_size()), torch.float32)
+
+    @torch.no_grad()
+    def sharpened(self, picture: UInt8[np.ndarray, "H W 3"]) -> Bool[Tensor, "R 1 H W"]:
+        """:meth:`masks` with edges fitted to the picture's, for coarse models such as ``nano``.
+
+        There must be one candidate for each prompt. See :func:`sam2track.masks.sharpen`.
+        """
+        frame = self.transform.to_frame(self.logits[:, 0], self.size)
+        return sharpen(frame, picture).masks[:, None]
 
     def parts(self, rows: int) -> Iterator[ImageMasks]:
         """The same in parts of so many rows."""

@@ -42,11 +42,12 @@ class ImagePredictor:
     """
 
     def __init__(self, model: ImageModel, *, rows_at_once: int | None = None) -> None:
-        expect(model, ImageModel, "the model", 'a loaded one, such as load_image_model("nano")')
-        expect(model, nn.Module, "the model", 'a loaded one, such as load_image_model("nano")')
+        if not (isinstance(model, nn.Module) and isinstance(model, ImageModel)):
+            kind = type(model).__name__
+            raise ValueError(f'the model is a {kind}; give a loaded one: load_image_model("nano")')
         if rows_at_once is not None and rows_at_once < 1:
             raise ValueError(f"rows_at_once={rows_at_once}: must be a whole number from 1")
-        self.model = model
+        self.model: ImageModel = model
         self.rows_at_once = rows_at_once or (64 if model.device.type == "cuda" else 8)
         self.fingerprint = fingerprint(model)
 
@@ -129,6 +130,23 @@ class ImagePredictor:
         rows = torch.tensor(order).argsort().to(self.model.device)
         return concatenate_rows(made).select(rows)
 
+    def segment(self, image: EncodedImage, prompts: Sequence[Prompt]) -> ImageMasks:
+        """One mask for each prompt: of a single click the best of three, as it is ambiguous.
+
+        Raises:
+            ValueError: as :meth:`predict`.
+        """
+        one_click = [len(own.points) == 1 and own.box is None for own in prompts]
+        found: list[ImageMasks] = []
+        order: list[int] = []
+        for ambiguous in (True, False):
+            places = [place for place, one in enumerate(one_click) if one == ambiguous]
+            if places:
+                own = [prompts[place] for place in places]
+                found.append(self.predict(image, own, multimask=ambiguous).best())
+                order += places
+        return concatenate_rows(found).select(torch.tensor(order).argsort().to(self.model.device))
+
     @torch.no_grad()
     def decode(
         self, image: EncodedImage, rows: PromptRows, *, multimask: bool = True
@@ -180,7 +198,9 @@ class ImagePredictor:
 def _one_of(features: FrameFeatures, place: int) -> FrameFeatures:
     """One image's features, in the layout that they have when they are loaded from a file: with
     another one the last bits of the masks would differ."""
-    maps = (features.stride16, features.stride8, features.stride4)
-    own = (x if x is None else x[place : place + 1] for x in maps)
-    layout = torch.contiguous_format
-    return FrameFeatures(*(x if x is None else x.clone(memory_format=layout) for x in own))
+
+    def own(x: Tensor) -> Tensor:
+        return x[place : place + 1].clone(memory_format=torch.contiguous_format)
+
+    skips = (features.stride8, features.stride4)
+    return FrameFeatures(own(features.stride16), *(x if x is None else own(x) for x in skips))

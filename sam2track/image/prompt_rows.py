@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -53,8 +53,8 @@ class PromptRows:
 
     def __getitem__(self, rows: slice) -> PromptRows:
         """Some of the rows."""
-        parts = (getattr(self, own.name) for own in fields(self))
-        return PromptRows(*(part if part is None else part[rows] for part in parts))
+        rest = (part if part is None else part[rows] for part in (self.boxes, self.logits))
+        return PromptRows(self.points[rows], self.labels[rows], *rest)
 
     @classmethod
     def of_points(cls, points, labels=None) -> PromptRows:
@@ -100,9 +100,10 @@ def group_prompts(
     for (_, with_box, with_mask), places in groups.items():
         own = [prompts[place] for place in places]
         logits = None if previous is None else previous[places]
+        masks = [prompt.mask for prompt in own if prompt.mask is not None]
         if with_mask:
-            found = (mask_logits(p.mask, transform=transform, device=device) for p in own)
-            logits = torch.cat(list(found))
+            found = [mask_logits(mask, transform=transform, device=device) for mask in masks]
+            logits = torch.cat(found)
         rows = PromptRows(
             torch.from_numpy(np.stack([p.points for p in own])),
             torch.from_numpy(np.stack([p.labels for p in own])).long(),

@@ -26,7 +26,7 @@ from ..types import (
     WindowBox,
 )
 from .image_transform import ImageTransform, Window, prepare_image
-from .layers import MLP
+from .layers import MLP, lower_weights
 from .mask_decoder import MaskDecoder, ambiguous, clear_or_best
 from .memory_attention import MemoryAttention, MemoryBatch, MemoryTokens
 from .memory_encoder import GridCompression, MemoryEncoder
@@ -95,9 +95,7 @@ class SAM2(nn.Module):
         tracking, not for training or saving.
         """
         self.precision = precision
-        for module in self.modules():
-            if isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
-                module.to(precision)
+        lower_weights(self, precision)
 
     def compile_parts(self) -> None:
         """Compile the encoder and every part of a step; varying lengths stay dynamic."""

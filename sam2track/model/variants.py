@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from .backbones import Backbone, EfficientNetSpec, HieraSpec
-from .image_transform import ImageTransform, SmoothSquash, Squash
+from .backbones import Backbone, EfficientNetSpec, HieraSpec, ViTSpec
+from .image_transform import ImageTransform, PadLongSide, SmoothSquash, Squash
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -82,6 +82,29 @@ class Variant:
         return self.image_size < 512
 
 
+@dataclass(frozen=True, slots=True)
+class ImageVariant:
+    """The properties of one model of single images (SAM), which has no memory.
+
+    Attributes as of :class:`Variant`.
+    """
+
+    trunk: Backbone
+    image_size: int = 1024
+    width: int = 256
+    decoder_heads: int = 8
+    decoder_mlp: int = 2048
+    score_mlp: int = 256
+    mean: tuple[float, float, float] = IMAGENET_MEAN
+    std: tuple[float, float, float] = IMAGENET_STD
+    picture_transform: Callable[[int], ImageTransform] = PadLongSide
+
+    @property
+    def grid(self) -> int:
+        """Side of the stride-16 grid."""
+        return self.image_size // 16
+
+
 _HIERA = {
     "tiny": HieraSpec(96, 1, (1, 2, 7, 2), (5, 7, 9)),
     "small": HieraSpec(96, 1, (1, 2, 11, 2), (7, 10, 13)),
@@ -115,13 +138,38 @@ _NANO = Variant(
 VARIANTS: dict[str, Variant] = {"nano": _NANO, **_SAM2_1, **_SAM2}
 
 
+# SAM (2023): images only.
+IMAGE_VARIANTS: dict[str, ImageVariant] = {
+    "sam_vit_b": ImageVariant(ViTSpec(768, 12, 12, (2, 5, 8, 11))),
+    "sam_vit_l": ImageVariant(ViTSpec(1024, 24, 16, (5, 11, 17, 23))),
+    "sam_vit_h": ImageVariant(ViTSpec(1280, 32, 16, (7, 15, 23, 31))),
+}
+
+
 def find_variant(name: str) -> Variant:
-    """The variant of that name.
+    """The tracker of that name.
 
     Raises:
         ValueError: if there is none; the message lists them.
     """
+    if name in IMAGE_VARIANTS:
+        raise ValueError(
+            f"{name} segments single images and has no memory; to track with it give another "
+            f"model, such as model=sam2.1_hiera_tiny, and image_model={name}"
+        )
     try:
         return VARIANTS[name]
     except KeyError:
         raise ValueError(f"no model named {name!r}; there are: {', '.join(VARIANTS)}") from None
+
+
+def find_image_variant(name: str) -> Variant | ImageVariant:
+    """The model of that name, a tracker or one of single images.
+
+    Raises:
+        ValueError: if there is none; the message lists them.
+    """
+    known = {**VARIANTS, **IMAGE_VARIANTS}
+    if name not in known:
+        raise ValueError(f"no model named {name!r}; there are: {', '.join(known)}")
+    return known[name]
