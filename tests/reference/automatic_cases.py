@@ -24,7 +24,7 @@ class Seeded:
 
 
 MODELS = {
-    "small_sam": Seeded(3, 0.3, 0.0),
+    "small_sam": Seeded(3, 0.3, 0.66),
     "small_2.1": Seeded(3, 0.0, 0.5),
     "small_2.0": Seeded(3, 0.0, 0.5),
     "sam_vit_b": Seeded(3, 0.3, 0.0),
