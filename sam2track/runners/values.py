@@ -71,6 +71,8 @@ KINDS: dict[str, Kind | None] = {
     "fill_hole_area": Kind(least=0),
     "remove_specks": Kind(float, least=0, null=True),
     "sharpen": Kind(bool, null=True),
+    "auto_every": Kind(least=0),
+    "max_objects": Kind(least=1, most=255),
     "automatic.points_per_side": Kind(least=1, null=True),
     "automatic.pred_iou_thresh": Kind(float, null=True),
     "automatic.stability_score_thresh": Kind(float, least=0, most=1, null=True),
