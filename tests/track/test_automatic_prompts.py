@@ -124,7 +124,7 @@ def test_with_too_many_objects_the_best_are_followed():
 
 def test_a_new_object_takes_the_place_of_one_that_is_long_gone():
     later = {(1, 1): np.zeros(SIZE, bool)}
-    ids, asked = follow(
+    ids, _ = follow(
         lambda index: [LEFT] if index < 10 else [RIGHT], later=later, max_objects=1, frames=60
     )
     assert ids[20] == (1,)
