@@ -8,7 +8,7 @@ are projected back instead, which gives the same products. Not for gradients.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import torch
 import torch.nn.functional as F
@@ -18,7 +18,7 @@ from torch import Tensor
 from .attention import Attention
 
 if TYPE_CHECKING:
-    from .mask_decoder import TwoWayTransformer
+    from .mask_decoder import TwoWayBlock, TwoWayTransformer
 
 Tokens = Float[Tensor, "R T C"]
 OneImage = Float[Tensor, "1 L C"]
@@ -35,7 +35,7 @@ def transform(
 ) -> tuple[Tokens, Images]:
     """Tokens and images after every layer; ``position`` is of the image's cells."""
     places, rows = tokens, image
-    for number, layer in enumerate(transformer.layers):
+    for number, layer in enumerate(cast("list[TwoWayBlock]", transformer.layers)):
         if number == 0:  # here the tokens are still equal to their positions
             tokens = layer.norm1(layer.self_attn(tokens, tokens, tokens))
         else:
