@@ -76,8 +76,6 @@ def test_backward_and_from_a_later_frame(here):
     assert run("track", "video=video", *chosen, *LOOSE) == 0
     names = sorted(path.name for path in Path("out/masks").iterdir())
     assert names == ["0.png", "1.png", "2.png"]
-        f"{k}.png" for k in (0, 1, 2)
-    ]
 
 
 @pytest.mark.parametrize(
