@@ -112,8 +112,7 @@ class ImagePredictor:
         """
         encoded = image if isinstance(image, EncodedImage) else self.encode(image)
         prompts = [prompts] if isinstance(prompts, Prompt) else prompts
-        if not len(prompts):
-            raise ValueError("no prompt: give at least one, such as Prompt.click(x, y)")
+        _check_some(prompts)
         if previous is not None and len(previous) != len(prompts):
             raise ValueError(f"previous has {len(previous)} rows for {len(prompts)} prompts")
         groups = group_prompts(
@@ -136,6 +135,7 @@ class ImagePredictor:
         Raises:
             ValueError: as :meth:`predict`.
         """
+        _check_some(prompts)
         one_click = [len(own.points) == 1 and own.box is None for own in prompts]
         found: list[ImageMasks] = []
         order: list[int] = []
@@ -196,6 +196,11 @@ class ImagePredictor:
                 f"the logits are of shape {tuple(logits.shape[1:])}, the model's of "
                 f"{(height, width)}; for a mask of the picture's size use logits_of"
             )
+
+
+def _check_some(prompts: Sequence[Prompt]) -> None:
+    if not len(prompts):
+        raise ValueError("no prompt: give at least one, such as Prompt.click(x, y)")
 
 
 def _one_of(features: FrameFeatures, place: int) -> FrameFeatures:
