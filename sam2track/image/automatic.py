@@ -163,7 +163,8 @@ class AutomaticMaskGenerator:
         own = self.settings
         assert own.stability_score_thresh is not None
         assert own.stability_score_offset is not None
-        keep = masks.scores[:, 0] > (own.pred_iou_thresh or -torch.inf)
+        least = own.pred_iou_thresh or 0.0
+        keep = masks.scores[:, 0] > (least if least > 0 else -torch.inf)
         rows = keep.nonzero()[:, 0]
         masks, clicks = masks.select(rows), clicks[rows.cpu().numpy()]
         measured = measure(masks, own.mask_threshold, own.stability_score_offset)

@@ -27,7 +27,7 @@ MODELS = {
     "small_sam": Seeded(3, 0.3, 0.66),
     "small_2.1": Seeded(3, 0.0, 0.5),
     "small_2.0": Seeded(3, 0.0, 0.5),
-    "sam_vit_b": Seeded(3, 0.3, 0.0),
+    "sam_vit_b": Seeded(3, 0.3, -1.0),
     "sam2.1_hiera_tiny": Seeded(3, 0.3, 0.0),
 }
 _LOW = {
