@@ -61,13 +61,13 @@ class ImageMasks:
 
         They take a byte a pixel: filter first, or go through :meth:`parts`.
         """
-        made = [full > threshold for full in self._at_full_size()]
+        made = [full > threshold for full in self.at_full_size()]
         return self._joined(made, torch.bool)
 
     @torch.no_grad()
     def full_logits(self) -> Float[Tensor, "R M H W"]:
         """Logits at the picture's size, on the device of the logits; four bytes a pixel."""
-        return self._joined(list(self._at_full_size()), torch.float32)
+        return self._joined(list(self.at_full_size()), torch.float32)
 
     @torch.no_grad()
     def rendered(
@@ -98,7 +98,9 @@ class ImageMasks:
         for start in range(0, len(self), rows):
             yield self.select(slice(start, start + rows))
 
-    def _at_full_size(self) -> Iterator[Float[Tensor, "n H W"]]:
+    @torch.no_grad()
+    def at_full_size(self) -> Iterator[Float[Tensor, "n H W"]]:
+        """The logits of every candidate at the picture's size, a few candidates at a time."""
         square = 16 * self.logits.shape[2] * self.logits.shape[3]  # which some transforms pass
         count = max(1, PIXELS_AT_ONCE // max(self.size[0] * self.size[1], square))
         for part in self.logits.flatten(0, 1).float().split(count):

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ..types import Candidates, FrameFeatures, PromptTokens
 from .image_transform import ImageTransform
+from .variants import AutomaticDefaults
 
 
 @runtime_checkable
@@ -19,10 +20,12 @@ class ImageModel(Protocol):
     Attributes:
         picture_transform: how a picture becomes the model's square input.
         precision: of the computation, under :func:`sam2track.device.autocast`.
+        automatic: how masks of everything in a picture are best found.
     """
 
     picture_transform: ImageTransform
     precision: torch.dtype
+    automatic: AutomaticDefaults
 
     @property
     def device(self) -> torch.device: ...

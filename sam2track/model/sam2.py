@@ -54,6 +54,7 @@ class SAM2(nn.Module):
         self.neck = variant.neck(variant.trunk.channels, width)
         self.transform = variant.transform(variant.image_size)
         self.picture_transform = variant.picture_transform(variant.image_size)
+        self.automatic = variant.automatic
         self.compression = variant.compression(variant.memory_width, grid)
         self.memory_tokens = MemoryTokens(
             width, self.compression.positions, variant.slots, variant.sam2_1_embeddings

@@ -26,6 +26,27 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
 @dataclass(frozen=True, slots=True)
+class AutomaticDefaults:
+    """How masks of everything in a picture are best found.
+
+    Attributes:
+        pred_iou: masks whose predicted IoU is above it are good.
+        stability: and whose IoU at the thresholds ``offset`` and ``-offset`` is at least this.
+        offset: in logits.
+        points_per_side: of the grid of clicks.
+        refine: whether a mask is given back to the model once.
+        small_region: holes and islands with a smaller share of the picture are removed.
+    """
+
+    pred_iou: float
+    stability: float = 0.95
+    offset: float = 1.0
+    points_per_side: int = 32
+    refine: bool = False
+    small_region: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Variant:
     """The properties of one model.
 
@@ -51,6 +72,7 @@ class Variant:
         compression: makes the tokens of a memory; called with ``memory_width`` and ``grid``.
         pooling: of memory tokens in memory attention.
         memory: the memory policy that suits it, a name of ``configs/memory``.
+        automatic: how automatic masks are found.
     """
 
     trunk: Backbone
@@ -74,6 +96,7 @@ class Variant:
     compression: Callable[[int, int], Compression] = GridCompression
     pooling: Pooling = NO_POOLING
     memory: str = "fifo"
+    automatic: AutomaticDefaults = AutomaticDefaults(0.8)
 
     @property
     def grid(self) -> int:
@@ -102,6 +125,7 @@ class ImageVariant:
     mean: tuple[float, float, float] = IMAGENET_MEAN
     std: tuple[float, float, float] = IMAGENET_STD
     picture_transform: Callable[[int], ImageTransform] = PadLongSide
+    automatic: AutomaticDefaults = AutomaticDefaults(0.88)
 
     @property
     def grid(self) -> int:
@@ -138,6 +162,10 @@ _NANO = Variant(
     picture_transform=Squash,
     zoom=3.0,
     memory="redetect",
+    # Its predicted IoU of a click's mask is low; the mask is much better at the second try.
+    automatic=AutomaticDefaults(
+        0.5, 0.6, offset=0.5, points_per_side=16, refine=True, small_region=0.001
+    ),
 )
 
 # EdgeTAM (2501.07256).
