@@ -2,7 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
-from .model import CheckpointError, load_model
+from .image import EncodedImage, ImageMasks, ImagePredictor
+from .model import CheckpointError, load_image_model, load_model
 from .prompts import PlacedPrompt, Prompt
 from .track import Rendering, TrackingSession
 from .types import Frame, FrameOutcome, FrameResult
@@ -17,10 +18,13 @@ __all__ = [
     "BoxSink",
     "CheckpointError",
     "CocoSink",
+    "EncodedImage",
     "FanOut",
     "Frame",
     "FrameOutcome",
     "FrameResult",
+    "ImageMasks",
+    "ImagePredictor",
     "OverlaySink",
     "PaletteSink",
     "PlacedPrompt",
@@ -30,6 +34,7 @@ __all__ = [
     "Sink",
     "TrackingSession",
     "VideoError",
+    "load_image_model",
     "load_model",
     "open_video",
 ]

@@ -20,6 +20,7 @@ from .runners import Terminated, debugging, outcome_of
 
 VERBS = {
     "track": "follow objects through a video",
+    "image": "segment single images",
     "train": "train a tracker, or fine-tune one",
     "pretrain": "train a trunk on pictures without labels",
     "benchmark": "measure a tracker on a dataset",

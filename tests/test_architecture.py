@@ -18,6 +18,7 @@ ALLOWED = {
     "model": set(),
     "memory": {"masks"},
     "track": {"video", "prompts", "masks", "model", "memory"},
+    "image": {"video", "prompts", "masks", "model"},
     "sinks": {"masks", "prompts"},
     "synthetic": {"masks", "video"},
     "data": {"masks", "video", "synthetic"},

@@ -6,6 +6,7 @@ from .guided_filter import sharpen
 from .holes import fill_holes
 from .label_maps import flatten, read_labels
 from .palette import check_palette_id, davis_palette, object_colour
+from .regions import remove_small_regions
 from .run_lengths import decode_runs, encode_runs, pack_runs
 from .upscaling import VideoMasks, concatenate, remove_specks, upscale
 
@@ -25,6 +26,7 @@ __all__ = [
     "object_colour",
     "pack_runs",
     "read_labels",
+    "remove_small_regions",
     "remove_specks",
     "sharpen",
     "upscale",

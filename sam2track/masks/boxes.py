@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
 
 def mask_box(mask: Bool[np.ndarray, "H W"]) -> tuple[int, int, int, int] | None:
@@ -26,3 +26,20 @@ def box_iou(
     areas = [(b[..., 2:] - b[..., :2]).prod(-1) for b in (boxes, others)]
     union = areas[0] + areas[1] - shared
     return np.clip(np.divide(shared, union, out=np.zeros(union.shape), where=union > 0), 0, 1)
+
+
+def suppress(
+    boxes: Float[np.ndarray, "N 4"], scores: Float[np.ndarray, " N"], most: float
+) -> Int[np.ndarray, " K"]:
+    """Non-maximum suppression: which boxes stay, the one with the highest score first.
+
+    A box is dropped if its IoU with a box of a higher score that stays is above ``most``. Of equal
+    scores the earlier box counts as the higher.
+    """
+    order = np.argsort(-scores, kind="stable")
+    kept = []
+    while len(order):
+        kept.append(order[0])
+        overlaps = box_iou(boxes[order[1:]], boxes[order[0]])
+        order = order[1:][overlaps.astype(np.float64) <= most]
+    return np.array(kept, np.intp)

@@ -81,6 +81,18 @@ def upscale(
     return VideoMasks(full > 0, owner, highest.clamp(min=0))
 
 
+def resize_logits(logits: Float[Tensor, "N h w"], size: tuple[int, int]) -> Float[Tensor, "N H W"]:
+    """Bilinear interpolation to a size (height, width); by OpenCV on a CPU, as it is faster."""
+    if logits.shape[1:] == size:
+        return logits
+    if logits.device.type != "cpu":
+        return F.interpolate(logits[None], size, mode="bilinear")[0]
+    full = torch.empty(len(logits), *size)
+    for own, made in zip(logits.numpy(), full.numpy(), strict=True):
+        cv2.resize(own, size[::-1], dst=made, interpolation=cv2.INTER_LINEAR)
+    return full
+
+
 def combine(
     logits: Float[Tensor, "N h w"],
     size: tuple[int, int],

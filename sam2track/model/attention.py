@@ -97,13 +97,15 @@ def mix_by_blocks(
     v: Float[Tensor, "B heads Lk K"],
     *,
     queries: int = 256,
+    scale: float | None = None,
 ) -> Float[Tensor, "B heads Lq K"]:
     """:func:`mix` in blocks of queries, so that the weights stay small. Not for gradients.
 
-    Values may be narrower than keys, which PyTorch's own kernel for CPUs does not allow.
+    Values may be narrower than keys, which PyTorch's own kernel for CPUs does not allow. Products
+    of queries and keys are multiplied by ``scale``, by default ``D ** -0.5``.
     """
     k = k.transpose(2, 3)
-    blocks = (q * q.shape[3] ** -0.5).split(queries, dim=2)
+    blocks = (q * (q.shape[3] ** -0.5 if scale is None else scale)).split(queries, dim=2)
     # All blocks share one buffer: a new one for each block takes a seventh of the time.
     buffer = q.new_empty(*blocks[0].shape[:3], k.shape[3])
     mixed = []

@@ -12,7 +12,7 @@ from typing import Protocol
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, Shaped
+from jaxtyping import Float, Shaped, UInt8
 from torch import Tensor
 
 Size = tuple[int, int]  # height, width of a frame, in pixels
@@ -27,7 +27,7 @@ class ImageTransform(Protocol):
         """An RGB image (0..255) on the square; ``outside``: the padding's colour (0..255)."""
         ...
 
-    def points(self, points: Float[Tensor, "P 2"], size: Size) -> Float[Tensor, "P 2"]:
+    def points(self, points: Float[Tensor, "*n 2"], size: Size) -> Float[Tensor, "*n 2"]:
         """Points ``(x, y)`` of the frame in pixels of the square."""
         ...
 
@@ -47,8 +47,8 @@ class ImageTransform(Protocol):
 class Squash:
     """Resizes the whole frame to the square and ignores its aspect ratio (SAM 2).
 
-    Images are resized as Pillow does (bicubic, anti-aliased, rounded to whole values), as for
-    the released weights.
+    Images are resized as Pillow does (bicubic, anti-aliased, rounded to whole values), as the
+    released tracker does for the frames of a video.
 
     Attributes:
         side: of the square, in pixels.
@@ -59,16 +59,10 @@ class Squash:
     def image(
         self, image: Shaped[Tensor, "1 3 H W"], outside: Float[Tensor, "3 1 1"]
     ) -> Shaped[Tensor, "1 3 S S"]:
-        square = (self.side, self.side)
-        if image.shape[-2:] == square:
-            return image
-        if image.is_cuda:  # no 8-bit kernel there
-            image = image.float()
-        image = F.interpolate(image, size=square, mode="bicubic", antialias=True)
-        return image.clamp(0, 255).round() if image.is_floating_point() else image
+        return _resize_as_pillow(image, (self.side, self.side), "bicubic")
 
-    def points(self, points: Float[Tensor, "P 2"], size: Size) -> Float[Tensor, "P 2"]:
-        return points / torch.tensor(size[::-1]) * self.side
+    def points(self, points: Float[Tensor, "*n 2"], size: Size) -> Float[Tensor, "*n 2"]:
+        return points / torch.tensor(size[::-1]).to(points.device) * self.side
 
     def mask(self, mask: Float[Tensor, "R 1 H W"]) -> Float[Tensor, "R 1 S S"]:
         square = (self.side, self.side)
@@ -78,6 +72,89 @@ class Squash:
 
     def to_frame(self, logits: Float[Tensor, "N h w"], size: Size) -> Float[Tensor, "N h w"]:
         return logits
+
+
+@dataclass(frozen=True, slots=True)
+class SmoothSquash(Squash):
+    """:class:`Squash` with bilinear interpolation of floating-point numbers.
+
+    So SAM 2's image predictor resizes pictures.
+    """
+
+    def image(
+        self, image: Shaped[Tensor, "1 3 H W"], outside: Float[Tensor, "3 1 1"]
+    ) -> Shaped[Tensor, "1 3 S S"]:
+        square = (self.side, self.side)
+        if image.shape[-2:] == square:
+            return image
+        # One channel after the other, since of a large picture not all fit as floats.
+        channels = (channel.float() for channel in image.split(1, dim=1))
+        resized = [F.interpolate(x, square, mode="bilinear", antialias=True) for x in channels]
+        return torch.cat(resized, dim=1)
+
+
+@dataclass(frozen=True, slots=True)
+class PadLongSide:
+    """Scales the longer side to the square's and pads the far edges (SAM).
+
+    Images are resized as Pillow does (bilinear, anti-aliased, rounded to whole values).
+
+    Attributes:
+        side: of the square, in pixels.
+    """
+
+    side: int
+
+    def inner(self, size: Size) -> Size:
+        """Height and width of the frame on the square, at least one pixel each."""
+        scale = self.side / max(size)
+        height, width = (max(int(length * scale + 0.5), 1) for length in size)
+        return height, width
+
+    def image(
+        self, image: Shaped[Tensor, "1 3 H W"], outside: Float[Tensor, "3 1 1"]
+    ) -> Float[Tensor, "1 3 S S"]:
+        inner = self.inner((image.shape[2], image.shape[3]))
+        return self._pad(_resize_as_pillow(image, inner, "bilinear") - outside) + outside
+
+    def points(self, points: Float[Tensor, "*n 2"], size: Size) -> Float[Tensor, "*n 2"]:
+        height, width = self.inner(size)
+        return points * torch.tensor((width / size[1], height / size[0])).to(points)
+
+    def mask(self, mask: Float[Tensor, "R 1 H W"]) -> Float[Tensor, "R 1 S S"]:
+        inner = self.inner((mask.shape[2], mask.shape[3]))
+        return self._pad(F.interpolate(mask, inner, mode="bilinear", antialias=True))
+
+    def to_frame(self, logits: Float[Tensor, "N h w"], size: Size) -> Float[Tensor, "N _ _"]:
+        height, width = self.inner(size)
+        square = F.interpolate(logits[None], (self.side, self.side), mode="bilinear")[0]
+        return square[:, :height, :width]
+
+    def _pad(self, x: Float[Tensor, "*n H W"]) -> Float[Tensor, "*n S S"]:
+        return F.pad(x, (0, self.side - x.shape[-1], 0, self.side - x.shape[-2]))
+
+
+def _resize_as_pillow(
+    image: Shaped[Tensor, "1 3 H W"], size: Size, mode: str
+) -> Shaped[Tensor, "1 3 h w"]:
+    if image.shape[-2:] == size:
+        return image
+    if image.is_cuda:  # no 8-bit kernel there
+        image = image.float()
+    image = F.interpolate(image, size=size, mode=mode, antialias=True)
+    return image.clamp(0, 255).round() if image.is_floating_point() else image
+
+
+def prepare_image(
+    image: UInt8[Tensor, "H W 3"],
+    transform: ImageTransform,
+    mean: Float[Tensor, "3 1 1"],
+    std: Float[Tensor, "3 1 1"],
+) -> Float[Tensor, "1 3 S S"]:
+    """An RGB image as the encoder takes it: a square, normalised (``mean``, ``std`` of 0..1)."""
+    image = image.to(mean.device, non_blocking=True).permute(2, 0, 1)[None]
+    image = transform.image(image, outside=255 * mean)
+    return (image.float() / 255 - mean) / std
 
 
 OUTSIDE = -1024.0  # mask logit where a window does not look
@@ -103,7 +180,7 @@ class Window:
     ) -> Shaped[Tensor, "1 3 S S"]:
         return Squash(self.side).image(self._cut(image), outside)
 
-    def points(self, points: Float[Tensor, "P 2"], size: Size) -> Float[Tensor, "P 2"]:
+    def points(self, points: Float[Tensor, "*n 2"], size: Size) -> Float[Tensor, "*n 2"]:
         first = torch.tensor((self.x0, self.y0))
         return (points - first) / (torch.tensor((self.x1, self.y1)) - first) * self.side
 

@@ -84,3 +84,10 @@ def sine_position_1d(
     frequencies = sine_frequencies(channels // 2).to(position.device, non_blocking=True)
     phase = position[..., None] / frequencies
     return torch.cat((phase.sin(), phase.cos()), dim=-1)
+
+
+def lower_weights(model: nn.Module, precision: torch.dtype) -> None:
+    """Convert once the weights that autocast would convert at every call."""
+    for module in model.modules():
+        if isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
+            module.to(precision)

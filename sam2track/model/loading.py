@@ -1,15 +1,19 @@
-"""Loads a model ready to track, by its name."""
+"""Loads a model ready to use, by its name."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 
 from ..device import pick_device, pick_precision
+from .sam import SAM
 from .sam2 import SAM2
-from .variants import find_variant
+from .variants import Variant, find_image_variant, find_variant
 from .weights import fetch_weights, load_weights, packaged_weights
+
+M = TypeVar("M", SAM2, SAM)
 
 
 def load_model(
@@ -36,12 +40,46 @@ def load_model(
         ValueError: unknown model, device or precision.
         CheckpointError: the weights cannot be found, or belong to another model.
     """
-    variant = find_variant(name)
+    return _ready(SAM2(find_variant(name)), name, checkpoint, device, precision, compile)
+
+
+def load_image_model(
+    name: str = "nano",
+    checkpoint: str | Path | None = None,
+    *,
+    device: str | torch.device = "auto",
+    precision: str = "auto",
+    compile: bool = False,
+) -> SAM2 | SAM:
+    """A model for single images: a tracker's, or SAM.
+
+    Args:
+        name: as for :func:`load_model`, or ``sam_vit_b``, ``sam_vit_l``, ``sam_vit_h``.
+        checkpoint: as for :func:`load_model`; also an official ``sam_vit_*.pth``.
+        device, precision, compile: as for :func:`load_model`.
+
+    Raises:
+        ValueError, CheckpointError: as :func:`load_model`.
+    """
+    variant = find_image_variant(name)
+    if isinstance(variant, Variant):
+        return _ready(SAM2(variant), name, checkpoint, device, precision, compile)
+    return _ready(SAM(variant), name, checkpoint, device, precision, compile)
+
+
+def _ready(
+    model: M,
+    name: str,
+    checkpoint: str | Path | None,
+    device: str | torch.device,
+    precision: str,
+    compile: bool,
+) -> M:
+    """A model with its weights, on its device, in its precision."""
     target = pick_device(device)
     dtype = pick_precision(precision, target)
     path = packaged_weights(name) or fetch_weights(name) if checkpoint is None else checkpoint
-    model = SAM2(variant).eval()
-    load_weights(model, path, name)
+    load_weights(model.eval(), path, name)
     model = model.to(target).requires_grad_(False)
     model.lower(dtype)
     if compile:

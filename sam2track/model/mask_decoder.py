@@ -1,7 +1,8 @@
 """The mask decoder: features and prompt tokens become candidate masks.
 
-SAM's mask decoder (2304.02643, appendix A) with SAM 2's additions (2408.00714, appendix D.1): a
-presence token, and skip connections from strides 8 and 4 where the backbone has those maps.
+SAM's mask decoder (2304.02643, appendix A) with SAM 2's additions (2408.00714, appendix D.1), which
+a model may lack: a presence token, and skip connections from strides 8 and 4 where the backbone has
+those maps.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from .attention import Attention
 from .layers import MLP, LayerNorm2d
 
 CANDIDATES = 3  # whole, part, subpart: what one click may mean
+PRESENT = 10.0  # presence logit of a decoder that does not predict it: the object is there
 
 
 class TwoWayBlock(nn.Module):
@@ -87,15 +89,25 @@ class MaskDecoder(nn.Module):
         mlp_width: hidden channels of the transformer's MLPs.
         score_width: hidden channels of the predicted-IoU head.
         skips: whether it has skip connections from strides 8 and 4 (SAM has none).
+        presence: whether it predicts presence (SAM does not).
+        score_activation: after the predicted-IoU head; SAM has none.
     """
 
     def __init__(
-        self, width: int, heads: int, mlp_width: int, score_width: int, *, skips: bool = True
+        self,
+        width: int,
+        heads: int,
+        mlp_width: int,
+        score_width: int,
+        *,
+        skips: bool = True,
+        presence: bool = True,
+        score_activation: type[nn.Module] = nn.Sigmoid,
     ) -> None:
         super().__init__()
         masks = 1 + CANDIDATES
         self.transformer = TwoWayTransformer(width, heads, mlp_width)
-        self.obj_score_token = nn.Embedding(1, width)
+        self.obj_score_token = nn.Embedding(1, width) if presence else None
         self.iou_token = nn.Embedding(1, width)
         self.mask_tokens = nn.Embedding(masks, width)
         self.conv_s0 = nn.Conv2d(width, width // 8, kernel_size=1) if skips else None
@@ -111,7 +123,8 @@ class MaskDecoder(nn.Module):
             MLP(width, width, width, width // 8) for _ in range(masks)
         )
         self.iou_prediction_head = MLP(width, score_width, score_width, masks)
-        self.pred_obj_score_head = MLP(width, width, width, 1)
+        self.pred_obj_score_head = MLP(width, width, width, 1) if presence else None
+        self.score_activation = score_activation()
 
     def features(self, pyramid: Mapping[int, Float[Tensor, "B C _ _"]]) -> FrameFeatures:
         """The neck's maps, by stride, as the decoder reads them: skip connections projected."""
@@ -134,7 +147,9 @@ class MaskDecoder(nn.Module):
             features: where the skip connections are read.
             sparse, dense, position: from the prompt encoder.
         """
-        own = [self.obj_score_token.weight, self.iou_token.weight, self.mask_tokens.weight]
+        own = [self.iou_token.weight, self.mask_tokens.weight]
+        if self.obj_score_token is not None:
+            own.insert(0, self.obj_score_token.weight)
         tokens = torch.cat((torch.cat(own).expand(len(sparse), -1, -1), sparse), dim=1)
         grid = conditioned.shape[-2:]
         tokens, image = self.transformer(
@@ -142,7 +157,10 @@ class MaskDecoder(nn.Module):
             (conditioned + dense).flatten(2).transpose(1, 2),
             position.flatten(2).transpose(1, 2),
         )
-        presence, score, masks = tokens[:, 0], tokens[:, 1], tokens[:, 2 : 2 + 1 + CANDIDATES]
+        presence = tokens.new_full((len(tokens), 1), PRESENT)
+        if self.pred_obj_score_head is not None:
+            presence, tokens = self.pred_obj_score_head(tokens[:, 0]), tokens[:, 1:]
+        score, masks = tokens[:, 0], tokens[:, 1 : 1 + 1 + CANDIDATES]
         # To stride 4; the skip connections are added on the way, where there are any.
         first, norm, activate, second, activate_again = self.output_upscaling
         image = first(image.transpose(1, 2).unflatten(2, grid))
@@ -154,10 +172,16 @@ class MaskDecoder(nn.Module):
         )
         return Candidates(
             masks=(weights @ image.flatten(2)).unflatten(2, image.shape[-2:]),
-            scores=self.iou_prediction_head(score).sigmoid(),
+            scores=self.score_activation(self.iou_prediction_head(score)),
             tokens=masks,
-            presence=self.pred_obj_score_head(presence),
+            presence=presence,
         )
+
+
+def ambiguous(candidates: Candidates) -> Candidates:
+    """The three masks for an ambiguous prompt, of all four."""
+    masks, scores, tokens = candidates.masks, candidates.scores, candidates.tokens
+    return Candidates(masks[:, 1:], scores[:, 1:], tokens[:, 1:], candidates.presence)
 
 
 def clear_or_best(

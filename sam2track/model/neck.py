@@ -1,4 +1,4 @@
-"""The feature pyramid: brings the backbone's maps to one width.
+"""The feature pyramid: brings the backbone's maps to one width; also SAM's neck of one map.
 
 In: maps at strides 16 and, if the backbone has them, 4, 8 and 32. Out: the same without stride
 32, which is fused into stride 16. Stride 16 is conditioned on memory; strides 4 and 8 keep detail
@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from .layers import named
+from .layers import LayerNorm2d, named
 
 
 class Neck(nn.Module):
@@ -40,3 +40,25 @@ class Neck(nn.Module):
             coarse = F.interpolate(levels.pop(32).float(), scale_factor=2.0, mode="nearest")
             levels[16] = levels[16] + coarse
         return levels
+
+
+class ConvNeck(nn.Sequential):
+    """SAM's neck: brings a single map, at stride 16, to the output's width (ViTDet, 2203.16527).
+
+    Args:
+        channels: of the backbone.
+        width: channels of the output.
+    """
+
+    def __init__(self, channels: int, width: int) -> None:
+        super().__init__(
+            nn.Conv2d(channels, width, 1, bias=False),
+            LayerNorm2d(width),
+            nn.Conv2d(width, width, 3, padding=1, bias=False),
+            LayerNorm2d(width),
+        )
+
+    def forward(self, input: list[Float[Tensor, "B _ h w"]]) -> dict[int, Float[Tensor, "B C h w"]]:
+        """The map by its stride."""
+        (x,) = input
+        return {16: super().forward(x)}

@@ -17,6 +17,7 @@ from ..types import PromptTokens
 from .layers import LayerNorm2d
 
 NOT_A_POINT = -1
+LARGEST_LOGIT = 32.0  # of a mask that is input again to SAM 2
 
 
 class FourierEncoding(nn.Module):
@@ -41,10 +42,21 @@ class PromptEncoder(nn.Module):
         image_size: side of the model's square input, in pixels.
         grid: side of the stride-16 grid.
         mask_width: channels within the mask's convolutions.
+        pad_boxes: whether the token "not a point" is also added to prompts with a box, as for
+            SAM 2; SAM adds it to clicks alone.
     """
 
-    def __init__(self, width: int, image_size: int, grid: int, mask_width: int = 16) -> None:
+    def __init__(
+        self,
+        width: int,
+        image_size: int,
+        grid: int,
+        mask_width: int = 16,
+        *,
+        pad_boxes: bool = True,
+    ) -> None:
         super().__init__()
+        self.pad_boxes = pad_boxes
         self.image_size = image_size
         self.grid = grid
         self.pe_layer = FourierEncoding(width)
@@ -64,17 +76,21 @@ class PromptEncoder(nn.Module):
 
     def forward(
         self, prompts: PromptTokens
-    ) -> tuple[Float[Tensor, "R P+1 C"], Float[Tensor, "R C #h #w"], Float[Tensor, "1 C h w"]]:
+    ) -> tuple[Float[Tensor, "R L C"], Float[Tensor, "R C #h #w"], Float[Tensor, "1 C h w"]]:
         """Tokens of the points, an embedding of the mask, and the position of every grid cell.
 
-        A last token, "not a point", is added because the weights were trained with it.
+        A last token, "not a point", is added because the weights were trained with it; not to a
+        mask alone, which has no points.
         """
         place = (prompts.coords + 0.5) / self.image_size  # the centre of the pixel
         kinds = torch.cat(list(self.point_embeddings.parameters()))  # (4, C)
         tokens = self.pe_layer(place) + kinds[prompts.labels.clamp(min=0)]
         nothing = self.not_a_point_embed.weight[None]  # (1, 1, C)
         tokens = torch.where((prompts.labels == NOT_A_POINT)[..., None], nothing, tokens)
-        sparse = torch.cat((tokens, nothing.expand(len(tokens), -1, -1)), dim=1)
+        pad = prompts.labels.shape[1] > 0
+        pad = pad and (self.pad_boxes or not bool((prompts.labels > 1).any()))
+        padding = nothing.expand(len(tokens), -1, -1)
+        sparse = torch.cat((tokens, padding), dim=1) if pad else tokens
         if prompts.mask is None:
             dense = self.no_mask_embed.weight[..., None, None].expand(len(tokens), -1, 1, 1)
         else:

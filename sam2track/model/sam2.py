@@ -25,13 +25,13 @@ from ..types import (
     Resolved,
     WindowBox,
 )
-from .image_transform import ImageTransform, Window
-from .layers import MLP
-from .mask_decoder import MaskDecoder, clear_or_best
+from .image_transform import ImageTransform, Window, prepare_image
+from .layers import MLP, lower_weights
+from .mask_decoder import MaskDecoder, ambiguous, clear_or_best
 from .memory_attention import MemoryAttention, MemoryBatch, MemoryTokens
 from .memory_encoder import GridCompression, MemoryEncoder
 from .neck import Neck
-from .prompt_encoder import NOT_A_POINT, PromptEncoder
+from .prompt_encoder import LARGEST_LOGIT, NOT_A_POINT, PromptEncoder
 from .variants import Variant
 
 ABSENT = -1024.0  # mask logit of an object that is not in the frame
@@ -54,6 +54,8 @@ class SAM2(nn.Module):
         self.trunk = variant.trunk.build()
         self.neck = Neck(variant.trunk.channels, width)
         self.transform = variant.transform(variant.image_size)
+        self.picture_transform = variant.picture_transform(variant.image_size)
+        self.mask_thresholds = variant.mask_thresholds
         self.compression = GridCompression(variant.memory_width, grid)
         self.memory_tokens = MemoryTokens(
             width, self.compression.positions, variant.slots, variant.sam2_1_embeddings
@@ -93,9 +95,7 @@ class SAM2(nn.Module):
         tracking, not for training or saving.
         """
         self.precision = precision
-        for module in self.modules():
-            if isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
-                module.to(precision)
+        lower_weights(self, precision)
 
     def compile_parts(self) -> None:
         """Compile the encoder and every part of a step; varying lengths stay dynamic."""
@@ -135,9 +135,11 @@ class SAM2(nn.Module):
         self, image: UInt8[Tensor, "H W 3"], window: WindowBox | None = None
     ) -> Float[Tensor, "1 3 S S"]:
         """An RGB image, or a window of it, as the encoder takes it: a normalised square."""
-        image = image.to(self.device, non_blocking=True).permute(2, 0, 1)[None]
-        image = self.transform_of(window).image(image, outside=255 * self.mean)
-        return (image.float() / 255 - self.mean) / self.std
+        return prepare_image(image, self.transform_of(window), self.mean, self.std)
+
+    def prepare_picture(self, image: UInt8[Tensor, "H W 3"]) -> Float[Tensor, "1 3 S S"]:
+        """An RGB picture of its own, resized by :attr:`picture_transform`."""
+        return prepare_image(image, self.picture_transform, self.mean, self.std)
 
     def encode(self, image: Float[Tensor, "B 3 S S"]) -> FrameFeatures:
         """Features of prepared images; for tracking B = 1, for training one image per row."""
@@ -180,8 +182,24 @@ class SAM2(nn.Module):
         candidates = self.mask_decoder(conditioned, features, *self.prompt_encoder(prompts))
         if prompts.labels.shape[1] > 1:
             return clear_or_best(candidates, stability_delta, stability_threshold)
-        masks, scores, tokens = candidates.masks, candidates.scores, candidates.tokens
-        return Candidates(masks[:, 1:], scores[:, 1:], tokens[:, 1:], candidates.presence)
+        return ambiguous(candidates)
+
+    def decode_picture(
+        self, features: FrameFeatures, prompts: PromptTokens, *, multimask: bool
+    ) -> Candidates:
+        """Candidate masks on a picture of its own, where nothing is recalled.
+
+        Args:
+            features: of one image.
+            multimask: three masks for an ambiguous prompt; else one for a clear prompt, or the best
+                of the three where that one is unstable, as the released image predictor does.
+        """
+        if prompts.mask is not None:
+            mask = prompts.mask.clamp(-LARGEST_LOGIT, LARGEST_LOGIT)
+            prompts = replace(prompts, mask=mask)
+        conditioned = self.attend(features, [Recall((), (), (), ())] * len(prompts.labels))
+        candidates = self.mask_decoder(conditioned, features, *self.prompt_encoder(prompts))
+        return ambiguous(candidates) if multimask else clear_or_best(candidates, 0.05, 0.98)
 
     def no_prompts(self, rows: int) -> PromptTokens:
         """The prompt encoder's input where there is no prompt."""

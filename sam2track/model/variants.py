@@ -5,11 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from .backbones import Backbone, EfficientNetSpec, HieraSpec
-from .image_transform import ImageTransform, Squash
+from .backbones import Backbone, EfficientNetSpec, HieraSpec, ViTSpec
+from .image_transform import ImageTransform, PadLongSide, SmoothSquash, Squash
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+@dataclass(frozen=True, slots=True)
+class MaskThresholds:
+    """From where on automatic masks are good.
+
+    Attributes:
+        score: predicted IoU.
+        stability: IoU of the masks at the thresholds ``offset`` and ``-offset``, 0..1.
+        offset: in logits.
+    """
+
+    score: float
+    stability: float
+    offset: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +45,11 @@ class Variant:
         mean, std: of the input's RGB in 0..1.
         dropout: in memory attention, only in training.
         transform: how an image becomes the square input; called with ``image_size``.
+        picture_transform: the same for a picture of its own, which the released image predictor
+            resizes otherwise.
         zoom: the side of the window that small objects are looked for in, in longer sides of the
             object's box, which training showed; None = they are looked for in the whole frame.
+        mask_thresholds: of automatic masks.
     """
 
     trunk: Backbone
@@ -49,7 +67,9 @@ class Variant:
     std: tuple[float, float, float] = IMAGENET_STD
     dropout: float = 0.1
     transform: Callable[[int], ImageTransform] = Squash
+    picture_transform: Callable[[int], ImageTransform] = SmoothSquash
     zoom: float | None = None
+    mask_thresholds: MaskThresholds = MaskThresholds(0.8, 0.95)
 
     @property
     def grid(self) -> int:
@@ -60,6 +80,29 @@ class Variant:
     def coarse(self) -> bool:
         """Whether a cell of a mask is many pixels wide in a video of usual size."""
         return self.image_size < 512
+
+
+@dataclass(frozen=True, slots=True)
+class ImageVariant:
+    """The properties of one model of single images (SAM), which has no memory.
+
+    Attributes as of :class:`Variant`.
+    """
+
+    trunk: Backbone
+    image_size: int = 1024
+    width: int = 256
+    decoder_heads: int = 8
+    decoder_mlp: int = 2048
+    score_mlp: int = 256
+    mean: tuple[float, float, float] = IMAGENET_MEAN
+    std: tuple[float, float, float] = IMAGENET_STD
+    picture_transform: Callable[[int], ImageTransform] = PadLongSide
+
+    @property
+    def grid(self) -> int:
+        """Side of the stride-16 grid."""
+        return self.image_size // 16
 
 
 _HIERA = {
@@ -88,18 +131,45 @@ _NANO = Variant(
     mean=(127 / 255, 127 / 255, 127 / 255),
     std=(128 / 255, 128 / 255, 128 / 255),
     dropout=0.0,
+    picture_transform=Squash,
+    mask_thresholds=MaskThresholds(0.5, 0.6, offset=0.5),
 )
 
 VARIANTS: dict[str, Variant] = {"nano": _NANO, **_SAM2_1, **_SAM2}
 
 
+# SAM (2023): images only.
+IMAGE_VARIANTS: dict[str, ImageVariant] = {
+    "sam_vit_b": ImageVariant(ViTSpec(768, 12, 12, (2, 5, 8, 11))),
+    "sam_vit_l": ImageVariant(ViTSpec(1024, 24, 16, (5, 11, 17, 23))),
+    "sam_vit_h": ImageVariant(ViTSpec(1280, 32, 16, (7, 15, 23, 31))),
+}
+
+
 def find_variant(name: str) -> Variant:
-    """The variant of that name.
+    """The tracker of that name.
 
     Raises:
         ValueError: if there is none; the message lists them.
     """
+    if name in IMAGE_VARIANTS:
+        raise ValueError(
+            f"{name} segments single images and has no memory; to track with it give another "
+            f"model, such as model=sam2.1_hiera_tiny, and image_model={name}"
+        )
     try:
         return VARIANTS[name]
     except KeyError:
         raise ValueError(f"no model named {name!r}; there are: {', '.join(VARIANTS)}") from None
+
+
+def find_image_variant(name: str) -> Variant | ImageVariant:
+    """The model of that name, a tracker or one of single images.
+
+    Raises:
+        ValueError: if there is none; the message lists them.
+    """
+    known = {**VARIANTS, **IMAGE_VARIANTS}
+    if name not in known:
+        raise ValueError(f"no model named {name!r}; there are: {', '.join(known)}")
+    return known[name]

@@ -20,9 +20,10 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from ..masks.boxes import mask_box
+from ..model.prompt_encoder import LARGEST_LOGIT
 from ..types import PromptTokens
 from .prompt import PlacedPrompt, Prompt
-from .tokens import BOX_CORNERS, LARGEST_LOGIT
+from .tokens import BOX_CORNERS
 
 PROMPTS = ("mask", "box", "click")
 

@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float
+import torch.nn.functional as F
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from ..model import ImageTransform
+from ..model.prompt_encoder import LARGEST_LOGIT
+from ..model.sam2 import CERTAIN
 from ..types import PromptTokens
 from .prompt import Prompt
 
 BOX_CORNERS = (2, 3)  # labels of a box's first and second corner
-LARGEST_LOGIT = 32.0  # of a mask that is input again
 
 
 def check_prompt(prompt: Prompt, size: tuple[int, int]) -> None:
@@ -86,3 +88,41 @@ def mask_prompt(
     soft = torch.from_numpy(mask).to(device, torch.float32, non_blocking=True)[None, None]
     soft = transform.mask(soft)
     return soft >= (soft.amax() / 2).clamp(max=0.5)
+
+
+def mask_logits(
+    mask: Bool[np.ndarray, "H W"], *, transform: ImageTransform, device: torch.device
+) -> Float[Tensor, "1 4*h 4*w"]:
+    """A mask of a frame as logits at stride 4 of the square: what the decoder might have given."""
+    soft = mask_prompt(mask, transform=transform, device=device).float()
+    side = soft.shape[-1] // 4
+    logits = F.interpolate(2 * soft - 1, (side, side), mode="bilinear", antialias=True)
+    return CERTAIN * logits[0]
+
+
+def batch_tokens(
+    points: Float[Tensor, "R P 2"],
+    labels: Int[Tensor, "R P"],
+    boxes: Float[Tensor, "R 4"] | None,
+    size: tuple[int, int],
+    *,
+    transform: ImageTransform,
+    device: torch.device,
+    mask: Float[Tensor, "R _ _"] | None = None,
+) -> PromptTokens:
+    """Prompts of one shape, in frame pixels, as rows for the prompt encoder; a box goes first.
+
+    Args:
+        labels: 1 = on the object, 0 = not on it, -1 = no click.
+        size: height and width of the frame.
+        mask: logits at stride 4 of an earlier mask.
+    """
+    if boxes is not None:
+        points = torch.cat((boxes.unflatten(1, (2, 2)), points), dim=1)
+        corners = torch.tensor(BOX_CORNERS, device=labels.device).expand(len(boxes), -1)
+        labels = torch.cat((corners, labels), dim=1)
+    return PromptTokens(
+        coords=transform.points(points, size).to(device, non_blocking=True),
+        labels=labels.to(device, torch.long, non_blocking=True),
+        mask=None if mask is None else mask.to(device)[:, None],
+    )

@@ -18,7 +18,10 @@ from omegaconf import DictConfig, OmegaConf, flag_override
 from .loader import Loader, SettingError, keys_of
 
 # Their values are used literally: a file may be named `it's 50% (1) = done.mp4`.
-PATHS = ("video", "mask", "prompts", "out", "checkpoint", "trunk", "dataset.root", "data.root")
+PATHS = (
+    *("video", "image", "mask", "prompts", "out", "trunk", "checkpoint", "image_checkpoint"),
+    *("dataset.root", "data.root"),
+)
 
 
 def compose_config(
@@ -103,6 +106,7 @@ def _hint(verb: str, arguments: Sequence[str], place: int) -> str:
         return f"write the list without spaces: {before}{argument}"
     if argument.startswith("-"):
         return f"settings are key=value, without dashes; sam2track {verb} --help lists them"
-    if "video" in keys_of(verb):
-        return f"did you mean video={argument}?"
+    for source in ("video", "image"):
+        if source in keys_of(verb):
+            return f"did you mean {source}={argument}?"
     return f"sam2track {verb} --help lists what can be set"

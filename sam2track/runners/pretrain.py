@@ -11,7 +11,7 @@ from omegaconf import DictConfig
 
 from .. import train as training
 from ..data.clips.unlabelled_images import Found, RandomCrops, find_pictures
-from ..model.variants import find_variant
+from ..model.variants import find_image_variant
 from .train import make_run, prepared, train_until_done
 
 SAMPLE = 4  # pictures in reconstruction.png
@@ -39,7 +39,7 @@ def _pretrain(config: DictConfig, out: Path, processes: training.Processes) -> N
         _report(found)
     pictures = RandomCrops(found, config.image_size, length=training.ENDLESS, seed=config.seed)
     torch.manual_seed(config.seed)  # every process begins with the same weights
-    variant = find_variant(config.model)
+    variant = find_image_variant(config.model)
     model = training.MaskedAutoencoder(variant, width=settings.width, layers=settings.layers)
     training.initialise_trunk(model, config.trunk, config.model)
     update = training.AutoencodingUpdate(

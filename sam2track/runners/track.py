@@ -26,6 +26,7 @@ from ..track.review import Review
 from ..types import Frame, FrameResult
 from ..video import SeekableSource, VideoSource, open_video
 from .compose import plain
+from .first_masks import with_first_masks
 from .output import FINISHED, claim_folder, default_folder, locked, make_sinks, prepare_folder
 from .resuming import Resumable, is_finished
 from .tracker import make_tracker
@@ -138,6 +139,8 @@ def _track(
     resumable: Resumable,
 ) -> Generator[tuple[Frame, FrameResult], None, None]:
     """Each frame with its result, in the order of writing."""
+    if config.image_model is not None:
+        placed = with_first_masks(config, source, placed)
     new_session = partial(make_tracker(config).load(config.device), length=source.length)
     if config.direction == 0 and isinstance(source, SeekableSource):
         watch = partial(progress, count=max(item.frame for item in placed) + 1, name="back in time")

@@ -64,7 +64,7 @@ KINDS: dict[str, Kind | None] = {
     "track.frames": Kind(least=1, null=True),
     "frame": Kind(least=0),
     "fps": Kind(float, least=0.001, most=1000, null=True),
-    "checkpoint": Kind(str, null=True),
+    **dict.fromkeys(("checkpoint", "image_model", "image_checkpoint"), Kind(str, null=True)),
     "threads": Kind(least=1, most=4096, null=True),
     "precision": Kind(choices=("auto", "fp32", "bf16", "fp16")),
     "video_reader": Kind(choices=("auto", "pyav", "decord")),

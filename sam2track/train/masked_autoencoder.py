@@ -5,8 +5,9 @@ Pictures and a map of hidden units go in; predicted pixels and their error come 
 (2306.00989, section 3), so that it covers whole cells at all strides. Before any convolution wider
 than one pixel, its input is set to zero at hidden units, as in SparK (2301.03580, section 3.1). At
 visible positions a convolutional trunk then computes the same as sparse convolutions. At each
-hidden position Hiera gets its patch embedding's bias and the position: a learned mask token, as in
-SimMIM (2111.09886). The trunk itself is not changed, so the tracker can use it directly.
+hidden position Hiera and ViT get their patch embedding's bias and the position: a learned mask
+token, as in SimMIM (2111.09886). The trunk itself is not changed, so the tracker can use it
+directly.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from torch import Tensor, nn
 
 from ..files import write_whole
 from ..model.layers import LayerNorm2d, sine_position_2d
-from ..model.variants import Variant
+from ..model.variants import ImageVariant, Variant
 from ..model.weights import save_trunk
 from .training_run import WEIGHTS, TrainingRun
 
@@ -51,8 +52,8 @@ def draw_hidden(
 class MaskedAutoencoder(nn.Module):
     """A trunk and a small decoder, which is not needed afterwards.
 
-    The trunk's four maps are brought to stride 16 and summed, as in Hiera's pre-training; a few
-    transformer layers follow.
+    The trunk's maps (four, or one of a plain ViT) are brought to stride 16 and summed, as in
+    Hiera's pre-training; a few transformer layers follow.
 
     Args:
         variant: gives the trunk, and the normalisation of its pictures.
@@ -63,11 +64,14 @@ class MaskedAutoencoder(nn.Module):
     mean: Tensor
     std: Tensor
 
-    def __init__(self, variant: Variant, *, width: int = 128, layers: int = 2) -> None:
+    def __init__(
+        self, variant: Variant | ImageVariant, *, width: int = 128, layers: int = 2
+    ) -> None:
         super().__init__()
         self.variant = variant
         self.trunk = variant.trunk.build()
-        sizes = zip(variant.trunk.channels.values(), (4, 2, 1, 1), strict=True)
+        self.strides = tuple(variant.trunk.channels)
+        sizes = [(n, max(PATCH // stride, 1)) for stride, n in variant.trunk.channels.items()]
         self.narrow = nn.ModuleList(nn.Conv2d(n, width, size, stride=size) for n, size in sizes)
         self.norm = LayerNorm2d(width)
         self.hidden = nn.Parameter(torch.zeros(width, 1, 1))  # marks hidden positions
@@ -99,8 +103,11 @@ class MaskedAutoencoder(nn.Module):
         images = (pictures.float() / 255 - self.mean) / self.std
         with hiding(self.trunk, hidden):
             maps = self.trunk(images)
-        *finer, coarse = (conv(x) for conv, x in zip(self.narrow, maps, strict=True))
-        x = self.norm(sum(finer) + F.interpolate(coarse, scale_factor=2.0, mode="nearest"))
+        narrow = [conv(x) for conv, x in zip(self.narrow, maps, strict=True)]
+        x = sum(own for own, stride in zip(narrow, self.strides, strict=True) if stride <= PATCH)
+        if self.strides[-1] > PATCH:
+            x = x + F.interpolate(narrow[-1], scale_factor=2.0, mode="nearest")
+        x = self.norm(x)
         x = x + _spread(hidden, x.shape[-1])[:, None] * self.hidden
         x = x + sine_position_2d(*x.shape[1:]).to(x)
         return self.pixels(self.decoder(x.flatten(2).transpose(1, 2)))

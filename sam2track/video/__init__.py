@@ -8,7 +8,14 @@ from .file import VIDEO_SUFFIXES, VideoFile
 from .folder import ImageFolder
 from .live import LiveVideo
 from .open import open_file, open_video
-from .pictures import PICTURE_SUFFIXES, list_pictures, load_picture, picture_size, read_picture
+from .pictures import (
+    PICTURE_SUFFIXES,
+    list_pictures,
+    load_picture,
+    picture_as_rgb,
+    picture_size,
+    read_picture,
+)
 from .prefetch import FramesAhead, read_ahead
 from .source import SeekableSource, TruncatedVideo, VideoError, VideoSource, check_size
 
@@ -29,6 +36,7 @@ __all__ = [
     "load_picture",
     "open_file",
     "open_video",
+    "picture_as_rgb",
     "picture_size",
     "read_ahead",
     "read_picture",

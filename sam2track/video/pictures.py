@@ -80,11 +80,15 @@ def load_picture(path: Path, least: int | None = None) -> Image.Image:
     with _opened(path) as picture:
         if least is not None:
             picture.draft("RGB", (least, least))  # does nothing to other formats
-        return _as_rgb(ImageOps.exif_transpose(picture) if _is_turned(picture) else picture)
+        return picture_as_rgb(ImageOps.exif_transpose(picture) if _is_turned(picture) else picture)
 
 
-def _as_rgb(picture: Image.Image) -> Image.Image:
-    """Convert any of Pillow's modes; the result holds its own pixels."""
+def picture_as_rgb(picture: Image.Image) -> Image.Image:
+    """Any of Pillow's modes as RGB; the result holds its own pixels. See :func:`load_picture`.
+
+    Raises:
+        ValueError: for pixels of more than 16 bits.
+    """
     mode = picture.mode
     if mode == "F":
         raise ValueError("it holds floating-point numbers; save it with 8 or 16 bits")

@@ -22,6 +22,8 @@ from torch import Tensor
 EMBEDDING_SPREAD = {
     "trunk.pos_embed": 0.5,
     "trunk.pos_embed_window": 0.5,
+    "image_encoder.pos_embed": 0.5,
+    "rel_pos": 0.3,
     "maskmem_tpos_enc": 1.0,
     "no_mem_embed": 0.5,
     "no_mem_pos_enc": 0.5,
@@ -69,7 +71,8 @@ def seeded_state(
     state = {name: _values(name, tuple(shape), seed) for name, shape in shapes.items()}
     presence = [name for name in state if name.startswith("sam_mask_decoder.pred_obj_score_head.")]
     biases = sorted(name for name in presence if name.endswith("bias"))
-    state[biases[-1]] = torch.full_like(state[biases[-1]], presence_bias)
+    for last in biases[-1:]:
+        state[last] = torch.full_like(state[last], presence_bias)
     return state
 
 

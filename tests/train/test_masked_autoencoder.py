@@ -10,6 +10,8 @@ import torch
 from PIL import Image
 from tiny import TINY
 
+from sam2track.model import SAM, ImageVariant
+from sam2track.model.backbones import ViTSpec
 from sam2track.model.sam2 import SAM2
 from sam2track.model.variants import find_variant
 from sam2track.model.weights import CheckpointError, load_weights, read_state, save_weights
@@ -36,6 +38,7 @@ SIDE = 96
 TRUNKS = {
     "hiera": replace(TINY, image_size=SIDE),
     "efficientnet": replace(find_variant("nano"), image_size=SIDE),
+    "vit": ImageVariant(ViTSpec(32, 2, 2, (1,), grid=8, window=4), image_size=SIDE, width=32),
 }
 
 
@@ -253,7 +256,7 @@ def test_what_was_learnt_is_the_trunk_of_a_tracker(tmp_path, kind):
     stored, metadata = read_state(file)
     assert metadata["part"] == "trunk"
     assert metadata["variant"] == "tiny"
-    tracker = SAM2(variant)
+    tracker = SAM(variant) if kind == "vit" else SAM2(variant)
     initialise_trunk(tracker, str(file), "tiny")
     learnt = made.run.model.trunk.state_dict()
     for name, tensor in tracker.trunk.state_dict().items():

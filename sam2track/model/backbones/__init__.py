@@ -14,8 +14,9 @@ from torch import Tensor, nn
 
 from .efficientnet import EfficientNetSpec
 from .hiera import HieraSpec
+from .vit import ViTSpec
 
-__all__ = ["Backbone", "EfficientNetSpec", "HieraSpec"]
+__all__ = ["Backbone", "EfficientNetSpec", "HieraSpec", "ViTSpec"]
 
 
 class Backbone(Protocol):

@@ -16,6 +16,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from ...files import write_whole
+from ..sam import SAM
 from ..sam2 import SAM2
 from .names import from_layout, infer_variant
 
@@ -50,7 +51,7 @@ def read_state(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, OSError):
         raise CheckpointError(
             f"{path} is not a PyTorch checkpoint of plain tensors, or is cut off; it was not "
-            "executed. Give an official sam2*.pt or a .safetensors file"
+            "executed. Give an official sam2*.pt or sam_vit_*.pth, or a .safetensors file"
         ) from None
     state = content.get("model", content) if isinstance(content, dict) else content
     if not isinstance(state, dict) or not all(
@@ -61,7 +62,7 @@ def read_state(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     return state, {}
 
 
-def load_weights(model: SAM2, path: str | Path, name: str = "") -> None:
+def load_weights(model: SAM2 | SAM, path: str | Path, name: str = "") -> None:
     """Load a checkpoint of any layout into a model, strictly.
 
     Args:

@@ -9,6 +9,7 @@ from pathlib import Path
 from .files import CheckpointError
 
 HUB_TIMEOUT = 5.0  # seconds in which the hub must answer
+SAM = {"sam_vit_b": "sam-vit-base", "sam_vit_l": "sam-vit-large", "sam_vit_h": "sam-vit-huge"}
 
 
 def packaged_weights(name: str) -> Path | None:
@@ -26,7 +27,8 @@ def fetch_weights(name: str) -> Path:
     from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url
     from huggingface_hub.errors import LocalEntryNotFoundError
 
-    repository, file = "facebook/" + name.replace("_", "-"), "model.safetensors"
+    repository = "facebook/" + SAM.get(name, name.replace("_", "-"))
+    file, release = "model.safetensors", f"{name}_*.pth" if name in SAM else f"{name}.pt"
     with suppress(LocalEntryNotFoundError):
         return Path(hf_hub_download(repository, file, local_files_only=True))
     url = hf_hub_url(repository, file)
@@ -37,5 +39,5 @@ def fetch_weights(name: str) -> Path:
     except Exception:  # which, depends on the version of the hub's library
         raise CheckpointError(
             f"the weights of {name} are not on this machine and {url} can't be reached; "
-            f"download that file (or the release's {name}.pt) elsewhere and give checkpoint=PATH"
+            f"download that file (or the release's {release}) elsewhere and give checkpoint=PATH"
         ) from None

@@ -2,6 +2,7 @@
 
 Ours (the state dict's), the official release's (``sam2*_hiera_*.pt``), and those of
 ``transformers``' ``Sam2VideoModel`` (``model.safetensors`` in the ``facebook/sam2*`` repositories).
+Those of SAM are in :mod:`sam2track.model.weights.sam_names`.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ import torch
 from torch import Tensor
 
 from ..backbones import Backbone
-from ..variants import VARIANTS
+from ..variants import IMAGE_VARIANTS, VARIANTS
+from .sam_names import from_sam_layout, is_sam
 
 # Names that begin otherwise: (ours, the official release's, transformers').
 ROOTS = (
@@ -112,6 +114,8 @@ def to_official(state: dict[str, Tensor]) -> dict[str, Tensor]:
 def from_layout(state: dict[str, Tensor], names: Iterable[str]) -> dict[str, Tensor]:
     """A state dict of any layout under our names; a tensor that fits no name keeps its own."""
     state = {WRAPPERS.sub("", name): tensor for name, tensor in state.items()}
+    if is_sam(state):
+        return from_sam_layout(state, names)
     state = {name: tensor for name, tensor in state.items() if name not in UNUSED}
     if any(name.startswith("vision_encoder.") for name in state):
         rename = {huggingface_name(name): name for name in names}
@@ -129,7 +133,7 @@ def infer_variant(state: dict[str, Tensor]) -> str | None:
         same_version = ("absent_memory" in state) == variant.sam2_1_embeddings
         if same_version and trunk == trunk_shapes(variant.trunk):
             return name
-    return None
+    return next((k for k, v in IMAGE_VARIANTS.items() if trunk == trunk_shapes(v.trunk)), None)
 
 
 @cache

@@ -1,0 +1,210 @@
+"""Masks of everything in a picture.
+
+A picture goes in; clicks on a grid are decoded, and the masks that the model is sure of come out,
+without duplicates (SAM, 2304.02643, section 5 and appendix B).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int, UInt8
+
+from ..masks import remove_small_regions, sharpen
+from ..masks.boxes import suppress
+from .automatic_mask import AutomaticMask
+from .automatic_settings import AutomaticSettings
+from .crops import Box, cut_off, layered_crops, point_grid
+from .embedding import EncodedImage
+from .full_size import Measured, concatenate_measured, low_resolution_stability, measure
+from .image_masks import ImageMasks, concatenate_rows
+from .predictor import ImagePredictor
+from .prompt_rows import PromptRows
+from .reading import Picture, read_image
+
+# Stability at the model's resolution differs less than this from that at the picture's size, which
+# counts: masks that are further below the threshold are dropped before they are enlarged.
+MARGIN = 0.2
+COARSE = 128  # masks with a shorter side, in low-resolution pixels, gain by sharpening
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Found:
+    """R masks in a crop.
+
+    Attributes:
+        masks: one in each row, at the model's resolution.
+        clicks: ``(x, y)`` that gave them, in pixels of the crop.
+        measured: at the crop's size.
+    """
+
+    masks: ImageMasks
+    clicks: Float[np.ndarray, "R 2"]
+    measured: Measured
+
+    def select(self, rows: Int[np.ndarray, " K"] | Bool[np.ndarray, " R"]) -> Found:
+        """Some of the rows."""
+        chosen = torch.from_numpy(rows).to(self.masks.logits.device)
+        return Found(self.masks.select(chosen), self.clicks[rows], self.measured.select(rows))
+
+
+class AutomaticMaskGenerator:
+    """Finds everything in a picture::
+
+        generator = AutomaticMaskGenerator(ImagePredictor(load_image_model("sam2.1_hiera_tiny")))
+        for found in generator.generate("photo.jpg"):
+            print(found.box, found.area, found.score)
+
+    Args:
+        predictor: decodes the clicks.
+        settings: see :class:`AutomaticSettings`.
+    """
+
+    def __init__(
+        self, predictor: ImagePredictor, settings: AutomaticSettings | None = None
+    ) -> None:
+        self.predictor, self.settings = predictor, settings or AutomaticSettings()
+        own, suited = self.settings, predictor.model.mask_thresholds
+        given = (own.pred_iou_thresh, own.stability_score_thresh, own.stability_score_offset)
+        usual = (suited.score, suited.stability, suited.offset)
+        self.score, self.stability, self.offset = (
+            by_model if by_user is None else by_user
+            for by_user, by_model in zip(given, usual, strict=True)
+        )
+        layers = range(own.crop_n_layers + 1)
+        sides = (int(own.points_per_side / own.crop_n_points_downscale_factor**n) for n in layers)
+        self.grids = own.point_grids or tuple(point_grid(side) for side in sides)
+
+    @torch.no_grad()
+    def generate(
+        self, image: Picture, *, where: Bool[np.ndarray, "H W"] | None = None
+    ) -> list[AutomaticMask]:
+        """The masks of everything; those of smaller crops first, then the highest predicted IoU.
+
+        Args:
+            image: see :func:`sam2track.image.read_image`.
+            where: pixels on which clicks are given; None = all.
+
+        Raises:
+            VideoError, ValueError: if it cannot be read, or ``where`` has another size.
+        """
+        picture = read_image(image)
+        size = (picture.shape[0], picture.shape[1])
+        if where is not None and where.shape != size:
+            raise ValueError(f"where is {where.shape}, the picture {size}; give that size")
+        own = self.settings
+        found: list[AutomaticMask] = []
+        crops = layered_crops(size, own.crop_n_layers, own.crop_overlap_ratio)
+        for crop, layer in crops:
+            x0, y0, x1, y1 = crop
+            points = self.grids[layer] * (x1 - x0, y1 - y0)
+            if where is not None:
+                x, y = points.astype(int).T
+                points = points[where[y0:y1, x0:x1][y, x]]
+            if len(points):
+                found += self._of_crop(picture, crop, points.astype(np.float32))
+        if len(crops) > 1:
+            found = _without_duplicates(found, [-_area(o.crop) for o in found], own.crop_nms_thresh)
+        return self._without_small_regions(found) if own.min_mask_region_area else found
+
+    def _of_crop(
+        self, picture: UInt8[np.ndarray, "H W 3"], crop: Box, points: Float[np.ndarray, "P 2"]
+    ) -> Iterator[AutomaticMask]:
+        """The masks that are seen in a crop."""
+        x0, y0, x1, y1 = crop
+        size = (picture.shape[0], picture.shape[1])
+        encoded = self.predictor.encode(picture[y0:y1, x0:x1])
+        parts = [self._sure(*part, crop, size) for part in self._decode(encoded, points)]
+        found = Found(
+            concatenate_rows([part.masks for part in parts]),
+            np.concatenate([part.clicks for part in parts]),
+            concatenate_measured([part.measured for part in parts]),
+        )
+        scores = found.masks.scores[:, 0].cpu().numpy()
+        boxes = found.measured.boxes.astype(np.float32)
+        found = found.select(suppress(boxes, scores, self.settings.box_nms_thresh))
+        at_full_size = self._at_full_size(found.masks, picture[y0:y1, x0:x1])
+        facts = (found.masks.scores[:, 0].tolist(), found.measured.stability.tolist())
+        clicks = np.add(found.clicks, (x0, y0)).tolist()
+        for mask, score, stability, click in zip(at_full_size, *facts, clicks, strict=True):
+            whole = np.zeros(size, bool)
+            whole[y0:y1, x0:x1] = mask
+            if whole.any():  # sharpening may leave nothing of a thin mask
+                yield AutomaticMask.of(whole, score, stability, (click[0], click[1]), crop)
+
+    def _decode(
+        self, image: EncodedImage, points: Float[np.ndarray, "P 2"]
+    ) -> Iterator[tuple[ImageMasks, Float[np.ndarray, "R 2"]]]:
+        """The candidate masks of clicks, one in each row, with their clicks."""
+        predictor, own = self.predictor, self.settings
+        rows, first = PromptRows.of_points(points), 0
+        for part in predictor.decode(image, rows, multimask=own.multimask_output):
+            clicks = points[first : first + len(part)].repeat(part.scores.shape[1], axis=0)
+            first += len(part)
+            part = part.flat()
+            if own.use_m2m:
+                again = replace(PromptRows.of_points(clicks), logits=part.logits[:, 0])
+                part = concatenate_rows(list(predictor.decode(image, again, multimask=False)))
+            yield part, clicks
+
+    def _sure(
+        self, masks: ImageMasks, clicks: Float[np.ndarray, "R 2"], crop: Box, size: tuple[int, int]
+    ) -> Found:
+        """Those masks that the model is sure of, and that the crop does not cut off."""
+        threshold = self.settings.mask_threshold
+        keep = masks.scores[:, 0] > (self.score or -torch.inf)
+        if masks.size[0] * masks.size[1] > masks.logits[0].numel():  # else enlarging costs nothing
+            stability = low_resolution_stability(masks, threshold, self.offset)
+            keep &= stability >= self.stability - MARGIN
+        rows = keep.nonzero()[:, 0]
+        masks, clicks = masks.select(rows), clicks[rows.cpu().numpy()]
+        measured = measure(masks, threshold, self.offset)
+        sure = measured.seen & (measured.stability >= self.stability)
+        x0, y0 = crop[:2]
+        sure &= ~cut_off(np.add(measured.boxes, (x0, y0, x0, y0)), crop, size)
+        return Found(masks, clicks, measured).select(sure)
+
+    def _at_full_size(
+        self, masks: ImageMasks, picture: UInt8[np.ndarray, "H W 3"]
+    ) -> Iterator[Bool[np.ndarray, "H W"]]:
+        """Masks at the size of the crop's picture, on the host."""
+        sharp, threshold = self.settings.sharpen, self.settings.mask_threshold
+        if masks.logits.shape[-1] < COARSE if sharp is None else sharp:
+            for part in masks.parts(8):
+                logits = part.transform.to_frame(part.logits[:, 0] - threshold, part.size)
+                yield from sharpen(logits.cpu(), picture).masks.numpy()
+        else:
+            for full in masks.at_full_size():
+                yield from (full > threshold).cpu().numpy()
+
+    def _without_small_regions(self, found: list[AutomaticMask]) -> list[AutomaticMask]:
+        """Masks without small holes and islands, those first that had none; no new duplicates."""
+        own, changed, unchanged = self.settings, [], []
+        for one in found:
+            mask = one.mask()
+            cleaned = remove_small_regions(mask, own.min_mask_region_area)
+            if cleaned is mask:
+                unchanged.append(one)
+            else:
+                facts = (one.score, one.stability, one.point, one.crop)
+                changed.append(AutomaticMask.of(cleaned, *facts))
+        scores = [1] * len(unchanged) + [0] * len(changed)
+        most = max(own.box_nms_thresh, own.crop_nms_thresh)
+        return _without_duplicates(unchanged + changed, scores, most)
+
+
+def _without_duplicates(
+    found: Sequence[AutomaticMask], scores: Sequence[float], most: float
+) -> list[AutomaticMask]:
+    """Of masks whose boxes have a higher IoU than ``most``, the one with the highest score."""
+    boxes = np.array([one.box for one in found], np.float32).reshape(-1, 4)
+    boxes[:, 2:] -= 1  # from the first to the last pixel, as in a crop
+    kept = suppress(boxes, np.array(scores, np.float64), most)
+    return [found[place] for place in kept.tolist()]
+
+
+def _area(box: Box) -> int:
+    return (box[2] - box[0]) * (box[3] - box[1])

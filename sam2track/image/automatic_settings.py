@@ -1,0 +1,76 @@
+"""Settings of automatic masks, under the names that the official generators use."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+
+@dataclass(frozen=True, slots=True)
+class AutomaticSettings:
+    """How automatic masks are found and which of them are kept.
+
+    Attributes:
+        points_per_side: of the grid of points, one click each.
+        point_grids: points of your own instead, one array for the picture and one for each layer
+            of crops: ``(x, y)`` in 0..1 of the picture, or of the crop.
+        pred_iou_thresh: masks whose predicted IoU is above it stay; 0 = all; None = as suits the
+            model.
+        stability_score_thresh: masks whose stability is at least this stay; 0 = all; None = as
+            suits the model. Stability is the IoU of the masks at ``mask_threshold`` plus and minus
+            ``stability_score_offset`` (SAM, 2304.02643, section 5).
+        stability_score_offset: in logits; None = as suits the model.
+        mask_threshold: the logit above which a pixel is on the object.
+        box_nms_thresh: of masks of one crop whose boxes have a higher IoU, the one with the highest
+            predicted IoU stays.
+        crop_n_layers: 1 = crops of about half the picture's sides are searched too, so that small
+            objects are found; 2 = also crops of a quarter; and so on.
+        crop_nms_thresh: of masks of different crops whose boxes have a higher IoU, the one of the
+            smallest crop stays.
+        crop_overlap_ratio: by how much crops overlap, in the picture's shorter side.
+        crop_n_points_downscale_factor: layer n has ``points_per_side`` / this to the power of n
+            points on a side.
+        min_mask_region_area: holes and islands of fewer pixels are removed; 0 = none.
+        use_m2m: whether each mask is given back to the model, with its click, to be refined.
+        multimask_output: whether a click gives three masks.
+        sharpen: whether edges are fitted to the picture's (:func:`sam2track.masks.sharpen`); None =
+            as suits the model: coarse masks, such as nano's, gain by it.
+
+    Raises:
+        ValueError: for values that make no sense.
+    """
+
+    points_per_side: int = 32
+    point_grids: tuple[Float[np.ndarray, "_ 2"], ...] | None = None
+    pred_iou_thresh: float | None = None
+    stability_score_thresh: float | None = None
+    stability_score_offset: float | None = None
+    mask_threshold: float = 0.0
+    box_nms_thresh: float = 0.7
+    crop_n_layers: int = 0
+    crop_nms_thresh: float = 0.7
+    crop_overlap_ratio: float = 512 / 1500
+    crop_n_points_downscale_factor: int = 1
+    min_mask_region_area: float = 0.0
+    use_m2m: bool = False
+    multimask_output: bool = True
+    sharpen: bool | None = None
+
+    def __post_init__(self) -> None:
+        least = {"points_per_side": 1, "crop_n_layers": 0, "crop_n_points_downscale_factor": 1}
+        least |= {"min_mask_region_area": 0, "crop_overlap_ratio": 0, "stability_score_offset": 0}
+        for name, limit in least.items():
+            value = getattr(self, name)
+            if value is not None and value < limit:
+                raise ValueError(f"{name}={value}: must be {limit} or more")
+        for name in ("box_nms_thresh", "crop_nms_thresh", "stability_score_thresh"):
+            value = getattr(self, name)
+            if value is not None and not 0 <= value <= 1:
+                raise ValueError(f"{name}={value}: must be from 0 to 1")
+        if self.point_grids is not None and len(self.point_grids) != self.crop_n_layers + 1:
+            raise ValueError(
+                f"{len(self.point_grids)} point_grids for crop_n_layers={self.crop_n_layers}; give "
+                "one for the picture and one for each layer"
+            )

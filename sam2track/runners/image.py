@@ -1,0 +1,247 @@
+"""``sam2track image``: single images and prompts in, masks out.
+
+Images that are finished stay finished; broken ones are named and take no other with them.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+import sys
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+from omegaconf import DictConfig, OmegaConf
+from tqdm import tqdm
+
+from ..device import use_threads
+from ..image import ImagePredictor
+from ..model import SAM2, load_image_model
+from ..prompts import PlacedPrompt
+from ..prompts.prompt_files import check, read_prompts
+from ..prompts.tokens import merge_prompts
+from ..sinks.image_files import RESULT, SegmentedObject, write_image
+from ..video import PICTURE_SUFFIXES, list_pictures, read_picture
+from . import RunFailed
+from .compose import plain
+from .output import RUN_FILE, claim_folder, locked, write_settings
+
+# Settings that change no result.
+FREE = ("image", "out", "threads", "device")
+PROMPTS = ("click", "labels", "box", "mask", "prompts")
+MOST_NAMED = 3  # broken images that the last line names
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One image: its file, where its results go, and its prompts."""
+
+    path: Path
+    folder: Path
+    placed: tuple[PlacedPrompt, ...]
+
+    def finished(self, since: float) -> bool:
+        """Whether the results are newer than the image and than ``since``, in seconds."""
+        try:
+            written = (self.folder / RESULT).stat().st_mtime
+            return written >= max(self.path.stat().st_mtime, since)
+        except OSError:
+            return False
+
+
+def run(config: DictConfig) -> None:
+    """Segment the images by ``configs/image.yaml``.
+
+    Raises:
+        ValueError, OSError: bad input; nothing was written.
+        RunFailed: images are broken; the message names some, the results are of the others.
+        KeyboardInterrupt: the user broke it off; what is finished stays.
+    """
+    if OmegaConf.is_missing(config, "image") or config.image is None:
+        raise ValueError("image= is missing: sam2track image image=photo.jpg click=[x,y]")
+    keys = [*PROMPTS, "object"]
+    if all(config[key] is None for key in PROMPTS):
+        how = "give click=[x,y], box=[x0,y0,x1,y1], mask= or prompts="
+        raise ValueError(f"nothing to segment: {how}")
+    settings = plain(OmegaConf.masked_copy(config, keys))
+    placed = read_prompts(**{"object_id": settings.pop("object"), **settings})
+    paths, several = find_images(str(config.image))
+    folder = claim_folder(config.out or Path("outputs") / _name(str(config.image), paths))
+    if config.prompts is not None:
+        _check_places(placed, len(paths))
+    if several:
+        tasks = list(_tasks(paths, folder, placed, everywhere=config.prompts is None))
+    else:
+        tasks = [Task(paths[0], folder, tuple(placed))]
+        height, width, _ = read_picture(paths[0]).shape
+        check(placed, (height, width), None)
+    with locked(folder):
+        _run(config, folder, tasks, several)
+
+
+def _run(config: DictConfig, folder: Path, tasks: Sequence[Task], several: bool) -> None:
+    """Segment what is not finished."""
+    todo = list(tasks)
+    if several and (folder / RUN_FILE).is_file():
+        _check_same(config, folder)
+        given = [Path(config[key]) for key in ("mask", "prompts") if config[key] is not None]
+        since = max((path.stat().st_mtime for path in given), default=0.0)
+        todo = [task for task in tasks if not task.finished(since)]
+    if not todo:
+        print(f"finished before: {folder}")
+        return
+    use_threads(config.threads)
+    model = load_image_model(
+        config.model,
+        config.checkpoint,
+        device=config.device,
+        precision=config.precision,
+        compile=config.compile,
+    )
+    coarse = isinstance(model, SAM2) and model.variant.coarse
+    sharpen = coarse if config.sharpen is None else config.sharpen
+    predictor = ImagePredictor(model)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_settings(folder, config)
+    broken: dict[str, str] = {}
+    bar = tqdm(total=len(tasks), initial=len(tasks) - len(todo), unit=" images", disable=None)
+    with bar:
+        for task, picture in _read_ahead(todo):
+            try:
+                _segment(predictor, task, picture.result(), sharpen=sharpen)
+            except ValueError as error:
+                if not several:
+                    raise
+                broken[task.path.name] = str(error)
+                bar.write(f"error: {task.path.name}: {error}", file=sys.stderr)
+            except OSError as error:
+                raise RunFailed(f"{task.folder}: {error.strerror}; stopped there") from error
+            bar.update()
+    count = len(tasks) - len(broken)
+    print(f"{count} image{'s' * (count != 1)}: {folder}")
+    if broken:
+        named = "; ".join(broken.values() if len(broken) == 1 else list(broken)[:MOST_NAMED])
+        more = f" and {len(broken) - MOST_NAMED} more" if len(broken) > MOST_NAMED else ""
+        raise RunFailed(f"{len(broken)} of {len(tasks)} images failed: {named}{more}")
+
+
+def _segment(predictor: ImagePredictor, task: Task, picture: np.ndarray, *, sharpen: bool) -> None:
+    """Segment one image and write its results."""
+    size = (picture.shape[0], picture.shape[1])
+    check([*task.placed], size, None)
+    merged: dict[int, PlacedPrompt] = {}
+    for item in task.placed:
+        earlier = merged.get(item.object_id)
+        prompt = merge_prompts(earlier.prompt if earlier else None, item.prompt)
+        merged[item.object_id] = PlacedPrompt(item.object_id, item.frame, prompt, item.source)
+    found = predictor.segment(predictor.encode(picture), [own.prompt for own in merged.values()])
+    masks = found.sharpened(picture) if sharpen else found.masks()
+    objects = [
+        SegmentedObject(own.object_id, mask.numpy(), score, own.prompt, own.source)
+        for own, mask, score in zip(
+            merged.values(), masks[:, 0].cpu(), found.scores[:, 0].tolist(), strict=True
+        )
+    ]
+    write_image(task.folder, task.path.name, picture, objects)
+
+
+def find_images(pattern: str) -> tuple[list[Path], bool]:
+    """The images that a setting names, and whether it may name several.
+
+    Raises:
+        ValueError: if there is none.
+    """
+    path = Path(os.path.expanduser(pattern))
+    if path.is_dir():
+        found = list_pictures(path)
+        if not found:
+            raise ValueError(f"image={pattern} holds no images; known are {_suffixes()}")
+        return found, True
+    if path.exists():
+        return [path], False
+    if not any(sign in pattern for sign in "*?["):
+        raise ValueError(f"no such image: {pattern}")
+    files = (Path(file) for file in sorted(glob.glob(str(path), recursive=True)))
+    found = [file for file in files if file.suffix.lower() in PICTURE_SUFFIXES and file.is_file()]
+    if not found:
+        raise ValueError(f"image={pattern} matches no images; known are {_suffixes()}")
+    return found, True
+
+
+def _suffixes() -> str:
+    return ", ".join(suffix.removeprefix(".") for suffix in PICTURE_SUFFIXES)
+
+
+def _name(pattern: str, paths: Sequence[Path]) -> str:
+    """The name of the results' folder: of the image, or of the images' common folder."""
+    path = Path(os.path.abspath(os.path.expanduser(pattern)))
+    if path.is_dir():
+        return path.name
+    return paths[0].stem if path.exists() else _common(paths).name
+
+
+def _common(paths: Iterable[Path]) -> Path:
+    """The folder that holds all images."""
+    return Path(os.path.commonpath([path.absolute().parent for path in paths]))
+
+
+def _check_places(placed: Sequence[PlacedPrompt], count: int) -> None:
+    """Refuse prompts for images that there are not."""
+    for item in placed:
+        if item.frame >= count:
+            there = f"there {'are' if count > 1 else 'is'} {count}, counted from 0"
+            raise ValueError(f"{item.source}: no image {item.frame}; {there}")
+
+
+def _tasks(
+    paths: Sequence[Path], out: Path, placed: Sequence[PlacedPrompt], *, everywhere: bool
+) -> Iterator[Task]:
+    """The images that have prompts, each with its folder in ``out``.
+
+    Args:
+        everywhere: the prompts are for every image; else each is for the image at its ``frame``.
+    """
+    common = _common(paths)
+    folders = defaultdict(list)
+    for path in paths:
+        folders[path.absolute().with_suffix("")].append(path)
+    for place, path in enumerate(paths):
+        own = tuple(item for item in placed if everywhere or item.frame == place)
+        inside = path.absolute().relative_to(common)
+        alone = len(folders[path.absolute().with_suffix("")]) == 1
+        if own:  # cat.jpg and cat.png would share a folder
+            yield Task(path, out / (inside.with_suffix("") if alone else inside), own)
+
+
+def _read_ahead(tasks: Iterable[Task]) -> Iterator[tuple[Task, Future[np.ndarray]]]:
+    """Each task with its picture, which is read while the one before is segmented."""
+    with ThreadPoolExecutor(1, "sam2track-pictures") as thread:
+        waiting: tuple[Task, Future[np.ndarray]] | None = None
+        for task in tasks:
+            following = task, thread.submit(read_picture, task.path)
+            if waiting is not None:
+                yield waiting
+            waiting = following
+        if waiting is not None:
+            yield waiting
+
+
+def _check_same(config: DictConfig, folder: Path) -> None:
+    """Refuse to go on with other settings than those of the results that there are.
+
+    Raises:
+        ValueError: it names what differs.
+    """
+    earlier = cast(DictConfig, OmegaConf.load(folder / RUN_FILE))
+    free = FREE if config.prompts is None else FREE[1:]  # prompts are for images in an order
+    for key, value in config.items():
+        had = OmegaConf.select(earlier, str(key))
+        if key not in free and had != value:
+            raise ValueError(
+                f"out={folder} holds results with {key}={had}, now {key}={value}; give a new folder"
+            )
