@@ -42,6 +42,7 @@ class TrackedObject:
         self.records: dict[int, tuple[Record, WindowBox | None]] = {}
         self.places: dict[int, Whereabouts] = {}  # by frame; the last ones without an archive
         self.last: tuple[int, Resolved] | None = None
+        self.early = False  # whether it is followed also on frames before its first anchor
 
     def anchor(self, index: int) -> Anchor | None:
         """The anchor on a frame, pending or not."""
@@ -70,8 +71,8 @@ class TrackedObject:
         return (last - index) * direction > 0 and self.reached(index, direction)
 
     def reached(self, index: int, direction: int) -> bool:
-        """Whether an anchor lies on the frame or behind it."""
-        return any((index - anchor) * direction >= 0 for anchor in self.anchors)
+        """Whether an anchor lies on the frame or behind it, or anywhere where that is enough."""
+        return any(self.early or (index - anchor) * direction >= 0 for anchor in self.anchors)
 
     def keep(self, index: int, resolved: Resolved, direction: int) -> None:
         """Note the outcome of a frame that was tracked."""
