@@ -88,7 +88,6 @@ def _video_predictor(script: str) -> video_module.SAM2VideoPredictor:
         small.official, small.overrides(), seed=small.seed, presence_bias=small.presence_bias
     )
     if script == "vos_inference":  # which it asks of the builder
-        predictor.non_overlap_masks = True
         predictor.binarize_mask_from_pts_for_mem_enc = False
         predictor.sam_mask_decoder.dynamic_multimask_via_stability = False
     # Before an object's first prompt there is no pointer, and the official code then gives bf16

@@ -49,7 +49,7 @@ def compare(script: str, returned) -> None:
 
 @pytest.mark.parametrize("script", VIDEO_SCRIPTS)
 def test_a_video_script_gets_the_same(script: str) -> None:
-    asked = {"non_overlap_masks": True, "binarise": False, "stability_threshold": 0.0}
+    asked = {"binarise": False, "stability_threshold": 0.0}  # apply_postprocessing=False
     given = asked if script == "vos_inference" else {}
     predictor = SAM2VideoPredictor(model=network(SMALL_SAM2.seed), **given)
     compare(script, VIDEO_SCRIPTS[script](predictor, film().images))

@@ -66,7 +66,7 @@ def video_notebook(predictor: Any, video: Any) -> Returned:
 
 
 def vos_inference(predictor: Any, video: Any) -> Returned:
-    """Masks of several objects, one of which appears later; masks do not overlap."""
+    """Masks of several objects, one of which appears later."""
     state = predictor.init_state(video_path=video, async_loading_frames=False)
     assert (state["video_height"], state["video_width"]) == (HEIGHT, WIDTH)
     assert state["num_frames"] == len(state["images"]) == FRAMES
