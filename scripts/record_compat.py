@@ -6,7 +6,7 @@ Run where ``segment-anything==1.0`` and ``sam2==1.1.0`` are installed::
 
 It writes ``tests/compat/signatures.json``, the public names of both packages with their arguments,
 and ``tests/compat/returned.npz``, what scaled-down models with seeded weights return to the scripts
-of ``tests/compat/user_scripts.py``.
+of ``tests/reference/user_scripts.py``.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ import numpy as np
 import reference_official
 import sam2.sam2_video_predictor as video_module
 import torch
-from compat.kept import kept
-from compat.user_scripts import (
+from reference.image_cases import SAM2_SEED, picture
+from reference.kept_returns import kept
+from reference.small import SMALL
+from reference.small_sam import SMALL_SAM
+from reference.user_scripts import (
     VIDEO_SCRIPTS,
     batched_images,
     film,
     image_notebook,
     sam_tensors,
 )
-from reference.image_cases import SAM2_SEED, picture
-from reference.small import SMALL
-from reference.small_sam import SMALL_SAM
 from sam2.sam2_image_predictor import SAM2ImagePredictor
 from segment_anything import SamPredictor
 

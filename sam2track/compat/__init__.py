@@ -42,13 +42,14 @@ from .sam_build import (
     sam_model_registry,
 )
 from .sam_image import SamPredictor
-from .transforms import ResizeLongestSide
+from .transforms import ResizeLongestSide, SAM2Transforms
 
 __all__ = [
     "HF_MODEL_ID_TO_FILENAMES",
     "ResizeLongestSide",
     "SAM2AutomaticMaskGenerator",
     "SAM2ImagePredictor",
+    "SAM2Transforms",
     "SAM2VideoPredictor",
     "SAM2VideoPredictorVOS",
     "Sam",

@@ -11,9 +11,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ..image import EncodedImage, ImageMasks, ImagePredictor
+from ..image import EncodedImage, ImagePredictor
 from ..image.image_masks import concatenate_rows
-from ..masks.holes import small_holes
 from ..model import SAM2
 from ..model.prompt_encoder import LARGEST_LOGIT
 from ..types import Recall
@@ -21,8 +20,8 @@ from .precision import callers_precision
 from .prompts import as_rows
 from .sam2_build import build_sam2_hf
 from .sam2_video import SAM2VideoPredictor
+from .transforms import SAM2Transforms
 
-REPAIRED = 10.0  # how far above the threshold a filled hole lies, and below it a removed sprinkle
 Predicted = tuple[np.ndarray, np.ndarray, np.ndarray]  # masks, predicted IoU, low-resolution logits
 
 
@@ -48,7 +47,8 @@ class SAM2ImagePredictor:
         self.model = sam_model.model if isinstance(sam_model, SAM2VideoPredictor) else sam_model
         self.predictor = ImagePredictor(self.model)
         self.mask_threshold = mask_threshold
-        self.max_hole_area, self.max_sprinkle_area = max_hole_area, max_sprinkle_area
+        side = self.model.variant.image_size
+        self._transforms = SAM2Transforms(side, mask_threshold, max_hole_area, max_sprinkle_area)
         self.reset_predictor()
 
     @classmethod
@@ -182,7 +182,7 @@ class SAM2ImagePredictor:
         rows = as_rows(*prompt, scale=(1.0, 1.0) if in_pixels else (width, height))
         with callers_precision(self.model):
             found = concatenate_rows(list(self.predictor.decode(image, rows, multimask=multimask)))
-            repaired = self._repaired(found)
+            repaired = replace(found, logits=self._transforms.repair(found.logits.float()))
             threshold = self.mask_threshold
             masks = repaired.full_logits() if as_logits else repaired.masks(threshold)
         low = found.logits.clamp(-LARGEST_LOGIT, LARGEST_LOGIT)
@@ -190,14 +190,3 @@ class SAM2ImagePredictor:
             part.squeeze(0).float().cpu().numpy() for part in (masks, found.scores, low)
         )
         return masks, scores, low
-
-    def _repaired(self, found: ImageMasks) -> ImageMasks:
-        """Masks without small holes and islands."""
-        logits, threshold = found.logits.flatten(0, 1), self.mask_threshold
-        if self.max_hole_area > 0:
-            holes = small_holes(logits <= threshold, int(self.max_hole_area))
-            logits = torch.where(holes, threshold + REPAIRED, logits)
-        if self.max_sprinkle_area > 0:
-            islands = small_holes(logits > threshold, int(self.max_sprinkle_area))
-            logits = torch.where(islands, threshold - REPAIRED, logits)
-        return replace(found, logits=logits.unflatten(0, found.logits.shape[:2]))

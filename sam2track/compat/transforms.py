@@ -1,6 +1,9 @@
-"""The transform of ``segment_anything.utils.transforms``."""
+"""The transforms of ``segment_anything.utils.transforms`` and ``sam2.utils.transforms``."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -8,9 +11,13 @@ import torch.nn.functional as F
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from ..model.image_transform import PadLongSide
+from ..image import read_image
+from ..masks.holes import small_holes
+from ..model.image_transform import PadLongSide, SmoothSquash, prepare_image
+from ..model.variants import IMAGENET_MEAN, IMAGENET_STD
 
 Size = tuple[int, ...]  # height, width, in pixels
+REPAIRED = 10.0  # how far above the threshold a filled hole lies, and below it a removed island
 
 
 class ResizeLongestSide:
@@ -67,3 +74,76 @@ class ResizeLongestSide:
     def _factor(self, size: Size) -> tuple[float, float]:
         height, width = self.get_preprocess_shape(size[0], size[1], self.target_length)
         return width / size[1], height / size[0]
+
+
+class SAM2Transforms:
+    """SAM 2's square input, and masks back to the picture's size.
+
+    Args:
+        resolution: side of the square, in pixels.
+        mask_threshold: logit above which a pixel is on the object.
+        max_hole_area, max_sprinkle_area: holes and islands of up to that many low-resolution pixels
+            are removed; 0 = none.
+    """
+
+    def __init__(
+        self,
+        resolution: int,
+        mask_threshold: float,
+        max_hole_area: float = 0.0,
+        max_sprinkle_area: float = 0.0,
+    ) -> None:
+        self.resolution, self.mask_threshold = resolution, mask_threshold
+        self.max_hole_area, self.max_sprinkle_area = max_hole_area, max_sprinkle_area
+        self.mean, self.std = list(IMAGENET_MEAN), list(IMAGENET_STD)
+
+    def __call__(self, x: Any) -> Float[Tensor, "3 S S"]:
+        """A picture, RGB, as the encoder takes it."""
+        mean, std = (torch.tensor(own)[:, None, None] for own in (self.mean, self.std))
+        image = torch.from_numpy(read_image(x))
+        return prepare_image(image, SmoothSquash(self.resolution), mean, std)[0]
+
+    def forward_batch(self, img_list: Sequence[Any]) -> Float[Tensor, "B 3 S S"]:
+        """Several pictures."""
+        return torch.stack([self(image) for image in img_list])
+
+    def transform_coords(
+        self, coords: Float[Tensor, "*n 2"], normalize: bool = False, orig_hw: Size | None = None
+    ) -> Float[Tensor, "*n 2"]:
+        """Points in pixels of the square.
+
+        Args:
+            normalize: whether they are in pixels of the picture; else in 0..1.
+            orig_hw: height and width of the picture.
+
+        Raises:
+            ValueError: if its size is needed and missing.
+        """
+        if not normalize:
+            return coords * self.resolution
+        if orig_hw is None:
+            raise ValueError("normalize=True needs the picture's size; give orig_hw")
+        return SmoothSquash(self.resolution).points(coords, (orig_hw[0], orig_hw[1]))
+
+    def transform_boxes(
+        self, boxes: Float[Tensor, "*n 4"], normalize: bool = False, orig_hw: Size | None = None
+    ) -> Float[Tensor, "B 2 2"]:
+        """Boxes as two corners each; see :meth:`transform_coords`."""
+        return self.transform_coords(boxes.reshape(-1, 2, 2), normalize, orig_hw)
+
+    def postprocess_masks(
+        self, masks: Float[Tensor, "R M h w"], orig_hw: Size
+    ) -> Float[Tensor, "R M H W"]:
+        """Low-resolution logits at the picture's size."""
+        return F.interpolate(self.repair(masks.float()), tuple(orig_hw), mode="bilinear")
+
+    def repair(self, masks: Float[Tensor, "R M h w"]) -> Float[Tensor, "R M h w"]:
+        """Logits of masks without small holes and islands."""
+        logits, threshold = masks.flatten(0, 1), self.mask_threshold
+        if self.max_hole_area > 0:
+            holes = small_holes(logits <= threshold, int(self.max_hole_area))
+            logits = torch.where(holes, threshold + REPAIRED, logits)
+        if self.max_sprinkle_area > 0:
+            islands = small_holes(logits > threshold, int(self.max_sprinkle_area))
+            logits = torch.where(islands, threshold - REPAIRED, logits)
+        return logits.unflatten(0, masks.shape[:2])

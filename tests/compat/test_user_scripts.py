@@ -6,15 +6,15 @@ from functools import cache
 
 import numpy as np
 import pytest
-
-from compat.kept import SCALE, kept
-from compat.user_scripts import VIDEO_SCRIPTS, batched_images, film, image_notebook, sam_tensors
 from reference.image_cases import SAM2_SEED, picture
 from reference.image_replay import build_sam
+from reference.kept_returns import SCALE, kept
 from reference.recorded import RECORDED, mask_iou
 from reference.replay import build
 from reference.small import SMALL
 from reference.small_sam import SMALL_SAM
+from reference.user_scripts import VIDEO_SCRIPTS, batched_images, film, image_notebook, sam_tensors
+
 from sam2track.compat import Sam, SAM2ImagePredictor, SAM2VideoPredictor, SamPredictor
 from sam2track.model import SAM2
 
