@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 
-from ..masks import sharpen
+from ..masks import fill_holes, sharpen, upscale
 from ..masks.upscaling import resize_logits
 from ..model import ImageTransform
 
@@ -70,13 +70,28 @@ class ImageMasks:
         return self._joined(list(self.at_full_size()), torch.float32)
 
     @torch.no_grad()
-    def sharpened(self, picture: UInt8[np.ndarray, "H W 3"]) -> Bool[Tensor, "R 1 H W"]:
-        """:meth:`masks` with edges fitted to the picture's, for coarse models such as ``nano``.
+    def rendered(
+        self,
+        picture: UInt8[np.ndarray, "H W 3"],
+        *,
+        fill_hole_area: int = 0,
+        speck_area: float = 0.0,
+        sharp: bool = False,
+    ) -> Bool[Tensor, "R H W"]:
+        """:meth:`masks` made up for a user, as a tracker's are; of each row the first candidate.
 
-        There must be one candidate for each prompt. See :func:`sam2track.masks.sharpen`.
+        Args:
+            picture: the image.
+            fill_hole_area: see :func:`sam2track.masks.fill_holes`, in low-resolution pixels.
+            speck_area: see :func:`sam2track.masks.remove_specks`, in low-resolution pixels.
+            sharp: fit edges to the picture's, which coarse models gain by: see
+                :func:`sam2track.masks.sharpen`.
         """
-        frame = self.transform.to_frame(self.logits[:, 0], self.size)
-        return sharpen(frame, picture).masks[:, None]
+        logits = fill_holes(self.logits[:, 0], fill_hole_area)
+        frame = self.transform.to_frame(logits, self.size)
+        if sharp:
+            return sharpen(frame, picture, speck_area).masks
+        return upscale(frame, self.size, speck_area).masks
 
     def parts(self, rows: int) -> Iterator[ImageMasks]:
         """The same in parts of so many rows."""

@@ -9,23 +9,26 @@ import glob
 import os
 import sys
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import cast
 
 import numpy as np
 from omegaconf import DictConfig, OmegaConf
+from torch import Tensor
 from tqdm import tqdm
 
 from ..device import use_threads
-from ..image import ImagePredictor
+from ..image import ImageMasks, ImagePredictor
 from ..model import SAM2, load_image_model
 from ..prompts import PlacedPrompt
 from ..prompts.prompt_files import check, read_prompts
 from ..prompts.tokens import merge_prompts
 from ..sinks.image_files import RESULT, SegmentedObject, write_image
+from ..track.rendering import SPECK_AREA
 from ..video import PICTURE_SUFFIXES, list_pictures, read_picture
 from . import RunFailed
 from .compose import plain
@@ -104,7 +107,12 @@ def _run(config: DictConfig, folder: Path, tasks: Sequence[Task], several: bool)
         compile=config.compile,
     )
     coarse = isinstance(model, SAM2) and model.variant.coarse
-    sharpen = coarse if config.sharpen is None else config.sharpen
+    render = partial(
+        ImageMasks.rendered,
+        fill_hole_area=config.fill_hole_area,
+        speck_area=SPECK_AREA if coarse else 0.0,
+        sharp=coarse if config.sharpen is None else config.sharpen,
+    )
     predictor = ImagePredictor(model)
     folder.mkdir(parents=True, exist_ok=True)
     write_settings(folder, config)
@@ -113,7 +121,7 @@ def _run(config: DictConfig, folder: Path, tasks: Sequence[Task], several: bool)
     with bar:
         for task, picture in _read_ahead(todo):
             try:
-                _segment(predictor, task, picture.result(), sharpen=sharpen)
+                _segment(predictor, task, picture.result(), render)
             except ValueError as error:
                 if not several:
                     raise
@@ -130,7 +138,9 @@ def _run(config: DictConfig, folder: Path, tasks: Sequence[Task], several: bool)
         raise RunFailed(f"{len(broken)} of {len(tasks)} images failed: {named}{more}")
 
 
-def _segment(predictor: ImagePredictor, task: Task, picture: np.ndarray, *, sharpen: bool) -> None:
+def _segment(
+    predictor: ImagePredictor, task: Task, picture: np.ndarray, render: Callable[..., Tensor]
+) -> None:
     """Segment one image and write its results."""
     size = (picture.shape[0], picture.shape[1])
     check([*task.placed], size, None)
@@ -140,11 +150,11 @@ def _segment(predictor: ImagePredictor, task: Task, picture: np.ndarray, *, shar
         prompt = merge_prompts(earlier.prompt if earlier else None, item.prompt)
         merged[item.object_id] = PlacedPrompt(item.object_id, item.frame, prompt, item.source)
     found = predictor.segment(predictor.encode(picture), [own.prompt for own in merged.values()])
-    masks = found.sharpened(picture) if sharpen else found.masks()
+    masks = render(found, picture).cpu()
     objects = [
         SegmentedObject(own.object_id, mask.numpy(), score, own.prompt, own.source)
         for own, mask, score in zip(
-            merged.values(), masks[:, 0].cpu(), found.scores[:, 0].tolist(), strict=True
+            merged.values(), masks, found.scores[:, 0].tolist(), strict=True
         )
     ]
     write_image(task.folder, task.path.name, picture, objects)

@@ -21,7 +21,7 @@ PICTURE_SUFFIXES = (
 
 _ORIENTATION = 0x0112  # EXIF: how the camera was held; 5 to 8 swap width and height
 # What Pillow raises for a damaged file.
-_PILLOW_ERRORS = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
+_PILLOW_ERRORS = (OSError, SyntaxError, ValueError)
 
 
 def list_pictures(folder: Path, suffixes: tuple[str, ...] = PICTURE_SUFFIXES) -> list[Path]:
@@ -40,6 +40,11 @@ def _opened(path: Path) -> Iterator[Image.Image]:
     try:
         with Image.open(path) as picture:
             yield picture
+    except Image.DecompressionBombError as error:
+        most = 2 * (Image.MAX_IMAGE_PIXELS or 0)
+        raise VideoError(
+            f"cannot read {path}: it has more than {most:,} pixels; make it smaller"
+        ) from error
     except _PILLOW_ERRORS as error:
         reason = "not a picture" if isinstance(error, Image.UnidentifiedImageError) else str(error)
         if isinstance(error, OSError) and error.strerror:

@@ -114,6 +114,26 @@ def test_enlarging_is_bilinear(predictor, encoded):
     torch.testing.assert_close(found.full_logits(), expected, atol=1e-4, rtol=1e-4)
 
 
+def test_masks_for_a_user_are_those_without_holes_and_specks(predictor, encoded, picture):
+    found = predictor.segment(encoded, MIXED)
+    masks = found.masks()[:, 0]
+    assert torch.equal(found.rendered(picture), masks)
+    filled = found.rendered(picture, fill_hole_area=8)
+    assert not (masks & ~filled).any()
+    clean = found.rendered(picture, speck_area=3)
+    assert not (clean & ~masks).any()
+    assert (filled & ~masks).any() or (masks & ~clean).any()
+    assert found.rendered(picture, sharp=True).shape == masks.shape
+
+
+def test_one_click_gets_the_best_of_three_and_a_box_the_only_one(predictor, encoded):
+    found = predictor.segment(encoded, MIXED)
+    for place, prompt in enumerate(MIXED):
+        one = len(prompt.points) == 1 and prompt.box is None
+        alone = predictor.predict(encoded, prompt, multimask=one).best()
+        torch.testing.assert_close(found.logits[place], alone.logits[0])
+
+
 def test_an_earlier_mask_comes_together_with_clicks_and_a_box(predictor, encoded):
     first = predictor.predict(encoded, [CLICK, BOX]).best()
     logits = first.logits[:, 0]

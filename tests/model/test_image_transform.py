@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 from tiny import noise_frames, square_mask, tiny_model
-from torch import Tensor
 
 from sam2track import Prompt, TrackingSession
 from sam2track.model.image_transform import (
     ImageTransform,
-    Size,
+    PadLongSide,
+    SmoothSquash,
     Squash,
     Window,
     look_through,
@@ -23,41 +21,10 @@ from sam2track.model.image_transform import (
 WIDE = (40, 80)  # of frames
 
 
-@dataclass(frozen=True)
-class PadLongSide:
-    """Scales the long side to the square's and pads the rest, as SAM does."""
-
-    side: int
-
-    def inner(self, size: Size) -> Size:
-        return tuple(int(length * self.side / max(size) + 0.5) for length in size)
-
-    def _pad(self, x: Tensor, value: float = 0) -> Tensor:
-        return F.pad(x, (0, self.side - x.shape[-1], 0, self.side - x.shape[-2]), value=value)
-
-    def image(self, image: Tensor, outside: Tensor) -> Tensor:
-        inner = self.inner(image.shape[-2:])
-        image = F.interpolate(image.float(), inner, mode="bilinear", antialias=True)
-        return self._pad(image - outside) + outside
-
-    def points(self, points: Tensor, size: Size) -> Tensor:
-        height, width = self.inner(size)
-        return points * torch.tensor([width / size[1], height / size[0]])
-
-    def mask(self, mask: Tensor) -> Tensor:
-        inner = self.inner(mask.shape[-2:])
-        return self._pad(F.interpolate(mask, inner, mode="bilinear", antialias=True))
-
-    def to_frame(self, logits: Tensor, size: Size) -> Tensor:
-        height, width = self.inner(size)
-        square = F.interpolate(logits[None], (self.side, self.side), mode="bilinear")[0]
-        return square[:, :height, :width]
-
-
 WINDOW = Window(64, 8, 0, 72, 40)
 
 
-@pytest.mark.parametrize("transform", [Squash(64), PadLongSide(64), WINDOW])
+@pytest.mark.parametrize("transform", [Squash(64), SmoothSquash(64), PadLongSide(64), WINDOW])
 def test_a_mask_goes_there_and_back(transform: ImageTransform):
     mask = torch.from_numpy(square_mask(WIDE)).float()[None, None]
     there = transform.mask(mask)
@@ -90,7 +57,7 @@ def test_logits_of_one_square_are_seen_on_another(seen: ImageTransform, wanted: 
     assert ((moved > 0) == expected).float().mean() > 0.95
 
 
-@pytest.mark.parametrize("transform", [Squash(64), PadLongSide(64), WINDOW])
+@pytest.mark.parametrize("transform", [Squash(64), SmoothSquash(64), PadLongSide(64), WINDOW])
 def test_a_point_lies_where_its_pixel_lies(transform: ImageTransform):
     mask = np.zeros(WIDE, bool)
     mask[20:24, 60:64] = True

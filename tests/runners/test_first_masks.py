@@ -39,7 +39,7 @@ def same(one, other):
 @pytest.mark.parametrize("direction", [1, -1])
 def test_the_first_mask_is_that_of_the_image_model(here, direction):
     where = ("video=frames", f"direction={direction}", "frame=3")
-    image = ("image=frames/3.png", "sharpen=false", "out=one")
+    image = ("image=frames/3.png", "sharpen=false", "fill_hole_area=0", "out=one")
     assert main(["image", *MODEL, *image, "click=[40,30]"]) == 0
     assert main(["track", *MODEL, "sinks=[png]", *where, "mask=one/mask.png", "out=mask"]) == 0
     assert main(["track", *BOTH, *where, "click=[40,30]", "out=both"]) == 0
