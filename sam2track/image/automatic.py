@@ -19,15 +19,12 @@ from .automatic_mask import AutomaticMask
 from .automatic_settings import AutomaticSettings
 from .crops import Box, cut_off, layered_crops, point_grid
 from .embedding import EncodedImage
-from .full_size import Measured, concatenate_measured, low_resolution_stability, measure
+from .full_size import Measured, concatenate_measured, measure
 from .image_masks import ImageMasks, concatenate_rows
 from .predictor import ImagePredictor
 from .prompt_rows import PromptRows
 from .reading import Picture, read_image
 
-# Stability at the model's resolution differs less than this from that at the picture's size, which
-# counts: masks that are further below the threshold are dropped before they are enlarged.
-MARGIN = 0.2
 COARSE = 128  # masks with a shorter side, in low-resolution pixels, gain by sharpening
 
 
@@ -156,9 +153,6 @@ class AutomaticMaskGenerator:
         """Those masks that the model is sure of, and that the crop does not cut off."""
         threshold = self.settings.mask_threshold
         keep = masks.scores[:, 0] > (self.score or -torch.inf)
-        if masks.size[0] * masks.size[1] > masks.logits[0].numel():  # else enlarging costs nothing
-            stability = low_resolution_stability(masks, threshold, self.offset)
-            keep &= stability >= self.stability - MARGIN
         rows = keep.nonzero()[:, 0]
         masks, clicks = masks.select(rows), clicks[rows.cpu().numpy()]
         measured = measure(masks, threshold, self.offset)

@@ -54,16 +54,6 @@ def measure(masks: ImageMasks, threshold: float, offset: float) -> Measured:
     return concatenate_measured(parts)
 
 
-def low_resolution_stability(
-    masks: ImageMasks, threshold: float, offset: float
-) -> Float[Tensor, " R"]:
-    """Stability of rows with one mask each at the model's resolution; padding does not count."""
-    corner = torch.tensor([masks.size[::-1]], dtype=torch.float32)
-    width, height = (masks.transform.points(corner, masks.size)[0] / 4).ceil().int().tolist()
-    logits = masks.logits[:, 0, : max(height, 1), : max(width, 1)]
-    return _stability(_count(logits > threshold + offset), _count(logits > threshold - offset))
-
-
 def _count(masks: Bool[Tensor, "R h w"]) -> Counts:
     # In two steps: a sum of Booleans over two dimensions takes eight times as long on a CPU.
     return masks.sum(-1, dtype=torch.int32).sum(-1)

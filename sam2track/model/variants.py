@@ -98,6 +98,7 @@ class ImageVariant:
     mean: tuple[float, float, float] = IMAGENET_MEAN
     std: tuple[float, float, float] = IMAGENET_STD
     picture_transform: Callable[[int], ImageTransform] = PadLongSide
+    mask_thresholds: MaskThresholds = MaskThresholds(0.88, 0.95)
 
     @property
     def grid(self) -> int:
