@@ -54,7 +54,8 @@ def _seeded(name: str, seed: int) -> nn.Module:
 @torch.inference_mode()
 def generate(model: nn.Module, case: Mapping[str, Any], image: np.ndarray) -> list[dict[str, Any]]:
     """The official automatic masks of an image."""
-    if isinstance(model, Sam):
+    if isinstance(model, Sam):  # it knows no refinement
+        case = {key: value for key, value in case.items() if key != "use_m2m"}
         return SamAutomaticMaskGenerator(model, **case).generate(image)
     generator = SAM2AutomaticMaskGenerator(model, **case)
     sides = [model.image_size // stride for stride in (4, 8, 16)]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -25,6 +26,7 @@ from .predictor import ImagePredictor
 from .prompt_rows import PromptRows
 from .reading import Picture, read_image
 
+T = TypeVar("T")
 COARSE = 128  # masks with a shorter side, in low-resolution pixels, gain by sharpening
 
 
@@ -63,17 +65,20 @@ class AutomaticMaskGenerator:
     def __init__(
         self, predictor: ImagePredictor, settings: AutomaticSettings | None = None
     ) -> None:
-        self.predictor, self.settings = predictor, settings or AutomaticSettings()
-        own, suited = self.settings, predictor.model.mask_thresholds
-        given = (own.pred_iou_thresh, own.stability_score_thresh, own.stability_score_offset)
-        usual = (suited.score, suited.stability, suited.offset)
-        self.score, self.stability, self.offset = (
-            by_model if by_user is None else by_user
-            for by_user, by_model in zip(given, usual, strict=True)
+        self.predictor, own = predictor, settings or AutomaticSettings()
+        suited = predictor.model.automatic
+        self.settings = own = replace(
+            own,
+            points_per_side=_either(own.points_per_side, suited.points_per_side),
+            pred_iou_thresh=_either(own.pred_iou_thresh, suited.pred_iou),
+            stability_score_thresh=_either(own.stability_score_thresh, suited.stability),
+            stability_score_offset=_either(own.stability_score_offset, suited.offset),
+            use_m2m=_either(own.use_m2m, suited.refine),
         )
+        assert own.points_per_side is not None
         layers = range(own.crop_n_layers + 1)
         sides = (int(own.points_per_side / own.crop_n_points_downscale_factor**n) for n in layers)
-        self.grids = own.point_grids or tuple(point_grid(side) for side in sides)
+        self.grids = own.point_grids or tuple(point_grid(max(side, 1)) for side in sides)
 
     @torch.no_grad()
     def generate(
@@ -105,7 +110,11 @@ class AutomaticMaskGenerator:
                 found += self._of_crop(picture, crop, points.astype(np.float32))
         if len(crops) > 1:
             found = _without_duplicates(found, [-_area(o.crop) for o in found], own.crop_nms_thresh)
-        return self._without_small_regions(found) if own.min_mask_region_area else found
+        share = self.predictor.model.automatic.small_region
+        area = _either(own.min_mask_region_area, share * size[0] * size[1])
+        if not area:
+            return found
+        return _without_small_regions(found, area, max(own.box_nms_thresh, own.crop_nms_thresh))
 
     def _of_crop(
         self, picture: UInt8[np.ndarray, "H W 3"], crop: Box, points: Float[np.ndarray, "P 2"]
@@ -151,12 +160,14 @@ class AutomaticMaskGenerator:
         self, masks: ImageMasks, clicks: Float[np.ndarray, "R 2"], crop: Box, size: tuple[int, int]
     ) -> Found:
         """Those masks that the model is sure of, and that the crop does not cut off."""
-        threshold = self.settings.mask_threshold
-        keep = masks.scores[:, 0] > (self.score or -torch.inf)
+        own = self.settings
+        assert own.stability_score_thresh is not None
+        assert own.stability_score_offset is not None
+        keep = masks.scores[:, 0] > (own.pred_iou_thresh or -torch.inf)
         rows = keep.nonzero()[:, 0]
         masks, clicks = masks.select(rows), clicks[rows.cpu().numpy()]
-        measured = measure(masks, threshold, self.offset)
-        sure = measured.seen & (measured.stability >= self.stability)
+        measured = measure(masks, own.mask_threshold, own.stability_score_offset)
+        sure = measured.seen & (measured.stability >= own.stability_score_thresh)
         x0, y0 = crop[:2]
         sure &= ~cut_off(np.add(measured.boxes, (x0, y0, x0, y0)), crop, size)
         return Found(masks, clicks, measured).select(sure)
@@ -174,20 +185,26 @@ class AutomaticMaskGenerator:
             for full in masks.at_full_size():
                 yield from (full > threshold).cpu().numpy()
 
-    def _without_small_regions(self, found: list[AutomaticMask]) -> list[AutomaticMask]:
-        """Masks without small holes and islands, those first that had none; no new duplicates."""
-        own, changed, unchanged = self.settings, [], []
-        for one in found:
-            mask = one.mask()
-            cleaned = remove_small_regions(mask, own.min_mask_region_area)
-            if cleaned is mask:
-                unchanged.append(one)
-            else:
-                facts = (one.score, one.stability, one.point, one.crop)
-                changed.append(AutomaticMask.of(cleaned, *facts))
-        scores = [1] * len(unchanged) + [0] * len(changed)
-        most = max(own.box_nms_thresh, own.crop_nms_thresh)
-        return _without_duplicates(unchanged + changed, scores, most)
+
+def _either(chosen: T | None, suited: T) -> T:
+    return suited if chosen is None else chosen
+
+
+def _without_small_regions(
+    found: Sequence[AutomaticMask], area: float, most: float
+) -> list[AutomaticMask]:
+    """Masks without small holes and islands, those first that had none; no new duplicates."""
+    changed, unchanged = [], []
+    for one in found:
+        mask = one.mask()
+        cleaned = remove_small_regions(mask, area)
+        if cleaned is mask:
+            unchanged.append(one)
+        else:
+            facts = (one.score, one.stability, one.point, one.crop)
+            changed.append(AutomaticMask.of(cleaned, *facts))
+    scores = [1] * len(unchanged) + [0] * len(changed)
+    return _without_duplicates(unchanged + changed, scores, most)
 
 
 def _without_duplicates(

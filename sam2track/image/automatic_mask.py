@@ -44,7 +44,7 @@ class AutomaticMask:
         crop: Box,
     ) -> AutomaticMask:
         """A mask that is not empty, and what is known of it."""
-        area, box = np.count_nonzero(mask), mask_box(mask)
+        area, box = int(np.count_nonzero(mask)), mask_box(mask)
         assert box is not None
         return cls(encode_runs(mask), area, box, score, stability, point, crop)
 
@@ -69,3 +69,12 @@ class AutomaticMask:
             "stability_score": self.stability,
             "crop_box": [left, top, right - left, bottom - top],
         }
+
+    def annotation(self, number: int) -> dict[str, Any]:
+        """:meth:`record` as an annotation of a file in COCO's layout, with that ``id``.
+
+        There ``bbox`` covers whole pixels: its width is the number of columns.
+        """
+        x0, y0, x1, y1 = self.box
+        box = [x0, y0, x1 - x0, y1 - y0]
+        return {"id": number, **self.record(runs=True), "bbox": box}

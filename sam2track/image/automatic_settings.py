@@ -10,18 +10,17 @@ from jaxtyping import Float
 
 @dataclass(frozen=True, slots=True)
 class AutomaticSettings:
-    """How automatic masks are found and which of them are kept.
+    """How automatic masks are found and which of them are kept; None = as suits the model.
 
     Attributes:
         points_per_side: of the grid of points, one click each.
         point_grids: points of your own instead, one array for the picture and one for each layer
             of crops: ``(x, y)`` in 0..1 of the picture, or of the crop.
-        pred_iou_thresh: masks whose predicted IoU is above it stay; 0 = all; None = as suits the
-            model.
-        stability_score_thresh: masks whose stability is at least this stay; 0 = all; None = as
-            suits the model. Stability is the IoU of the masks at ``mask_threshold`` plus and minus
-            ``stability_score_offset`` (SAM, 2304.02643, section 5).
-        stability_score_offset: in logits; None = as suits the model.
+        pred_iou_thresh: masks whose predicted IoU is above it stay; 0 = all.
+        stability_score_thresh: masks whose stability is at least this stay; 0 = all. Stability is
+            the IoU of the masks at ``mask_threshold`` plus and minus ``stability_score_offset``
+            (SAM, 2304.02643, section 5).
+        stability_score_offset: in logits.
         mask_threshold: the logit above which a pixel is on the object.
         box_nms_thresh: of masks of one crop whose boxes have a higher IoU, the one with the highest
             predicted IoU stays.
@@ -35,14 +34,14 @@ class AutomaticSettings:
         min_mask_region_area: holes and islands of fewer pixels are removed; 0 = none.
         use_m2m: whether each mask is given back to the model, with its click, to be refined.
         multimask_output: whether a click gives three masks.
-        sharpen: whether edges are fitted to the picture's (:func:`sam2track.masks.sharpen`); None =
-            as suits the model: coarse masks, such as nano's, gain by it.
+        sharpen: whether edges are fitted to the picture's (:func:`sam2track.masks.sharpen`):
+            coarse masks, such as nano's, gain by it.
 
     Raises:
         ValueError: for values that make no sense.
     """
 
-    points_per_side: int = 32
+    points_per_side: int | None = None
     point_grids: tuple[Float[np.ndarray, "_ 2"], ...] | None = None
     pred_iou_thresh: float | None = None
     stability_score_thresh: float | None = None
@@ -53,8 +52,8 @@ class AutomaticSettings:
     crop_nms_thresh: float = 0.7
     crop_overlap_ratio: float = 512 / 1500
     crop_n_points_downscale_factor: int = 1
-    min_mask_region_area: float = 0.0
-    use_m2m: bool = False
+    min_mask_region_area: float | None = None
+    use_m2m: bool | None = None
     multimask_output: bool = True
     sharpen: bool | None = None
 

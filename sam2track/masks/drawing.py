@@ -16,7 +16,11 @@ _FONT = cv2.FONT_HERSHEY_DUPLEX
 
 
 def draw_objects(
-    image: UInt8[np.ndarray, "H W 3"], object_ids: Sequence[int], masks: Bool[np.ndarray, "N H W"]
+    image: UInt8[np.ndarray, "H W 3"],
+    object_ids: Sequence[int],
+    masks: Bool[np.ndarray, "N H W"],
+    *,
+    with_ids: bool = True,
 ) -> None:
     """Draw each object in its colour, in place: translucent fill, outline, id above it.
 
@@ -32,7 +36,8 @@ def draw_objects(
         top, left = max(0, box[1] - 2 * line), max(0, box[0] - 2 * line)  # room for the outline
         where = slice(top, box[3] + 2 * line), slice(left, box[2] + 2 * line)
         _fill(image, masks[place], where, object_colour(object_ids[place]), line)
-        labels.append((object_ids[place], box))
+        if with_ids:
+            labels.append((object_ids[place], box))
     for object_id, box in labels:  # after every fill, so that none is covered
         _label(image, object_id, box)
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..types import Candidates, FrameFeatures, PromptTokens
 from .image_transform import ImageTransform
-from .variants import MaskThresholds
+from .variants import AutomaticDefaults
 
 
 @runtime_checkable
@@ -20,12 +20,12 @@ class ImageModel(Protocol):
     Attributes:
         picture_transform: how a picture becomes the model's square input.
         precision: of the computation, under :func:`sam2track.device.autocast`.
-        mask_thresholds: from where on automatic masks are good.
+        automatic: how masks of everything in a picture are best found.
     """
 
     picture_transform: ImageTransform
     precision: torch.dtype
-    mask_thresholds: MaskThresholds
+    automatic: AutomaticDefaults
 
     @property
     def device(self) -> torch.device: ...

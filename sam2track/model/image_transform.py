@@ -10,9 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Shaped, UInt8
+from PIL import Image
 from torch import Tensor
 
 Size = tuple[int, int]  # height, width of a frame, in pixels
@@ -97,7 +99,8 @@ class SmoothSquash(Squash):
 class PadLongSide:
     """Scales the longer side to the square's and pads the far edges (SAM).
 
-    Images are resized as Pillow does (bilinear, anti-aliased, rounded to whole values).
+    Images are resized by Pillow (bilinear, anti-aliased, rounded to whole values), as by SAM's own
+    predictor; those on another device than the CPU are resized there, nearly the same.
 
     Attributes:
         side: of the square, in pixels.
@@ -115,7 +118,13 @@ class PadLongSide:
         self, image: Shaped[Tensor, "1 3 H W"], outside: Float[Tensor, "3 1 1"]
     ) -> Float[Tensor, "1 3 S S"]:
         inner = self.inner((image.shape[2], image.shape[3]))
-        return self._pad(_resize_as_pillow(image, inner, "bilinear") - outside) + outside
+        if image.device.type == "cpu" and image.dtype == torch.uint8:
+            picture = Image.fromarray(image[0].permute(1, 2, 0).contiguous().numpy())
+            resized = picture.resize(inner[::-1], Image.Resampling.BILINEAR)
+            image = torch.from_numpy(np.array(resized)).permute(2, 0, 1)[None]
+        else:
+            image = _resize_as_pillow(image, inner, "bilinear")
+        return self._pad(image - outside) + outside
 
     def points(self, points: Float[Tensor, "*n 2"], size: Size) -> Float[Tensor, "*n 2"]:
         height, width = self.inner(size)

@@ -34,7 +34,7 @@ class SAM(nn.Module):
         self.trunk = variant.trunk.build()
         self.neck = ConvNeck(channels, width)
         self.picture_transform = variant.picture_transform(variant.image_size)
-        self.mask_thresholds = variant.mask_thresholds
+        self.automatic = variant.automatic
         self.prompt_encoder = PromptEncoder(
             width, variant.image_size, variant.grid, pad_boxes=False
         )

@@ -57,7 +57,7 @@ class SAM2(nn.Module):
         self.neck = Neck(variant.trunk.channels, width)
         self.transform = variant.transform(variant.image_size)
         self.picture_transform = variant.picture_transform(variant.image_size)
-        self.mask_thresholds = variant.mask_thresholds
+        self.automatic = variant.automatic
         self.compression = GridCompression(variant.memory_width, grid)
         self.memory_tokens = MemoryTokens(
             width, self.compression.positions, variant.slots, variant.sam2_1_embeddings

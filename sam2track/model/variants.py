@@ -13,18 +13,24 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
 @dataclass(frozen=True, slots=True)
-class MaskThresholds:
-    """From where on automatic masks are good.
+class AutomaticDefaults:
+    """How masks of everything in a picture are best found.
 
     Attributes:
-        score: predicted IoU.
-        stability: IoU of the masks at the thresholds ``offset`` and ``-offset``, 0..1.
+        pred_iou: masks whose predicted IoU is above it are good.
+        stability: and whose IoU at the thresholds ``offset`` and ``-offset`` is at least this.
         offset: in logits.
+        points_per_side: of the grid of clicks.
+        refine: whether a mask is given back to the model once.
+        small_region: holes and islands with a smaller share of the picture are removed.
     """
 
-    score: float
-    stability: float
+    pred_iou: float
+    stability: float = 0.95
     offset: float = 1.0
+    points_per_side: int = 32
+    refine: bool = False
+    small_region: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +55,7 @@ class Variant:
             resizes otherwise.
         zoom: the side of the window that small objects are looked for in, in longer sides of the
             object's box, which training showed; None = they are looked for in the whole frame.
-        mask_thresholds: of automatic masks.
+        automatic: how automatic masks are found.
     """
 
     trunk: Backbone
@@ -69,7 +75,7 @@ class Variant:
     transform: Callable[[int], ImageTransform] = Squash
     picture_transform: Callable[[int], ImageTransform] = SmoothSquash
     zoom: float | None = None
-    mask_thresholds: MaskThresholds = MaskThresholds(0.8, 0.95)
+    automatic: AutomaticDefaults = AutomaticDefaults(0.8)
 
     @property
     def grid(self) -> int:
@@ -98,7 +104,7 @@ class ImageVariant:
     mean: tuple[float, float, float] = IMAGENET_MEAN
     std: tuple[float, float, float] = IMAGENET_STD
     picture_transform: Callable[[int], ImageTransform] = PadLongSide
-    mask_thresholds: MaskThresholds = MaskThresholds(0.88, 0.95)
+    automatic: AutomaticDefaults = AutomaticDefaults(0.88)
 
     @property
     def grid(self) -> int:
@@ -133,7 +139,10 @@ _NANO = Variant(
     std=(128 / 255, 128 / 255, 128 / 255),
     dropout=0.0,
     picture_transform=Squash,
-    mask_thresholds=MaskThresholds(0.5, 0.6, offset=0.5),
+    # Its predicted IoU of a click's mask is low; the mask is much better at the second try.
+    automatic=AutomaticDefaults(
+        0.5, 0.6, offset=0.5, points_per_side=16, refine=True, small_region=0.001
+    ),
 )
 
 VARIANTS: dict[str, Variant] = {"nano": _NANO, **_SAM2_1, **_SAM2}

@@ -22,15 +22,16 @@ from torch import Tensor
 from tqdm import tqdm
 
 from ..device import use_threads
-from ..image import ImageMasks, ImagePredictor
+from ..image import AutomaticMaskGenerator, ImageMasks, ImagePredictor
 from ..model import SAM2, load_image_model
 from ..prompts import PlacedPrompt
 from ..prompts.prompt_files import check, read_prompts
 from ..prompts.tokens import merge_prompts
-from ..sinks.image_files import RESULT, SegmentedObject, write_image
+from ..sinks.image_files import RESULT, SegmentedObject, write_annotations, write_image
 from ..track.rendering import SPECK_AREA
 from ..video import PICTURE_SUFFIXES, list_pictures, read_picture
 from . import RunFailed
+from .automatic import make_generator
 from .compose import plain
 from .output import RUN_FILE, claim_folder, locked, write_settings
 
@@ -68,11 +69,15 @@ def run(config: DictConfig) -> None:
     if OmegaConf.is_missing(config, "image") or config.image is None:
         raise ValueError("image= is missing: sam2track image image=photo.jpg click=[x,y]")
     keys = [*PROMPTS, "object"]
-    if all(config[key] is None for key in PROMPTS):
-        how = "give click=[x,y], box=[x0,y0,x1,y1], mask= or prompts="
+    given = [f"{key}=" for key in PROMPTS if config[key] is not None]
+    if not given and not config.auto:
+        how = "give click=[x,y], box=[x0,y0,x1,y1], mask=, prompts= or auto=true"
         raise ValueError(f"nothing to segment: {how}")
+    if given and config.auto:
+        raise ValueError(f"auto=true needs no prompts: remove {' and '.join(given)}")
     settings = plain(OmegaConf.masked_copy(config, keys))
-    placed = read_prompts(**{"object_id": settings.pop("object"), **settings})
+    object_id = settings.pop("object")
+    placed = [] if config.auto else read_prompts(object_id=object_id, **settings)
     paths, several = find_images(str(config.image))
     folder = claim_folder(config.out or Path("outputs") / _name(str(config.image), paths))
     if config.prompts is not None:
@@ -107,13 +112,16 @@ def _run(config: DictConfig, folder: Path, tasks: Sequence[Task], several: bool)
         compile=config.compile,
     )
     coarse = isinstance(model, SAM2) and model.variant.coarse
-    render = partial(
-        ImageMasks.rendered,
-        fill_hole_area=config.fill_hole_area,
-        speck_area=SPECK_AREA if coarse else 0.0,
-        sharp=coarse if config.sharpen is None else config.sharpen,
-    )
-    predictor = ImagePredictor(model)
+    if config.auto:
+        segment = partial(_find_everything, make_generator(model, config))
+    else:
+        render = partial(
+            ImageMasks.rendered,
+            fill_hole_area=config.fill_hole_area,
+            speck_area=SPECK_AREA if coarse else 0.0,
+            sharp=coarse if config.sharpen is None else config.sharpen,
+        )
+        segment = partial(_segment, ImagePredictor(model), render)
     folder.mkdir(parents=True, exist_ok=True)
     write_settings(folder, config)
     broken: dict[str, str] = {}
@@ -121,7 +129,7 @@ def _run(config: DictConfig, folder: Path, tasks: Sequence[Task], several: bool)
     with bar:
         for task, picture in _read_ahead(todo):
             try:
-                _segment(predictor, task, picture.result(), render)
+                segment(task, picture.result())
             except ValueError as error:
                 if not several:
                     raise
@@ -139,7 +147,7 @@ def _run(config: DictConfig, folder: Path, tasks: Sequence[Task], several: bool)
 
 
 def _segment(
-    predictor: ImagePredictor, task: Task, picture: np.ndarray, render: Callable[..., Tensor]
+    predictor: ImagePredictor, render: Callable[..., Tensor], task: Task, picture: np.ndarray
 ) -> None:
     """Segment one image and write its results."""
     size = (picture.shape[0], picture.shape[1])
@@ -158,6 +166,12 @@ def _segment(
         )
     ]
     write_image(task.folder, task.path.name, picture, objects)
+
+
+def _find_everything(generator: AutomaticMaskGenerator, task: Task, picture: np.ndarray) -> None:
+    """Find everything in one image and write it."""
+    found = [own.annotation(number) for number, own in enumerate(generator.generate(picture), 1)]
+    write_annotations(task.folder, task.path.name, picture, found)
 
 
 def find_images(pattern: str) -> tuple[list[Path], bool]:
@@ -224,7 +238,7 @@ def _tasks(
         own = tuple(item for item in placed if everywhere or item.frame == place)
         inside = path.absolute().relative_to(common)
         alone = len(folders[path.absolute().with_suffix("")]) == 1
-        if own:  # cat.jpg and cat.png would share a folder
+        if own or not placed:  # cat.jpg and cat.png would share a folder
             yield Task(path, out / (inside.with_suffix("") if alone else inside), own)
 
 

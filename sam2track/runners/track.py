@@ -20,17 +20,20 @@ from ..device import keep_freed_memory, use_threads
 from ..prompts import PlacedPrompt
 from ..prompts.prompt_files import check, read_prompts
 from ..sinks import remove_journal
-from ..track import TrackingSession
+from ..track import TrackingSession, track, walk
 from ..track.both_directions import follow_both
 from ..track.review import Review
 from ..types import Frame, FrameResult
 from ..video import SeekableSource, VideoSource, open_video
+from .automatic import make_automatic_prompts
 from .compose import plain
 from .first_masks import with_first_masks
 from .output import FINISHED, claim_folder, default_folder, locked, make_sinks, prepare_folder
 from .resuming import Resumable, is_finished
 from .tracker import make_tracker
 from .writing import progress, report, write
+
+AUTO = "auto"  # prompts=auto: everything is followed
 
 
 def run(config: DictConfig) -> None:
@@ -49,11 +52,16 @@ def run(config: DictConfig) -> None:
     _check_settings(config)
     keep_freed_memory()
     keys = ["click", "labels", "box", "mask", "prompts", "frame"]
-    placed = read_prompts(**plain(OmegaConf.masked_copy(config, keys)), object_id=config.object)
-    start = (max if config.direction == -1 else min)(item.frame for item in placed)
+    placed, start = [], config.frame
+    if config.prompts != AUTO:
+        settings = plain(OmegaConf.masked_copy(config, keys))
+        placed = read_prompts(**settings, object_id=config.object)
+        start = (max if config.direction == -1 else min)(item.frame for item in placed)
     with ExitStack() as stack:
         source = stack.enter_context(open_video(config.video, video_reader=config.video_reader))
         check(placed, source.size, source.length, config.direction)
+        if source.length is not None and start >= source.length:
+            raise ValueError(f"frame={start}: {config.video} has {source.length} frames, from 0")
         _check_reach(config, source, placed, start)
         count = _count(config, source, start)
         default = Path("outputs") / source.name
@@ -82,7 +90,9 @@ def run(config: DictConfig) -> None:
                 raise ValueError(f"{config.video} has no frame {start}")
             started = time.monotonic()  # the model is loaded
             prepare_folder(folder, config, keep_results=resumable.state is not None)
-            written = write(chain([first], tracked), [*sinks, *resumable.sinks], review, count)
+            if config.prompts != AUTO:
+                sinks += resumable.sinks
+            written = write(chain([first], tracked), sinks, review, count)
         if written.broken_off is None:
             remove_journal(resumable.folder)
             (folder / FINISHED).touch()
@@ -95,6 +105,14 @@ def _check_settings(config: DictConfig) -> None:
         raise ValueError("video= is missing: sam2track track video=clip.mp4 click=[x,y]")
     if config.direction == 0 and config.frames is not None:
         raise ValueError(f"frames={config.frames}: direction=both tracks the whole video")
+    if config.prompts != AUTO:
+        return
+    given = [f"{key}=" for key in ("click", "labels", "box", "mask") if config[key] is not None]
+    if given:
+        raise ValueError(f"prompts=auto follows everything: remove {' and '.join(given)}")
+    if config.resume or config.direction == 0:
+        what = "resume=true" if config.resume else "direction=both"
+        raise ValueError(f"{what} is not possible with prompts=auto; leave one of them out")
 
 
 def _check_reach(
@@ -149,4 +167,9 @@ def _track(
             yield frame, renderer.render(outcome, frame)
         return
     session = cast(TrackingSession, new_session())
+    if config.prompts == AUTO:
+        read = partial(walk, source, start, config.direction, config.frames)
+        user = make_automatic_prompts(session.model, config)
+        yield from track(session, read, user, direction=config.direction)
+        return
     yield from resumable.track(session, source, placed, start=start, config=config)

@@ -16,6 +16,7 @@ from ..files import write_text, write_whole
 from ..masks import (
     check_palette_id,
     davis_palette,
+    decode_runs,
     draw_objects,
     draw_prompt,
     encode_runs,
@@ -74,8 +75,36 @@ def write_image(
         prompt = own.prompt
         draw_prompt(drawn, own.object_id, prompt.points, prompt.labels, prompt.box)
     _write_picture(folder / OVERLAY, Image.fromarray(drawn))
-    about = {"file_name": name, "width": width, "height": height}
-    document = {"image": about, "annotations": [_annotation(own) for own in objects]}
+    _write_document(folder, name, (height, width), [_annotation(own) for own in objects])
+
+
+def write_annotations(
+    folder: Path,
+    name: str,
+    image: UInt8[np.ndarray, "H W 3"],
+    annotations: Sequence[Mapping[str, Any]],
+) -> None:
+    """Write ``overlay.png``, small masks over large ones, and then ``masks.json``.
+
+    Args:
+        annotations: in COCO's layout, with run lengths.
+
+    Raises:
+        OSError: if a file cannot be written.
+    """
+    drawn = image.copy()
+    for number, own in enumerate(sorted(annotations, key=lambda own: -own["area"]), 1):
+        mask = decode_runs(own["segmentation"], f"annotation {own['id']}")
+        draw_objects(drawn, [number], mask[None], with_ids=False)
+    _write_picture(folder / OVERLAY, Image.fromarray(drawn))
+    _write_document(folder, name, (image.shape[0], image.shape[1]), annotations)
+
+
+def _write_document(
+    folder: Path, name: str, size: tuple[int, int], annotations: Sequence[Mapping[str, Any]]
+) -> None:
+    about = {"file_name": name, "width": size[1], "height": size[0]}
+    document = {"image": about, "annotations": [*annotations]}
     write_text(folder / RESULT, json.dumps(document) + "\n")
 
 

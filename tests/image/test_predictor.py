@@ -161,6 +161,12 @@ def test_rows_are_decoded_in_parts(predictor, encoded):
     assert list(predictor.decode(encoded, PromptRows.of_points(np.zeros((0, 2))))) == []
 
 
+def test_a_thousand_clicks_on_one_object(predictor, encoded):
+    clicks = np.random.default_rng(0).uniform(0, 47, (1000, 2))
+    found = predictor.predict(encoded, Prompt.clicks(clicks), multimask=False)
+    assert found.logits.isfinite().all()
+
+
 @pytest.mark.parametrize("size", [(1, 1), (1, 300), (300, 1), (2, 3)])
 def test_the_smallest_pictures(predictor, size):
     found = predictor.predict(np.zeros((*size, 3), np.uint8), Prompt.click(0, 0))

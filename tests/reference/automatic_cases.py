@@ -32,6 +32,8 @@ MODELS = {
 }
 _LOW = {
     "points_per_side": 12,
+    "use_m2m": False,
+    "min_mask_region_area": 0,
     "stability_score_offset": 0.03,
     "stability_score_thresh": 0.45,
     "box_nms_thresh": 0.8,

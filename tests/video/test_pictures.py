@@ -80,3 +80,10 @@ def test_a_large_jpeg_can_be_read_small(tmp_path):
 def test_a_missing_picture_is_named_once(tmp_path):
     with pytest.raises(VideoError, match=r"^cannot read \S+0\.png: No such file or directory;"):
         read_picture(tmp_path / "0.png")
+
+
+def test_a_picture_of_too_many_pixels_is_refused(tmp_path, monkeypatch):
+    Image.new("RGB", (50, 50)).save(tmp_path / "0.png")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
+    with pytest.raises(VideoError, match=r"0\.png: it has more than 2,000 pixels; make it smaller"):
+        read_picture(tmp_path / "0.png")
