@@ -19,24 +19,28 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import image_official  # makes the packages of the tests importable
+import automatic_official
+import image_official  # makes the package ``reference`` of the tests importable
 import numpy as np
 import reference_official
 import sam2.sam2_video_predictor as video_module
 import torch
+from reference.automatic_cases import settings
 from reference.image_cases import SAM2_SEED, picture
 from reference.kept_returns import kept
 from reference.small import SMALL
 from reference.small_sam import SMALL_SAM
 from reference.user_scripts import (
     VIDEO_SCRIPTS,
+    automatic_notebook,
     batched_images,
     film,
     image_notebook,
     sam_tensors,
 )
+from sam2.automatic_mask_generator import SAM2AutomaticMaskGenerator
 from sam2.sam2_image_predictor import SAM2ImagePredictor
-from segment_anything import SamPredictor
+from segment_anything import SamAutomaticMaskGenerator, SamPredictor
 
 FOLDER = Path(__file__).parents[1] / "tests" / "compat"
 MODULES = (
@@ -72,6 +76,8 @@ def main() -> None:
     predictor = _image_predictor()
     arrays |= _named("sam2/image_notebook", image_notebook(predictor, shown))
     arrays |= _named("sam2/batched_images", batched_images(predictor, shown))
+    for name in (SMALL_SAM.name, "small_2.1"):
+        arrays |= _named(f"{name}/automatic_notebook", automatic_notebook(_maker(name), shown))
     np.savez_compressed(FOLDER / "returned.npz", **arrays)
     size = (FOLDER / "returned.npz").stat().st_size
     print(f"{len(arrays)} arrays, {size / 1e3:.0f} kB")
@@ -108,6 +114,23 @@ def _image_predictor() -> SAM2ImagePredictor:
     predictor = SAM2ImagePredictor(model)
     predictor._bb_feat_sizes = [(model.image_size // s, model.image_size // s) for s in (4, 8, 16)]
     return predictor
+
+
+def _maker(name: str) -> Any:
+    """Makes the official generators of one model."""
+    model = automatic_official.build(name)
+
+    def make(case: str, mode: str) -> Any:
+        given = {**settings(name, case), "output_mode": mode}
+        if name == SMALL_SAM.name:
+            del given["use_m2m"]
+            return SamAutomaticMaskGenerator(model, **given)
+        generator = SAM2AutomaticMaskGenerator(model, **given)
+        sides = [model.image_size // stride for stride in (4, 8, 16)]
+        generator.predictor._bb_feat_sizes = [(side, side) for side in sides]
+        return generator
+
+    return make
 
 
 def _public(module: Any) -> dict[str, Any]:

@@ -44,11 +44,17 @@ class _Generator:
         self.settings = AutomaticSettings(
             points_per_side=points_per_side or 1,
             point_grids=None if point_grids is None else tuple(np.asarray(g) for g in point_grids),
+            sharpen=False,  # as in the other classes here
             **settings,
         )
         predictor = ImagePredictor(model, rows_at_once=rows)
         self.generator = AutomaticMaskGenerator(predictor, self.settings)
         self.point_grids = list(self.generator.grids)
+
+    @property
+    def predictor(self) -> ImagePredictor:
+        """What decodes the clicks; its ``model`` is the network."""
+        return self.generator.predictor
 
     def generate(self, image: UInt8[np.ndarray, "H W 3"]) -> list[dict[str, Any]]:
         """The masks of everything in a picture, RGB.
@@ -82,7 +88,8 @@ class SAM2AutomaticMaskGenerator(_Generator):
         output_mode: ``binary_mask``, ``uncompressed_rle`` or ``coco_rle``.
         kwargs: ignored, as in the official class.
 
-    The other arguments are those of :class:`sam2track.image.AutomaticSettings`.
+    The numbers in ``bbox`` and ``crop_box`` are floats, as in the official class. The other
+    arguments are those of :class:`sam2track.image.AutomaticSettings`.
     """
 
     def __init__(
@@ -135,6 +142,11 @@ class SAM2AutomaticMaskGenerator(_Generator):
             kwargs: of :func:`build_sam2` and of the constructor.
         """
         return cls(build_sam2_hf(model_id, **kwargs), **kwargs)
+
+    def _record(self, one: AutomaticMask) -> dict[str, Any]:
+        record = super()._record(one)
+        boxes = {key: [float(side) for side in record[key]] for key in ("bbox", "crop_box")}
+        return {**record, **boxes}
 
 
 class SamAutomaticMaskGenerator(_Generator):

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
+from ..device import autocast
 from ..model import SAM, load_image_model
 from .precision import callers_precision
 
@@ -23,12 +24,7 @@ class ImageEncoder:
         self.img_size = model.variant.image_size
 
     def __call__(self, x: Float[Tensor, "B 3 S S"]) -> Float[Tensor, "B C h w"]:
-        with (
-            callers_precision(self.model),
-            torch.autocast(
-                self.model.device.type, self.model.precision, self.model.precision != torch.float32
-            ),
-        ):
+        with callers_precision(self.model), autocast(self.model.device, self.model.precision):
             return self.model.encode(x).stride16
 
 

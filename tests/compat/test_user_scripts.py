@@ -6,6 +6,8 @@ from functools import cache
 
 import numpy as np
 import pytest
+from reference.automatic_cases import settings
+from reference.automatic_replay import ours
 from reference.image_cases import SAM2_SEED, picture
 from reference.image_replay import build_sam
 from reference.kept_returns import SCALE, kept
@@ -13,10 +15,24 @@ from reference.recorded import RECORDED, mask_iou
 from reference.replay import build
 from reference.small import SMALL
 from reference.small_sam import SMALL_SAM
-from reference.user_scripts import VIDEO_SCRIPTS, batched_images, film, image_notebook, sam_tensors
+from reference.user_scripts import (
+    VIDEO_SCRIPTS,
+    automatic_notebook,
+    batched_images,
+    film,
+    image_notebook,
+    sam_tensors,
+)
 
-from sam2track.compat import Sam, SAM2ImagePredictor, SAM2VideoPredictor, SamPredictor
-from sam2track.model import SAM2
+from sam2track.compat import (
+    Sam,
+    SAM2AutomaticMaskGenerator,
+    SAM2ImagePredictor,
+    SAM2VideoPredictor,
+    SamAutomaticMaskGenerator,
+    SamPredictor,
+)
+from sam2track.model import SAM, SAM2
 
 pytestmark = pytest.mark.reference
 SMALL_SAM2 = SMALL["small_2.1"]
@@ -67,3 +83,19 @@ def test_sam_image_scripts_get_the_same(script) -> None:
     predictor = SamPredictor(Sam(build_sam(SMALL_SAM.variant(), SMALL_SAM.seed)))
     shown = picture("wide", SMALL_SAM.image_size)
     compare(f"sam/{script.__name__}", script(predictor, shown))
+
+
+@pytest.mark.parametrize("name", [SMALL_SAM.name, SMALL_SAM2.name])
+def test_automatic_masks_are_the_same(name: str) -> None:
+    model = ours(name)
+
+    def make(case: str, mode: str):
+        given = {**settings(name, case), "output_mode": mode}
+        if isinstance(model, SAM2):
+            return SAM2AutomaticMaskGenerator(model, **given)
+        assert isinstance(model, SAM)
+        del given["use_m2m"]
+        return SamAutomaticMaskGenerator(Sam(model), **given)
+
+    shown = picture("wide", SMALL_SAM.image_size)
+    compare(f"{name}/automatic_notebook", automatic_notebook(make, shown))

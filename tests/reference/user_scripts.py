@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from pycocotools import mask as coco
 
 from reference.scenarios import Clip, clip
 
@@ -203,3 +204,38 @@ def _named(name: str, masks: Any, scores: Any, logits: Any) -> Returned:
     yield f"{name}/masks", masks
     yield f"{name}/scores", scores
     yield f"{name}/logits", logits
+
+
+AUTOMATIC = (("plain", "binary_mask"), ("crops", "coco_rle"), ("refined", "uncompressed_rle"))
+
+
+def automatic_notebook(make: Any, image: np.ndarray) -> Returned:
+    """The notebooks of automatic masks; ``make`` builds a generator with a case's settings."""
+    height, width = image.shape[:2]
+    parts = {
+        "area": height * width,
+        "bbox": max(height, width),
+        "predicted_iou": 1,
+        "point_coords": max(height, width),
+        "stability_score": 1,
+        "crop_box": max(height, width),
+    }
+    for case, mode in AUTOMATIC:
+        found = make(case, mode).generate(image)
+        assert list(found[0]) == ["segmentation", *parts]
+        whole = [type(found[0]["bbox"][0]) is int, type(found[0]["area"]) is int]
+        yield f"{case}/whole_numbers", np.array(whole)
+        yield f"{case}/masks", np.stack([_decoded(one["segmentation"], mode) for one in found])
+        for key, scale in parts.items():
+            yield f"{case}/{key}", np.array([one[key] for one in found]) / scale
+
+
+def _decoded(segmentation: Any, mode: str) -> np.ndarray:
+    if mode == "binary_mask":
+        assert segmentation.dtype == bool
+        return segmentation
+    if mode == "uncompressed_rle":
+        segmentation = coco.frPyObjects(segmentation, *segmentation["size"])
+    else:
+        assert isinstance(segmentation["counts"], str)
+    return coco.decode(segmentation).astype(bool)
