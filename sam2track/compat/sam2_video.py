@@ -80,12 +80,8 @@ class SAM2VideoPredictor(nn.Module):
 
     @classmethod
     def from_pretrained(cls, model_id: str, **kwargs: Any) -> SAM2VideoPredictor:
-        """The predictor of a repository on the Hugging Face hub.
-
-        Args:
-            model_id: such as ``facebook/sam2.1-hiera-tiny``.
-            kwargs: of :func:`build_sam2_video_predictor`.
-        """
+        """The predictor of a repository on the Hugging Face hub; see
+        :func:`build_sam2_video_predictor_hf`."""
         from .sam2_build import build_sam2_video_predictor_hf
 
         return build_sam2_video_predictor_hf(model_id, **kwargs)
@@ -105,8 +101,7 @@ class SAM2VideoPredictor(nn.Module):
 
         Args:
             video_path: a video file of any format, a folder of pictures, or RGB ``uint8`` arrays.
-            offload_video_to_cpu, offload_state_to_cpu, async_loading_frames: have no effect, since
-                neither the video nor the state fills the device.
+            offload_video_to_cpu, offload_state_to_cpu, async_loading_frames: have no effect.
 
         Returns:
             A dictionary with the official keys ``num_frames``, ``video_height``, ``video_width``,
@@ -183,11 +178,7 @@ class SAM2VideoPredictor(nn.Module):
         return self._prompt(inference_state, frame_idx, obj_id, prompt, True)
 
     def propagate_in_video_preflight(self, inference_state: State) -> None:
-        """Check that every object has a prompt.
-
-        Raises:
-            RuntimeError: if not.
-        """
+        """Check that every object has a prompt; RuntimeError if not."""
         tracked: TrackedVideo | None = inference_state["tracked"]
         if tracked is None or not tracked.numbers:
             raise RuntimeError("no object has points, a box or a mask; add them first")
