@@ -210,11 +210,12 @@ def test_a_long_video_leaves_nothing_behind_without_the_archive(predictor):
     assert torch.equal(tracked(predictor, state)[4][1], without)
 
 
-def test_it_computes_in_the_callers_precision(predictor):
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_it_computes_in_the_callers_precision(predictor, dtype):
     state = predictor.init_state(FRAMES)
     plain = click(predictor, state)[2]
     predictor.reset_state(state)
-    with torch.autocast("cpu", torch.bfloat16):
+    with torch.autocast("cpu", dtype):
         lower = click(predictor, state)[2]
         assert tracked(predictor, state)[4][1].dtype == torch.float32
     assert not torch.equal(plain, lower)
