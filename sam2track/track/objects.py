@@ -31,7 +31,12 @@ class TrackedObject:
     Args:
         memory: its memory policy.
         archive: where the outcome of every frame is kept; None keeps the last frame's.
+
+    Attributes:
+        early: whether it is followed also on frames before its first anchor.
     """
+
+    early = False
 
     def __init__(self, memory: ObjectMemory, archive: Archive | None) -> None:
         self.memory = memory
@@ -42,7 +47,6 @@ class TrackedObject:
         self.records: dict[int, tuple[Record, WindowBox | None]] = {}
         self.places: dict[int, Whereabouts] = {}  # by frame; the last ones without an archive
         self.last: tuple[int, Resolved] | None = None
-        self.early = False  # whether it is followed also on frames before its first anchor
 
     def anchor(self, index: int) -> Anchor | None:
         """The anchor on a frame, pending or not."""
