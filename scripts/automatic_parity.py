@@ -23,7 +23,7 @@ import automatic_official as official  # makes the package ``reference`` of the 
 import numpy as np
 import torch
 from PIL import Image
-from reference.automatic_cases import CASES, matched_iou, settings
+from reference.automatic_cases import CASES, cases_of, matched_iou, settings
 from reference.automatic_replay import generate, ours
 
 
@@ -46,8 +46,8 @@ def main() -> int:
     for name in arguments.models:
         theirs, model = official.build(name), ours(name)
         for case in arguments.cases:
-            if case == "refined" and "sam2" not in name and "small_2" not in name:
-                continue  # SAM's generator has no such option
+            if case not in cases_of(name):
+                continue
             agree &= _compare(name, case, theirs, model, image, arguments.turns)
     print("all agree" if agree else "NOT all agree")
     return 0 if agree else 1

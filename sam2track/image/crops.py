@@ -56,4 +56,4 @@ def cut_off(
     """
     picture = (0, 0, size[1], size[0])
     near_crop, near_picture = (np.abs(boxes - np.array(own)) <= NEAR for own in (crop, picture))
-    return (near_crop & ~near_picture).any(axis=1)
+    return np.any(near_crop & ~near_picture, axis=1)

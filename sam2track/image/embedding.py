@@ -33,6 +33,11 @@ class EncodedImage:
     size: tuple[int, int]
     model: str
 
+    @property
+    def cells(self) -> int:
+        """How many cells the stride-16 map has."""
+        return self.features.stride16[0, 0].numel()
+
     def save(self, path: str | Path) -> None:
         """Write it as safetensors; the file is written completely or not at all.
 

@@ -120,7 +120,7 @@ class PadLongSide:
         inner = self.inner((image.shape[2], image.shape[3]))
         if image.device.type == "cpu" and image.dtype == torch.uint8:
             picture = Image.fromarray(image[0].permute(1, 2, 0).contiguous().numpy())
-            resized = picture.resize(inner[::-1], Image.Resampling.BILINEAR)
+            resized = picture.resize((inner[1], inner[0]), Image.Resampling.BILINEAR)
             image = torch.from_numpy(np.array(resized)).permute(2, 0, 1)[None]
         else:
             image = _resize_as_pillow(image, inner, "bilinear")

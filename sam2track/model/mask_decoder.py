@@ -14,6 +14,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from ..types import Candidates, FrameFeatures
+from . import many_prompts
 from .attention import Attention
 from .layers import MLP, LayerNorm2d
 
@@ -152,11 +153,17 @@ class MaskDecoder(nn.Module):
             own.insert(0, self.obj_score_token.weight)
         tokens = torch.cat((torch.cat(own).expand(len(sparse), -1, -1), sparse), dim=1)
         grid = conditioned.shape[-2:]
-        tokens, image = self.transformer(
-            tokens,
-            (conditioned + dense).flatten(2).transpose(1, 2),
-            position.flatten(2).transpose(1, 2),
-        )
+        shared = many_prompts.same_in_all_rows(conditioned) and many_prompts.same_in_all_rows(dense)
+        if shared and not torch.is_grad_enabled() and not torch.compiler.is_compiling():
+            cells = (conditioned[:1] + dense[:1], position)
+            cells = (own.flatten(2).transpose(1, 2).contiguous() for own in cells)
+            tokens, image = many_prompts.transform(self.transformer, tokens, *cells)
+        else:
+            tokens, image = self.transformer(
+                tokens,
+                (conditioned + dense).flatten(2).transpose(1, 2),
+                position.flatten(2).transpose(1, 2),
+            )
         presence = tokens.new_full((len(tokens), 1), PRESENT)
         if self.pred_obj_score_head is not None:
             presence, tokens = self.pred_obj_score_head(tokens[:, 0]), tokens[:, 1:]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 
+import numpy as np
+from jaxtyping import Bool
 from omegaconf import DictConfig
 
 from ..image import ImagePredictor
@@ -61,7 +63,7 @@ def with_first_masks(
 
 def _segment(
     config: DictConfig, source: SeekableSource, asked: dict[int, Prompt], begins: dict[int, int]
-) -> dict:
+) -> dict[int, Bool[np.ndarray, "H W"]]:
     """The mask of each object on its frame, by its id."""
     predictor = ImagePredictor(
         load_image_model(

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
@@ -16,6 +17,7 @@ from jaxtyping import Bool, Float, UInt8
 from ..prompts import Prompt
 from ..types import Frame
 from .pipeline import Session
+from .session import TrackingSession
 
 Masks = Bool[np.ndarray, "N H W"]
 # Gives the masks of what is seen in a picture, the best first; clicks are only given where True.
@@ -66,7 +68,7 @@ class AutomaticPrompts:
             outcome = session.advance(frame, direction=direction)
             result = session.render(outcome, frame).cpu()
             masks = result.masks.numpy()
-            explained = masks.any(axis=0)
+            explained |= masks.any(axis=0)
             for object_id, mask in zip(result.object_ids, masks, strict=True):
                 self.unseen[object_id] = 0 if mask.any() else self.unseen.get(object_id, 0) + 1
             self._merge(session, result.object_ids, masks)
@@ -121,5 +123,5 @@ class AutomaticPrompts:
                 same[place] = False
 
     def _remove(self, session: Session, object_id: int) -> None:
-        session.remove(object_id)
+        cast("TrackingSession", session).remove(object_id)
         del self.unseen[object_id]

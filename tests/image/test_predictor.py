@@ -186,6 +186,9 @@ def test_the_smallest_pictures(predictor, size):
 def test_prompts_that_do_not_fit_are_refused(predictor, encoded, prompts, message):
     with pytest.raises(ValueError, match=message):
         predictor.predict(encoded, prompts)
+    if isinstance(prompts, Prompt) or not prompts:
+        with pytest.raises(ValueError, match=message):
+            predictor.segment(encoded, [prompts] if prompts else [])
 
 
 def test_logits_that_do_not_fit_are_refused(predictor, encoded):

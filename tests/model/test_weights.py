@@ -14,7 +14,14 @@ import torch
 from safetensors.torch import save_file
 from tiny import TINY, tiny_model
 
-from sam2track.model import SAM2, VARIANTS, CheckpointError, find_variant, load_model
+from sam2track.model import (
+    SAM2,
+    VARIANTS,
+    CheckpointError,
+    find_variant,
+    load_image_model,
+    load_model,
+)
 from sam2track.model.weights import hub as hub_module
 from sam2track.model.weights import names, save_weights
 
@@ -221,6 +228,9 @@ def test_offline_it_says_what_to_do(monkeypatch, hub):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(CheckpointError, match=r"sam2\.1_hiera_tiny\.pt.*checkpoint=PATH"):
         load_model("sam2.1_hiera_tiny")
+    named = r"sam-vit-huge/resolve/main/model\.safetensors.*sam_vit_h_\*\.pth.*checkpoint=PATH"
+    with pytest.raises(CheckpointError, match=named):
+        load_image_model("sam_vit_h")
 
 
 @pytest.mark.parametrize("answers", [False, None])

@@ -46,6 +46,14 @@ CASES = {
 }
 
 
+RECORDED_MODELS = ("small_sam", "small_2.1")
+
+
+def cases_of(model: str) -> list[str]:
+    """The cases for a model: SAM's generator has no refinement."""
+    return [case for case in CASES if case != "refined" or "sam_" not in f"{model}_"]
+
+
 def settings(model: str, case: str) -> dict[str, Any]:
     """The settings of a case, under their official names."""
     return {**CASES[case], "pred_iou_thresh": MODELS[model].pred_iou_thresh}
