@@ -7,13 +7,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ..memory import FifoMemory, MemoryFactory, MotionMemory, MotionSelector, TreeSettings
+from ..memory import MemoryFactory, MotionMemory, MotionSelector, TreeSettings
 
 
-def policy_of_config(config_file: str) -> MemoryFactory:
-    """``motion`` for a configuration in a folder ``samurai``, else SAM 2's own."""
+def policy_of_config(config_file: str) -> MemoryFactory | None:
+    """``motion`` for a configuration in a folder ``samurai``, else None."""
     if "samurai" not in Path(config_file).parts:
-        return FifoMemory
+        return None
     large = Path(config_file).stem.endswith(("_l", "_large"))
     return partial(MotionMemory, selector=partial(MotionSelector, weight=0.15 if large else 0.25))
 

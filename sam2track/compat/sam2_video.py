@@ -16,7 +16,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from ..memory import FifoMemory, MemoryFactory
+from ..memory import MemoryFactory
 from ..model import SAM2
 from ..prompts import Prompt
 from ..track import TrackingSession, follow, walk
@@ -41,7 +41,7 @@ class SAM2VideoPredictor(nn.Module):
         clear_non_cond_mem_around_input, add_all_frames_to_correct_as_cond: other values than these
             have no effect.
         model: see :func:`sam2track.load_model`.
-        memory: makes each object's memory policy.
+        memory: makes each object's memory policy; None = a session's own.
         stability_delta, stability_threshold: see :class:`sam2track.TrackingSession`.
         binarise: whether a mask from clicks is remembered as shown, without its logits.
 
@@ -62,7 +62,7 @@ class SAM2VideoPredictor(nn.Module):
         add_all_frames_to_correct_as_cond: bool = True,
         *,
         model: SAM2,
-        memory: MemoryFactory = FifoMemory,
+        memory: MemoryFactory | None = None,
         stability_delta: float = 0.05,
         stability_threshold: float = 0.98,
         binarise: bool = True,
@@ -279,14 +279,14 @@ class SAM2VideoPredictor(nn.Module):
     def _tracked(self, state: State) -> TrackedVideo:
         """The video's objects; the session begins with the first prompt."""
         if state["tracked"] is None:
-            source = state["images"].source
+            source, memory = state["images"].source, policy_of_state(state) or self.memory
             session = TrackingSession(
                 self.model,
                 length=len(source),
-                memory=policy_of_state(state) or self.memory,
                 archive=self.keep_all_frames,
                 stability_delta=self.stability_delta,
                 stability_threshold=self.stability_threshold,
+                **({} if memory is None else {"memory": memory}),
             )
             session.answerer = replace(session.answerer, binarise=self.binarise)
             state["tracked"] = TrackedVideo(source, session)
