@@ -280,13 +280,13 @@ class SAM2VideoPredictor(nn.Module):
         """The video's objects; the session begins with the first prompt."""
         if state["tracked"] is None:
             source, memory = state["images"].source, policy_of_state(state) or self.memory
-            session = TrackingSession(
+            make = TrackingSession if memory is None else partial(TrackingSession, memory=memory)
+            session = make(
                 self.model,
                 length=len(source),
                 archive=self.keep_all_frames,
                 stability_delta=self.stability_delta,
                 stability_threshold=self.stability_threshold,
-                **({} if memory is None else {"memory": memory}),
             )
             session.answerer = replace(session.answerer, binarise=self.binarise)
             state["tracked"] = TrackedVideo(source, session)
