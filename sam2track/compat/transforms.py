@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Shaped, UInt8
 from torch import Tensor
 
 from ..image import read_image
@@ -38,13 +38,13 @@ class ResizeLongestSide:
         return square[0, :, :height, :width].permute(1, 2, 0).byte().numpy()
 
     def apply_coords(
-        self, coords: Float[np.ndarray, "*n 2"], original_size: Size
+        self, coords: Shaped[np.ndarray, "*n 2"], original_size: Size
     ) -> Float[np.ndarray, "*n 2"]:
         """Points ``(x, y)`` of a picture of ``original_size`` in the resized one."""
         return np.asarray(coords, float) * self._factor(original_size)
 
     def apply_boxes(
-        self, boxes: Float[np.ndarray, "*n 4"], original_size: Size
+        self, boxes: Shaped[np.ndarray, "*n 4"], original_size: Size
     ) -> Float[np.ndarray, "B 4"]:
         """Boxes ``(x0, y0, x1, y1)`` in the resized picture."""
         return self.apply_coords(np.reshape(boxes, (-1, 2, 2)), original_size).reshape(-1, 4)
@@ -55,13 +55,13 @@ class ResizeLongestSide:
         return F.interpolate(image, size, mode="bilinear", antialias=True)
 
     def apply_coords_torch(
-        self, coords: Float[Tensor, "*n 2"], original_size: Size
+        self, coords: Shaped[Tensor, "*n 2"], original_size: Size
     ) -> Float[Tensor, "*n 2"]:
         """:meth:`apply_coords` of a tensor."""
         return coords.float() * torch.tensor(self._factor(original_size)).to(coords.device)
 
     def apply_boxes_torch(
-        self, boxes: Float[Tensor, "*n 4"], original_size: Size
+        self, boxes: Shaped[Tensor, "*n 4"], original_size: Size
     ) -> Float[Tensor, "B 4"]:
         """:meth:`apply_boxes` of a tensor."""
         return self.apply_coords_torch(boxes.reshape(-1, 2, 2), original_size).reshape(-1, 4)
