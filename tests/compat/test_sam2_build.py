@@ -140,3 +140,21 @@ def test_predictors_come_from_the_hub(loaded):
     generator = compat.SAM2AutomaticMaskGenerator.from_pretrained(name, points_per_side=2, **given)
     assert generator.settings.points_per_side == 2
     assert {call[:2] for call in loaded} == {("sam2.1_hiera_small", None)}
+
+
+def test_samurais_script_runs(loaded):
+    """Its calls: the arguments by name, an object 0, autocast, boxes read from the masks."""
+    frames = [frame.image for frame in noise_frames(4)]
+    predictor = compat.build_sam2_video_predictor("configs/samurai/sam2.1_hiera_b+.yaml", "b.pt")
+    boxes = []
+    with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16):
+        state = predictor.init_state(
+            frames, offload_video_to_cpu=True, offload_state_to_cpu=True, async_loading_frames=True
+        )
+        predictor.add_new_points_or_box(state, box=(12, 10, 40, 30), frame_idx=0, obj_id=0)
+        for _, object_ids, masks in predictor.propagate_in_video(state):
+            assert len(masks) == len(object_ids) == 1
+            for obj_id, mask in zip(object_ids, masks, strict=True):
+                rows, columns = (mask[0].cpu().numpy() > 0.0).nonzero()
+                boxes.append((obj_id, columns.min(), rows.min(), columns.max(), rows.max()))
+    assert [obj_id for obj_id, *_ in boxes] == [0] * 4
