@@ -12,8 +12,7 @@ from functools import partial
 from typing import Any
 
 import torch
-from jaxtyping import Float
-from torch import Tensor, nn
+from torch import nn
 from tqdm import tqdm
 
 from ..memory import MemoryFactory
@@ -25,11 +24,10 @@ from .precision import callers_precision
 from .prompts import as_mask, as_prompt
 from .settings import Settings
 from .tracked_video import PreparedFrames, TrackedVideo, open_source
-from .video_masks import Shown, full_logits, shown_of, without_overlaps
+from .video_masks import Masks, Shown, full_logits, shown_of, without_overlaps
 
 State = dict[str, Any]
 ObjIds = list[Any]
-Masks = Float[Tensor, "N 1 H W"]
 
 
 class SAM2VideoPredictor(nn.Module):
