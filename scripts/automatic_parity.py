@@ -33,6 +33,7 @@ def main() -> int:
     parser.add_argument("--models", nargs="+", default=["small_sam", "small_2.1"])
     parser.add_argument("--cases", nargs="+", default=list(CASES))
     parser.add_argument("--side", type=int, default=640, help="of the picture, in pixels")
+    parser.add_argument("--points", type=int, help="clicks on a side; default: as the cases say")
     parser.add_argument("--turns", type=int, default=1)
     parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()
@@ -48,22 +49,26 @@ def main() -> int:
         for case in arguments.cases:
             if case not in cases_of(name):
                 continue
-            agree &= _compare(name, case, theirs, model, image, arguments.turns)
+            chosen = settings(name, case)
+            if arguments.points:
+                chosen["points_per_side"] = arguments.points
+            print(f"{name} {case}: ", end="", flush=True)
+            agree &= _compare(chosen, theirs, model, image, arguments.turns)
     print("all agree" if agree else "NOT all agree")
     return 0 if agree else 1
 
 
-def _compare(name: str, case: str, theirs, model, image: np.ndarray, turns: int) -> bool:
+def _compare(chosen: dict, theirs, model, image: np.ndarray, turns: int) -> bool:
     times: dict[str, list[float]] = {"theirs": [], "ours": []}
     for _ in range(turns):
-        expected = _timed(times["theirs"], official.generate, theirs, settings(name, case), image)
-        found = _timed(times["ours"], generate, model, settings(name, case), image)
+        expected = _timed(times["theirs"], official.generate, theirs, chosen, image)
+        found = _timed(times["ours"], generate, model, chosen, image)
     ious = matched_iou([one["segmentation"] for one in expected], [one.mask() for one in found])
     facts = _facts(list(expected), [one.record(runs=True) for one in found])
     a, b = min(times["theirs"]), min(times["ours"])
     worst = min(ious, default=0.0)
     print(
-        f"{name} {case}: {len(expected)} official, {len(found)} ours, lowest IoU {worst:.4f}, "
+        f"{len(expected)} official, {len(found)} ours, lowest IoU {worst:.4f}, "
         f"{facts}; {a:.1f} s and {b:.1f} s of CPU time, {a / b:.2f} times",
         flush=True,
     )

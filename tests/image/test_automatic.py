@@ -201,3 +201,12 @@ def test_own_points_and_pictures_without_anything(predictor, picture):
 def test_settings_that_make_no_sense_are_refused(setting, message):
     with pytest.raises(ValueError, match=message):
         AutomaticSettings(**setting)
+
+
+@pytest.mark.reference
+def test_supervision_reads_the_records(predictor, picture):
+    supervision = pytest.importorskip("supervision")
+    found = generate(predictor, picture)
+    read = supervision.Detections.from_sam([one.record() for one in found])
+    largest = sorted(found, key=lambda one: -one.area)
+    assert np.array_equal(read.mask, np.stack([one.mask() for one in largest]))

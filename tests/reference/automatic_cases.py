@@ -28,7 +28,7 @@ MODELS = {
     "small_2.1": Seeded(3, 0.0, 0.5),
     "small_2.0": Seeded(3, 0.0, 0.5),
     "sam_vit_b": Seeded(3, 0.3, 0.0),
-    "sam2.1_hiera_tiny": Seeded(3, 0.0, 0.5),
+    "sam2.1_hiera_tiny": Seeded(3, 0.3, 0.0),
 }
 _LOW = {
     "points_per_side": 12,
