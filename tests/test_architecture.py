@@ -19,6 +19,7 @@ ALLOWED = {
     "memory": {"masks"},
     "track": {"video", "prompts", "masks", "model", "memory"},
     "image": {"video", "prompts", "masks", "model"},
+    "compat": {"video", "prompts", "masks", "model", "memory", "track", "image"},
     "sinks": {"masks", "prompts"},
     "synthetic": {"masks", "video"},
     "data": {"masks", "video", "synthetic"},

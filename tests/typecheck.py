@@ -4,7 +4,7 @@ from beartype import BeartypeConf, beartype
 from beartype.roar import BeartypeDecorHintException
 from jaxtyping import install_import_hook
 
-ROOMS = ("annotate", "device", "sinks", "track")
+ROOMS = ("annotate", "compat", "device", "sinks", "track")
 
 _strict = beartype(conf=BeartypeConf(is_pep484_tower=True))  # an int is a float
 

@@ -91,9 +91,9 @@ class RedetectMemory:
     stride: int = 10
     min_score: float = 0.6
     near: float = 2.5
-    least: float = 0.1
-    most: float = 0.25
-    far: float = 0.35
+    least: float = 0.35
+    most: float = 0.6
+    far: float = 0.5
     patience: int = 2
     pace: float = 0.05
     span: int = 16

@@ -50,6 +50,8 @@ class SAM2(nn.Module):
         self.variant = variant
         self.precision = torch.float32  # of the computation, under autocast
         self.compiled = False
+        # Below this stability another mask replaces the clear one on a picture; 0 = never.
+        self.picture_stability = 0.98
         self.trunk = variant.trunk.build()
         self.neck = variant.neck(variant.trunk.channels, width)
         self.transform = variant.transform(variant.image_size)
@@ -217,7 +219,9 @@ class SAM2(nn.Module):
             prompts = replace(prompts, mask=mask)
         conditioned = self.attend(features, [Recall((), (), (), ())] * len(prompts.labels))
         candidates = self.mask_decoder(conditioned, features, *self.prompt_encoder(prompts))
-        return ambiguous(candidates) if multimask else clear_or_best(candidates, 0.05, 0.98)
+        if multimask:
+            return ambiguous(candidates)
+        return clear_or_best(candidates, 0.05, self.picture_stability)
 
     def no_prompts(self, rows: int) -> PromptTokens:
         """The prompt encoder's input where there is no prompt."""

@@ -31,7 +31,12 @@ class TrackedObject:
     Args:
         memory: its memory policy.
         archive: where the outcome of every frame is kept; None keeps the last frame's.
+
+    Attributes:
+        early: whether it is followed also on frames before its first anchor.
     """
+
+    early = False
 
     def __init__(self, memory: ObjectMemory, archive: Archive | None) -> None:
         self.memory = memory
@@ -70,8 +75,8 @@ class TrackedObject:
         return (last - index) * direction > 0 and self.reached(index, direction)
 
     def reached(self, index: int, direction: int) -> bool:
-        """Whether an anchor lies on the frame or behind it."""
-        return any((index - anchor) * direction >= 0 for anchor in self.anchors)
+        """Whether an anchor lies on the frame or behind it, or anywhere where that is enough."""
+        return any(self.early or (index - anchor) * direction >= 0 for anchor in self.anchors)
 
     def keep(self, index: int, resolved: Resolved, direction: int) -> None:
         """Note the outcome of a frame that was tracked."""

@@ -60,6 +60,7 @@ class PromptAnswerer:
         encoder: gives features of the frames.
         zoom: how the frame's part around a prompt is cut.
         stability_delta, stability_threshold: see :class:`sam2track.TrackingSession`.
+        binarise: whether a mask from clicks is remembered as the user sees it, without its logits.
     """
 
     model: SAM2
@@ -67,15 +68,21 @@ class PromptAnswerer:
     zoom: Zoom
     stability_delta: float
     stability_threshold: float
+    binarise: bool = True
 
-    def respond(self, tracked: TrackedObject, prompt: Prompt, frame: Frame) -> Anchor:
-        """The outcome of a prompt, together with those before it on the frame, and its memory.
+    def respond(
+        self, tracked: TrackedObject, prompt: Prompt, frame: Frame, *, replace: bool = False
+    ) -> Anchor:
+        """The outcome of a prompt and its memory.
+
+        The prompts before it on the frame are added, unless it shall ``replace`` them.
 
         A mask or a box tells where to look. A click does not: it is answered in the whole frame,
         and if what it shows is small, once more through a window around that.
         """
         earlier = tracked.anchor(frame.index)
-        prompt = tokens.merge_prompts(earlier.prompt if earlier else None, prompt)
+        if earlier and not replace:
+            prompt = tokens.merge_prompts(earlier.prompt, prompt)
         outcome = tracked.outcome(frame.index)
         shown = _shown(prompt, frame)
         if shown is not None:
@@ -127,7 +134,9 @@ class PromptAnswerer:
                 )
                 resolved = model.resolve(candidates, best_candidate(candidates))
             resolved = replace(resolved, window=window)
-            memories = model.memorise(features, resolved, index=frame.index, from_prompt=True)
+            memories = model.memorise(
+                features, resolved, index=frame.index, from_prompt=self.binarise
+            )
         box = resolved_box(resolved, frame.size) if self.zoom.factor else None
         return Anchor(prompt, resolved, memories, Whereabouts.of(box) if box else None)
 

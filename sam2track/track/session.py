@@ -113,12 +113,18 @@ class TrackingSession:
         return None if None in lags else max((lag for lag in lags if lag is not None), default=0)
 
     @torch.inference_mode()
-    def prompt(self, object_id: int, prompt: Prompt, frame: Frame) -> Bool[np.ndarray, "H W"]:
+    def prompt(
+        self, object_id: int, prompt: Prompt, frame: Frame, *, replace: bool = False
+    ) -> Bool[np.ndarray, "H W"]:
         """Say where an object is on a frame; a new id adds an object.
 
         Prompts of one object on one frame add up: clicks to clicks and box, a mask replaces all.
 
         The object's mask on this frame comes back.
+
+        Args:
+            replace: the prompt replaces those before it on the frame; it still corrects the mask
+                that they gave.
 
         Raises:
             ValueError: if the prompt does not fit the frame; nothing has changed then.
@@ -132,7 +138,7 @@ class TrackingSession:
             self.archive,
         )
         with model_threads(self.model.small_on_cpu):
-            anchor = self.answerer.respond(tracked, prompt, frame)
+            anchor = self.answerer.respond(tracked, prompt, frame, replace=replace)
         tracked.pending[frame.index] = anchor
         self.objects[object_id] = tracked
         self.last = None

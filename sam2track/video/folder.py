@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..types import Frame
-from .pictures import count_pages, list_pictures, picture_size, read_picture
+from .pictures import PICTURE_SUFFIXES, count_pages, list_pictures, picture_size, read_picture
 from .source import SeekableSource, VideoError, check_size, frame_index
 
 
@@ -15,14 +15,17 @@ class ImageFolder(SeekableSource):
     JPEG, PNG, WebP, BMP, TIFF and other common formats are read. Any file names are allowed; hidden
     files and other files are ignored. A picture is turned as its EXIF orientation says, as viewers
     do. Every header is read when the folder is opened (about 0.1 ms each), so that a picture of
-    another size is found at the start. A folder has no frame rate: give ``fps``.
+    another size is found at the start. A folder has no frame rate: give ``fps``. Only files with
+    the ``suffixes`` are read.
     """
 
-    def __init__(self, path: str | Path, fps: float = 24.0) -> None:
+    def __init__(
+        self, path: str | Path, fps: float = 24.0, *, suffixes: tuple[str, ...] = PICTURE_SUFFIXES
+    ) -> None:
         path = Path(path)
         if not path.is_dir():
             raise VideoError(f"no such folder: {path}; check the path")
-        self.files = list_pictures(path)
+        self.files = list_pictures(path, suffixes)
         if not self.files:
             raise VideoError(
                 f"no pictures in {path}; put JPEG, PNG, WebP, BMP or TIFF files right inside it "

@@ -15,6 +15,8 @@ from sam2track.memory import Archive, AutoSettings, FifoMemory, FrameCandidates,
 from sam2track.model.variants import VARIANTS
 from sam2track.types import Candidates, FrameFeatures
 
+# Stricter than the defaults, so that angles make a difference.
+STRICT = {"least": 0.1, "most": 0.25, "far": 0.35}
 GOOD, WEAK, GONE = Row(), Row((0.3, 0.1, 0.1)), Row(presence=-5.0)
 
 
@@ -39,7 +41,7 @@ def see(memory: RedetectMemory, index: int, row: Row, *angles: float, direction:
 
 def followed(frames: int = 40, **options) -> RedetectMemory:
     """A memory of an object that was followed up to frame ``frames``, and turned a little."""
-    memory = RedetectMemory(**options)
+    memory = RedetectMemory(**STRICT, **options)
     prompt(memory, 0)
     for index in range(1, frames + 1):
         assert see(memory, index, GOOD, 15 * index / frames)
@@ -110,14 +112,14 @@ def test_a_mask_that_looks_like_it_is_taken_before_one_with_a_better_score():
 
 
 def test_an_object_that_turns_slowly_is_never_lost():
-    memory = RedetectMemory()
+    memory = RedetectMemory(**STRICT)
     prompt(memory, 0)
     for index in range(1, 300):
         assert see(memory, index, GOOD, 0.8 * index)
 
 
 def test_trusted_frames_look_different():
-    memory = RedetectMemory(trusted=3)
+    memory = RedetectMemory(trusted=3, **STRICT)
     prompt(memory, 0)
     for index in range(1, 101):
         assert see(memory, index, GOOD, min(40.0, max(0.0, 2.0 * (index - 30))))
@@ -142,7 +144,7 @@ def test_backward_and_from_an_archive_it_decides_alike():
     trace = [(GOOD, 5), (GOOD, 9), (WEAK, 60), (WEAK, 60), (GOOD, 50), (GOOD, 4), (GOOD, 4)] * 6
     found = []
     for direction, archive in ((1, None), (-1, None), (1, Archive())):
-        memory = RedetectMemory(stride=2, archive=archive)
+        memory = RedetectMemory(stride=2, archive=archive, **STRICT)
         prompt(memory, 500)
         seen, recalls = [], []
         for step, (row, angle) in enumerate(trace, 1):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -252,6 +253,41 @@ def test_clicks_on_one_frame_add_up(model):
     one.prompt(1, Prompt.click(20, 20), frame)
     one.prompt(1, Prompt.click(50, 40, 0), frame)
     assert one.objects[1].pending[0].prompt.labels.tolist() == [1, 0]
+
+
+def test_a_prompt_may_replace_those_before_it_on_the_frame(model):
+    frame, (on, off) = noise_frames(1)[0], ([20, 20], [40, 30])
+    added, replaced, alone = (TrackingSession(model) for _ in range(3))
+    for session in (added, replaced):
+        session.prompt(1, Prompt.clicks([on]), frame)
+    added.prompt(1, Prompt.clicks([off]), frame)
+    replaced.prompt(1, Prompt.clicks([off]), frame, replace=True)
+    alone.prompt(1, Prompt.clicks([off]), frame)
+    anchors = [session.objects[1].pending[0] for session in (added, replaced, alone)]
+    assert [len(anchor.prompt.points) for anchor in anchors] == [2, 1, 1]
+    logits = [anchor.resolved.logits for anchor in anchors]
+    assert not torch.equal(logits[0], logits[1])
+    assert not torch.equal(logits[1], logits[2])  # the mask before was corrected
+
+
+def test_an_object_may_be_followed_before_its_first_prompt(model):
+    frames = noise_frames(4)
+    session = TrackingSession(model)
+    session.prompt(1, PROMPTS[1], frames[2])
+    session.objects[1].early = True
+    results = [session.step(frame) for frame in frames]
+    assert [result.object_ids for result in results] == [(1,)] * 4
+    assert torch.isfinite(results[0].logits).all()
+
+
+def test_a_clicked_mask_may_be_remembered_with_its_logits(model):
+    frame, memories = noise_frames(1)[0], []
+    for binarise in (True, False):
+        session = TrackingSession(model)
+        session.answerer = replace(session.answerer, binarise=binarise)
+        session.prompt(1, PROMPTS[1], frame)
+        memories.append(session.objects[1].pending[0].memories[0].features)
+    assert not torch.equal(*memories)
 
 
 def test_a_mask_prompt_comes_back_as_it_was(model):

@@ -111,3 +111,9 @@ def test_a_file_with_several_pictures_is_no_folder_of_one(suffix, tmp_path):
     pages[0].save(tmp_path / f"a.{suffix}", save_all=True, append_images=pages[1:])
     with pytest.raises(VideoError, match=rf"a\.{suffix} holds 3 pictures, .*a file of its own"):
         ImageFolder(tmp_path)
+
+
+def test_only_files_with_the_suffixes_are_read(tmp_path):
+    for name in ("1.jpg", "2.JPG", "1.png"):
+        save(tmp_path / name)
+    assert len(ImageFolder(tmp_path, suffixes=(".jpg",))) == 2
