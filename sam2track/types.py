@@ -98,8 +98,7 @@ class MemoryFrame:
         features: the spatial memory, ``bfloat16``: T tokens, as many as the memory encoder makes
             (one for each cell of the stride-16 grid in SAM 2).
         score, presence: scalar tensors: reading a value on the host would wait for the device.
-        appearance: what the object looks like, of prompted frames (see
-            :meth:`sam2track.model.sam2.SAM2.appearance`); None for others.
+        appearance: of a prompted object, by :meth:`sam2track.model.sam2.SAM2.appearance`.
     """
 
     index: int
@@ -272,8 +271,8 @@ class FrameResult:
             KeyError: if the object is not on this frame; the message names those that are.
         """
         if object_id not in self.object_ids:
-            where = f"frame {self.index}; {known_ids(self.object_ids)}"
-            raise KeyError(f"no object {object_id} on {where}")
+            known = known_ids(self.object_ids)
+            raise KeyError(f"no object {object_id} on frame {self.index}; {known}")
         return self.masks[self.object_ids.index(object_id)].cpu().numpy()
 
     def boxes(self) -> Sequence[WindowBox | None]:
@@ -309,11 +308,7 @@ def expect(value: object, kind: Any, name: str, advice: str) -> None:
 
 
 def whole_number(value: SupportsIndex, name: str, *, least: int) -> int:
-    """A whole number of any kind (also NumPy's) as a Python integer.
-
-    Raises:
-        ValueError: if it is none, or below ``least``; the message begins with ``name``.
-    """
+    """A whole number of any kind (also NumPy's) as ``int``; ValueError below ``least`` or if none."""
     try:
         number = operator.index(value)
     except TypeError:

@@ -29,4 +29,4 @@ def _small(
     small[0] = False  # what is outside the region
     if spare_largest and len(small) > 1 and small[1:].all():
         small[1 + areas[1:].argmax()] = False
-    return small[labels] if small.any() else None
+    return small[np.asarray(labels, np.intp)] if small.any() else None

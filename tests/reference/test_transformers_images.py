@@ -13,7 +13,7 @@ from reference.image_cases import CASES, SAM2_SEED, ImageCase, picture
 from reference.image_replay import answer, build_sam
 from reference.replay import build
 from reference.small_sam import SMALL_SAM
-from reference.test_transformers import config, in_their_layout, widened
+from reference.test_transformers import in_their_layout, settings, widened
 from sam2track.model import ImageModel
 from sam2track.model.weights.names import from_layout
 from sam2track.model.weights.sam_names import sam_transformers_name
@@ -60,7 +60,7 @@ def sam() -> tuple[transformers.SamModel, ImageModel]:
 def sam2() -> tuple[transformers.Sam2Model, ImageModel]:
     small = widened("small_2.1")
     ours = build(small.variant(), seed=SAM2_SEED, presence_bias=small.presence_bias)
-    video = config(small)
+    video = transformers.Sam2VideoConfig(**settings(small))
     theirs = transformers.Sam2Model(
         transformers.Sam2Config(
             vision_config=video.vision_config,

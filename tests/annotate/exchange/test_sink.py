@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from sam2track.annotate.exchange import ExchangeSink, read
-from sam2track.runners.compose import compose_config
+from composing import compose_config
 from sam2track.runners.output import make_sinks, prepare_folder
 from sam2track.sinks import SinkError
 from sam2track.types import Frame, FrameResult
