@@ -308,7 +308,7 @@ def expect(value: object, kind: Any, name: str, advice: str) -> None:
 
 
 def whole_number(value: SupportsIndex, name: str, *, least: int) -> int:
-    """A whole number of any kind (also NumPy's) as ``int``; ValueError below ``least`` or if none."""
+    """A whole number of any kind (also NumPy's) as ``int``; ValueError if it is below ``least``."""
     try:
         number = operator.index(value)
     except TypeError:

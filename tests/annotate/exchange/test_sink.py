@@ -5,12 +5,13 @@ import warnings
 import numpy as np
 import pytest
 import torch
+from composing import compose_config
 
 from sam2track.annotate.exchange import ExchangeSink, read
-from composing import compose_config
 from sam2track.runners.output import make_sinks, prepare_folder
 from sam2track.sinks import SinkError
 from sam2track.types import Frame, FrameResult
+from sam2track.video import ArrayVideo
 
 HEIGHT, WIDTH = 20, 30
 
@@ -92,9 +93,8 @@ def test_a_new_run_replaces_what_an_earlier_one_wrote(tmp_path):
     )
     for _ in range(2):
         prepare_folder(tmp_path / "run", config)
-        (sink,) = make_sinks(
-            config.sinks, tmp_path / "run", name="cup", fps=10.0, direction=1, placed=[]
-        )
+        video = ArrayVideo(np.zeros((1, 8, 8, 3), np.uint8), fps=10.0, name="cup")
+        (sink,) = make_sinks(config, tmp_path / "run", video, [])
         sink.write(*tracked(0))
         with pytest.warns(UserWarning, match="not kept: "):
             sink.close()
