@@ -1,0 +1,413 @@
+"""A project: videos, classes, objects, prompts, masks and their review, in one folder.
+
+All of it is in ``project.db``. Everything else that annotates (the command, the page) is a thin
+layer over :class:`Project`.
+"""
+
+from __future__ import annotations
+
+import getpass
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Bool
+from typing_extensions import Self
+
+from ..masks import encode_runs
+from ..prompts import PlacedPrompt, Prompt
+from ..prompts.tokens import check_prompt
+from ..video import SeekableSource
+from .anchors import anchors_of, pack_prompt
+from .engine import Engine
+from .log import Log
+from .objects import Objects
+from .planning import passes_of
+from .propagation import Propagation, Step
+from .records import Entry, ProjectMask, ProjectObject, ProjectVideo, Provenance, Review
+from .reviews import Reviews
+from .saved_states import SavedStates
+from .store import DATABASE, ProjectError, Store
+from .stored_masks import StoredMasks
+from .tracks import Attribute, ObjectClass
+from .videos import Added, Videos
+
+DIRECTIONS = {"forward": (1,), "backward": (-1,), "both": (1, -1)}
+
+
+class Project:
+    """A folder with annotated videos; made by :meth:`create` or :meth:`open`::
+
+        with Project.create("cats") as project:
+            (added,) = project.add_videos(["cat.mp4"])
+            cat = project.add_object(added.video.name, "cat")
+            project.prompt(cat.id, 0, Prompt.click(320, 240))
+            for step in project.propagate([cat.id], engine=load_engine("nano")):
+                print(step.frame, step.masks[0].confidence)
+
+    One process writes at a time; any number may read. Every method that changes something is one
+    transaction. Videos are named by their name or id, objects by their id.
+    """
+
+    def __init__(self, store: Store, who: str | None = None) -> None:
+        self.store = store
+        self.log = Log(store, who or _user())
+        self._videos = Videos(store)
+        self._objects = Objects(self.log)
+        self._masks = StoredMasks(self.log)
+        self._reviews = Reviews(self.log)
+        self._states = SavedStates(store)
+
+    @classmethod
+    def create(cls, folder: str | Path, *, who: str | None = None) -> Self:
+        """Make a project in a folder, which is made if need be.
+
+        Args:
+            who: is named in the log; default: the user of this computer.
+
+        Raises:
+            ProjectError: if there is a project already, or it cannot be written.
+        """
+        folder = Path(folder).expanduser()
+        if (folder / DATABASE).exists():
+            raise ProjectError(f"{folder} is a project already; open it")
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ProjectError(f"{folder} can't be made: {error.strerror}") from None
+        return cls(Store(folder, create=True), who)
+
+    @classmethod
+    def open(cls, folder: str | Path, *, read_only: bool = False, who: str | None = None) -> Self:
+        """Open a project.
+
+        Raises:
+            ProjectError: if it is not there, another process writes it, it cannot be written, or it
+                is of a newer version.
+        """
+        folder = Path(folder).expanduser()
+        if not (folder / DATABASE).is_file():
+            raise ProjectError(
+                f"{folder} is no project (no {DATABASE}); check the path, or create it"
+            )
+        return cls(Store(folder, read_only=read_only), who)
+
+    @property
+    def folder(self) -> Path:
+        """Where it is."""
+        return self.store.folder
+
+    def close(self) -> None:
+        """Close it; may be called twice."""
+        self.store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    # Videos
+
+    def add_videos(self, paths: Iterable[str | Path]) -> list[Added]:
+        """Add video files and folders of pictures. A video is known by its content, so that one
+        that was moved is found again.
+
+        Raises:
+            VideoError: if one cannot be read; those before it are added.
+            ChangedVideo: if a video of this path has another content now.
+        """
+        found = []
+        for path in paths:
+            added = self._videos.add(path)
+            if added.status != "known":
+                data = {"path": added.video.path, "status": added.status}
+                self.log.add("add video", data, video_id=added.video.id)
+            found.append(added)
+        return found
+
+    def videos(self) -> list[ProjectVideo]:
+        """All videos, in the order in which they were added."""
+        return self._videos.all()
+
+    def video(self, video: str | int) -> ProjectVideo:
+        """A video by its name or id; ProjectError if there is none."""
+        return self._videos.find(video)
+
+    def open_video(self, video: str | int) -> SeekableSource:
+        """A video's frames.
+
+        Raises:
+            ChangedVideo: if it is not there any more, or has another content.
+        """
+        return self._videos.open(self.video(video))
+
+    # Classes and objects
+
+    def classes(self) -> list[ObjectClass]:
+        """All classes."""
+        return self._objects.classes()
+
+    def add_class(
+        self,
+        name: str,
+        colour: tuple[int, int, int] | None = None,
+        attributes: Sequence[Attribute] = (),
+    ) -> ObjectClass:
+        """Add a class, or change the colour and the attributes of one that is there."""
+        return self._objects.add_class(name, colour, attributes)
+
+    def objects(self, video: str | int | None = None) -> list[ProjectObject]:
+        """The objects of a video, or all, without those that were removed."""
+        return self._objects.all(None if video is None else self.video(video).id)
+
+    def object(self, object_id: int) -> ProjectObject:
+        """An object by its id; ProjectError if there is none, or it was removed."""
+        return self._objects.find(object_id)
+
+    def add_object(
+        self,
+        video: str | int,
+        class_name: str = "object",
+        *,
+        number: int | None = None,
+        name: str = "",
+        colour: tuple[int, int, int] | None = None,
+        attributes: Mapping[str, str] | None = None,
+    ) -> ProjectObject:
+        """Add an object of a class, which is added too if it is new.
+
+        Args:
+            number: its id in the video, from 1; default: the first that was never used.
+
+        Raises:
+            ProjectError: if the number is taken, or an attribute is none of its class.
+        """
+        place = self.video(video).id, class_name, number
+        return self._objects.add(*place, name=name, colour=colour, attributes=attributes or {})
+
+    def change_object(
+        self,
+        object_id: int,
+        *,
+        class_name: str | None = None,
+        name: str | None = None,
+        colour: tuple[int, int, int] | None = None,
+        attributes: Mapping[str, str] | None = None,
+    ) -> ProjectObject:
+        """Change what is given of an object; None = as it was."""
+        return self._objects.change(object_id, class_name, name, colour, attributes)
+
+    def remove_object(self, object_id: int) -> None:
+        """Remove an object; undo brings it back with its masks."""
+        self._objects.remove(object_id)
+
+    # Prompts and edits
+
+    def prompt(self, object_id: int, frame: int, prompt: Prompt, *, source: str = "") -> Entry:
+        """Say where an object is on a frame. Prompts on one frame add up, as in a session.
+
+        Nothing is tracked: see :meth:`propagate`.
+
+        Raises:
+            ValueError: if it does not fit the frame.
+        """
+        thing, video = self._place(object_id, frame)
+        check_prompt(prompt, video.size)
+        data = {"prompt": pack_prompt(prompt), "source": source}
+        return self._entry("prompt", data, thing, frame)
+
+    def unprompt(self, object_id: int, frame: int) -> Entry:
+        """Take all prompts and the person's mask of an object on a frame back."""
+        thing, _ = self._place(object_id, frame)
+        return self._entry("unprompt", {}, thing, frame)
+
+    def edit_mask(self, object_id: int, frame: int, mask: Bool[np.ndarray, "H W"]) -> Entry:
+        """Set an object's mask by hand; an empty one says that it is not there.
+
+        Propagation goes on from it and does not change it.
+
+        Raises:
+            ProjectError: if the mask has another size than the video.
+        """
+        thing, video = self._place(object_id, frame)
+        if mask.shape != video.size:
+            high, wide = mask.shape
+            size = f"{video.width} x {video.height}"
+            raise ProjectError(f"the mask is {wide} x {high} pixels, but the video {size}")
+        counts = encode_runs(np.ascontiguousarray(mask))["counts"]
+        with self.store.writing():
+            entry = self._entry("mask", {"made": "brush"}, thing, frame)
+            self._masks.edit(thing.id, entry.id, [(frame, counts, None)], "brush")
+        return entry
+
+    def prompts(self, object_id: int) -> list[PlacedPrompt]:
+        """The prompts of an object that are in force, in the order in which they were given.
+
+        A mask that a person made is one of them.
+        """
+        thing = self.object(object_id)
+        anchors = anchors_of(self.store, thing, self.video(thing.video_id))
+        return [
+            PlacedPrompt(thing.number, anchor.frame, prompt)
+            for anchor in anchors.values()
+            for prompt in anchor.prompts()
+        ]
+
+    # Propagation and masks
+
+    def propagate(
+        self,
+        object_ids: Iterable[int],
+        start: int | None = None,
+        stop: int | None = None,
+        direction: str = "both",
+        *,
+        engine: Engine,
+    ) -> Iterator[Step]:
+        """Track objects of one video from their prompts; a step for each frame.
+
+        Nothing happens until the steps are taken. Leaving the loop cancels; what was finished
+        stays. Only what does not follow from the prompts yet is tracked: calling it again after a
+        kill or a correction does the rest. Frames that are accepted or locked are barriers: they
+        do not change, and nothing goes beyond them.
+
+        Args:
+            start: where to begin; default: at each object's first prompt, and after a barrier at
+                the first prompt there. Elsewhere than behind the first prompt, it needs a prompt
+                on it, or an accepted mask.
+            stop: the last frame, for one direction and with ``start``; default: the video's end.
+            direction: ``forward``, ``backward`` or ``both``.
+
+        Raises:
+            ProjectError: if it cannot begin there, or the project cannot be written.
+            ChangedVideo: if the video is not what it was.
+            ValueError: a frame cannot be read; what was tracked before it is stored.
+        """
+        if direction not in DIRECTIONS:
+            raise ProjectError(f"direction {direction!r} is none of {', '.join(DIRECTIONS)}")
+        if stop is not None and (start is None or direction == "both"):
+            raise ProjectError(f"stop={stop}: give start= and one direction with it")
+        things = [self.object(object_id) for object_id in dict.fromkeys(object_ids)]
+        if not things:
+            return
+        if len({thing.video_id for thing in things}) > 1:
+            raise ProjectError("these objects are of several videos; propagate those of one")
+        video = self.video(things[0].video_id)
+        ways = DIRECTIONS[direction]
+        passes = {
+            thing.id: passes_of(self, thing, video, engine, start, stop, ways) for thing in things
+        }
+        began, frames, ended = time.monotonic(), 0, False
+        with self.open_video(video.id) as source:
+            run = Propagation(video, source, engine, self._masks, self._states)
+            try:
+                for step in run.run(passes):
+                    frames += 1
+                    yield step
+                ended = True
+            finally:
+                if frames:
+                    data = {"objects": [thing.number for thing in things], "start": start}
+                    data |= {"stop": stop, "direction": direction, "frames": frames}
+                    data |= {"seconds": round(time.monotonic() - began, 3), "ended": ended}
+                    self.log.add("propagate", data, video_id=video.id)
+
+    def masks(
+        self, object_id: int, start: int = 0, stop: int | None = None
+    ) -> Iterator[ProjectMask]:
+        """An object's masks from frame ``start`` up to ``stop``, which is left out, in order."""
+        thing = self.object(object_id)
+        video = self.video(thing.video_id)
+        last = video.length if stop is None else min(stop, video.length)
+        return self._masks.between(thing.id, video.size, max(start, 0), last)
+
+    def mask(self, object_id: int, frame: int) -> ProjectMask | None:
+        """An object's mask on a frame; None if there is none."""
+        return next(self.masks(object_id, frame, frame + 1), None)
+
+    def provenance(self, provenance_id: int) -> Provenance:
+        """What a mask was made with."""
+        return self._masks.provenance(provenance_id)
+
+    def forget_states(self, video: str | int) -> None:
+        """Free the space of a video's saved states. Later corrections of it then take longer."""
+        self._states.forget(self.video(video).id)
+
+    # History and review
+
+    def history(self, video: str | int | None = None) -> list[Entry]:
+        """The log, the oldest entry first."""
+        return self.log.entries(None if video is None else self.video(video).id)
+
+    def undo(self, video: str | int | None = None) -> Entry:
+        """Undo the last change, of all or of a video; :meth:`propagate` follows it.
+
+        Raises:
+            ProjectError: if there is none.
+        """
+        return self.log.undo(None if video is None else self.video(video).id)
+
+    def redo(self, video: str | int | None = None) -> Entry:
+        """Bring back what was undone last, unless something else was done since."""
+        return self.log.redo(None if video is None else self.video(video).id)
+
+    def review(
+        self,
+        video: str | int,
+        state: str | None = None,
+        *,
+        object_id: int | None = None,
+        frames: Iterable[int] | None = None,
+        comment: str | None = None,
+        locked: bool | None = None,
+    ) -> None:
+        """Set the review state of a video, of an object, of frames, or of an object on frames.
+
+        Args:
+            state: ``new``, ``in progress``, ``review``, ``accepted`` or ``rejected``.
+            locked: True: propagation does not change it, as if it were accepted.
+        """
+        place = self.video(video)
+        if object_id is not None and self.object(object_id).video_id != place.id:
+            raise ProjectError(f"object {object_id} is not of video {place.name!r}")
+        chosen = None if frames is None else list(frames)
+        for frame in chosen or ():
+            _check_frame(frame, place)
+        changes = {"state": state, "comment": comment, "locked": locked}
+        self._reviews.set(place.id, object_id, chosen, **changes)
+
+    def reviews(self, video: str | int) -> list[Review]:
+        """All review states of a video that are not ``new``, the video's own first."""
+        return self._reviews.all(self.video(video).id)
+
+    def barriers(self, object_id: int) -> frozenset[int]:
+        """The frames on which an object is accepted or locked."""
+        thing = self.object(object_id)
+        length = self.video(thing.video_id).length
+        return self._reviews.barriers(thing.video_id, thing.id, length)
+
+    def _place(self, object_id: int, frame: int) -> tuple[ProjectObject, ProjectVideo]:
+        thing = self.object(object_id)
+        video = self.video(thing.video_id)
+        _check_frame(frame, video)
+        return thing, video
+
+    def _entry(self, what: str, data: Mapping, thing: ProjectObject, frame: int) -> Entry:
+        place = {"video_id": thing.video_id, "object_id": thing.id, "frame": frame}
+        return self.log.find(self.log.add(what, data, **place))
+
+
+def _check_frame(frame: int, video: ProjectVideo) -> None:
+    if not 0 <= frame < video.length:
+        raise ProjectError(
+            f"frame {frame}: video {video.name!r} has frames 0 to {video.length - 1}"
+        )
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # no name for this user
+        return "unknown"
