@@ -94,7 +94,7 @@ def anchors_of(store: Store, thing: ProjectObject, video: ProjectVideo) -> dict[
         thing.id,
     )
     imported = store.rows(
-        "SELECT frame, entry_id, counts FROM edited JOIN log ON log.id = entry_id "
+        "SELECT edited.frame, entry_id, counts FROM edited JOIN log ON log.id = entry_id "
         "WHERE edited.object_id = ? AND NOT undone AND what = 'import' ORDER BY entry_id",
         thing.id,
     )

@@ -144,7 +144,10 @@ class Propagation:
                 masks = self._masks(session, frame, outcome, by_object, provenance)
                 self.pending += masks
                 now = time.monotonic()
-                if now - saved > SAVE_EVERY and self._offer(session, frame.index, by_object):
+                # Objects that are tracked together influence each other's rounding. So that a run
+                # that was killed goes on with the same objects, a state is saved when one leaves.
+                due = now - saved > SAVE_EVERY or any(part.last == frame.index for part in group)
+                if due and self._offer(session, frame.index, by_object):
                     saved = now
                 if now - written > COMMIT_EVERY or self.state is not None:
                     self._commit(direction)

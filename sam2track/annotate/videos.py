@@ -110,8 +110,8 @@ class Videos:
         place = self.place(video)
         if not place.exists():
             raise ChangedVideo(
-                f"video {video.name!r} is not at {place} any more; add it from its new place, where "
-                "its content is recognised"
+                f"video {video.name!r} is not at {place} any more; if it was moved, add it from its "
+                "new place: its content is recognised"
             )
         row = self.store.one("SELECT bytes, modified FROM videos WHERE id = ?", video.id)
         assert row is not None

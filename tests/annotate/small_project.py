@@ -1,0 +1,68 @@
+"""A project with a tiny model and a clip of pictures, for the tests of annotation."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+from PIL import Image
+from tiny import noise_frames, square_mask, tiny_model
+
+from sam2track import Prompt, Rendering, TrackingSession
+from sam2track.annotate import Engine, Project
+from sam2track.memory import FifoMemory
+
+LENGTH = 12
+
+
+def write_clip(folder: Path, *, length: int = LENGTH, seed: int = 0) -> Path:
+    """A video as a folder of pictures."""
+    folder.mkdir(parents=True)
+    for frame in noise_frames(length, seed=seed):
+        Image.fromarray(frame.image).save(folder / f"{frame.index:03d}.png")
+    return folder
+
+
+def tiny_engine(*, seed: int = 1, memory=FifoMemory) -> Engine:
+    """The tiny model, drawn at the video's size without changes."""
+    start = partial(
+        TrackingSession, tiny_model(seed=seed), memory=memory, rendering=Rendering(fill_hole_area=0)
+    )
+    return Engine(start, "tiny", f"seed {seed}", {})
+
+
+def clip_project(folder: Path, *, length: int = LENGTH, clips: int = 1) -> Project:
+    """A project ``P`` with clips ``a``, ``b``, ... beside it."""
+    project = Project.create(folder / "P", who="test")
+    names = "abcdefgh"[:clips]
+    project.add_videos(
+        [write_clip(folder / name, length=length, seed=k) for k, name in enumerate(names)]
+    )
+    return project
+
+
+def add_object(project: Project, frame: int = 0, *, video: str = "a", mask: bool = True) -> int:
+    """An object with one prompt."""
+    thing = project.add_object(video, "thing")
+    given = Prompt.from_mask(square_mask()) if mask else Prompt.click(20 + thing.number, 20)
+    project.prompt(thing.id, frame, given)
+    return thing.id
+
+
+def run(project: Project, *object_ids: int, engine: Engine, **options) -> list[int]:
+    """Propagate; the frames that got new masks."""
+    steps = list(project.propagate(object_ids, engine=engine, **options))
+    return [step.frame for step in steps if step.masks]
+
+
+def contents(project: Project) -> dict[tuple[int, int], tuple]:
+    """Every mask, with all that was stored of it and its key."""
+    found = {}
+    for thing in project.objects():
+        for mask in project.masks(thing.id):
+            key = None
+            if mask.provenance_id is not None:
+                key = project.provenance(mask.provenance_id).key
+            told = mask.counts, mask.score, mask.presence, mask.made, key
+            found[thing.id, mask.frame] = told
+    return found
