@@ -6,6 +6,7 @@ reviews. Undoing an entry brings them back to what they were.
 
 from __future__ import annotations
 
+import getpass
 import json
 import sqlite3
 import time
@@ -26,11 +27,11 @@ class Log:
     """The log of a project.
 
     Args:
-        who: writes from now on.
+        who: writes from now on; default: the user of this computer.
     """
 
-    def __init__(self, store: Store, who: str) -> None:
-        self.store, self.who = store, who
+    def __init__(self, store: Store, who: str | None = None) -> None:
+        self.store, self.who = store, who or _user()
 
     def add(
         self,
@@ -174,3 +175,10 @@ def _json(data: Mapping[str, Any]) -> str:
 def _entry(row: sqlite3.Row) -> Entry:
     values = dict(row)
     return Entry(**values | {"data": json.loads(row["data"]), "undone": bool(row["undone"])})
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # no name for this user
+        return "unknown"

@@ -82,9 +82,9 @@ class Objects:
         """Add an object; without ``logged`` it is part of an entry of the caller's."""
         with self.store.writing() as connection:
             sql = "SELECT ifnull(max(number), 0) + 1 FROM objects WHERE video_id = ?"
-            if number is None:
-                (number,) = connection.execute(sql, (video_id,)).fetchone()
-            number = whole_number(number, "an object's number", least=1)
+            (free,) = connection.execute(sql, (video_id,)).fetchone()
+            chosen = free if number is None else number
+            number = whole_number(chosen, "an object's number", least=1)
             class_id = self._class_id(class_name, attributes)
             values = (video_id, number, class_id, name, _hex(colour), json.dumps(dict(attributes)))
             try:
@@ -180,13 +180,15 @@ def _colour(text: str | None) -> Colour | None:
 
 def _class(row: sqlite3.Row) -> ObjectClass:
     listed: list[dict[str, Any]] = json.loads(row["attributes"])
-    attributes = [Attribute(**own | {"values": tuple(own["values"])}) for own in listed]
+    attributes = [
+        Attribute(own["name"], own["kind"], tuple(own["values"]), own["default"]) for own in listed
+    ]
     return ObjectClass(row["id"], row["name"], _colour(row["colour"]), tuple(attributes))
 
 
 def _object(row: sqlite3.Row) -> ProjectObject:
     return ProjectObject(
-        *(row[key] for key in ("id", "video_id", "number", "class_id", "name")),
-        _colour(row["colour"]),
-        json.loads(row["attributes"]),
+        **{key: row[key] for key in ("id", "video_id", "number", "class_id", "name")},
+        colour=_colour(row["colour"]),
+        attributes=json.loads(row["attributes"]),
     )

@@ -12,7 +12,7 @@ changes only what comes after it.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from .anchors import Anchor, digest_of
@@ -55,15 +55,16 @@ class Subject:
     Attributes:
         number: in its video, for messages.
         anchors: by frame, in the order in which they were given.
-        barriers: frames that are accepted or locked, each with the mask there as an anchor, or None
-            if there is none.
+        barriers: frames that are accepted or locked.
+        accepted: gives the mask of a barrier as an anchor; None if there is none.
         length: of the video, in frames.
         inputs: a hash of the video, the model and its settings.
     """
 
     number: int
     anchors: Mapping[int, Anchor]
-    barriers: Mapping[int, Anchor | None]
+    barriers: frozenset[int]
+    accepted: Callable[[int], Anchor | None]
     length: int
     inputs: str
 
@@ -132,7 +133,7 @@ def _history(subject: Subject, start: int, direction: int) -> Anchor:
     behind = [b for b in subject.barriers if (start - b) * direction >= 0]
     wall = (max if direction == 1 else min)(behind, default=None)
     if wall is not None:
-        mask = subject.barriers[wall]
+        mask = subject.accepted(wall)
         if mask is not None:
             return replace(mask, restart=True)
     origin = next(iter(subject.anchors), start)

@@ -6,8 +6,6 @@ layer over :class:`Project`.
 
 from __future__ import annotations
 
-import getpass
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -15,16 +13,14 @@ import numpy as np
 from jaxtyping import Bool
 from typing_extensions import Self
 
-from ..masks import encode_runs
 from ..prompts import PlacedPrompt, Prompt
-from ..prompts.tokens import check_prompt
 from ..video import SeekableSource
-from .anchors import anchors_of, pack_prompt
+from .edits import Edits
 from .engine import Engine
 from .log import Log
 from .objects import Objects
-from .planning import passes_of
-from .propagation import Propagation, Step
+from .planning import propagate
+from .propagation import Step
 from .records import Entry, ProjectMask, ProjectObject, ProjectVideo, Provenance, Review
 from .reviews import Reviews
 from .saved_states import SavedStates
@@ -32,8 +28,6 @@ from .store import DATABASE, ProjectError, Store
 from .stored_masks import StoredMasks
 from .tracks import Attribute, ObjectClass
 from .videos import Added, Videos
-
-DIRECTIONS = {"forward": (1,), "backward": (-1,), "both": (1, -1)}
 
 
 class Project:
@@ -46,16 +40,16 @@ class Project:
             for step in project.propagate([cat.id], engine=load_engine("nano")):
                 print(step.frame, step.masks[0].confidence)
 
-    One process writes at a time; any number may read. Every method that changes something is one
-    transaction. Videos are named by their name or id, objects by their id.
+    One process writes at a time, any number may read. A method that changes something is one
+    transaction. Videos are named by name or id, objects by id.
     """
 
     def __init__(self, store: Store, who: str | None = None) -> None:
-        self.store = store
-        self.log = Log(store, who or _user())
+        self.store, self.log = store, Log(store, who)
         self._videos = Videos(store)
         self._objects = Objects(self.log)
         self._masks = StoredMasks(self.log)
+        self._edits = Edits(self.log, self._videos, self._masks)
         self._reviews = Reviews(self.log)
         self._states = SavedStates(store)
 
@@ -72,10 +66,6 @@ class Project:
         folder = Path(folder).expanduser()
         if (folder / DATABASE).exists():
             raise ProjectError(f"{folder} is a project already; open it")
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise ProjectError(f"{folder} can't be made: {error.strerror}") from None
         return cls(Store(folder, create=True), who)
 
     @classmethod
@@ -160,7 +150,7 @@ class Project:
 
     def objects(self, video: str | int | None = None) -> list[ProjectObject]:
         """The objects of a video, or all, without those that were removed."""
-        return self._objects.all(None if video is None else self.video(video).id)
+        return self._objects.all(self._id(video))
 
     def object(self, object_id: int) -> ProjectObject:
         """An object by its id; ProjectError if there is none, or it was removed."""
@@ -184,8 +174,8 @@ class Project:
         Raises:
             ProjectError: if the number is taken, or an attribute is none of its class.
         """
-        place = self.video(video).id, class_name, number
-        return self._objects.add(*place, name=name, colour=colour, attributes=attributes or {})
+        options = {"name": name, "colour": colour, "attributes": attributes or {}}
+        return self._objects.add(self.video(video).id, class_name, number, **options)
 
     def change_object(
         self,
@@ -213,15 +203,11 @@ class Project:
         Raises:
             ValueError: if it does not fit the frame.
         """
-        thing, video = self._place(object_id, frame)
-        check_prompt(prompt, video.size)
-        data = {"prompt": pack_prompt(prompt), "source": source}
-        return self._entry("prompt", data, thing, frame)
+        return self._edits.prompt(self.object(object_id), frame, prompt, source)
 
     def unprompt(self, object_id: int, frame: int) -> Entry:
         """Take all prompts and the person's mask of an object on a frame back."""
-        thing, _ = self._place(object_id, frame)
-        return self._entry("unprompt", {}, thing, frame)
+        return self._edits.unprompt(self.object(object_id), frame)
 
     def edit_mask(self, object_id: int, frame: int, mask: Bool[np.ndarray, "H W"]) -> Entry:
         """Set an object's mask by hand; an empty one says that it is not there.
@@ -231,29 +217,14 @@ class Project:
         Raises:
             ProjectError: if the mask has another size than the video.
         """
-        thing, video = self._place(object_id, frame)
-        if mask.shape != video.size:
-            high, wide = mask.shape
-            size = f"{video.width} x {video.height}"
-            raise ProjectError(f"the mask is {wide} x {high} pixels, but the video {size}")
-        counts = encode_runs(np.ascontiguousarray(mask))["counts"]
-        with self.store.writing():
-            entry = self._entry("mask", {"made": "brush"}, thing, frame)
-            self._masks.edit(thing.id, entry.id, [(frame, counts, None)], "brush")
-        return entry
+        return self._edits.mask(self.object(object_id), frame, mask)
 
     def prompts(self, object_id: int) -> list[PlacedPrompt]:
         """The prompts of an object that are in force, in the order in which they were given.
 
         A mask that a person made is one of them.
         """
-        thing = self.object(object_id)
-        anchors = anchors_of(self.store, thing, self.video(thing.video_id))
-        return [
-            PlacedPrompt(thing.number, anchor.frame, prompt)
-            for anchor in anchors.values()
-            for prompt in anchor.prompts()
-        ]
+        return self._edits.prompts(self.object(object_id))
 
     # Propagation and masks
 
@@ -285,34 +256,7 @@ class Project:
             ChangedVideo: if the video is not what it was.
             ValueError: a frame cannot be read; what was tracked before it is stored.
         """
-        if direction not in DIRECTIONS:
-            raise ProjectError(f"direction {direction!r} is none of {', '.join(DIRECTIONS)}")
-        if stop is not None and (start is None or direction == "both"):
-            raise ProjectError(f"stop={stop}: give start= and one direction with it")
-        things = [self.object(object_id) for object_id in dict.fromkeys(object_ids)]
-        if not things:
-            return
-        if len({thing.video_id for thing in things}) > 1:
-            raise ProjectError("these objects are of several videos; propagate those of one")
-        video = self.video(things[0].video_id)
-        ways = DIRECTIONS[direction]
-        passes = {
-            thing.id: passes_of(self, thing, video, engine, start, stop, ways) for thing in things
-        }
-        began, frames, ended = time.monotonic(), 0, False
-        with self.open_video(video.id) as source:
-            run = Propagation(video, source, engine, self._masks, self._states)
-            try:
-                for step in run.run(passes):
-                    frames += 1
-                    yield step
-                ended = True
-            finally:
-                if frames:
-                    data = {"objects": [thing.number for thing in things], "start": start}
-                    data |= {"stop": stop, "direction": direction, "frames": frames}
-                    data |= {"seconds": round(time.monotonic() - began, 3), "ended": ended}
-                    self.log.add("propagate", data, video_id=video.id)
+        return propagate(self, object_ids, start, stop, direction, engine)
 
     def masks(
         self, object_id: int, start: int = 0, stop: int | None = None
@@ -339,19 +283,15 @@ class Project:
 
     def history(self, video: str | int | None = None) -> list[Entry]:
         """The log, the oldest entry first."""
-        return self.log.entries(None if video is None else self.video(video).id)
+        return self.log.entries(self._id(video))
 
     def undo(self, video: str | int | None = None) -> Entry:
-        """Undo the last change, of all or of a video; :meth:`propagate` follows it.
-
-        Raises:
-            ProjectError: if there is none.
-        """
-        return self.log.undo(None if video is None else self.video(video).id)
+        """Undo the last change, of all or of a video; ProjectError if there is none."""
+        return self.log.undo(self._id(video))
 
     def redo(self, video: str | int | None = None) -> Entry:
-        """Bring back what was undone last, unless something else was done since."""
-        return self.log.redo(None if video is None else self.video(video).id)
+        """Bring back what was undone last, unless something was done since."""
+        return self.log.redo(self._id(video))
 
     def review(
         self,
@@ -369,45 +309,12 @@ class Project:
             state: ``new``, ``in progress``, ``review``, ``accepted`` or ``rejected``.
             locked: True: propagation does not change it, as if it were accepted.
         """
-        place = self.video(video)
-        if object_id is not None and self.object(object_id).video_id != place.id:
-            raise ProjectError(f"object {object_id} is not of video {place.name!r}")
-        chosen = None if frames is None else list(frames)
-        for frame in chosen or ():
-            _check_frame(frame, place)
         changes = {"state": state, "comment": comment, "locked": locked}
-        self._reviews.set(place.id, object_id, chosen, **changes)
+        self._reviews.set(self.video(video), object_id, frames, **changes)
 
     def reviews(self, video: str | int) -> list[Review]:
         """All review states of a video that are not ``new``, the video's own first."""
         return self._reviews.all(self.video(video).id)
 
-    def barriers(self, object_id: int) -> frozenset[int]:
-        """The frames on which an object is accepted or locked."""
-        thing = self.object(object_id)
-        length = self.video(thing.video_id).length
-        return self._reviews.barriers(thing.video_id, thing.id, length)
-
-    def _place(self, object_id: int, frame: int) -> tuple[ProjectObject, ProjectVideo]:
-        thing = self.object(object_id)
-        video = self.video(thing.video_id)
-        _check_frame(frame, video)
-        return thing, video
-
-    def _entry(self, what: str, data: Mapping, thing: ProjectObject, frame: int) -> Entry:
-        place = {"video_id": thing.video_id, "object_id": thing.id, "frame": frame}
-        return self.log.find(self.log.add(what, data, **place))
-
-
-def _check_frame(frame: int, video: ProjectVideo) -> None:
-    if not 0 <= frame < video.length:
-        raise ProjectError(
-            f"frame {frame}: video {video.name!r} has frames 0 to {video.length - 1}"
-        )
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):  # no name for this user
-        return "unknown"
+    def _id(self, video: str | int | None) -> int | None:
+        return None if video is None else self.video(video).id

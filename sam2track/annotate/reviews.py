@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterable
 
+from .edits import check_frame
 from .log import Log, write_review
-from .records import STATES, Review
+from .records import STATES, ProjectVideo, Review
 from .store import ProjectError
 
 
@@ -22,7 +24,7 @@ class Reviews:
             "ifnull(frame, -1)",
             video_id,
         )
-        return [Review(**dict(row) | {"locked": bool(row["locked"])}) for row in rows]
+        return [_review(row) for row in rows]
 
     def state(self, video_id: int, object_id: int | None, frame: int | None) -> Review:
         """The state of one place; ``new`` if nothing was said about it."""
@@ -32,11 +34,11 @@ class Reviews:
         )
         if row is None:
             return Review(video_id, object_id, frame, "new", "", False)
-        return Review(**dict(row) | {"locked": bool(row["locked"])})
+        return _review(row)
 
     def set(
         self,
-        video_id: int,
+        video: ProjectVideo,
         object_id: int | None,
         frames: Iterable[int] | None,
         *,
@@ -47,17 +49,22 @@ class Reviews:
         """Change the state of a place or of several frames; None = as it was."""
         if state is not None and state not in STATES:
             raise ProjectError(f"review state {state!r} is none of {', '.join(STATES)}")
+        row = self.store.one("SELECT video_id FROM objects WHERE id = ?", object_id)
+        if object_id is not None and (row is None or row["video_id"] != video.id):
+            raise ProjectError(f"object {object_id} is not of video {video.name!r}")
         before, after = [], []
         for frame in [None] if frames is None else frames:
-            old = self.state(video_id, object_id, frame)
-            place = {"video_id": video_id, "object_id": object_id, "frame": frame}
+            if frame is not None:
+                check_frame(frame, video)
+            old = self.state(video.id, object_id, frame)
+            place = {"video_id": video.id, "object_id": object_id, "frame": frame}
             was = {"state": old.state, "comment": old.comment, "locked": old.locked}
             given = {"state": state, "comment": comment, "locked": locked}
             before.append(place | was)
             after.append(place | was | {k: v for k, v in given.items() if v is not None})
         with self.store.writing() as connection:
             data = {"before": before, "after": after}
-            self.log.add("review", data, video_id=video_id, object_id=object_id)
+            self.log.add("review", data, video_id=video.id, object_id=object_id)
             for row in after:
                 write_review(connection, row)
 
@@ -70,3 +77,8 @@ class Reviews:
         )
         frames = {row["frame"] for row in rows}
         return frozenset(range(length) if None in frames else frames)
+
+
+def _review(row: sqlite3.Row) -> Review:
+    values = {key: row[key] for key in ("video_id", "object_id", "frame", "state", "comment")}
+    return Review(locked=bool(row["locked"]), **values)

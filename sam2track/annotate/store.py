@@ -30,8 +30,8 @@ class Store:
     """An open database.
 
     Args:
-        folder: of the project; it is there.
-        create: make the database, which is not there yet.
+        folder: of the project.
+        create: make the database, which is not there yet, and the folder if need be.
         read_only: open it for reading, also while another process writes.
 
     Raises:
@@ -42,6 +42,11 @@ class Store:
         self.folder, self.read_only = folder, read_only
         self.path = folder / DATABASE
         self._guard = threading.RLock()
+        try:
+            if create:
+                folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ProjectError(f"{folder} can't be made: {error.strerror}") from None
         self._lock = None if read_only else self._take_lock()
         try:
             with self._errors():

@@ -110,8 +110,8 @@ class Videos:
         place = self.place(video)
         if not place.exists():
             raise ChangedVideo(
-                f"video {video.name!r} is not at {place} any more; if it was moved, add it from its "
-                "new place: its content is recognised"
+                f"video {video.name!r} is not at {place} any more; if it was moved, add it from "
+                "its new place: its content is recognised"
             )
         row = self.store.one("SELECT bytes, modified FROM videos WHERE id = ?", video.id)
         assert row is not None
@@ -187,8 +187,9 @@ def _stamp(place: Path) -> tuple[int, int]:
 
 def _video(row: sqlite3.Row) -> ProjectVideo:
     times, names = row["times"], row["frame_names"]
+    plain = ("id", "name", "path", "hash", "width", "height", "length", "fps")
     return ProjectVideo(
-        *(row[key] for key in ("id", "name", "path", "hash", "width", "height", "length", "fps")),
-        None if times is None else tuple(array("d", times)),
-        None if names is None else tuple(json.loads(names)),
+        **{key: row[key] for key in plain},
+        times=None if times is None else tuple(array("d", times)),
+        frame_names=None if names is None else tuple(json.loads(names)),
     )

@@ -6,9 +6,9 @@ import os
 
 import numpy as np
 import pytest
+from annotate.small_project import add_object, clip_project, contents, run, tiny_engine
 from tiny import SIZE, square_mask
 
-from annotate.small_project import add_object, clip_project, contents, run, tiny_engine
 from sam2track import Prompt, TrackingSession
 from sam2track.annotate import Project, ProjectError, propagation
 from sam2track.memory import TreeSettings
