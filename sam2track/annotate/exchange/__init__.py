@@ -1,0 +1,7 @@
+"""Exchange of annotations with other tools: :func:`write`, :func:`read`, the table of formats."""
+
+from .exchange import read, write
+from .formats import FORMATS, Format
+from .losses import FEATURES, Loss, Losses
+
+__all__ = ["FEATURES", "FORMATS", "Format", "Loss", "Losses", "read", "write"]

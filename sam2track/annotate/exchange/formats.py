@@ -1,0 +1,211 @@
+"""The table of exchange formats: how each is written and read, and what it holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..tracks import ObjectClass
+from .burst import read_burst, write_burst
+from .clips import Clip
+from .coco import read_coco, write_coco, write_tao
+from .collecting import Collector
+from .cvat import read_cvat, write_cvat_images, write_cvat_video
+from .datumaro import DEFAULT_SPLIT, read_datumaro, write_datumaro
+from .label_studio import (
+    read_label_studio,
+    read_label_studio_video,
+    write_label_studio,
+    write_label_studio_video,
+)
+from .labelme import read_labelme, write_labelme
+from .losses import FEATURES, Losses
+from .mot_challenge import (
+    read_mot,
+    read_mots,
+    read_mots_png,
+    write_mot,
+    write_mots,
+    write_mots_png,
+)
+from .palette_png import read_davis, read_youtube_vos, write_davis, write_youtube_vos
+from .pictures import write_cutouts, write_overlay
+from .sav import read_sav, write_sav
+from .vots import read_vots, write_vots
+from .yolo import flat_name, read_yolo, split_videos, write_yolo
+from .youtube_vis import read_youtube_vis, write_youtube_vis
+
+Write = Callable[[Iterator[Clip], Sequence[ObjectClass], Path, Losses], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """An exchange format.
+
+    Attributes:
+        title: for people.
+        write: takes the clips, their classes, an empty folder, and where to count losses.
+        read: takes a folder or file, and the collector that it fills; None = only written.
+        holds: what of ``FEATURES`` it has a place for.
+        picture: where the picture of a frame belongs; None = the format has none.
+        divide: gives a split to clips that have none.
+    """
+
+    title: str
+    write: Write
+    read: Callable[[Path, Collector], None] | None
+    holds: frozenset[str]
+    picture: Callable[[Clip, int], str] | None = None
+    divide: Callable[[Iterator[Clip]], Iterator[Clip]] | None = None
+
+
+def _holds(names: str) -> frozenset[str]:
+    holds = frozenset(names.split())
+    assert holds <= FEATURES.keys()
+    return holds
+
+
+def _in(pattern: str) -> Callable[[Clip, int], str]:
+    """Where pictures are: {video}, {split}, {name} (of the picture), {suffix}, {index} from 0."""
+
+    def place(clip: Clip, index: int) -> str:
+        name = clip.file_name(index)
+        return pattern.format(
+            video=clip.video.name,
+            split=clip.split or DEFAULT_SPLIT,
+            name=name,
+            suffix=Path(name).suffix,
+            number=index + 1,
+            flat=flat_name(clip, index),
+        )
+
+    return place
+
+
+_ALL = "masks boxes classes names attributes colours scores made occluded"
+
+FORMATS: dict[str, Format] = {
+    "coco": Format(
+        "COCO, an annotation for each object on each image",
+        write_coco,
+        read_coco,
+        _holds(_ALL),
+        _in("images/{video}/{name}"),
+    ),
+    "tao": Format(
+        "TAO, COCO with videos and tracks",
+        write_tao,
+        read_coco,
+        _holds(_ALL),
+        _in("images/{video}/{name}"),
+    ),
+    "youtube_vis": Format(
+        "YouTube-VIS, an annotation for each track",
+        write_youtube_vis,
+        read_youtube_vis,
+        _holds(_ALL),
+        _in("images/{video}/{name}"),
+    ),
+    "burst": Format(
+        "BURST",
+        write_burst,
+        read_burst,
+        _holds("masks classes names attributes colours scores made occluded"),
+        _in("images/{video}/{name}"),
+    ),
+    "davis": Format(
+        "DAVIS 2017, palette PNG",
+        write_davis,
+        read_davis,
+        _holds("masks"),
+        _in("JPEGImages/480p/{video}/{name}"),
+    ),
+    "youtube_vos": Format(
+        "YouTube-VOS, palette PNG with classes",
+        write_youtube_vos,
+        read_youtube_vos,
+        _holds("masks classes"),
+        _in("JPEGImages/{video}/{name}"),
+    ),
+    "sav": Format("SA-V, JSON", write_sav, read_sav, _holds("masks")),
+    "mot": Format(
+        "MOT Challenge, boxes",
+        write_mot,
+        read_mot,
+        _holds("boxes classes"),
+        _in("{video}/img1/{number:06d}{suffix}"),
+    ),
+    "mots": Format(
+        "MOTS, text",
+        write_mots,
+        read_mots,
+        _holds("masks classes"),
+        _in("{video}/img1/{number:06d}{suffix}"),
+    ),
+    "mots_png": Format(
+        "MOTS, 16-bit PNG",
+        write_mots_png,
+        read_mots_png,
+        _holds("masks classes"),
+        _in("{video}/images/{name}"),
+    ),
+    "yolo": Format(
+        "YOLO segmentation (Ultralytics)",
+        write_yolo,
+        read_yolo,
+        _holds("masks classes"),
+        _in("images/{split}/{flat}{suffix}"),
+        split_videos,
+    ),
+    "cvat": Format(
+        "CVAT for images 1.1, masks",
+        write_cvat_images,
+        read_cvat,
+        _holds("masks boxes classes attributes colours made occluded"),
+        _in("{video}/images/{name}"),
+    ),
+    "cvat_video": Format(
+        "CVAT for video 1.1, polygon tracks",
+        write_cvat_video,
+        read_cvat,
+        _holds("masks classes attributes colours occluded"),
+        _in("{video}/images/{name}"),
+    ),
+    "label_studio": Format(
+        "Label Studio, brush masks on pictures",
+        write_label_studio,
+        read_label_studio,
+        _holds("masks classes names attributes colours scores made occluded"),
+        _in("images/{video}/{name}"),
+    ),
+    "label_studio_video": Format(
+        "Label Studio, boxes on videos",
+        write_label_studio_video,
+        read_label_studio_video,
+        _holds("boxes classes names attributes colours"),
+    ),
+    "labelme": Format(
+        "LabelMe 7, X-AnyLabeling",
+        write_labelme,
+        read_labelme,
+        _holds("masks boxes classes names attributes scores occluded"),
+        _in("{video}/{name}"),
+    ),
+    "datumaro": Format(
+        "Datumaro",
+        write_datumaro,
+        read_datumaro,
+        _holds(_ALL),
+        _in("images/{split}/{video}/{name}"),
+    ),
+    "vots": Format(
+        "VOTS, text",
+        write_vots,
+        read_vots,
+        _holds("masks boxes"),
+        _in("{video}/color/{number:08d}.jpg"),
+    ),
+    "overlay": Format("video with the objects drawn on it", write_overlay, None, _holds("masks")),
+    "cutouts": Format("objects as PNG with alpha", write_cutouts, None, _holds("masks classes")),
+}

@@ -1,0 +1,121 @@
+"""DAVIS and YouTube-VOS: a palette PNG for each frame, whose pixels are ids of objects.
+
+DAVIS 2017: ``Annotations/480p/<video>/00000.png``, ``JPEGImages/480p/<video>/``,
+``ImageSets/2017/<split>.txt``; the folder is named 480p also where the pictures have another size,
+since tools look there. 255 is void. YouTube-VOS: ``Annotations/<video>/00000.png``,
+``JPEGImages/<video>/``, and ``meta.json`` with the class and the frames of each object.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from PIL import Image
+
+from ...masks import davis_palette
+from ...video import list_pictures
+from ..tracks import ObjectClass
+from .clips import Clip
+from .collecting import Collector
+from .json_file import to_json
+from .label_maps import label_map, small_values, split_labels
+from .losses import Losses
+from .untrusted import entry, read_json, read_png, whole
+
+VOID = 255
+FOLDERS = ("Annotations/480p", "Annotations/Full-Resolution", "Annotations", ".")
+
+
+def write_davis(
+    clips: Iterator[Clip], classes: Sequence[ObjectClass], folder: Path, losses: Losses
+) -> None:
+    lists: dict[str, list[str]] = {}
+    for clip in clips:
+        _write_maps(clip, folder / "Annotations" / "480p" / clip.video.name, losses)
+        lists.setdefault(clip.split or "train", []).append(clip.video.name)
+    for split, names in lists.items():
+        path = folder / "ImageSets" / "2017" / f"{split}.txt"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
+
+
+def write_youtube_vos(
+    clips: Iterator[Clip], classes: Sequence[ObjectClass], folder: Path, losses: Losses
+) -> None:
+    names = {own.id: own.name for own in classes}
+    videos: dict[str, object] = {}
+    for clip in clips:
+        values = _write_maps(clip, folder / "Annotations" / clip.video.name, losses)
+        objects = {
+            str(values[track.id]): {
+                "category": names[track.class_id],
+                "frames": [clip.stems[index] for index in track.frames],
+            }
+            for track in clip.tracks
+            if track.id in values
+        }
+        videos[clip.video.name] = {"objects": objects}
+    (folder / "meta.json").write_bytes(to_json({"videos": videos}))
+
+
+def _write_maps(clip: Clip, folder: Path, losses: Losses) -> dict[int, int]:
+    folder.mkdir(parents=True, exist_ok=True)
+    values = small_values(clip, VOID - 1, losses)
+    for index in clip.indices:
+        picture = Image.fromarray(label_map(clip, index, values, losses).astype("uint8"))
+        picture.putpalette(davis_palette().tobytes())
+        picture.save(folder / f"{clip.stems[index]}.png", compress_level=1)
+    return values
+
+
+def read_davis(path: Path, collector: Collector) -> None:
+    """Read DAVIS, or folders of palette PNGs as ``sam2track track`` writes them."""
+    for name, files in _find(path).items():
+        _read_maps(name, files, {}, collector)
+
+
+def read_youtube_vos(path: Path, collector: Collector) -> None:
+    meta = path / "meta.json"
+    videos = entry(read_json(meta), "videos", dict, str(meta))
+    for name, files in _find(path).items():
+        where = f"{meta}: video {name!r}"
+        objects = entry(entry(videos, name, dict, str(meta)), "objects", dict, where)
+        categories = {
+            whole(key, f"{where}: an object", least=1): entry(own, "category", str, where)
+            for key, own in objects.items()
+        }
+        _read_maps(name, files, categories, collector)
+
+
+def _find(path: Path) -> dict[str, list[Path]]:
+    """The PNGs of each video; a folder that holds PNGs itself is one video, named ``""``."""
+    for inner in FOLDERS:
+        folder = path / inner
+        videos = sorted(own for own in folder.glob("*") if own.is_dir())
+        found = {own.name: list_pictures(own, (".png",)) for own in videos}
+        if any(found.values()):
+            return {name: files for name, files in found.items() if files}
+    files = list_pictures(path, (".png",)) if path.is_dir() else []
+    if not files:
+        raise ValueError(f"{path} has no folder of PNGs for each video; check the path")
+    return {"": files}
+
+
+def _read_maps(
+    name: str, files: list[Path], categories: dict[int, str], collector: Collector
+) -> None:
+    name = name or collector.only_video(files[0].resolve().parent.name)
+    collector.video(name, read_png(files[0]).shape)
+    indices = collector.indices(name, [file.stem for file in files], str(files[0].parent))
+    classes = collector.class_ids({own: own for own in categories.values()})
+    for index, file in zip(indices, files, strict=True):
+        labels = read_png(file, collector.known_size(name))
+        if (labels == VOID).any():
+            collector.losses.add("frames with void pixels (255)", str(file))
+        for value, mask in split_labels(labels, VOID):
+            if categories and value not in categories:
+                raise ValueError(f"{file} shows object {value}, which meta.json does not list")
+            own = classes[categories[value]] if categories else collector.default_class()
+            collector.track(name, value, own)
+            collector.mask(name, value, index, mask, str(file))
