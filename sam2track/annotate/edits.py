@@ -25,11 +25,13 @@ class Edits:
     def __init__(self, log: Log, videos: Videos, masks: StoredMasks) -> None:
         self.log, self.videos, self.masks = log, videos, masks
 
-    def prompt(self, thing: ProjectObject, frame: int, prompt: Prompt, source: str) -> Entry:
+    def prompt(
+        self, thing: ProjectObject, frame: int, prompt: Prompt, told: Mapping[str, Any]
+    ) -> Entry:
         """Add a prompt."""
         video = self._video(thing, frame)
         check_prompt(prompt, video.size)
-        data = {"prompt": pack_prompt(prompt), "source": source}
+        data = {"prompt": pack_prompt(prompt), **told}
         return self._entry("prompt", data, thing, frame)
 
     def unprompt(self, thing: ProjectObject, frame: int) -> Entry:

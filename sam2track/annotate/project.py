@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool
@@ -195,15 +196,13 @@ class Project:
 
     # Prompts and edits
 
-    def prompt(self, object_id: int, frame: int, prompt: Prompt, *, source: str = "") -> Entry:
+    def prompt(self, object_id: int, frame: int, prompt: Prompt, **told: Any) -> Entry:
         """Say where an object is on a frame. Prompts on one frame add up, as in a session.
 
-        Nothing is tracked: see :meth:`propagate`.
-
-        Raises:
-            ValueError: if it does not fit the frame.
+        Nothing is tracked: see :meth:`propagate`. ``told`` goes to the log too, such as
+        ``source="prompts.json, entry 2"``. ValueError if the prompt does not fit the frame.
         """
-        return self._edits.prompt(self.object(object_id), frame, prompt, source)
+        return self._edits.prompt(self.object(object_id), frame, prompt, told)
 
     def unprompt(self, object_id: int, frame: int) -> Entry:
         """Take all prompts and the person's mask of an object on a frame back."""
