@@ -24,6 +24,10 @@ from .videos import Videos
 PromptSource = Callable[[ProjectVideo, Path], Sequence[PlacedPrompt]]
 Watch = Callable[[Iterator[Step]], Iterable[Step]]
 
+_INSERT = (
+    "INSERT INTO jobs (key, path, video_id, state, error, time, tries, frames, seconds) VALUES"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class JobResult:
@@ -125,10 +129,10 @@ class Jobs:
                 return key, True
             connection.execute("DELETE FROM jobs WHERE key IS NULL AND path = ?", (str(path),))
             connection.execute(
-                "INSERT INTO jobs (key, path, video_id, state, error, tries, frames, seconds) "
-                "VALUES (?, ?, ?, 'running', '', 1, 0, 0) ON CONFLICT (key) DO UPDATE SET "
-                "path = excluded.path, state = 'running', error = '', tries = tries + 1",
-                (key, str(path), video.id),
+                f"{_INSERT} (?, ?, ?, 'running', '', ?, 1, 0, 0) ON CONFLICT (key) DO UPDATE SET "
+                "path = excluded.path, state = 'running', error = '', tries = tries + 1, "
+                "time = excluded.time",
+                (key, str(path), video.id, time.time()),
             )
         return key, False
 
@@ -137,13 +141,13 @@ class Jobs:
         project = self.project
         with project.store.writing() as connection:
             connection.execute(
-                "UPDATE jobs SET state = 'done', frames = frames + ?, seconds = seconds + ? "
-                "WHERE key = ?",
-                (frames, seconds, key),
+                "UPDATE jobs SET state = 'done', frames = frames + ?, seconds = seconds + ?, "
+                "time = ? WHERE key = ?",
+                (frames, seconds, time.time(), key),
             )
             if all(own.object_id or own.frame is not None for own in project.reviews(video.id)):
                 project.review(video.id, "review")
-            project.forget_states(video.id)
+        project.forget_states(video.id)
 
     def _fail(
         self, key: str | None, path: str | Path, video: ProjectVideo | None, error: str
@@ -152,12 +156,12 @@ class Jobs:
             if self._state(key or "") is None:
                 connection.execute("DELETE FROM jobs WHERE key IS NULL AND path = ?", (str(path),))
                 connection.execute(
-                    "INSERT INTO jobs (key, path, video_id, state, error, tries, frames, seconds) "
-                    "VALUES (?, ?, ?, 'failed', ?, 1, 0, 0)",
-                    (key, str(path), video and video.id, error),
+                    f"{_INSERT} (?, ?, ?, 'failed', ?, ?, 1, 0, 0)",
+                    (key, str(path), video and video.id, error, time.time()),
                 )
             connection.execute(
-                "UPDATE jobs SET state = 'failed', error = ? WHERE key = ?", (error, key)
+                "UPDATE jobs SET state = 'failed', error = ?, time = ? WHERE key = ?",
+                (error, time.time(), key),
             )
 
 

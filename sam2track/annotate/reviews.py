@@ -70,9 +70,16 @@ class Reviews:
 
     def barriers(self, video_id: int, object_id: int, length: int) -> frozenset[int]:
         """The frames of an object that are accepted or locked."""
+        return self._frames(video_id, object_id, length, "(locked OR state = 'accepted')")
+
+    def accepted(self, video_id: int, object_id: int, length: int) -> frozenset[int]:
+        """The frames of an object that are accepted."""
+        return self._frames(video_id, object_id, length, "state = 'accepted'")
+
+    def _frames(self, video_id: int, object_id: int, length: int, which: str) -> frozenset[int]:
         rows = self.store.rows(
             "SELECT frame FROM reviews WHERE video_id = ? AND (object_id IS NULL OR object_id = ?) "
-            "AND (locked OR state = 'accepted')",
+            f"AND {which}",
             *(video_id, object_id),
         )
         frames = {row["frame"] for row in rows}

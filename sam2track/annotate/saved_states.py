@@ -85,3 +85,4 @@ class SavedStates:
         """Delete the states of a video."""
         with self.store.writing() as connection:
             connection.execute("DELETE FROM states WHERE video_id = ?", (video_id,))
+        self.store.shrink()

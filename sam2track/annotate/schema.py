@@ -112,7 +112,8 @@ CREATE TABLE jobs (
     error TEXT NOT NULL,
     tries INTEGER NOT NULL,
     frames INTEGER NOT NULL,
-    seconds REAL NOT NULL
+    seconds REAL NOT NULL,
+    time REAL NOT NULL                -- of the last change
 );
 """
 

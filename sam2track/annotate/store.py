@@ -88,6 +88,12 @@ class Store:
                     self._connection.execute("ROLLBACK")
                 raise
 
+    def shrink(self) -> None:
+        """Give the space of what was deleted back to the disk."""
+        with self._guard, self._errors():
+            if not self._connection.in_transaction:
+                self._connection.execute("PRAGMA incremental_vacuum").fetchall()
+
     def close(self) -> None:
         """Close the database and give the lock back; may be called twice."""
         with self._guard:
@@ -121,6 +127,8 @@ class Store:
             connection.execute("PRAGMA busy_timeout = 10000")
             self._check_version(connection, create)
             if not self.read_only:
+                if create:
+                    connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # before any table
                 connection.execute("PRAGMA journal_mode = WAL")
                 connection.execute("PRAGMA synchronous = NORMAL")
                 self._migrate(connection)

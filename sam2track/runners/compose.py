@@ -18,7 +18,10 @@ from omegaconf import DictConfig, OmegaConf, flag_override
 from .loader import Loader, SettingError, keys_of
 
 # Their values are used literally: a file may be named `it's 50% (1) = done.mp4`.
-PATHS = ("video", "mask", "prompts", "out", "checkpoint", "trunk", "dataset.root", "data.root")
+PATHS = (
+    *("video", "videos", "mask", "prompts", "project", "path", "out"),
+    *("checkpoint", "trunk", "dataset.root", "data.root"),
+)
 
 
 def compose_config(
