@@ -76,7 +76,7 @@ class Jobs:
         Raises:
             ProjectError: if the project cannot be written.
         """
-        began, name, key, video = time.monotonic(), str(path), None, None
+        began, name, key, video, frames = time.monotonic(), str(path), None, None, 0
         try:
             (added,) = self.project.add_videos([path])
             video = added.video
@@ -92,16 +92,17 @@ class Jobs:
             if not objects:
                 raise ValueError("it has no object; give prompts")
             options = {"direction": self.direction, "engine": self.engine}
-            frames = sum(1 for _ in watch(self.project.propagate(objects, **options)))
-            seconds = time.monotonic() - began
-            self._finish(key, video, frames, seconds)
-            return JobResult(name, "done", len(objects), frames, seconds)
+            for _ in watch(self.project.propagate(objects, **options)):
+                frames += 1
+            self._finish(key, video, frames, time.monotonic() - began)
+            return JobResult(name, "done", len(objects), frames, time.monotonic() - began)
         except Exception as error:
             message = " ".join(str(error).split())
             if not isinstance(error, (ValueError, OSError)) or not message:
                 message = f"{type(error).__name__}: {message}"
-            self._fail(key, path, video, message)
-            return JobResult(name, "failed", error=message, seconds=time.monotonic() - began)
+            seconds = time.monotonic() - began
+            self._fail(key, path, video, message, frames, seconds)
+            return JobResult(name, "failed", 0, frames, seconds, message)
 
     def _key(self, video: ProjectVideo) -> str:
         """A hash of all that the masks of a video follow from."""
@@ -150,18 +151,26 @@ class Jobs:
         project.forget_states(video.id)
 
     def _fail(
-        self, key: str | None, path: str | Path, video: ProjectVideo | None, error: str
+        self,
+        key: str | None,
+        path: str | Path,
+        video: ProjectVideo | None,
+        error: str,
+        frames: int,
+        seconds: float,
     ) -> None:
+        """Note why a video failed; without a key it could not be opened or has no prompts."""
         with self.project.store.writing() as connection:
-            if self._state(key or "") is None:
+            if key is None:
                 connection.execute("DELETE FROM jobs WHERE key IS NULL AND path = ?", (str(path),))
                 connection.execute(
-                    f"{_INSERT} (?, ?, ?, 'failed', ?, ?, 1, 0, 0)",
-                    (key, str(path), video and video.id, error, time.time()),
+                    f"{_INSERT} (NULL, ?, ?, 'failed', ?, ?, 1, 0, 0)",
+                    (str(path), video and video.id, error, time.time()),
                 )
             connection.execute(
-                "UPDATE jobs SET state = 'failed', error = ?, time = ? WHERE key = ?",
-                (error, time.time(), key),
+                "UPDATE jobs SET state = 'failed', error = ?, time = ?, frames = frames + ?, "
+                "seconds = seconds + ? WHERE key = ?",
+                (error, time.time(), frames, seconds, key),
             )
 
 

@@ -18,7 +18,7 @@ from ..masks import encode_runs
 from ..track import Session, TrackingSession, follow, walk
 from ..track.snapshots import cannot_resume, load_session, save_session
 from ..types import Frame, FrameOutcome
-from ..video import SeekableSource
+from ..video import SeekableSource, VideoError
 from .engine import Engine
 from .passes import Pass
 from .records import ProjectMask, ProjectVideo
@@ -139,6 +139,7 @@ class Propagation:
         keys = {key: direction for part in group for key in part.one.keys}
         provenance = self.masks.provenance_ids(self.engine, keys)
         written = saved = time.monotonic()
+        last = None
         try:
             for frame, outcome in follow(session, read, user, direction=direction):
                 masks = self._masks(session, frame, outcome, by_object, provenance)
@@ -152,7 +153,12 @@ class Propagation:
                 if now - written > COMMIT_EVERY or self.state is not None:
                     self._commit(direction)
                     written = now
-                yield frame.index, tuple(masks)
+                last = frame.index
+                yield last, tuple(masks)
+        except (GeneratorExit, VideoError):  # the session has not gone beyond the last frame
+            if last is not None:
+                self._offer(session, last, by_object)
+            raise
         finally:
             self._commit(direction)
 
@@ -265,7 +271,8 @@ def _remove(session: Session, object_id: int) -> None:
 
 def _order(part: Part) -> tuple[int, int, int, int]:
     direction = part.one.direction
-    return direction, part.first * direction, part.one.anchors[0].frame * direction, part.object_id
+    begin = part.one.anchors[0].frame * direction
+    return -direction, part.first * direction, begin, part.object_id
 
 
 def _touches(group: Sequence[Part], part: Part) -> bool:

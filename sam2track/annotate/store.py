@@ -92,7 +92,7 @@ class Store:
         """Give the space of what was deleted back to the disk."""
         with self._guard, self._errors():
             if not self._connection.in_transaction:
-                self._connection.execute("PRAGMA incremental_vacuum").fetchall()
+                self._connection.executescript("PRAGMA incremental_vacuum")
 
     def close(self) -> None:
         """Close the database and give the lock back; may be called twice."""

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from .log import Log
 from .objects import Objects
 from .project import Project
 from .records import ProjectObject, ProjectVideo
@@ -91,40 +90,51 @@ def add_annotations(
     Raises:
         ProjectError: if there is no such video, or a value does not fit its class.
     """
-    objects = masks = boxes = occluded = 0
-    log, store = project.log, StoredMasks(project.log)
+    found = [0, 0, 0, 0]
     with project.store.writing():
         classes = {own.id: _class_name(project, own) for own in annotations.classes}
-        for found in annotations.videos:
-            video = project.video(found.video.name)
-            known = {own.number: own for own in project.objects(video.id)} if same else {}
-            taken = _numbers(project, video)
-            new = [track for track in found.tracks if track.id not in known]
-            added = {
-                track.id: _add(project, video, track, classes[track.class_id], taken)
-                for track in new
-            }
-            entry = _entry(log, video, [own.id for own in added.values()], source)
-            for track in found.tracks:
-                thing = known.get(track.id) or added[track.id]
-                frames = [(k, own) for k, own in track.frames.items() if own.counts is not None]
-                boxes += len(track.frames) - len(frames)
-                occluded += sum(own.occluded for _, own in frames)
-                before = (
-                    {}
-                    if thing.id in {own.id for own in added.values()}
-                    else {mask.frame: mask.counts for mask in project.masks(thing.id)}
-                )
-                changed = [
-                    (k, own.counts, own.score) for k, own in frames if before.get(k) != own.counts
-                ]
-                store.edit(thing.id, entry, ((k, c or "", s) for k, c, s in changed), "imported")
-                objects, masks = objects + bool(changed), masks + len(changed)
-    return Imported(objects, masks, boxes, occluded)
+        for own in annotations.videos:
+            counts = _add_video(project, own, classes, source=source, same=same)
+            found = [a + b for a, b in zip(found, counts, strict=True)]
+    return Imported(*found)
 
 
-def _entry(log: Log, video: ProjectVideo, objects: list[int], source: str) -> int:
-    return log.add("import", {"source": source, "objects": objects}, video_id=video.id)
+def _add_video(
+    project: Project,
+    found: VideoTracks,
+    classes: Mapping[int, str],
+    *,
+    source: str,
+    same: bool,
+) -> tuple[int, int, int, int]:
+    """Put the tracks of one video into a project; the numbers of :class:`Imported`."""
+    video = project.video(found.video.name)
+    known = {own.number: own for own in project.objects(video.id)} if same else {}
+    taken = _numbers(project, video)
+    added: list[int] = []
+    changed: list[tuple[int, list[tuple[int, str, float | None]]]] = []
+    boxes = occluded = 0
+    for track in found.tracks:
+        thing = known.get(track.id)
+        before = {}
+        if thing is None:
+            thing = _add(project, video, track, classes[track.class_id], taken)
+            added.append(thing.id)
+        else:
+            before = {mask.frame: mask.counts for mask in project.masks(thing.id)}
+        frames = [(index, own) for index, own in track.frames.items() if own.counts is not None]
+        boxes += len(track.frames) - len(frames)
+        occluded += sum(own.occluded for _, own in frames)
+        masks = [
+            (k, own.counts or "", own.score) for k, own in frames if before.get(k) != own.counts
+        ]
+        if masks or thing.id in added:
+            changed.append((thing.id, masks))
+    if changed:
+        entry = project.log.add("import", {"source": source, "objects": added}, video_id=video.id)
+        for object_id, masks in changed:
+            StoredMasks(project.log).edit(object_id, entry, masks, "imported")
+    return len(changed), sum(len(masks) for _, masks in changed), boxes, occluded
 
 
 def _numbers(project: Project, video: ProjectVideo) -> set[int]:

@@ -40,7 +40,8 @@ class Kind:
         words += f" from {self.least:g}" * (self.least > -inf)
         words += f" up to {self.most:g}" * (self.most < inf)
         if self.choices:
-            words = f"{', '.join(map(str, self.choices[:-1]))} or {self.choices[-1]}"
+            *others, last = map(str, self.choices)
+            words = f"{', '.join(others)} or {last}" if others else last
         return words + ", or null" * self.null
 
     def takes(self, value: Any) -> bool:
