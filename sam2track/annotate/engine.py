@@ -12,6 +12,7 @@ from typing import Any
 
 from ..memory import FifoMemory, MemoryFactory
 from ..model import load_model
+from ..model.variants import find_variant
 from ..model.weights import fetch_weights, packaged_weights
 from ..track import Rendering, Session, TrackingSession
 from .anchors import digest_of
@@ -67,6 +68,7 @@ def load_engine(
     Raises:
         ValueError: an unknown model, device or precision, or other weights.
     """
+    find_variant(model)  # before its weights are looked for
     options = {"device": device, "precision": precision, "compile": compile}
     path = checkpoint or packaged_weights(model) or fetch_weights(model)
     loaded = load_model(model, path, **options)

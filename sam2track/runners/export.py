@@ -26,7 +26,7 @@ def run(config: DictConfig) -> None:
             )
     settings, out = plain(config), Path(expand_home(config.out))
     with Project.open(expand_home(config.project), read_only=True) as project:
-        annotations, left_out = annotations_of(project, settings["videos"])
+        annotations, left_out = annotations_of(project, settings["names"])
         losses = write(
             config.format,
             annotations,
