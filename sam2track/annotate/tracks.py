@@ -22,6 +22,8 @@ from ..types import whole_number
 MADE = ("prompt", "propagated", "brush", "imported")
 KINDS = ("text", "number", "checkbox", "select")
 
+_CONTROL = "control characters"
+
 Box = tuple[float, float, float, float]  # x0, y0, x1, y1 in pixels, the far edges exclusive
 
 
@@ -42,8 +44,7 @@ class Attribute:
     default: str = ""
 
     def __post_init__(self) -> None:
-        if not self.name:
-            raise ValueError("an attribute has no name; give one")
+        check_label(self.name, "an attribute's name")
         if self.kind not in KINDS:
             raise ValueError(
                 f"attribute {self.name!r}: kind {self.kind!r} is none of {', '.join(KINDS)}"
@@ -68,8 +69,7 @@ class ObjectClass:
 
     def __post_init__(self) -> None:
         whole_number(self.id, "a class's id", least=1)
-        if not self.name.strip():
-            raise ValueError(f"class {self.id} has no name; give one")
+        check_label(self.name, f"the name of class {self.id}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +142,11 @@ class Track:
 
     def __post_init__(self) -> None:
         whole_number(self.id, "a track's id", least=1)
+        for text in (self.name, *self.attributes.values()):
+            if not all(c.isprintable() or c in "\n\t" for c in text):
+                raise ValueError(
+                    f"track {self.id} has the text {text[:60]!r}; leave out {_CONTROL}"
+                )
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +219,14 @@ class Annotations:
 
     classes: tuple[ObjectClass, ...]
     videos: Iterable[VideoTracks]
+
+
+def check_label(name: str, what: str) -> None:
+    """Raise ValueError unless a name of a class or attribute can be written in every format."""
+    if not name.strip() or name != name.strip() or not name.isprintable():
+        raise ValueError(
+            f"{what} is {name[:60]!r}; give one without {_CONTROL} or spaces around it"
+        )
 
 
 def check_name(name: str, what: str) -> str:

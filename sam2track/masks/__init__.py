@@ -6,7 +6,7 @@ from .guided_filter import sharpen
 from .holes import fill_holes
 from .label_maps import flatten, read_labels
 from .palette import check_palette_id, davis_palette, object_colour
-from .run_lengths import decode_runs, encode_runs, pack_runs
+from .run_lengths import decode_runs, encode_runs, list_runs, pack_runs
 from .upscaling import VideoMasks, concatenate, remove_specks, upscale
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "encode_runs",
     "fill_holes",
     "flatten",
+    "list_runs",
     "mask_box",
     "object_colour",
     "pack_runs",

@@ -23,6 +23,11 @@ def decode_runs(runs: Mapping[str, Any], where: str) -> Bool[np.ndarray, "H W"]:
     return coco.decode(pack_runs(runs, where)).astype(bool)
 
 
+def list_runs(counts: str) -> list[int]:
+    """The lengths in a compressed string of :func:`encode_runs`, as COCO's ``counts`` in a list."""
+    return _lengths(counts.encode()).tolist()
+
+
 def pack_runs(runs: Mapping[str, Any], where: str) -> Any:
     """Run lengths in the form that pycocotools computes with.
 

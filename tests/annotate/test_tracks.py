@@ -27,7 +27,7 @@ def test_a_video_is_not_named_like_another_folder(name):
         (lambda: TrackFrame(None), "either a mask or a box"),
         (lambda: TrackFrame("", made="magic"), "made='magic' is none of"),
         (lambda: ObjectClass(0, "cat"), "a class's id is a whole number from 1"),
-        (lambda: ObjectClass(1, " "), "class 1 has no name"),
+        (lambda: ObjectClass(1, " "), "the name of class 1 is"),
         (lambda: Video("v", 0, 4, 1), "width of video 'v'"),
         (lambda: Video("v", 4, 4, 1, fps=0), "fps of video 'v' is 0"),
         (lambda: Video("v", 4, 4, 2, times=(0.0,)), "has 2 frames, but 1 times"),

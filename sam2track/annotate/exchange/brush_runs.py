@@ -51,19 +51,19 @@ def decode_brush(
     sizes = [bits.take(4) + 1 for _ in SIZES]
     if total != size[0] * size[1] * CHANNELS:
         raise ValueError(f"{where}: it holds {total} values, not 4 for each pixel of {size}")
-    values = np.zeros(total, bool)
+    values: np.ndarray = np.zeros((size[0] * size[1], CHANNELS), bool)
+    flat = values.ravel()
     place = 0
     while place < total:
         is_run, stop = bits.take(1), place + 1 + bits.take(sizes[bits.take(2)])
         if stop > total:
             raise ValueError(f"{where}: its runs are longer than the picture")
         if is_run:
-            values[place:stop] = bits.take(word) > 0
+            flat[place:stop] = bits.take(word) > 0
         else:
-            values[place:stop] = bits.words(stop - place, word)
+            flat[place:stop] = bits.words(stop - place, word)
         place = stop
-    last: np.ndarray = values[CHANNELS - 1 :: CHANNELS]
-    return last.reshape(size)
+    return values[:, -1].reshape(size)
 
 
 class _Bits:
@@ -86,4 +86,4 @@ class _Bits:
             raise ValueError(f"{self._where}: its stream is cut off")
         part = self._bits[self._place : self._place + count * size]
         self._place += count * size
-        return part.reshape(count, size).any(1)
+        return part.reshape(count, size).max(1) > 0

@@ -1,8 +1,9 @@
 """COCO (one annotation for each object on each image), and TAO, which adds videos and tracks.
 
-``annotations.json``; pictures in ``images/<video>/``. COCO: cocodataset.org/#format-data; its
-``track_id`` is unique in a video. TAO: TrackEval's docs/TAO-format.txt; its ids are unique in the
-file, and ``object_id`` is the one in the video.
+Pictures in ``images/<video>/``. COCO: ``annotations/instances_default.json``, as CVAT names it;
+cocodataset.org/#format-data; its ``track_id`` is unique in a video. TAO: ``annotations.json``;
+TrackEval's docs/TAO-format.txt; its ids are unique in the file, ``object_id`` is the one in the
+video.
 """
 
 from __future__ import annotations
@@ -38,20 +39,20 @@ LISTS = ("videos", "images", "tracks", "categories", "annotations")
 def write_coco(
     clips: Iterator[Clip], classes: Sequence[ObjectClass], folder: Path, losses: Losses
 ) -> None:
-    _write(clips, classes, folder, unique_tracks=False)
+    _write(clips, classes, folder / "annotations" / "instances_default.json", unique_tracks=False)
 
 
 def write_tao(
     clips: Iterator[Clip], classes: Sequence[ObjectClass], folder: Path, losses: Losses
 ) -> None:
-    _write(clips, classes, folder, unique_tracks=True)
+    _write(clips, classes, folder / "annotations.json", unique_tracks=True)
 
 
 def _write(
-    clips: Iterator[Clip], classes: Sequence[ObjectClass], folder: Path, *, unique_tracks: bool
+    clips: Iterator[Clip], classes: Sequence[ObjectClass], path: Path, *, unique_tracks: bool
 ) -> None:
     images = annotations = tracks = 0
-    with JsonLists(folder / "annotations.json", LISTS, {"info": {"description": ""}}) as file:
+    with JsonLists(path, LISTS, {"info": {"description": ""}}) as file:
         for own in classes:
             file.add("categories", class_record(own))
         for number, clip in enumerate(clips, start=1):
@@ -81,6 +82,8 @@ def _write(
                         "area": area(frame, size),
                         "bbox": corner_box(box(frame, size)),
                         "iscrowd": 0,
+                        # Where CVAT and Datumaro look.
+                        "attributes": {"track_id": ids[track.id], "occluded": frame.occluded},
                     }
                     file.add("annotations", record | frame_extras(frame))
 
@@ -102,9 +105,17 @@ def read_coco(path: Path, collector: Collector) -> None:
 
     Without ``track_id`` each annotation is a track of its own.
     """
-    file = path / "annotations.json" if path.is_dir() else path
-    data = read_json(file)
-    where = str(file)
+    files = [path]
+    if path.is_dir():
+        files = [*path.glob("annotations.json"), *sorted(path.glob("annotations/*.json"))]
+    if not files:
+        raise ValueError(f"{path} has no annotations/*.json or annotations.json; check the path")
+    for file in files:
+        _read(file, path, collector)
+
+
+def _read(file: Path, path: Path, collector: Collector) -> None:
+    data, where = read_json(file), str(file)
     classes = read_classes(collector, entry(data, "categories", list, where), where)
     places = _read_images(data, path, collector, where)
     records = _by_id(entry(data, "annotations", list, where), f"{where}: annotation")

@@ -126,7 +126,7 @@ class Collector:
         new: dict[Any, ObjectClass | str] = {}
         taken = {own.id for own in (*self._known_classes.values(), *self._classes.values())}
         by_name = {own.name: own for own in self._classes.values()} | self._known_classes
-        names = [own if isinstance(own, str) else own.name for own in found.values()]
+        names = [clean(own if isinstance(own, str) else own.name) for own in found.values()]
         for key, name in zip(found, names, strict=True):
             if names.count(name) > 1:
                 raise ValueError(f"class {name!r} is there twice; rename one")
@@ -134,7 +134,8 @@ class Collector:
                 ids[key] = by_name[name].id
                 self._classes[by_name[name].id] = by_name[name]
             else:
-                new[key] = found[key]
+                own = found[key]
+                new[key] = name if isinstance(own, str) else own
         free = iter(range(1, 1 << 40))
         wished = {key for key in new if isinstance(key, int) and key >= 1 and key not in taken}
         taken |= wished
@@ -240,6 +241,11 @@ class Collector:
             videos.append(VideoTracks(video, tuple(tracks), split=own.split))
         classes = sorted(self._classes.values(), key=lambda own: own.id)
         return Annotations(tuple(classes), tuple(videos))
+
+
+def clean(name: str) -> str:
+    """A name without control characters and spaces around it."""
+    return " ".join("".join(c if c.isprintable() else " " for c in name).split())
 
 
 def _is_coordinate(value: object) -> bool:

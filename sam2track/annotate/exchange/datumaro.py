@@ -13,7 +13,7 @@ from typing import Any
 
 from ..tracks import Attribute, ObjectClass, Track, TrackFrame
 from .clips import Clip, box
-from .collecting import Collector, consecutive_ids
+from .collecting import Collector, clean, consecutive_ids
 from .json_file import JsonLists
 from .losses import Losses
 from .records import (
@@ -136,7 +136,7 @@ def _read_classes(data: Any, collector: Collector, where: str) -> dict[int, int]
     found: dict[int, ObjectClass | str] = {
         place + 1: ObjectClass(
             1,
-            entry(own, "name", str, f"{where}: label {place}"),
+            clean(entry(own, "name", str, f"{where}: label {place}")),
             colours.get(place),
             tuple(Attribute(str(a)) for a in own.get("attributes", [])),
         )

@@ -11,14 +11,11 @@ from .burst import read_burst, write_burst
 from .clips import Clip
 from .coco import read_coco, write_coco, write_tao
 from .collecting import Collector
-from .cvat import read_cvat, write_cvat_images, write_cvat_video
+from .cvat import write_cvat_images, write_cvat_video
+from .cvat_reading import read_cvat
 from .datumaro import DEFAULT_SPLIT, read_datumaro, write_datumaro
-from .label_studio import (
-    read_label_studio,
-    read_label_studio_video,
-    write_label_studio,
-    write_label_studio_video,
-)
+from .label_studio import read_label_studio, write_label_studio
+from .label_studio_video import read_label_studio_video, write_label_studio_video
 from .labelme import read_labelme, write_labelme
 from .losses import FEATURES, Losses
 from .mot_challenge import (

@@ -12,7 +12,7 @@ from typing import Any, cast
 
 from ..tracks import KINDS, MADE, Attribute, Box, ObjectClass, Track, TrackFrame
 from .clips import Clip
-from .collecting import Collector
+from .collecting import Collector, clean
 from .untrusted import entry
 
 Record = dict[str, Any]
@@ -43,7 +43,7 @@ def read_classes(collector: Collector, records: Sequence[Any], where: str) -> di
         attributes = record.get("attributes", [])
         found[key] = ObjectClass(
             1,  # replaced by the collector
-            name,
+            clean(name),
             read_colour(colour),
             tuple(read_attribute(a, f"{where}: category {name!r}") for a in attributes)
             if isinstance(attributes, list)

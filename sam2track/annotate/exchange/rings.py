@@ -29,10 +29,9 @@ def edge_ring(mask: Bool[np.ndarray, "H W"]) -> Int[np.ndarray, "P 2"]:
     """A mask that is not empty as one line along the edges of pixels, ``(x, y)``."""
     # Each pixel becomes 2x2; the outermost of these, halved and rounded up, are the corners.
     corner, part = _cut(mask)
-    rings = [
-        _without_repeats((ring + 1) // 2) for ring in _contours(part.repeat(2, 0).repeat(2, 1))
-    ]
-    return _straighten(_join(rings)) + corner
+    outlines = _contours(part.repeat(2, 0).repeat(2, 1))
+    rings = [_straighten(_without_repeats((ring + 1) // 2)) for ring in outlines]
+    return _join(rings) + corner
 
 
 def centre_ring(mask: Bool[np.ndarray, "H W"]) -> Int[np.ndarray, "P 2"]:
@@ -84,28 +83,40 @@ def _join(rings: Sequence[np.ndarray]) -> Int[np.ndarray, "P 2"]:
 
     Nearest first, because then no line crosses another ring.
     """
-    whole, rest = rings[0], list(rings[1:])
-    nearest = [_nearest(ring, whole) for ring in rest]
-    while rest:
-        place = min(range(len(rest)), key=lambda k: nearest[k][0])
-        ring, (_, start, corner) = rest.pop(place), nearest.pop(place)
-        at = int((whole == corner).all(1).argmax())
-        loop = np.roll(ring, -start, 0)
-        whole = np.concatenate([whole[: at + 1], loop, loop[:1], whole[at:]])
-        better = [_nearest(other, ring) for other in rest]
-        nearest = [min(a, b, key=lambda one: one[0]) for a, b in zip(nearest, better, strict=True)]
-    return whole
+    line = rings[0]
+    points = np.concatenate(rings).astype(np.int64)
+    owner = np.repeat(np.arange(len(rings)), [len(ring) for ring in rings])
+    first = np.searchsorted(owner, np.arange(len(rings)))
+    left = owner > 0  # points of rings that are not joined yet
+    distance = np.full(len(points), np.iinfo(np.int64).max)  # to the line
+    end = np.zeros_like(points)  # the point of the line that is nearest
+    added = points[~left]
+    while left.any():
+        _approach(points, np.flatnonzero(left), added, distance, end)
+        place = int(np.where(left, distance, np.iinfo(np.int64).max).argmin())
+        ring = rings[owner[place]]
+        loop = np.roll(ring, first[owner[place]] - place, 0)
+        at = int((line == end[place]).all(1).argmax())
+        line = np.concatenate([line[: at + 1], loop, loop[:1], line[at:]])
+        left &= owner != owner[place]
+        added = ring.astype(np.int64)
+    return line
 
 
-def _nearest(ring: np.ndarray, whole: np.ndarray) -> tuple[float, int, np.ndarray]:
-    """The squared distance between two rings, where it is in the first, and the other's point."""
-    best, start, end = np.inf, 0, 0
-    step = max(1, 4_000_000 // len(whole))  # so that the distances fit in memory
-    for first in range(0, len(ring), step):
-        difference = ring[first : first + step, None].astype(np.int64) - whole[None]
-        distance = (difference**2).sum(-1)
-        place = int(distance.argmin())
-        if distance.flat[place] < best:
-            best = float(distance.flat[place])
-            start, end = first + place // len(whole), place % len(whole)
-    return best, start, whole[end]
+def _approach(
+    points: np.ndarray,
+    places: np.ndarray,
+    added: np.ndarray,
+    distance: np.ndarray,
+    end: np.ndarray,
+) -> None:
+    """Update, in place, the squared distances of some points to a line that has grown."""
+    step = max(1, 1_000_000 // len(added))  # so that the distances fit in memory
+    for start in range(0, len(places), step):
+        own = places[start : start + step]
+        apart = ((points[own, None] - added[None]) ** 2).sum(-1)
+        nearest = apart.argmin(1)
+        apart = apart[np.arange(len(own)), nearest]
+        nearer = apart < distance[own]
+        distance[own[nearer]] = apart[nearer]
+        end[own[nearer]] = added[nearest[nearer]]

@@ -13,12 +13,16 @@ from .untrusted import check_size, whole
 PixelBox = tuple[int, int, int, int]  # x, y, width, height
 
 
-def encode_rows(mask: Bool[np.ndarray, "H W"]) -> tuple[PixelBox, list[int]]:
-    """The box of a mask, and the lengths of its runs in it, the first one of zeros; empty: 0."""
+def encode_rows(mask: Bool[np.ndarray, "H W"], least_width: int = 1) -> tuple[PixelBox, list[int]]:
+    """The box of a mask, and the lengths of its runs in it, the first one of zeros; empty: 0.
+
+    The box becomes ``least_width`` wide to the left, if there is room.
+    """
     corners = mask_box(mask)
     if corners is None:
         return (0, 0, 0, 0), [0]
     x0, y0, x1, y1 = corners
+    x0 = max(0, min(x0, x1 - least_width))
     flat = mask[y0:y1, x0:x1].ravel()
     changes = np.flatnonzero(flat[1:] != flat[:-1]) + 1
     runs = np.diff(changes, prepend=0, append=len(flat)).tolist()

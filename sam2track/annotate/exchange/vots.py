@@ -48,7 +48,8 @@ def _region(clip: Clip, track: Track, index: int) -> str:
     frame = track.frames.get(index)
     mask = None if frame is None else frame.mask(clip.video.size)
     if mask is not None:
-        corner, runs = encode_rows(mask)
+        # The toolkit takes a mask whose last column is the first of its box as an empty one.
+        corner, runs = encode_rows(mask, least_width=2)
         return "m" + ",".join(map(str, (*corner, *runs)))
     if frame is None:
         return "0"

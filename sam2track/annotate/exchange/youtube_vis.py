@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from ...masks import list_runs
 from ..tracks import ObjectClass, Track
 from .clips import Clip, area, box
 from .collecting import Collector, consecutive_ids
@@ -25,7 +26,6 @@ from .records import (
     read_frame,
     read_track,
     read_video,
-    runs_record,
     track_extras,
     video_record,
 )
@@ -59,7 +59,7 @@ def _annotation(clip: Clip, track: Track) -> Record:
         "height": video.height,
         "length": len(frames),
         "segmentations": [
-            None if own is None or own.counts is None else runs_record(own, video.size)
+            None if own is None or own.counts is None else _runs(own.counts, video.size)
             for own in frames
         ],
         "bboxes": [None if own is None else corner_box(box(own, video.size)) for own in frames],
@@ -73,6 +73,11 @@ def _annotation(clip: Clip, track: Track) -> Record:
     if scores:
         record["score"] = sum(scores) / len(scores)
     return record | track_extras(track)
+
+
+def _runs(counts: str, size: tuple[int, int]) -> Record:
+    """A mask with its lengths in a list, which TrackEval wants in the truth."""
+    return {"size": list(size), "counts": list_runs(counts)}
 
 
 def read_youtube_vis(path: Path, collector: Collector) -> None:

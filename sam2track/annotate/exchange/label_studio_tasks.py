@@ -1,0 +1,79 @@
+"""What the two formats of Label Studio share: tasks, the labelling interface, and regions.
+
+``tasks.json`` is imported as tasks with annotations; ``config.xml`` is the labelling interface that
+fits. ``meta`` of a region tells its track.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from xml.sax.saxutils import quoteattr
+
+from ..tracks import ObjectClass
+from .collecting import Collector, clean
+from .records import Record
+from .untrusted import entry, read_json, read_xml
+
+
+def task_record(number: int, data: Record, results: list[Record]) -> Record:
+    annotations = [{"id": number, "completed_by": 1, "result": results}]
+    return {"id": number, "data": data, "annotations": annotations}
+
+
+def write_config(
+    folder: Path, classes: Sequence[ObjectClass], name: str, shows: str, labels: str
+) -> dict[int, str]:
+    """Write the labelling interface; the names of classes by their ids."""
+    lines = ["<View>", f'  <{shows} name="{name}" value="${name}"/>']
+    if name == "video":
+        lines.append('  <VideoRectangle name="box" toName="video"/>')
+    lines.append(f'  <{labels} name="label" toName="{name}">')
+    for own in classes:
+        colour = "" if own.colour is None else f' background="#{bytes(own.colour).hex()}"'
+        lines.append(f"    <Label value={quoteattr(own.name)}{colour}/>")
+    text = "\n".join([*lines, f"  </{labels}>", "</View>", ""])
+    (folder / "config.xml").write_text(text, encoding="utf-8")
+    return {own.id: own.name for own in classes}
+
+
+def read_config(path: Path, collector: Collector) -> None:
+    """Take the classes and their colours from the labelling interface beside the tasks."""
+    file = (path if path.is_dir() else path.parent) / "config.xml"
+    if not file.is_file():
+        return
+    found: dict[int, ObjectClass | str] = {}
+    for place, label in enumerate(read_xml(file).iter("Label"), start=1):
+        colour = label.get("background", "").removeprefix("#")
+        rgb = bytes.fromhex(colour) if re.fullmatch("[0-9a-fA-F]{6}", colour) else None
+        value = None if rgb is None else (rgb[0], rgb[1], rgb[2])
+        found[place] = ObjectClass(1, clean(label.get("value", "")), value)
+    collector.class_ids(found)
+
+
+def region_meta(region: Record) -> Record:
+    meta = region.get("meta")
+    return meta if isinstance(meta, dict) else {}
+
+
+def region_class(value: Record, key: str, collector: Collector, where: str) -> int:
+    labels = value.get(key)
+    if not isinstance(labels, list) or not labels:
+        return collector.default_class()
+    if len(labels) > 1:
+        collector.losses.add("second labels of a region", where)
+    return collector.class_named(str(labels[0]))
+
+
+def read_tasks(path: Path) -> Iterator[tuple[str, Record, list[Record]]]:
+    """Each task: where it is, its data, and the regions of its first annotation."""
+    file = path / "tasks.json" if path.is_dir() else path
+    tasks = read_json(file)
+    if not isinstance(tasks, list):
+        raise ValueError(f"{file} is no list of tasks; export 'JSON' from Label Studio")
+    for number, task in enumerate(tasks, start=1):
+        where = f"{file}: task {number}"
+        data = entry(task, "data", dict, where)
+        annotations = task.get("annotations") or task.get("predictions") or [{"result": []}]
+        yield where, data, entry(annotations[0], "result", list, where)
