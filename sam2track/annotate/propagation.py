@@ -27,6 +27,7 @@ from .stored_masks import StoredMasks
 
 COMMIT_EVERY = 1.0  # seconds: what a kill costs at most, and the tracking since the last state
 SAVE_EVERY = 5.0  # seconds from state to state
+SAVE_FRAMES = 64  # and frames at most, so that a correction need not go back further
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +148,8 @@ class Propagation:
                 now = time.monotonic()
                 # Objects that are tracked together influence each other's rounding. So that a run
                 # that was killed goes on with the same objects, a state is saved when one leaves.
-                due = now - saved > SAVE_EVERY or any(part.last == frame.index for part in group)
+                due = now - saved > SAVE_EVERY or frame.index % SAVE_FRAMES == SAVE_FRAMES - 1
+                due = due or any(part.last == frame.index for part in group)
                 if due and self._offer(session, frame.index, by_object):
                     saved = now
                 if now - written > COMMIT_EVERY or self.state is not None:
