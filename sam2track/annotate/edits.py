@@ -49,7 +49,7 @@ class Edits:
         counts = encode_runs(np.ascontiguousarray(mask))["counts"]
         with self.log.store.writing():
             entry = self._entry("mask", {"made": "brush"}, thing, frame)
-            self.masks.edit(thing.id, entry.id, [(frame, counts, None)], "brush")
+            self.masks.edit(thing.id, entry.id, [(frame, counts, None, False)], "brush")
         return entry
 
     def prompts(self, thing: ProjectObject) -> list[PlacedPrompt]:

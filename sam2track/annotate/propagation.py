@@ -19,6 +19,7 @@ from ..track import Session, TrackingSession, follow, walk
 from ..track.snapshots import cannot_resume, load_session, save_session
 from ..types import Frame, FrameOutcome
 from ..video import SeekableSource, VideoError
+from .anchors import Anchor
 from .engine import Engine
 from .passes import Pass
 from .records import ProjectMask, ProjectVideo
@@ -143,7 +144,7 @@ class Propagation:
         last = None
         try:
             for frame, outcome in follow(session, read, user, direction=direction):
-                masks = self._masks(session, frame, outcome, by_object, provenance)
+                masks = self._masks(session, frame, outcome, by_object, user.anchors, provenance)
                 self.pending += masks
                 now = time.monotonic()
                 # Objects that are tracked together influence each other's rounding. So that a run
@@ -170,6 +171,7 @@ class Propagation:
         frame: Frame,
         outcome: FrameOutcome,
         parts: Mapping[int, Part],
+        anchors: Mapping[int, Mapping[int, Anchor]],
         provenance: Mapping[str, int],
     ) -> list[ProjectMask]:
         """The masks of a frame that are wanted."""
@@ -181,7 +183,7 @@ class Propagation:
         found = []
         for place, object_id in enumerate(result.object_ids):
             one = parts[object_id].one
-            prompted = any(own.frame == frame.index for own in one.anchors)
+            prompted = frame.index in anchors[object_id]
             found.append(
                 ProjectMask(
                     object_id,

@@ -81,6 +81,7 @@ class ProjectMask:
         score: predicted IoU, 0..1; None = unknown.
         presence: logit that the object is in the frame; None = not made by the model.
         made: ``prompt`` (a person prompted this frame), ``propagated``, ``brush`` or ``imported``.
+        occluded: an imported mark: partly hidden behind something.
         provenance_id: see :meth:`Project.provenance`; None = not made by the model.
     """
 
@@ -92,6 +93,7 @@ class ProjectMask:
     presence: float | None
     made: str
     provenance_id: int | None
+    occluded: bool = False
 
     def pixels(self) -> Bool[np.ndarray, "H W"]:
         """The mask, True on the object."""

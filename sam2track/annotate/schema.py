@@ -79,6 +79,7 @@ CREATE TABLE edited (                 -- what a person made or brought along
     counts TEXT NOT NULL,
     score REAL,
     made TEXT NOT NULL,               -- brush or imported
+    occluded INTEGER NOT NULL,        -- partly hidden behind something
     PRIMARY KEY (object_id, frame, entry_id)
 ) WITHOUT ROWID;
 CREATE TABLE reviews (

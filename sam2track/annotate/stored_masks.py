@@ -19,13 +19,16 @@ from .store import ProjectError
 # Masks of persons that count: the last of each frame.
 _EDITED = """
 SELECT edited.object_id, edited.frame, counts, score, NULL AS presence, made,
-       NULL AS provenance_id, max(entry_id)
+       NULL AS provenance_id, occluded, max(entry_id)
 FROM edited JOIN log ON log.id = entry_id
 WHERE edited.object_id = ? AND edited.frame BETWEEN ? AND ? AND NOT undone AND NOT EXISTS (
     SELECT 1 FROM log AS later WHERE later.object_id = edited.object_id
     AND later.frame = edited.frame AND later.what IN ('prompt', 'unprompt')
     AND NOT later.undone AND later.id > entry_id)
 GROUP BY edited.frame
+"""
+_PROPAGATED = """
+SELECT *, 0 AS occluded FROM propagated WHERE object_id = ? AND frame BETWEEN ? AND ?
 """
 _CHUNK = 256  # frames that are read together
 
@@ -42,8 +45,7 @@ class StoredMasks:
         """An object's masks from frame ``start`` up to ``stop``, which is left out, in order."""
         for first in range(start, stop, _CHUNK):
             place = object_id, first, min(first + _CHUNK, stop) - 1
-            sql = "SELECT * FROM propagated WHERE object_id = ? AND frame BETWEEN ? AND ?"
-            found = {row["frame"]: row for row in self.store.rows(sql, *place)}
+            found = {row["frame"]: row for row in self.store.rows(_PROPAGATED, *place)}
             found |= {row["frame"]: row for row in self.store.rows(_EDITED, *place)}
             for frame in sorted(found):
                 yield _mask(found[frame], size)
@@ -62,16 +64,16 @@ class StoredMasks:
         self,
         object_id: int,
         entry_id: int,
-        masks: Iterable[tuple[int, str, float | None]],
+        masks: Iterable[tuple[int, str, float | None, bool]],
         made: str,
     ) -> None:
-        """Store a person's masks: frames, run lengths, scores."""
+        """Store a person's masks: frames, run lengths, scores, marks of occlusion."""
         with self.store.writing() as connection:
             connection.executemany(
-                "INSERT INTO edited VALUES (?, ?, ?, ?, ?, ?)",
+                "INSERT INTO edited VALUES (?, ?, ?, ?, ?, ?, ?)",
                 (
-                    (object_id, frame, entry_id, counts, score, made)
-                    for frame, counts, score in masks
+                    (object_id, frame, entry_id, counts, score, made, occluded)
+                    for frame, counts, score, occluded in masks
                 ),
             )
 
@@ -125,4 +127,5 @@ class StoredMasks:
 
 def _mask(row: sqlite3.Row, size: tuple[int, int]) -> ProjectMask:
     names = ("object_id", "frame", "counts", "score", "presence", "made", "provenance_id")
-    return ProjectMask(size=size, **{name: row[name] for name in names})
+    values = {name: row[name] for name in names}
+    return ProjectMask(size=size, occluded=bool(row["occluded"]), **values)

@@ -21,14 +21,12 @@ class Imported:
     Attributes:
         objects: that were added or changed.
         masks: that were set.
-        boxes, occluded: boxes without a mask, and marks of occlusion, which a project has no place
-            for.
+        boxes: without a mask, which a project has no place for.
     """
 
     objects: int
     masks: int
     boxes: int
-    occluded: int
 
 
 def annotations_of(project: Project, names: Sequence[str] | None = None) -> tuple[Annotations, int]:
@@ -90,7 +88,7 @@ def add_annotations(
     Raises:
         ProjectError: if there is no such video, or a value does not fit its class.
     """
-    found = [0, 0, 0, 0]
+    found = [0, 0, 0]
     with project.store.writing():
         classes = {own.id: _class_name(project, own) for own in annotations.classes}
         for own in annotations.videos:
@@ -106,14 +104,14 @@ def _add_video(
     *,
     source: str,
     same: bool,
-) -> tuple[int, int, int, int]:
+) -> tuple[int, int, int]:
     """Put the tracks of one video into a project; the numbers of :class:`Imported`."""
     video = project.video(found.video.name)
     known = {own.number: own for own in project.objects(video.id)} if same else {}
     taken = _numbers(project, video)
     added: list[int] = []
-    changed: list[tuple[int, list[tuple[int, str, float | None]]]] = []
-    boxes = occluded = 0
+    changed: list[tuple[int, list[tuple[int, str, float | None, bool]]]] = []
+    boxes = 0
     for track in found.tracks:
         thing = known.get(track.id)
         before = {}
@@ -121,12 +119,13 @@ def _add_video(
             thing = _add(project, video, track, classes[track.class_id], taken)
             added.append(thing.id)
         else:
-            before = {mask.frame: mask.counts for mask in project.masks(thing.id)}
+            before = {m.frame: (m.counts, m.occluded) for m in project.masks(thing.id)}
         frames = [(index, own) for index, own in track.frames.items() if own.counts is not None]
         boxes += len(track.frames) - len(frames)
-        occluded += sum(own.occluded for _, own in frames)
         masks = [
-            (k, own.counts or "", own.score) for k, own in frames if before.get(k) != own.counts
+            (index, own.counts or "", own.score, own.occluded)
+            for index, own in frames
+            if before.get(index) != (own.counts, own.occluded)
         ]
         if masks or thing.id in added:
             changed.append((thing.id, masks))
@@ -134,7 +133,7 @@ def _add_video(
         entry = project.log.add("import", {"source": source, "objects": added}, video_id=video.id)
         for object_id, masks in changed:
             StoredMasks(project.log).edit(object_id, entry, masks, "imported")
-    return len(changed), sum(len(masks) for _, masks in changed), boxes, occluded
+    return len(changed), sum(len(masks) for _, masks in changed), boxes
 
 
 def _numbers(project: Project, video: ProjectVideo) -> set[int]:
@@ -185,7 +184,7 @@ def _video_tracks(
     tracks = []
     for thing in things:
         frames = {
-            mask.frame: TrackFrame(mask.counts, None, mask.score, mask.made)
+            mask.frame: TrackFrame(mask.counts, None, mask.score, mask.made, mask.occluded)
             for mask in project.masks(thing.id)
             if not {(None, mask.frame), (thing.id, mask.frame)} & rejected
         }

@@ -35,6 +35,4 @@ def run(config: DictConfig) -> None:
         print(f"not taken from {config.format}: {loss}")
     if added.boxes:
         print(f"not taken: {added.boxes} boxes without a mask")
-    if added.occluded:
-        print(f"not taken: {added.occluded} marks of occlusion")
     print(f"{added.objects} objects, {added.masks} masks: {project.folder}")

@@ -120,13 +120,17 @@ def test_propagation_from_imported_keyframes(project):
     assert project.mask(1, 6).made == "imported"
 
 
-def test_boxes_and_occlusion_are_counted(project):
+def test_boxes_are_counted_and_occlusion_is_kept(project):
     frames = {
         0: TrackFrame(None, (1, 2, 30, 40)),
         1: TrackFrame.from_mask(square_mask(), occluded=True),
     }
     found = add_annotations(project, one_track(project, frames), source="x")
-    assert (found.objects, found.masks, found.boxes, found.occluded) == (1, 1, 1, 1)
+    assert (found.objects, found.masks, found.boxes) == (1, 1, 1)
+    (mask,) = project.masks(1)
+    assert mask.occluded
+    (video, _) = annotations_of(project)[0].videos
+    assert video.tracks[0].frames[1].occluded
 
 
 def test_an_import_that_fails_changes_nothing(project):
