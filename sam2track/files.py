@@ -78,17 +78,17 @@ def whole_folder(path: str | Path) -> Iterator[Path]:
     path = Path(path)
     if path.is_symlink() or (path.exists() and not (path.is_dir() and not any(path.iterdir()))):
         raise ValueError(f"{path} is there already and not an empty folder; give another one")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.part")
-    shutil.rmtree(temporary, ignore_errors=True)  # left by a run that was killed
-    temporary.mkdir()
+    file = UnfinishedFile(path)
+    shutil.rmtree(file.temporary, ignore_errors=True)  # left by a run that was killed
     try:
-        yield temporary
         if path.exists():
             path.rmdir()  # Windows does not replace a folder, also not an empty one
-        os.replace(temporary, path)
+        file.start().mkdir()
+        yield file.temporary
+        file.commit()
     except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
+        shutil.rmtree(file.temporary, ignore_errors=True)
+        file.discard()
         raise
 
 

@@ -26,6 +26,7 @@ CLASSES = (
     ObjectClass(3, "unused"),
 )
 HEIGHT, WIDTH, LENGTH = 24, 37, 5
+FORMATS_APART = ("davis", "youtube_vos", "mots", "mots_png")  # masks may not overlap
 
 
 def odd_masks(height: int = HEIGHT, width: int = WIDTH) -> dict[str, np.ndarray]:
@@ -84,6 +85,16 @@ def sample(*, apart: bool = False, boxes: bool = False) -> Annotations:
     second = Video("Straße.2", WIDTH, HEIGHT, LENGTH, fps=25.0)
     videos = (VideoTracks(first, tuple(tracks)), VideoTracks(second, tuple(tracks[1:3])))
     return Annotations(CLASSES, videos)
+
+
+def single_parts(annotations: Annotations) -> Annotations:
+    """All masks become one of a single part, with a hole."""
+    full = TrackFrame.from_mask(odd_masks()["hole"])
+    videos: list[VideoTracks] = []
+    for own in annotations.videos:
+        tracks = [replace(track, frames=dict.fromkeys(track.frames, full)) for track in own.tracks]
+        videos.append(replace(own, tracks=tuple(tracks)))
+    return replace(annotations, videos=tuple(videos))
 
 
 def contents(annotations: Annotations) -> dict[str, dict[int, dict[int, TrackFrame]]]:

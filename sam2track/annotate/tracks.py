@@ -95,6 +95,12 @@ class TrackFrame:
     def __post_init__(self) -> None:
         if (self.counts is None) == (self.box is None):
             raise ValueError("a track has either a mask or a box on a frame; give one of them")
+        if self.box is not None and not (self.box[0] < self.box[2] and self.box[1] < self.box[3]):
+            raise ValueError(
+                f"box {self.box} has no area; give x0, y0, x1, y1 with x0 < x1, y0 < y1"
+            )
+        if self.score is not None and not math.isfinite(self.score):
+            raise ValueError(f"score is {self.score}; give a finite number, or None")
         if self.made not in MADE:
             raise ValueError(f"made={self.made!r} is none of {', '.join(MADE)}")
 

@@ -25,6 +25,8 @@ def test_a_video_is_not_named_like_another_folder(name):
     ("make", "message"),
     [
         (lambda: TrackFrame(None), "either a mask or a box"),
+        (lambda: TrackFrame(None, (3, 3, 3, 5)), "has no area"),
+        (lambda: TrackFrame("0", score=float("nan")), "score is nan"),
         (lambda: TrackFrame("", made="magic"), "made='magic' is none of"),
         (lambda: ObjectClass(0, "cat"), "a class's id is a whole number from 1"),
         (lambda: ObjectClass(1, " "), "the name of class 1 is"),

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 
 from ..tracks import ObjectClass
 from .clips import Clip, box
-from .collecting import Collector, consecutive_ids
+from .collecting import Collector, consecutive_ids, video_name
 from .json_file import JsonLists
 from .losses import Losses
 from .records import (
@@ -70,7 +70,7 @@ def read_burst(path: Path, collector: Collector) -> None:
     data, where = read_json(file), str(file)
     classes = read_classes(collector, entry(data, "categories", list, where), where)
     for record in entry(data, "sequences", list, where):
-        name = entry(record, "seq_name", str, where)
+        name = video_name(entry(record, "seq_name", str, where))
         what = f"{where}: sequence {name!r}"
         read_video(collector, record, name, what)
         paths = entry(record, "annotated_image_paths", list, what)

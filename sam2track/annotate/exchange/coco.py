@@ -14,7 +14,7 @@ from typing import Any
 
 from ..tracks import ObjectClass
 from .clips import Clip, area, box
-from .collecting import Collector, consecutive_ids
+from .collecting import Collector, consecutive_ids, video_name
 from .json_file import JsonLists
 from .losses import Losses
 from .records import (
@@ -165,7 +165,7 @@ def _read_images(
     """The video and the index of each image."""
     videos = _by_id(data.get("videos") or [], f"{where}: video")
     names: dict[Any, str] = {
-        k: entry(own, "name", str, f"{where}: video {k}") for k, own in videos.items()
+        k: video_name(entry(own, "name", str, f"{where}: video {k}")) for k, own in videos.items()
     }
     for key, own in videos.items():
         if "width" in own:
@@ -206,7 +206,7 @@ def _read_tracks(
         if place in listed:
             raise ValueError(f"{where}: track {place[1]} is there twice; give each its own id")
         listed[place] = record
-    video_names = {v.get("id"): v.get("name") for v in data.get("videos") or []}
+    video_names = {v.get("id"): video_name(str(v.get("name"))) for v in data.get("videos") or []}
     by_name = {(video_names.get(video), key): own for (video, key), own in listed.items()}
     tracks: dict[tuple[str, Any], tuple[int, Record]] = {}
     for video, own in keys.items():

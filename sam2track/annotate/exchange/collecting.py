@@ -18,6 +18,7 @@ from .losses import Losses
 from .untrusted import check_size
 
 MAX_LENGTH = 1 << 24  # frames of a video
+MAX_ID = 1 << 31
 
 
 @dataclass(slots=True)
@@ -67,6 +68,12 @@ class Collector:
             return self._videos[name].size
         return self._known[name].size if name in self._known else None
 
+    def check_known(self, name: str) -> None:
+        """ValueError if videos are known, but not this one."""
+        if self._known and name not in self._known:
+            there = ", ".join(list(self._known)[:8])
+            raise ValueError(f"video {name!r} is not among the known ones: {there}")
+
     def video(
         self,
         name: str,
@@ -82,10 +89,8 @@ class Collector:
             size: height and width; None = it must be known.
             length: its frames; None = up to the last annotated one.
         """
+        self.check_known(name)
         known = self._known.get(name)
-        if self._known and known is None:
-            there = ", ".join(list(self._known)[:8])
-            raise ValueError(f"video {name!r} is not among the known ones: {there}")
         if size is None and known is None and name not in self._videos:
             raise ValueError(f"the size of video {name!r} is not known; add the video first")
         size = size or self.known_size(name) or (0, 0)
@@ -137,7 +142,7 @@ class Collector:
                 own = found[key]
                 new[key] = name if isinstance(own, str) else own
         free = iter(range(1, 1 << 40))
-        wished = {key for key in new if isinstance(key, int) and key >= 1 and key not in taken}
+        wished = {key for key in new if isinstance(key, int) and 1 <= key < MAX_ID} - taken
         taken |= wished
         for key, own in new.items():
             ids[key] = key if key in wished else next(n for n in free if n not in taken)
@@ -165,6 +170,8 @@ class Collector:
         attributes: Mapping[str, str] | None = None,
     ) -> None:
         """Add a track; nothing happens if it is there with the same class."""
+        if track_id >= MAX_ID:
+            raise ValueError(f"track {track_id} of video {video!r}: ids are below {MAX_ID}")
         tracks = self._videos[video].tracks
         there = tracks.setdefault(
             track_id, Track(track_id, class_id, {}, name, dict(attributes or {}))
@@ -246,6 +253,11 @@ class Collector:
 def clean(name: str) -> str:
     """A name without control characters and spaces around it."""
     return " ".join("".join(c if c.isprintable() else " " for c in name).split())
+
+
+def video_name(text: str) -> str:
+    """The name of a video from a name with folders, as TAO and BURST have them."""
+    return clean(text.replace("/", "-").replace("\\", "-"))
 
 
 def _is_coordinate(value: object) -> bool:

@@ -6,14 +6,10 @@ read too. Label Studio has no masks on videos.
 
 from __future__ import annotations
 
-import base64
-import binascii
-import io
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 import numpy as np
-from PIL import Image
 
 from ..tracks import ObjectClass, TrackFrame
 from .brush_runs import decode_brush, encode_brush
@@ -30,7 +26,7 @@ from .label_studio_tasks import (
 )
 from .losses import Losses
 from .records import Record, frame_extras, read_frame, read_track, track_extras
-from .untrusted import check_size, entry
+from .untrusted import check_size, decode_png, entry
 
 MASKS = ("brushlabels", "bitmasklabels")
 
@@ -128,10 +124,7 @@ def _read_regions(
 
 def _decode_bitmask(url: str, size: tuple[int, int], where: str) -> np.ndarray:
     """The mask in a PNG as a data URL: pixels that are neither black nor transparent."""
-    try:
-        picture = Image.open(io.BytesIO(base64.b64decode(url.split(",", 1)[1], validate=True)))
-        check_size((picture.height, picture.width), size, where)
-        values = np.asarray(picture.convert("LA"))
-    except (IndexError, binascii.Error, OSError, SyntaxError) as error:
-        raise ValueError(f"{where}: 'imageDataURL' holds no PNG ({error})") from None
+    picture = decode_png(url.rpartition(",")[2], f"{where}: 'imageDataURL'")
+    check_size((picture.height, picture.width), size, where)
+    values = np.asarray(picture.convert("LA"))
     return np.asarray((values > 0).all(2))

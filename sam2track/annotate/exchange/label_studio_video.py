@@ -116,8 +116,8 @@ def _boxes(value: Mapping[str, Any], length: int | None, where: str) -> Iterator
         x, y, width, height = (
             entry(own, key, (int, float), where) / 100 for key in ("x", "y", "width", "height")
         )
-        if frame in keys or frame < 1:
-            raise ValueError(f"{where}: frame {frame} is there twice, or before the first")
+        if frame in keys or not 1 <= frame <= (length or frame):
+            raise ValueError(f"{where}: frame {frame} is there twice, or not one of the {length}")
         if own.get("rotation"):
             raise ValueError(f"{where}: the box of frame {frame} is turned, which is not read")
         keys[frame] = np.array([x, y, x + width, y + height]), bool(own.get("enabled", True))

@@ -7,7 +7,6 @@ first and the last pixel of its box, with the pixels between as a PNG; ``group_i
 from __future__ import annotations
 
 import base64
-import binascii
 import io
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -24,7 +23,7 @@ from .collecting import Collector, consecutive_ids
 from .json_file import to_json
 from .losses import Losses
 from .records import Record, read_frame, read_track
-from .untrusted import check_size, entry, inside, read_json
+from .untrusted import decode_png, entry, inside, read_json
 
 VERSION = "7.9.1"
 
@@ -141,12 +140,7 @@ def _read_shape(
 
 
 def _decode(text: str, corner: tuple[int, int], size: tuple[int, int], where: str) -> np.ndarray:
-    try:
-        picture = Image.open(io.BytesIO(base64.b64decode(text, validate=True)), formats=["PNG"])
-        check_size((picture.height, picture.width), None, where)
-        part = np.asarray(picture.convert("L")) > 0
-    except (binascii.Error, OSError, SyntaxError) as error:
-        raise ValueError(f"{where}: 'mask' holds no PNG ({error})") from None
+    part = np.asarray(decode_png(text, f"{where}: 'mask'").convert("L")) > 0
     (x, y), (height, width) = corner, part.shape
     if x < 0 or y < 0 or x + width > size[1] or y + height > size[0]:
         raise ValueError(

@@ -16,7 +16,7 @@ import numpy as np
 from ...masks import encode_runs
 from ..tracks import ObjectClass, Track, TrackFrame
 from .clips import Clip, area
-from .collecting import Collector, consecutive_ids
+from .collecting import Collector, consecutive_ids, video_name
 from .json_file import JsonLists
 from .losses import Losses
 from .untrusted import entry, read_json
@@ -82,7 +82,7 @@ def read_sav(path: Path, collector: Collector) -> None:
         raise ValueError(f"{path} has no *_manual.json or *_auto.json; check the path")
     for file in files:
         data, where = read_json(file), str(file)
-        name = entry(data, "video_id", str, where)
+        name = video_name(entry(data, "video_id", str, where))
         masklets = entry(data, "masklet", list, where)
         count = int(entry(data, "video_frame_count", (int, float), where))
         height, width = (

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
+import io
 import json
 import math
 import os
@@ -34,16 +37,17 @@ def read_text(path: Path) -> str:
 
 def read_json(path: Path) -> Any:
     """The value in a JSON file; NaN and Infinity are refused."""
+    text = read_text(path)
     try:
-        return json.loads(read_text(path), parse_constant=_refuse_constant)
+        return json.loads(text, parse_constant=_refuse_constant)
     except RecursionError:
         raise ValueError(f"{path} is nested too deeply to be annotations") from None
-    except json.JSONDecodeError as error:
+    except ValueError as error:
         raise ValueError(f"{path} is not valid JSON ({error}); it may be cut off") from None
 
 
 def _refuse_constant(name: str) -> object:
-    raise ValueError(f"JSON holds {name}, which is no number; export it again")
+    raise ValueError(f"{name} is no number")
 
 
 def read_xml(path: Path) -> ElementTree.Element:
@@ -94,6 +98,19 @@ def read_png(path: Path, size: tuple[int, int] | None = None) -> np.ndarray:
         raise ValueError(f"no file {path}; copy the folder again") from None
     except (OSError, SyntaxError, Image.DecompressionBombError) as error:
         raise ValueError(f"{path} is not an undamaged PNG ({error})") from None
+
+
+def decode_png(text: str, where: str) -> Image.Image:
+    """The picture in a PNG that is written as base64; ValueError if it is damaged or too large."""
+    try:
+        content = io.BytesIO(base64.b64decode(text, validate=True))
+        picture = Image.open(content, formats=["PNG"])
+        check_size((picture.height, picture.width), None, where)
+        picture.load()
+        return picture
+    except (binascii.Error, OSError, SyntaxError, Image.DecompressionBombError) as error:
+        reason = str(error).splitlines()[0][:80]
+        raise ValueError(f"{where} holds no undamaged PNG ({reason})") from None
 
 
 def check_size(size: tuple[int, int], expected: tuple[int, int] | None, where: str) -> None:

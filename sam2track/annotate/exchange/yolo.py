@@ -87,6 +87,7 @@ def read_yolo(path: Path, collector: Collector) -> None:
         videos.setdefault(video, []).append((stem, own))
     for video, found in videos.items():
         split = found[0][1].relative_to(folder / "labels").parent.as_posix()
+        collector.check_known(video)
         size = collector.known_size(video) or _picture_size(folder, found[0][1])
         collector.video(video, size, split="" if split == "." else split)
         indices = collector.indices(video, [stem for stem, _ in found], str(folder))
@@ -119,8 +120,11 @@ def _read_names(file: Path, collector: Collector) -> dict[int, int]:
         names = dict(enumerate(names))
     if not isinstance(names, dict) or not names:
         raise ValueError(f"{file} has no 'names' of classes; add them")
-    found = {whole(key, f"{file}: a class"): str(name) for key, name in names.items()}
-    ids = collector.class_ids({number + 1: name for number, name in found.items()})
+    found = {whole(key, f"{file}: a class"): name for key, name in names.items()}
+    wrong = next((name for name in found.values() if not isinstance(name, (str, int, float))), None)
+    if wrong is not None:  # it may be an alias of something that grows endlessly as text
+        raise ValueError(f"{file}: the name of a class is a {type(wrong).__name__}, not a text")
+    ids = collector.class_ids({number + 1: str(name) for number, name in found.items()})
     return {number: ids[number + 1] for number in found}
 
 

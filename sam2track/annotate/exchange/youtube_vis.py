@@ -13,7 +13,7 @@ from typing import Any
 from ...masks import list_runs
 from ..tracks import ObjectClass, Track
 from .clips import Clip, area, box
-from .collecting import Collector, consecutive_ids
+from .collecting import Collector, consecutive_ids, video_name
 from .json_file import JsonLists
 from .losses import Losses
 from .records import (
@@ -128,6 +128,7 @@ def _read_video(
     name = record.get("name", folder or path.resolve().stem)
     if not isinstance(name, str):
         raise ValueError(f"{where}: 'name' is not a text")
+    name = video_name(name)
     read_video(collector, record, name, where)
     indices = record.get("frame_ids")
     if not isinstance(indices, list):

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from exchange_samples import HEIGHT, LENGTH, WIDTH, sample
 from PIL import Image
+from pycocotools import mask as coco_masks
 
 from sam2track.annotate.exchange import write
 from sam2track.data.readers.davis import davis
@@ -213,6 +214,9 @@ def _trackeval_dataset(trackeval, name, folder):
     data = json.loads((gt / "annotations.json").read_text())
     if name != "burst":
         data = [{"score": 1.0, **one} for one in data["annotations"]]
+    if name == "youtube_vis":  # the truth has lists of run lengths, results have strings
+        for one in data:
+            one["segmentations"] = [own and _compressed(own) for own in one["segmentations"]]
     (results / "results.json").write_text(json.dumps(data))
     if name == "youtube_vis":  # adds the name of a split to the path
         gt.rename(folder / "youtube_vis_train")
@@ -221,6 +225,11 @@ def _trackeval_dataset(trackeval, name, folder):
         return trackeval.datasets.YouTubeVIS(config)
     kind = {"tao": "TAO", "burst": "BURST"}[name]
     return getattr(trackeval.datasets, kind)(config | {"GT_FOLDER": str(gt)})
+
+
+def _compressed(runs):
+    packed = coco_masks.frPyObjects(runs, *runs["size"])
+    return {"size": runs["size"], "counts": packed["counts"].decode()}
 
 
 @pytest.mark.reference

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from exchange_samples import CLASSES, contents, files, held, odd_masks, sample
+from exchange_samples import CLASSES, FORMATS_APART, contents, files, held, sample, single_parts
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -12,24 +12,13 @@ from sam2track.annotate import Annotations, ObjectClass, Track, TrackFrame, Vide
 from sam2track.annotate.exchange import FORMATS, read, write
 
 READABLE = [name for name, own in FORMATS.items() if own.read]
-LABEL_MAPS = ("davis", "youtube_vos", "mots", "mots_png")  # masks may not overlap
 ONE_PART = ("yolo",)
 
 
 def suited(name):
     """Annotations that a format can hold whole."""
-    own = sample(apart=name in LABEL_MAPS, boxes=True)
+    own = sample(apart=name in FORMATS_APART, boxes=True)
     return single_parts(held(own, FORMATS[name].holds)) if name in ONE_PART else own
-
-
-def single_parts(annotations):
-    """All masks become one of a single part, with a hole."""
-    full = TrackFrame.from_mask(odd_masks()["hole"])
-    videos = []
-    for own in annotations.videos:
-        tracks = [replace(track, frames=dict.fromkeys(track.frames, full)) for track in own.tracks]
-        videos.append(replace(own, tracks=tuple(tracks)))
-    return replace(annotations, videos=tuple(videos))
 
 
 def about(annotations, *, classes=True):
@@ -149,7 +138,7 @@ EXACT = [name for name in READABLE if "masks" in FORMATS[name].holds and name !=
 def test_odd_masks_come_back(
     name, height, width, names, video, count, density, seed, tmp_path_factory
 ):
-    apart = name in LABEL_MAPS
+    apart = name in FORMATS_APART
     own = annotated(height, width, names, video, count, density, seed, apart=apart)
     folder = tmp_path_factory.mktemp("out") / "made"
     write(name, own, folder)
