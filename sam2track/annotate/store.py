@@ -156,8 +156,11 @@ class Store:
     def _check_version(self, connection: sqlite3.Connection, create: bool) -> None:
         (application,) = connection.execute("PRAGMA application_id").fetchone()
         (version,) = connection.execute("PRAGMA user_version").fetchone()
+        (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
         known = len(schema.MIGRATIONS)
-        if not create and application != schema.APPLICATION:
+        # A process may have been killed while it made the database: then it is empty.
+        new = create or not (tables or application or version or self.read_only)
+        if not new and application != schema.APPLICATION:
             raise ProjectError(f"{self.path} is not a project of sam2track; give another folder")
         if version > known:
             raise ProjectError(

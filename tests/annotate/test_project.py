@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
 from pathlib import Path
 
 import numpy as np
@@ -272,7 +273,8 @@ def test_all_that_matters_is_one_file(project, tmp_path):
 def test_what_is_not_a_project(tmp_path):
     with refuses("no is no project .no project.db.; check the path, or create it"):
         Project.open("no")
-    (tmp_path / "project.db").write_bytes(b"")
+    with sqlite3.connect(tmp_path / "project.db") as connection:
+        connection.execute("CREATE TABLE other (id)")
     with refuses("project.db is not a project of sam2track; give another folder"):
         Project.open(tmp_path)
     (tmp_path / "project.db").write_bytes(b"hello" * 1000)

@@ -128,6 +128,15 @@ def test_a_project_on_a_full_disk(tmp_path):
         Project.create(tmp_path / "P")
 
 
+def test_a_project_that_was_killed_while_it_was_made(tmp_path):
+    (tmp_path / "project.db").touch()
+    with refuses("project.db is not a project of sam2track"):
+        Project.open(tmp_path, read_only=True)
+    with Project.open(tmp_path) as project:
+        assert project.videos() == []
+    Project.open(tmp_path, read_only=True).close()
+
+
 def test_a_newer_version(project):
     project.close()
     with sqlite3.connect(project.folder / "project.db") as connection:
