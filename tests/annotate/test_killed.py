@@ -10,7 +10,7 @@ import time
 from multiprocessing import get_context
 
 import pytest
-from annotate.small_project import add_object, clip_project, contents, run, tiny_engine
+from annotate.small_project import add_object, clip_project, contents, tiny_engine
 
 from sam2track import Prompt
 from sam2track.annotate import Project, propagation
@@ -32,8 +32,9 @@ def prepare(folder):
 
 def work(folder, engine):
     use_threads(1)
-    with Project.open(folder, who="test") as project:
-        run(project, 1, 2, 3, engine=engine)
+    with Project.open(folder, who="test") as project, (folder / "steps").open("ab", 0) as counted:
+        for _ in project.propagate([1, 2, 3], engine=engine):
+            counted.write(b".")
 
 
 def in_process(folder, engine, delay):
@@ -68,7 +69,8 @@ def kill_often(tmp_path, monkeypatch, seed, kills):
     with Project.open(whole.folder) as whole:
         expected = contents(whole)
     assert len(expected) == 3 * LENGTH - 12
-    killed = rounds = 0
+    needed = (whole.folder / "steps").stat().st_size
+    killed = rounds = tracked = 0
     while killed < kills:
         rounds += 1
         with prepare(tmp_path / str(rounds)) as broken:
@@ -79,7 +81,10 @@ def kill_often(tmp_path, monkeypatch, seed, kills):
         with Project.open(broken.folder) as broken:
             assert contents(broken) == expected
         intact(broken.folder)
-    print(f"{killed} kills in {rounds} projects, each of {seconds:.2f} s")
+        tracked += (broken.folder / "steps").stat().st_size
+    wasted = tracked - rounds * needed
+    print(f"{killed} kills in {rounds} projects of {needed} frames ({seconds:.2f} s) each")
+    print(f"tracked again: {wasted} frames, {wasted / max(killed, 1):.1f} for each kill")
 
 
 def test_killed_work_goes_on_to_the_same_project(tmp_path, monkeypatch):

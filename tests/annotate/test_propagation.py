@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 
 import numpy as np
 import pytest
@@ -314,3 +315,21 @@ def test_reading_while_another_writes(project, engine):
         assert contents(reader) == contents(project)
         with pytest.raises(ProjectError, match="was opened for reading; open it for writing"):
             reader.add_object("a")
+
+
+def test_a_project_is_used_by_several_threads(project, engine):
+    """As a server does: one thread propagates, another one reads and edits meanwhile."""
+    one, other = add_object(project, 0), add_object(project, 0, mask=False)
+    worker = threading.Thread(target=run, args=(project, one), kwargs={"engine": engine})
+    worker.start()
+    frame = 0
+    while worker.is_alive():
+        frame = (frame + 1) % LENGTH
+        project.prompt(other, frame, Prompt.click(30, 20))
+        project.review("a", object_id=other, frames=[frame], comment="seen")
+        list(project.masks(one))
+        project.undo()
+        project.undo()
+    worker.join()
+    assert [mask.frame for mask in project.masks(one)] == list(range(LENGTH))
+    assert [item.frame for item in project.prompts(other)] == [0]
