@@ -15,6 +15,7 @@ from ..prompts import PlacedPrompt
 from ..prompts.prompt_files import check
 from .anchors import anchors_of, digest_of, pack_prompt
 from .engine import Engine
+from .planning import is_complete
 from .project import Project
 from .propagation import Step
 from .records import ProjectVideo
@@ -126,7 +127,9 @@ class Jobs:
         with self.project.store.writing() as connection:
             give_prompts(self.project, video, placed, self.class_name)
             key = self._key(video)
-            if self._state(key) == "done":
+            # The masks may have changed since: other prompts, a correction that was undone.
+            done = self.project.objects(video.id), self.engine, self.direction
+            if self._state(key) == "done" and is_complete(self.project, *done):
                 return key, True
             connection.execute("DELETE FROM jobs WHERE key IS NULL AND path = ?", (str(path),))
             connection.execute(

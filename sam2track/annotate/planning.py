@@ -63,6 +63,19 @@ def propagate(
                 project.log.add("propagate", data, video_id=video.id)
 
 
+def is_complete(
+    project: Project, things: Iterable[ProjectObject], engine: Engine, direction: str
+) -> bool:
+    """Whether :func:`propagate` would find nothing to do; the video is not opened."""
+    masks = StoredMasks(project.log)
+    for thing in things:
+        video = project.video(thing.video_id)
+        passes = passes_of(project, thing, video, engine, None, None, DIRECTIONS[direction])
+        if any(masks.missing(thing.id, one, video.length) for one in passes):
+            return False
+    return True
+
+
 def passes_of(
     project: Project,
     thing: ProjectObject,

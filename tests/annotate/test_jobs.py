@@ -8,7 +8,7 @@ import shutil
 
 import numpy as np
 import pytest
-from annotate.small_project import LENGTH, contents, tiny_engine, write_clip
+from annotate.small_project import LENGTH, contents, run, tiny_engine, write_clip
 from PIL import Image
 from tiny import SIZE, square_mask
 
@@ -102,7 +102,8 @@ def test_prompts_of_the_project_and_corrections(project, engine, tmp_path):
     assert jobs.run(tmp_path / "a").status == "before"
     assert len(project.prompts(thing.id)) == 2
     project.undo()
-    assert Jobs(project, engine).run(tmp_path / "a").status == "before"
+    assert Jobs(project, engine).run(tmp_path / "a").status == "done"  # prompts of the project
+    assert jobs.run(tmp_path / "a").status == "before"
 
 
 def test_prompts_of_a_file_that_change(project, engine, tmp_path):
@@ -112,6 +113,30 @@ def test_prompts_of_a_file_that_change(project, engine, tmp_path):
     other = [PlacedPrompt(2, 1, Prompt.click(30, 20), "x"), PlacedPrompt(5, 0, Prompt.click(9, 9))]
     assert Jobs(project, engine, lambda video, place: other).run(tmp_path / "a").objects == 2
     assert sorted(item.frame for item in project.prompts(thing.id)) == [1, 8]
+
+
+def test_prompts_that_change_and_change_back(project, engine, tmp_path):
+    far = [PlacedPrompt(2, 3, Prompt.click(9, 9), "x")]
+    one, other = Jobs(project, engine, square), Jobs(project, engine, lambda video, place: far)
+    one.run(tmp_path / "a")
+    before = contents(project)
+    other.run(tmp_path / "a")
+    assert contents(project) != before
+    assert one.run(tmp_path / "a").status == "done"
+    assert contents(project) == before
+    assert one.run(tmp_path / "a").status == "before"
+
+
+def test_a_correction_that_was_undone(project, engine, tmp_path):
+    jobs = Jobs(project, engine, square)
+    jobs.run(tmp_path / "a")
+    before = contents(project)
+    (thing,) = project.objects("a")
+    project.prompt(thing.id, 8, Prompt.click(50, 40))
+    run(project, thing.id, engine=engine)
+    project.undo()
+    assert jobs.run(tmp_path / "a").status == "done"
+    assert contents(project) == before
 
 
 def test_an_object_that_a_person_removed_stays_removed(project, engine, tmp_path):
