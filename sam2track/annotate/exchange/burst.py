@@ -7,7 +7,7 @@ ANNOTATION_FORMAT.md. TrackEval reads it with the categories of TAO, whatever th
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from ..tracks import ObjectClass
 from .clips import Clip, box
@@ -25,7 +25,7 @@ from .records import (
     track_extras,
     video_record,
 )
-from .untrusted import entry, read_json, whole
+from .untrusted import entry, picture_path, read_json, whole
 
 
 def write_burst(
@@ -77,7 +77,7 @@ def read_burst(path: Path, collector: Collector) -> None:
         frames = entry(record, "segmentations", list, what)
         indices = record.get("frame_ids")
         if not isinstance(indices, list):
-            stems = [PurePosixPath(str(own)).stem for own in paths]
+            stems = [picture_path(own, what).stem for own in paths]
             indices = collector.indices(name, stems, what)
         if not len(indices) == len(paths) == len(frames):
             raise ValueError(f"{what} has {len(frames)} frames of masks for {len(paths)} pictures")

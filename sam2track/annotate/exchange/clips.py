@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -160,6 +161,9 @@ def choose_clips(
 
 def _check(own: VideoTracks, known: dict[int, ObjectClass]) -> None:
     ids: set[int] = set()
+    beyond = [index for index in own.accepted if not 0 <= index < own.video.length]
+    if beyond:
+        raise ValueError(f"video {own.video.name!r} has no frame {beyond[0]}, which is accepted")
     for track in own.tracks:
         where = f"track {track.id} of video {own.video.name!r}"
         if track.id in ids:
@@ -185,10 +189,10 @@ def _part(
 ) -> Track | None:
     """The frames of a track that are written; what the format does not hold is counted."""
     chosen: dict[int, TrackFrame] = {}
-    for index in indices:
-        frame = track.frames.get(index)
-        if frame is None:
-            continue
+    # One pass, since a mapping may read from a database.
+    wanted = indices if isinstance(indices, range) else set(indices)
+    found = [(index, frame) for index, frame in track.frames.items() if index in wanted]
+    for index, frame in sorted(found, key=itemgetter(0)):
         where = f"frame {index} of track {track.id} in {video.name}"
         lost = [
             ("boxes", frame.counts is None),

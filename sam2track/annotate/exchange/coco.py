@@ -9,12 +9,12 @@ video.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from ..tracks import ObjectClass
 from .clips import Clip, area, box
-from .collecting import Collector, consecutive_ids, video_name
+from .collecting import Collector, video_name
 from .json_file import JsonLists
 from .losses import Losses
 from .records import (
@@ -31,7 +31,7 @@ from .records import (
     track_extras,
     video_record,
 )
-from .untrusted import entry, read_json
+from .untrusted import entry, picture_path, read_json
 
 LISTS = ("videos", "images", "tracks", "categories", "annotations")
 
@@ -119,7 +119,7 @@ def _read(file: Path, path: Path, collector: Collector) -> None:
     classes = read_classes(collector, entry(data, "categories", list, where), where)
     places = _read_images(data, path, collector, where)
     records = _by_id(entry(data, "annotations", list, where), f"{where}: annotation")
-    tracks = _read_tracks(data, records, places, where)
+    tracks = _read_tracks(data, records, places, collector, where)
     for key, record in records.items():
         what = f"{where}: annotation {key}"
         image = entry(record, "image_id", int, what)
@@ -131,9 +131,12 @@ def _read(file: Path, path: Path, collector: Collector) -> None:
             raise ValueError(f"{what} has category {category}, which is not in the file")
         track_id, about = tracks[video, _track_key(record, key)]
         read_track(collector, video, track_id, classes[category], about)
-        if record.get("iscrowd") and "made" not in record:
+        if record.get("iscrowd"):
             collector.losses.add("crowd marks", what)
         counts = collector.counts(video, record.get("segmentation") or [], what)
+        if counts is None and record.get("segmentation"):
+            collector.losses.add("empty masks", what)
+            continue
         corners = read_box(record.get("bbox"), what) if counts is None else None
         collector.frame(video, track_id, index, read_frame(counts, corners, _flat(record)), what)
 
@@ -174,7 +177,7 @@ def _read_images(
     places: dict[int, tuple[str, int]] = {}
     for key, image in _by_id(entry(data, "images", list, where), f"{where}: image").items():
         what = f"{where}: image {key}"
-        file_name = PurePosixPath(entry(image, "file_name", str, what).replace("\\", "/"))
+        file_name = picture_path(image.get("file_name"), what)
         name = names.get(image.get("video_id"), file_name.parent.name)
         name = name or collector.only_video(path.resolve().stem)
         size = entry(image, "height", int, what), entry(image, "width", int, what)
@@ -191,7 +194,11 @@ def _read_images(
 
 
 def _read_tracks(
-    data: Record, records: dict[int, Record], places: dict[int, tuple[str, int]], where: str
+    data: Record,
+    records: dict[int, Record],
+    places: dict[int, tuple[str, int]],
+    collector: Collector,
+    where: str,
 ) -> dict[tuple[str, Any], tuple[int, Record]]:
     """The id and the record of each track, by its video and its key in annotations."""
     keys: dict[str, dict[Any, None]] = {}
@@ -211,7 +218,8 @@ def _read_tracks(
     tracks: dict[tuple[str, Any], tuple[int, Record]] = {}
     for video, own in keys.items():
         about = {key: by_name.get((video, key), {}) for key in own}
-        ids = consecutive_ids(about[key].get("object_id", key) for key in own)
+        keys_of_video = (about[key].get("object_id", key) for key in own)
+        ids = collector.ids_of_shapes(keys_of_video, f"{video} in {where}")
         for key in own:
             tracks[video, key] = ids[about[key].get("object_id", key)], about[key]
     return tracks

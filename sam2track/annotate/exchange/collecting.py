@@ -160,6 +160,17 @@ class Collector:
         """The id of the class for tracks from a format without classes."""
         return self.class_named(DEFAULT_CLASS)
 
+    def ids_of_shapes(self, keys: Iterable[Any], where: str) -> dict[Any, int]:
+        """:func:`consecutive_ids`, where a text is the key of a shape without a track.
+
+        Each such shape becomes a track of its own, and they are counted.
+        """
+        ids = consecutive_ids(keys)
+        single = sum(isinstance(key, str) for key in ids)
+        if single:
+            self.losses.add("shapes without a track, each now a track of its own", where, single)
+        return ids
+
     def track(
         self,
         video: str,

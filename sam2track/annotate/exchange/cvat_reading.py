@@ -101,7 +101,7 @@ def _read_images(root: Element, video: str, collector: Collector, where: str) ->
             if given or group != "0":
                 key = whole(given or group, f"{what}: its track")
             shapes.append((key, index, shape, what))
-    ids = consecutive_ids(key for key, *_ in shapes)
+    ids = collector.ids_of_shapes((key for key, *_ in shapes), where)
     for key, index, shape, what in shapes:
         frame = _read_shape(shape, video, collector, what)
         if frame is not None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from ..tracks import Attribute, ObjectClass, Track, TrackFrame
 from .clips import Clip, box
-from .collecting import Collector, clean, consecutive_ids
+from .collecting import Collector, clean
 from .json_file import JsonLists
 from .losses import Losses
 from .records import (
@@ -27,7 +27,7 @@ from .records import (
     runs_record,
     to_text,
 )
-from .untrusted import entry, read_json
+from .untrusted import entry, picture_path, read_json
 
 DEFAULT_SPLIT = "default"
 OURS = ("track_id", "track_name", "score", "made", "occluded", "keyframe", "outside")
@@ -158,6 +158,7 @@ def _add_video(
     length = length if isinstance(length, int) else None
     for _, item in items:
         image = item.get("image") or {}
+        picture_path(image.get("path", ""), where)
         size = image.get("size")
         known = None
         if isinstance(size, list) and len(size) == 2 and all(isinstance(v, int) for v in size):
@@ -186,7 +187,7 @@ def _read_items(
             attributes = attributes if isinstance(attributes, dict) else {}
             key = attributes.get("track_id", own.get("group") or what)
             found.append((key, index, own, attributes, what))
-    ids = consecutive_ids(key for key, *_ in found)
+    ids = collector.ids_of_shapes((key for key, *_ in found), where)
     for key, index, own, attributes, what in found:
         label = own.get("label_id")
         if label not in classes:

@@ -64,7 +64,7 @@ def _holds(names: str) -> frozenset[str]:
 
 
 def _in(pattern: str) -> Callable[[Clip, int], str]:
-    """Where pictures are: {video}, {split}, {name} (of the picture), {suffix}, {index} from 0."""
+    """Where pictures are, by the fields of ``pattern.format`` below; ``number`` counts from 1."""
 
     def place(clip: Clip, index: int) -> str:
         name = clip.file_name(index)

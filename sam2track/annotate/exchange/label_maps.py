@@ -55,10 +55,8 @@ def small_values(clip: Clip, most: int, losses: Losses) -> dict[int, int]:
     return values
 
 
-def split_labels(
-    labels: np.ndarray, ignored: int | None = None
-) -> Iterator[tuple[int, Bool[np.ndarray, "H W"]]]:
+def split_labels(labels: np.ndarray) -> Iterator[tuple[int, Bool[np.ndarray, "H W"]]]:
     """Each value above 0 in a picture, with its mask."""
-    for value in np.unique(labels).tolist():
-        if value and value != ignored:
+    for value in np.flatnonzero(np.bincount(labels.ravel())).tolist():
+        if value:
             yield value, labels == value

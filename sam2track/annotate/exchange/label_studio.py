@@ -14,7 +14,7 @@ import numpy as np
 from ..tracks import ObjectClass, TrackFrame
 from .brush_runs import decode_brush, encode_brush
 from .clips import Clip
-from .collecting import Collector, consecutive_ids
+from .collecting import Collector
 from .json_file import JsonList
 from .label_studio_tasks import (
     read_config,
@@ -105,7 +105,7 @@ def _read_regions(
     stems = list(dict.fromkeys(index for index, *_ in regions if isinstance(index, str)))
     indices = dict(zip(stems, collector.indices(name, stems, name), strict=True)) if stems else {}
     keys = [region_meta(own).get("track_id", where) for _, own, where in regions]
-    ids = consecutive_ids(keys)
+    ids = collector.ids_of_shapes(keys, name)
     for key, (index, own, where) in zip(keys, regions, strict=True):
         value = entry(own, "value", dict, where)
         size = own["original_height"], own["original_width"]

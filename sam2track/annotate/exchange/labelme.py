@@ -19,11 +19,11 @@ from ...masks import mask_box
 from ...video import list_pictures
 from ..tracks import ObjectClass, Track, TrackFrame
 from .clips import Clip, box
-from .collecting import Collector, consecutive_ids
+from .collecting import Collector
 from .json_file import to_json
 from .losses import Losses
 from .records import Record, read_frame, read_track
-from .untrusted import decode_png, entry, inside, read_json
+from .untrusted import decode_png, entry, picture_path, read_json
 
 VERSION = "7.9.1"
 
@@ -93,8 +93,7 @@ def _read_folder(name: str, files: list[Path], collector: Collector) -> None:
     stems: list[str] = []
     for place, file in enumerate(files):
         data, where = read_json(file), str(file)
-        picture = entry(data, "imagePath", str, where)
-        inside(file.parent, picture.replace("\\", "/").removeprefix("./"))
+        picture_path(data.get("imagePath"), where)
         stems.append(file.stem)
         height = entry(data, "imageHeight", int, where)
         collector.video(name, (height, entry(data, "imageWidth", int, where)))
@@ -104,7 +103,7 @@ def _read_folder(name: str, files: list[Path], collector: Collector) -> None:
             key: object = group if isinstance(group, int) else what
             shapes.append((key, place, shape, what))
     indices = collector.indices(name, stems, str(files[0].parent))
-    ids = consecutive_ids(key for key, *_ in shapes)
+    ids = collector.ids_of_shapes((key for key, *_ in shapes), name)
     size = collector.known_size(name) or (0, 0)
     for key, place, shape, where in shapes:
         class_id = collector.class_named(entry(shape, "label", str, where))

@@ -120,6 +120,7 @@ def _values(clip: Clip, classes: Sequence[ObjectClass], losses: Losses) -> dict[
 def read_mot(path: Path, collector: Collector) -> None:
     """Read folders of the MOT Challenge, or a file of results such as ``boxes.txt``."""
     for name, file in _texts(path, collector).items():
+        collector.video(name, None)  # MOT tells sizes only in seqinfo.ini
         labels = _read_labels(file.parent, collector)
         for number, line in enumerate(read_text(file).splitlines(), start=1):
             where = f"{file}, line {number}"

@@ -15,7 +15,7 @@ from PIL import Image
 
 from ...masks import davis_palette
 from ...video import list_pictures
-from ..tracks import ObjectClass
+from ..tracks import ObjectClass, TrackFrame
 from .clips import Clip
 from .collecting import Collector
 from .json_file import to_json
@@ -105,17 +105,28 @@ def _find(path: Path) -> dict[str, list[Path]]:
 def _read_maps(
     name: str, files: list[Path], categories: dict[int, str], collector: Collector
 ) -> None:
+    """Read one video. Where 255 is the only value, as in DAVIS 2016, it is object 1, not void."""
     name = name or collector.only_video(files[0].resolve().parent.name)
     collector.video(name, read_png(files[0]).shape)
     indices = collector.indices(name, [file.stem for file in files], str(files[0].parent))
     classes = collector.class_ids({own: own for own in categories.values()})
+    void: dict[int, TrackFrame] = {}
+    other = False
     for index, file in zip(indices, files, strict=True):
-        labels = read_png(file, collector.known_size(name))
-        if (labels == VOID).any():
-            collector.losses.add("frames with void pixels (255)", str(file))
-        for value, mask in split_labels(labels, VOID):
+        for value, mask in split_labels(read_png(file, collector.known_size(name))):
+            if value == VOID:
+                void[index] = TrackFrame.from_mask(mask)
+                continue
             if categories and value not in categories:
                 raise ValueError(f"{file} shows object {value}, which meta.json does not list")
             own = classes[categories[value]] if categories else collector.default_class()
+            other = True
             collector.track(name, value, own)
             collector.mask(name, value, index, mask, str(file))
+    if other and void:
+        where = f"frame {min(void)} of {name}"
+        collector.losses.add("frames with void pixels (255)", where, len(void))
+    elif void:
+        collector.track(name, 1, collector.default_class())
+        for index, frame in void.items():
+            collector.frame(name, 1, index, frame, str(files[0].parent))

@@ -31,13 +31,13 @@ def edge_ring(mask: Bool[np.ndarray, "H W"]) -> Int[np.ndarray, "P 2"]:
     corner, part = _cut(mask)
     outlines = _contours(part.repeat(2, 0).repeat(2, 1))
     rings = [_straighten(_without_repeats((ring + 1) // 2)) for ring in outlines]
-    return _join(rings) + corner
+    return _straighten(_join(rings)) + corner
 
 
 def centre_ring(mask: Bool[np.ndarray, "H W"]) -> Int[np.ndarray, "P 2"]:
     """A mask that is not empty as one line through the centres of its outermost pixels."""
     corner, part = _cut(mask)
-    ring = _join(_contours(part)) + corner
+    ring = _straighten(_join(_contours(part))) + corner
     return np.resize(ring, (3, 2)) if len(ring) < 3 else ring
 
 
@@ -74,8 +74,9 @@ def _without_repeats(ring: np.ndarray) -> np.ndarray:
 def _straighten(ring: np.ndarray) -> np.ndarray:
     """Without the points in the middle of straight lines."""
     before, after = ring - np.roll(ring, 1, 0), np.roll(ring, -1, 0) - ring
-    turns = (np.sign(before) != np.sign(after)).any(1) | (before * after < 0).any(1)
-    return ring[turns] if turns.sum() >= 3 else ring
+    turn = before[:, 0] * after[:, 1] != before[:, 1] * after[:, 0]
+    turn |= (before * after).sum(1) <= 0  # back on the same line
+    return ring[turn] if turn.sum() >= 3 else ring
 
 
 def _join(rings: Sequence[np.ndarray]) -> Int[np.ndarray, "P 2"]:

@@ -8,7 +8,7 @@ import io
 import json
 import math
 import os
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar, cast
 from xml.etree import ElementTree
 from xml.parsers import expat
@@ -25,6 +25,8 @@ MAX_PIXELS = 1 << 28  # of one picture: 16384 x 16384
 def read_text(path: Path) -> str:
     """A file as UTF-8 text, without a byte order mark."""
     try:
+        if path.exists() and not path.is_file():
+            raise ValueError(f"{path} is no regular file; check the path and the format")
         size = path.stat().st_size
         if size > MAX_BYTES:
             raise ValueError(f"{path} has {size} bytes, more than {MAX_BYTES}; split it")
@@ -66,6 +68,16 @@ def read_xml(path: Path) -> ElementTree.Element:
         return builder.close()
     except expat.ExpatError as error:
         raise ValueError(f"{path} is not valid XML ({error}); it may be cut off") from None
+
+
+def picture_path(text: object, where: str) -> PurePosixPath:
+    """The path of a picture that a file names. ValueError if it is no text or leads upwards."""
+    if not isinstance(text, str):
+        raise ValueError(f"{where}: the name of a picture is {str(text)[:40]!r}, not a text")
+    path = PurePosixPath(text.replace("\\", "/"))
+    if ".." in path.parts or path.is_absolute():
+        raise ValueError(f"{where}: {text[:80]!r} leads out of the folder; such a file is not read")
+    return path
 
 
 def inside(folder: Path, relative: str) -> Path:

@@ -19,7 +19,7 @@ import yaml
 from ...video import PICTURE_SUFFIXES, picture_size
 from ..tracks import ObjectClass, TrackFrame
 from .clips import Clip
-from .collecting import Collector, consecutive_ids
+from .collecting import Collector
 from .losses import Losses
 from .rings import centre_ring, fill_centres
 from .untrusted import inside, read_text, real, whole
@@ -97,7 +97,7 @@ def read_yolo(path: Path, collector: Collector) -> None:
         if len(rows) < len(found):
             raise ValueError(f"{folder} has two files for one frame of video {video!r}")
         keys = [key for index in sorted(rows) for key, _, _ in rows[index]]
-        ids = consecutive_ids(keys)
+        ids = collector.ids_of_shapes(keys, str(folder))
         for index, lines in sorted(rows.items()):
             for key, number, line in lines:
                 where = f"{found[indices.index(index)][1]}, line {line[0]}"

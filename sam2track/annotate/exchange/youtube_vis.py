@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from ...masks import list_runs
@@ -29,7 +29,7 @@ from .records import (
     track_extras,
     video_record,
 )
-from .untrusted import entry, read_json
+from .untrusted import entry, picture_path, read_json
 
 
 def write_youtube_vis(
@@ -121,9 +121,7 @@ def _read_video(
 ) -> tuple[str, list[int]]:
     """The name of a video, and the index of each entry of its lists."""
     files = entry(record, "file_names", list, where)
-    if not all(own is None or isinstance(own, str) for own in files):
-        raise ValueError(f"{where}: 'file_names' holds something that is not a text")
-    paths = [None if own is None else PurePosixPath(own.replace("\\", "/")) for own in files]
+    paths = [None if own is None else picture_path(own, where) for own in files]
     folder = next((own.parent.name for own in paths if own is not None), "")
     name = record.get("name", folder or path.resolve().stem)
     if not isinstance(name, str):

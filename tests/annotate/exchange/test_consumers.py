@@ -357,3 +357,18 @@ def test_vot_toolkit_reads_masks(pictures, tmp_path, monkeypatch):
                     mask[y : y + height, x : x + width] = region.mask
                     found[video, index, int(key)] = mask
     equal(found, truth(own))
+
+
+@pytest.mark.reference
+def test_labelme_reads_masks(pictures, tmp_path):
+    labelme = pytest.importorskip("labelme._label_file")
+    own = shot(pictures)
+    write("labelme", own, tmp_path / "out", images=True)
+    found = {}
+    for path in sorted((tmp_path / "out").glob("*/*.json")):
+        for shape in labelme.read_label_file(filename=str(path)).shapes:
+            (x0, y0), (x1, y1) = np.array(shape["points"], int).tolist()
+            mask = np.zeros((HEIGHT, WIDTH), bool)
+            mask[y0 : y1 + 1, x0 : x1 + 1] = shape["mask"]
+            found[path.parent.name, int(path.stem), shape["group_id"]] = mask
+    equal(found, truth(own))

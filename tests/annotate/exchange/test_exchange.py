@@ -1,6 +1,7 @@
 """What is chosen and told when annotations are written, and pictures beside them."""
 
 import csv
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -66,6 +67,19 @@ def test_classes_are_chosen(tmp_path):
     assert {track.class_id for one in back.videos for track in one.tracks} == {2}
 
 
+def test_one_video_is_written_before_the_next_is_made(tmp_path):
+    """So memory holds one video, if they are given by a generator."""
+    own = sample()
+
+    def videos():
+        for number, one in enumerate(own.videos):
+            written = {path.parent.name for path in tmp_path.rglob("*.png")}
+            assert written == {one.video.name for one in own.videos[:number]}
+            yield one
+
+    write("davis", replace(own, videos=videos()), tmp_path / "out")
+
+
 @pytest.mark.parametrize(
     ("values", "message"),
     [
@@ -95,6 +109,10 @@ def wrong(annotations, **values):
         (lambda own: wrong(own), "track 1 of video 'cup' is there twice"),
         (lambda own: wrong(own, class_id=9), "has the unknown class 9"),
         (lambda own: wrong(own, frames={9: TrackFrame("0")}), "is on frame 9 of 5"),
+        (
+            lambda own: replace(own, videos=(replace(own.videos[0], accepted=frozenset({9})),)),
+            "video 'cup' has no frame 9, which is accepted",
+        ),
         (lambda own: replace(own, videos=own.videos[:1] * 2), "two videos are named 'cup'"),
         (lambda own: replace(own, classes=own.classes[:1] * 2), "two classes have the id 1"),
     ],
@@ -169,7 +187,8 @@ def test_pictures_of_a_folder_are_copied(tmp_path):
     own = square_track(tmp_path / "frames")
     video = replace(own.videos[0].video, length=2, frame_names=names)
     track = replace(own.videos[0].tracks[0], frames={1: own.videos[0].tracks[0].frames[1]})
-    own = replace(own, videos=(replace(own.videos[0], video=video, tracks=(track,)),))
+    part = replace(own.videos[0], video=video, tracks=(track,), accepted=frozenset())
+    own = replace(own, videos=(part,))
     write("yolo", own, tmp_path / "out", images=True)
     copied = tmp_path / "out/images/train/square__b.png"
     assert copied.read_bytes() == (tmp_path / "frames/b.png").read_bytes()
@@ -245,6 +264,45 @@ def tracked_run(tmp_path):
     for sink in sinks:
         sink.close()
     return tmp_path
+
+
+def test_shapes_without_a_track_are_counted(tmp_path):
+    """An ordinary COCO file: each annotation becomes a track, and this is told."""
+    write("coco", sample(), tmp_path / "out")
+    path = tmp_path / "out/annotations/instances_default.json"
+    data = json.loads(path.read_text())
+    count = len(data["annotations"])
+    for one in data["annotations"]:
+        del one["track_id"], one["attributes"], one["video_id"]
+    for one in data["images"]:
+        del one["video_id"], one["frame_id"], one["frame_index"]
+    del data["videos"], data["tracks"]
+    data["annotations"][0]["segmentation"] = {"size": [24, 37], "counts": [24 * 37]}
+    path.write_text(json.dumps(data))
+    back, losses = read("coco", path, videos=[one.video for one in sample().videos])
+    assert sum(len(frames) for frames in indices(back)) == count - 1
+    told = {loss.what: loss.count for loss in losses}
+    assert told.pop("tracks without a frame") == 1
+    single = "shapes without a track, each now a track of its own"
+    assert told == {single: count, "empty masks": 1}
+
+
+def test_binary_masks_of_davis_2016_are_one_object(tmp_path):
+    mask = np.zeros((HEIGHT, WIDTH), np.uint8)
+    mask[20:44, 20:44] = 255
+    (tmp_path / "cup").mkdir()
+    for index in range(2):
+        Image.fromarray(mask).save(tmp_path / f"cup/{index:05d}.png")
+    back, losses = read("davis", tmp_path)
+    assert indices(back) == [{0, 1}]
+    assert not list(losses)
+    mask[0, 0] = 7  # now 255 is void
+    Image.fromarray(mask).save(tmp_path / "cup/00001.png")
+    back, losses = read("davis", tmp_path)
+    assert [track.id for track in back.videos[0].tracks] == [7]
+    assert [str(loss) for loss in losses] == [
+        "2 frames with void pixels (255) (first: frame 0 of cup)"
+    ]
 
 
 def test_the_table_of_the_docs_is_that_of_the_code():

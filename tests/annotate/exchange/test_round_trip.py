@@ -149,6 +149,17 @@ def test_odd_masks_come_back(
     assert not list(unread)
 
 
+@pytest.mark.parametrize("name", ["coco", "tao", "youtube_vis", "burst", "datumaro", "yolo"])
+def test_splits_are_kept(name, tmp_path):
+    own = suited(name)
+    splits = ("val", "train")
+    pairs = zip(own.videos, splits, strict=True)
+    own = replace(own, videos=tuple(replace(one, split=split) for one, split in pairs))
+    write(name, own, tmp_path / "out")
+    back, _ = read(name, tmp_path / "out", videos=[one.video for one in own.videos])
+    assert tuple(one.split for one in back.videos) == splits
+
+
 @pytest.mark.parametrize("name", READABLE)
 def test_three_hundred_objects(name, tmp_path):
     mask = np.zeros((20, 30), bool)
