@@ -9,7 +9,8 @@ from PIL import Image
 from tiny import noise_frames, square_mask, tiny_model
 
 from sam2track import Prompt, Rendering, TrackingSession
-from sam2track.annotate import Engine, Project
+from sam2track.annotate import Engine, Project, propagation
+from sam2track.device import use_threads
 from sam2track.memory import FifoMemory
 
 LENGTH = 12
@@ -66,3 +67,15 @@ def contents(project: Project) -> dict[tuple[int, int], tuple]:
             told = mask.counts, mask.score, mask.presence, mask.made, key
             found[thing.id, mask.frame] = told
     return found
+
+
+def propagate_all(folder: str) -> None:
+    """Propagate every object, storing often; a dot in the file ``steps`` for each frame."""
+    use_threads(1)
+    propagation.COMMIT_EVERY, propagation.SAVE_EVERY = 0.0, 0.02
+    engine = tiny_engine()
+    print("ready", flush=True)
+    with Project.open(folder, who="test") as project, open(f"{folder}/steps", "ab", 0) as counted:
+        things = [thing.id for thing in project.objects()]
+        for _ in project.propagate(things, engine=engine):
+            counted.write(b".")
