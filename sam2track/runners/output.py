@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -190,7 +191,11 @@ def _video_of(folder: Path) -> str | None:
 def _remove_results(folder: Path) -> None:
     """Remove what an earlier run left, so that two runs never mix; nothing else is touched."""
     settings = (folder / RUN_FILE).read_text(encoding="utf-8")
-    for name in re.findall(r"\$\{run\.folder\}/([\w.-]+)", settings):  # where its sinks wrote to
+    # Where its sinks wrote to; a slash at the end tells that a whole folder is a sink's.
+    for name, whole in re.findall(r"\$\{run\.folder\}/([\w-][\w.-]*)(/?)", settings):
+        if whole:
+            shutil.rmtree(folder / name, ignore_errors=True)
+            continue
         path, unfinished = folder / name, folder / f".{name}.part"
         for file in path.glob("*.png") if path.is_dir() else (path, unfinished):
             file.unlink(missing_ok=True)

@@ -85,6 +85,9 @@ def run(config: DictConfig) -> None:
         if written.broken_off is None:
             remove_journal(resumable.folder)
             (folder / FINISHED).touch()
+    for sink in sinks:
+        for line in getattr(sink, "remarks", ()):  # what ExchangeSink could not write
+            print(line)
     report(written, review, folder, time.monotonic() - started)
 
 

@@ -3,5 +3,6 @@
 from .exchange import read, write
 from .formats import FORMATS, Format
 from .losses import FEATURES, Loss, Losses
+from .sink import ExchangeSink
 
-__all__ = ["FEATURES", "FORMATS", "Format", "Loss", "Losses", "read", "write"]
+__all__ = ["FEATURES", "FORMATS", "ExchangeSink", "Format", "Loss", "Losses", "read", "write"]

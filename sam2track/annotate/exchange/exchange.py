@@ -43,7 +43,7 @@ def write(
         ValueError: if an argument or a track is wrong, or a video's frames are needed and cannot be
             read. OSError: if the folder cannot be written.
     """
-    own, losses = _find(format), Losses()
+    own, losses = find_format(format), Losses()
     chosen = choose_classes(annotations.classes, classes)
     if images and own.picture is None:
         raise ValueError(f"format {format!r} has no place for pictures; leave out images=true")
@@ -85,7 +85,7 @@ def read(
     Raises:
         ValueError: in one line, where the files are damaged, contradict themselves or do not fit.
     """
-    own, path = _find(format), Path(path)
+    own, path = find_format(format), Path(path)
     if own.read is None:
         readable = ", ".join(name for name, other in FORMATS.items() if other.read)
         raise ValueError(f"format {format!r} cannot be read; these can: {readable}")
@@ -100,7 +100,8 @@ def read(
         raise ValueError(f"{path} is not {own.title}, or is damaged ({error!r})") from error
 
 
-def _find(format: str) -> Format:
+def find_format(format: str) -> Format:
+    """A format by its name; ValueError if there is none."""
     if format not in FORMATS:
         close = difflib.get_close_matches(format, FORMATS, n=1)
         hint = f"did you mean {close[0]!r}? " if close else ""
