@@ -36,7 +36,7 @@ ALLOWED = {
         "metrics",
     },
     "train": {"video", "prompts", "masks", "model", "memory", "track", "data", "metrics"},
-    "annotate": {"video", "masks", "sinks"},
+    "annotate": {"video", "prompts", "masks", "model", "memory", "track", "sinks"},
 }
 HYDRA_ROOMS = {"cli", "runners", "__main__"}
 

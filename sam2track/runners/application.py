@@ -104,8 +104,9 @@ def job(config: DictConfig, *, verb: str, labels: Mapping[str, str] | None = Non
                 folder = Path(hydra.sweep.dir) / name
                 if "video" in config and config.out is None:
                     folder = default_folder(folder, config.video)
-                with read_write(config):
-                    config.out = literal(str(folder))
+                if "out" in config:
+                    with read_write(config):
+                        config.out = literal(str(folder))
                 outcome = Outcome(name=name, folder=str(folder))
                 print(f"--- {name}", flush=True)
             import_module(f"sam2track.runners.{verb}").run(config)

@@ -17,8 +17,8 @@ from .loader import SettingError, keys_of
 
 # Their values are used literally: a file may be named `it's 50% (1) = done.mp4`.
 PATHS = (
-    *("video", "image", "mask", "prompts", "out", "trunk", "checkpoint", "image_checkpoint"),
-    *("dataset.root", "data.root"),
+    *("video", "videos", "image", "mask", "prompts", "project", "path", "out"),
+    *("trunk", "checkpoint", "image_checkpoint", "dataset.root", "data.root"),
 )
 
 

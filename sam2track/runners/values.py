@@ -40,7 +40,8 @@ class Kind:
         words += f" from {self.least:g}" * (self.least > -inf)
         words += f" up to {self.most:g}" * (self.most < inf)
         if self.choices:
-            words = f"{', '.join(map(str, self.choices[:-1]))} or {self.choices[-1]}"
+            *others, last = map(str, self.choices)
+            words = f"{', '.join(others)} or {last}" if others else last
         return words + ", or null" * self.null
 
     def takes(self, value: Any) -> bool:
@@ -92,6 +93,10 @@ KINDS: dict[str, Kind | None] = {
     "zip": Kind(bool, null=True),
     "workers": Kind(least=0),
     "benchmark.device": None,
+    "annotate.direction": Kind(choices=("both", "forward", "backward")),
+    "executor": Kind(choices=("local",)),
+    "annotate.report": Kind(bool, null=True),
+    "objects_are": Kind(choices=("new", "same")),
     **dict.fromkeys(("train.frames", "objects", "clips", "accumulate"), Kind(least=1)),
     **dict.fromkeys(("steps", "save_every", "loss_stride"), Kind(least=1)),
     **dict.fromkeys(("ramp", "warmup", "pictures_every", "evaluate.every"), Kind(least=0)),

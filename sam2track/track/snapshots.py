@@ -39,7 +39,7 @@ def save_session(session: TrackingSession) -> bytes:
 
 
 def load_session(session: TrackingSession, state: bytes) -> None:
-    """Load a state into a new session.
+    """Load a state into a session; objects that it follows already stay, unless they are loaded.
 
     Raises:
         ValueError: if the bytes are damaged, or hold something else.
@@ -49,7 +49,8 @@ def load_session(session: TrackingSession, state: bytes) -> None:
             loaded = torch.load(
                 io.BytesIO(state), map_location=session.model.device, weights_only=True
             )
-        session.objects, session.size = loaded["objects"], loaded["size"]
+        session.objects |= loaded["objects"]
+        session.size = loaded["size"]
     except Exception as error:
         raise ValueError(
             f"the saved state cannot be read ({type(error).__name__}); run again without it"

@@ -1,0 +1,210 @@
+"""Annotates many videos, one after the other: each is done once, and one that fails stops no other.
+
+A job is known by a hash of its video, its prompts, the model and its settings. A finished one is
+not repeated. One that was broken off goes on; one that failed is tried again.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..prompts import PlacedPrompt
+from ..prompts.prompt_files import check
+from .anchors import anchors_of, digest_of, pack_prompt
+from .engine import Engine
+from .planning import is_complete
+from .project import Project
+from .propagation import Step
+from .records import ProjectVideo
+from .videos import Videos
+
+# Gives the prompts of a video, whose file or folder is named too; None = those of the project.
+PromptSource = Callable[[ProjectVideo, Path], Sequence[PlacedPrompt]]
+Watch = Callable[[Iterator[Step]], Iterable[Step]]
+
+_INSERT = (
+    "INSERT INTO jobs (key, path, video_id, state, error, time, tries, frames, seconds) VALUES"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class JobResult:
+    """What came of a video.
+
+    Attributes:
+        name: of the video; its path if it could not be opened.
+        status: ``done``, ``before`` (it was finished already) or ``failed``.
+        objects: how many it has.
+        frames: that were tracked now.
+        seconds: that this took.
+        error: in one line, if it failed.
+    """
+
+    name: str
+    status: str
+    objects: int = 0
+    frames: int = 0
+    seconds: float = 0.0
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Jobs:
+    """The work on many videos of a project.
+
+    Attributes:
+        engine: tracks.
+        prompts: where they come from; None = the project has them.
+        class_name: of objects that are new.
+        direction: see :meth:`Project.propagate`.
+    """
+
+    project: Project
+    engine: Engine
+    prompts: PromptSource | None = None
+    class_name: str = "object"
+    direction: str = "both"
+
+    def run(self, path: str | Path, watch: Watch = iter) -> JobResult:
+        """Annotate one video. What is wrong with it is in the result, and in the project.
+
+        Args:
+            watch: goes through the steps, for a progress bar.
+
+        Raises:
+            ProjectError: if the project cannot be written.
+        """
+        began, name, key, video, frames = time.monotonic(), str(path), None, None, 0
+        try:
+            (added,) = self.project.add_videos([path])
+            video = added.video
+            name = video.name
+            placed = []
+            if self.prompts is not None:
+                placed = list(self.prompts(video, Videos(self.project.store).place(video)))
+                check(placed, video.size, video.length)
+            key, finished = self._begin(path, video, placed)
+            if finished:
+                return JobResult(name, "before", len(self.project.objects(video.id)))
+            objects = [thing.id for thing in self.project.objects(video.id)]
+            if not objects:
+                raise ValueError("it has no object; give prompts")
+            options = {"direction": self.direction, "engine": self.engine}
+            for _ in watch(self.project.propagate(objects, **options)):
+                frames += 1
+            self._finish(key, video, frames, time.monotonic() - began)
+            return JobResult(name, "done", len(objects), frames, time.monotonic() - began)
+        except Exception as error:
+            message = " ".join(str(error).split())
+            if not isinstance(error, (ValueError, OSError)) or not message:
+                message = f"{type(error).__name__}: {message}"
+            seconds = time.monotonic() - began
+            self._fail(key, path, video, message, frames, seconds)
+            return JobResult(name, "failed", 0, frames, seconds, message)
+
+    def _key(self, video: ProjectVideo) -> str:
+        """A hash of all that the masks of a video follow from."""
+        told = []
+        for thing in self.project.objects(video.id):
+            anchors = anchors_of(self.project.store, thing, video)
+            told.append([thing.number, [(own.frame, own.digest) for own in anchors.values()]])
+        return digest_of([video.hash, told, self.engine.key, self.direction])
+
+    def _state(self, key: str) -> str | None:
+        row = self.project.store.one("SELECT state FROM jobs WHERE key = ?", key)
+        return None if row is None else row["state"]
+
+    def _begin(
+        self, path: str | Path, video: ProjectVideo, placed: Sequence[PlacedPrompt]
+    ) -> tuple[str, bool]:
+        """Put the prompts into the project and note that the work begins, in one transaction.
+
+        The job's key comes back, and whether it was finished before.
+        """
+        with self.project.store.writing() as connection:
+            give_prompts(self.project, video, placed, self.class_name)
+            key = self._key(video)
+            # The masks may have changed since: other prompts, a correction that was undone.
+            done = self.project.objects(video.id), self.engine, self.direction
+            if self._state(key) == "done" and is_complete(self.project, *done):
+                return key, True
+            connection.execute("DELETE FROM jobs WHERE key IS NULL AND path = ?", (str(path),))
+            connection.execute(
+                f"{_INSERT} (?, ?, ?, 'running', '', ?, 1, 0, 0) ON CONFLICT (key) DO UPDATE SET "
+                "path = excluded.path, state = 'running', error = '', tries = tries + 1, "
+                "time = excluded.time",
+                (key, str(path), video.id, time.time()),
+            )
+        return key, False
+
+    def _finish(self, key: str, video: ProjectVideo, frames: int, seconds: float) -> None:
+        """Note that a video is done, and that a person is to look at it."""
+        project = self.project
+        with project.store.writing() as connection:
+            connection.execute(
+                "UPDATE jobs SET state = 'done', frames = frames + ?, seconds = seconds + ?, "
+                "time = ? WHERE key = ?",
+                (frames, seconds, time.time(), key),
+            )
+            if all(own.object_id or own.frame is not None for own in project.reviews(video.id)):
+                project.review(video.id, "review")
+        project.forget_states(video.id)
+
+    def _fail(
+        self,
+        key: str | None,
+        path: str | Path,
+        video: ProjectVideo | None,
+        error: str,
+        frames: int,
+        seconds: float,
+    ) -> None:
+        """Note why a video failed; without a key it could not be opened or has no prompts."""
+        with self.project.store.writing() as connection:
+            if key is None:
+                connection.execute("DELETE FROM jobs WHERE key IS NULL AND path = ?", (str(path),))
+                connection.execute(
+                    f"{_INSERT} (NULL, ?, ?, 'failed', ?, ?, 1, 0, 0)",
+                    (str(path), video and video.id, error, time.time()),
+                )
+            connection.execute(
+                "UPDATE jobs SET state = 'failed', error = ?, time = ?, frames = frames + ?, "
+                "seconds = seconds + ? WHERE key = ?",
+                (error, time.time(), frames, seconds, key),
+            )
+
+
+def give_prompts(
+    project: Project, video: ProjectVideo, placed: Sequence[PlacedPrompt], class_name: str
+) -> None:
+    """Give a video's objects the prompts of a file; objects that are new are added.
+
+    Prompts of an earlier job that are not the same any more are undone. A person's prompts stay,
+    and an object that a person removed is left out.
+    """
+    rows = project.store.rows("SELECT number, removed FROM objects WHERE video_id = ?", video.id)
+    removed = {row["number"] for row in rows if row["removed"]}
+    objects = {thing.number: thing.id for thing in project.objects(video.id)}
+    wanted: dict[int, list[PlacedPrompt]] = {}
+    for item in sorted(placed, key=lambda item: item.frame):
+        if item.object_id not in removed:
+            wanted.setdefault(item.object_id, []).append(item)
+    entries = [
+        entry
+        for entry in project.history(video.id)
+        if entry.what == "prompt" and entry.data.get("job") and not entry.undone
+    ]
+    for number, items in wanted.items():
+        if number not in objects:
+            objects[number] = project.add_object(video.id, class_name, number=number).id
+        old = [entry for entry in entries if entry.object_id == objects[number]]
+        new = [(item.frame, pack_prompt(item.prompt)) for item in items]
+        if [(entry.frame, entry.data["prompt"]) for entry in old] == new:
+            continue
+        for entry in old:
+            project.log.set_undone(entry, undone=True)
+        for item in items:
+            project.prompt(objects[number], item.frame, item.prompt, source=item.source, job=True)

@@ -1,0 +1,184 @@
+"""The log: who did what and when. Entries are only added; undo and redo are entries too.
+
+Some tables follow from the log: an entry's ``undone``, objects that are removed or changed,
+reviews. Undoing an entry brings them back to what they were.
+"""
+
+from __future__ import annotations
+
+import getpass
+import json
+import sqlite3
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from .records import Entry
+from .store import ProjectError, Store
+
+UNDOABLE = (
+    *("prompt", "unprompt", "mask", "import", "review"),
+    *("add object", "change object", "remove object"),
+)
+_LISTED = ", ".join(f"'{what}'" for what in UNDOABLE)
+
+
+class Log:
+    """The log of a project.
+
+    Args:
+        who: writes from now on; default: the user of this computer.
+    """
+
+    def __init__(self, store: Store, who: str | None = None) -> None:
+        self.store, self.who = store, who or _user()
+
+    def add(
+        self,
+        what: str,
+        data: Mapping[str, Any],
+        *,
+        video_id: int | None = None,
+        object_id: int | None = None,
+        frame: int | None = None,
+        target: int | None = None,
+    ) -> int:
+        """Add an entry; its id comes back."""
+        with self.store.writing() as connection:
+            added = connection.execute(
+                "INSERT INTO log (time, who, what, video_id, object_id, frame, data, target) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (time.time(), self.who, what, video_id, object_id, frame, _json(data), target),
+            )
+        assert added.lastrowid is not None
+        return added.lastrowid
+
+    def find(self, entry_id: int) -> Entry:
+        """An entry by its id; ProjectError if there is none."""
+        row = self.store.one("SELECT * FROM log WHERE id = ?", entry_id)
+        if row is None:
+            raise ProjectError(f"no entry {entry_id} in the log")
+        return _entry(row)
+
+    def entries(self, video_id: int | None = None) -> list[Entry]:
+        """All entries, or those about a video, the oldest first."""
+        where = "" if video_id is None else " WHERE video_id = ?"
+        values = () if video_id is None else (video_id,)
+        rows = self.store.rows(f"SELECT * FROM log{where} ORDER BY id", *values)
+        return [_entry(row) for row in rows]
+
+    def undo(self, video_id: int | None = None) -> Entry:
+        """Undo the last entry that is in force, of all or of one video; that entry comes back.
+
+        Raises:
+            ProjectError: if there is none.
+        """
+        where, values = _about(video_id)
+        row = self.store.one(
+            f"SELECT * FROM log WHERE what IN ({_LISTED}) AND NOT undone{where} "
+            "ORDER BY id DESC LIMIT 1",
+            *values,
+        )
+        if row is None:
+            raise ProjectError("there is nothing to undo")
+        entry = _entry(row)
+        self.set_undone(entry, undone=True)
+        return entry
+
+    def redo(self, video_id: int | None = None) -> Entry:
+        """Bring back what was undone last; nothing else may have been done since.
+
+        Raises:
+            ProjectError: if there is nothing to redo.
+        """
+        where, values = _about(video_id)
+        rows = self.store.rows(
+            f"SELECT * FROM log WHERE what IN ({_LISTED}, 'undo', 'redo'){where} ORDER BY id DESC",
+            *values,
+        )
+        again = 0  # undo entries that were redone already
+        for row in rows:
+            if row["what"] == "redo":
+                again += 1
+            elif row["what"] != "undo":
+                break
+            elif again:
+                again -= 1
+            else:
+                entry = self.find(row["target"])
+                self.set_undone(entry, undone=False)
+                return entry
+        raise ProjectError("there is nothing to redo")
+
+    def set_undone(self, entry: Entry, *, undone: bool) -> None:
+        """Undo an entry, or bring it back."""
+        with self.store.writing() as connection:
+            place = {"video_id": entry.video_id, "object_id": entry.object_id}
+            what = "undo" if undone else "redo"
+            self.add(what, {}, **place, frame=entry.frame, target=entry.id)
+            connection.execute("UPDATE log SET undone = ? WHERE id = ?", (undone, entry.id))
+            _follow(connection, entry, entry.data.get("before" if undone else "after"), undone)
+
+
+def _follow(connection: sqlite3.Connection, entry: Entry, values: Any, undone: bool) -> None:
+    """Change the tables that follow from an entry."""
+    if entry.what in ("add object", "remove object"):
+        removed = undone if entry.what == "add object" else not undone
+        connection.execute(
+            "UPDATE objects SET removed = ? WHERE id = ?", (removed, entry.object_id)
+        )
+    elif entry.what == "change object":
+        write_object(connection, entry.object_id, values)
+    elif entry.what == "import":
+        marks = ((undone, object_id) for object_id in entry.data["objects"])
+        connection.executemany("UPDATE objects SET removed = ? WHERE id = ?", marks)
+    elif entry.what == "review":
+        for row in values:
+            write_review(connection, row)
+
+
+def write_object(
+    connection: sqlite3.Connection, object_id: int | None, values: Mapping[str, Any]
+) -> None:
+    """Set what can be changed of an object."""
+    connection.execute(
+        "UPDATE objects SET class_id = ?, name = ?, colour = ?, attributes = ? WHERE id = ?",
+        (
+            *(values[key] for key in ("class_id", "name", "colour")),
+            _json(values["attributes"]),
+            object_id,
+        ),
+    )
+
+
+def write_review(connection: sqlite3.Connection, row: Mapping[str, Any]) -> None:
+    """Set the state of one place."""
+    place = tuple(row[key] for key in ("video_id", "object_id", "frame"))
+    connection.execute(
+        "DELETE FROM reviews WHERE video_id = ? AND object_id IS ? AND frame IS ?", place
+    )
+    if row["state"] != "new" or row["locked"] or row["comment"]:
+        connection.execute(
+            "INSERT INTO reviews VALUES (?, ?, ?, ?, ?, ?)",
+            (*place, row["state"], row["comment"], row["locked"]),
+        )
+
+
+def _about(video_id: int | None) -> tuple[str, tuple[int, ...]]:
+    return ("", ()) if video_id is None else (" AND video_id = ?", (video_id,))
+
+
+def _json(data: Mapping[str, Any]) -> str:
+    return json.dumps(data, separators=(",", ":"))
+
+
+def _entry(row: sqlite3.Row) -> Entry:
+    values = dict(row)
+    return Entry(**values | {"data": json.loads(row["data"]), "undone": bool(row["undone"])})
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # no name for this user
+        return "unknown"

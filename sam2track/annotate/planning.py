@@ -1,0 +1,115 @@
+"""Gathers what the project says of objects, plans their passes, and runs these."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from .anchors import Anchor, anchors_of, digest_of
+from .engine import Engine
+from .passes import Pass, Subject, plan
+from .propagation import Propagation, Step
+from .records import ProjectObject, ProjectVideo
+from .reviews import Reviews
+from .saved_states import SavedStates
+from .store import ProjectError
+from .stored_masks import StoredMasks
+
+if TYPE_CHECKING:
+    from .project import Project
+
+DIRECTIONS = {"forward": (1,), "backward": (-1,), "both": (1, -1)}
+
+
+def propagate(
+    project: Project,
+    object_ids: Iterable[int],
+    start: int | None,
+    stop: int | None,
+    direction: str,
+    engine: Engine,
+) -> Iterator[Step]:
+    """Track objects of one video; arguments and errors as for :meth:`Project.propagate`."""
+    if direction not in DIRECTIONS:
+        raise ProjectError(f"direction {direction!r} is none of {', '.join(DIRECTIONS)}")
+    if stop is not None and (start is None or direction == "both"):
+        raise ProjectError(f"stop={stop}: give start= and one direction with it")
+    things = [project.object(object_id) for object_id in dict.fromkeys(object_ids)]
+    if not things:
+        return
+    if len({thing.video_id for thing in things}) > 1:
+        raise ProjectError("these objects are of several videos; propagate those of one")
+    video = project.video(things[0].video_id)
+    passes = {
+        thing.id: passes_of(project, thing, video, engine, start, stop, DIRECTIONS[direction])
+        for thing in things
+    }
+    masks, states = StoredMasks(project.log), SavedStates(project.store)
+    began, frames, ended = time.monotonic(), 0, False
+    with project.open_video(video.id) as source:
+        try:
+            for step in Propagation(video, source, engine, masks, states).run(passes):
+                frames += 1
+                yield step
+            ended = True
+        finally:
+            if frames:
+                data = {"objects": [thing.number for thing in things], "start": start}
+                data |= {"stop": stop, "direction": direction, "frames": frames}
+                data |= {"seconds": round(time.monotonic() - began, 3), "ended": ended}
+                project.log.add("propagate", data, video_id=video.id)
+
+
+def is_complete(
+    project: Project, things: Iterable[ProjectObject], engine: Engine, direction: str
+) -> bool:
+    """Whether :func:`propagate` would find nothing to do; the video is not opened."""
+    masks = StoredMasks(project.log)
+    for thing in things:
+        video = project.video(thing.video_id)
+        passes = passes_of(project, thing, video, engine, None, None, DIRECTIONS[direction])
+        if any(masks.missing(thing.id, one, video.length) for one in passes):
+            return False
+    return True
+
+
+def passes_of(
+    project: Project,
+    thing: ProjectObject,
+    video: ProjectVideo,
+    engine: Engine,
+    start: int | None,
+    stop: int | None,
+    directions: Sequence[int],
+) -> list[Pass]:
+    """The passes of an object; arguments and errors as for :meth:`Project.propagate`."""
+    barriers = Reviews(project.log).barriers(video.id, thing.id, video.length)
+    subject = Subject(
+        thing.number,
+        anchors_of(project.store, thing, video),
+        barriers,
+        partial(_accepted, project, thing),
+        video.length,
+        digest_of([video.hash, engine.key]),
+    )
+    passes: list[Pass] = []
+    for direction in directions:
+        for one in plan(subject, start, stop, direction):
+            # The frame where both directions begin is tracked once.
+            if any(own.direction != direction and own.start == one.start for own in passes):
+                one = replace(one, start=one.start + direction)
+            if one.frames():
+                passes.append(one)
+    return passes
+
+
+def _accepted(project: Project, thing: ProjectObject, frame: int) -> Anchor | None:
+    """The mask of a frame that does not change; None if there is none, or it is empty."""
+    found = project.mask(thing.id, frame)
+    if found is None or not found.pixels().any():
+        return None
+    data = ({"mask": {"size": list(found.size), "counts": found.counts}},)
+    return Anchor(frame, 0, digest_of([data, "accepted"]), data, mask=True, restart=True)

@@ -1,0 +1,211 @@
+"""Between a project and the values that exchange formats are written from and read into."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from .objects import Objects
+from .project import Project
+from .records import ProjectObject, ProjectVideo
+from .reviews import Reviews
+from .stored_masks import StoredMasks
+from .tracks import Annotations, ObjectClass, Track, TrackFrame, Video, VideoTracks
+from .videos import Videos
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What an import brought.
+
+    Attributes:
+        objects: that were added or changed.
+        masks: that were set.
+        boxes: without a mask, which a project has no place for.
+    """
+
+    objects: int
+    masks: int
+    boxes: int
+
+
+def annotations_of(project: Project, names: Sequence[str] | None = None) -> tuple[Annotations, int]:
+    """A project's annotations, and how many videos and objects are left out as rejected.
+
+    One video at a time is read, when it is asked for.
+
+    Args:
+        names: of the videos; None = all.
+
+    Raises:
+        ProjectError: if there is no such video.
+    """
+    videos = project.videos() if names is None else [project.video(name) for name in names]
+    rejected = {
+        video.id: {
+            review.object_id
+            for review in project.reviews(video.id)
+            if review.state == "rejected" and review.frame is None
+        }
+        for video in videos
+    }
+    kept = [video for video in videos if None not in rejected[video.id]]
+    chosen = {
+        video.id: [own for own in project.objects(video.id) if own.id not in rejected[video.id]]
+        for video in kept
+    }
+    left_out = len(videos) - len(kept)
+    left_out += sum(len(project.objects(video.id)) - len(chosen[video.id]) for video in kept)
+    tracks = (_video_tracks(project, video, chosen[video.id]) for video in kept)
+    return Annotations(tuple(project.classes()), tracks), left_out
+
+
+def exchanged_video(project: Project, video: ProjectVideo) -> Video:
+    """A video as exchange formats know it."""
+    return Video(
+        video.name,
+        video.width,
+        video.height,
+        video.length,
+        path=Videos(project.store).place(video),
+        fps=video.fps,
+        times=video.times if video.times and len(video.times) == video.length else None,
+        frame_names=video.frame_names,
+    )
+
+
+def add_annotations(
+    project: Project, annotations: Annotations, *, source: str, same: bool = False
+) -> Imported:
+    """Put annotations into a project, all or nothing, as one entry of the log a video.
+
+    Args:
+        annotations: of videos that the project has, by name.
+        source: is kept in the log.
+        same: a track with the id of an object of its video replaces those of the object's masks
+            that differ. Otherwise every track becomes a new object.
+
+    Raises:
+        ProjectError: if there is no such video, or a value does not fit its class.
+    """
+    found = [0, 0, 0]
+    with project.store.writing():
+        classes = {own.id: _class_name(project, own) for own in annotations.classes}
+        for own in annotations.videos:
+            counts = _add_video(project, own, classes, source=source, same=same)
+            found = [a + b for a, b in zip(found, counts, strict=True)]
+    return Imported(*found)
+
+
+def _add_video(
+    project: Project,
+    found: VideoTracks,
+    classes: Mapping[int, str],
+    *,
+    source: str,
+    same: bool,
+) -> tuple[int, int, int]:
+    """Put the tracks of one video into a project; the numbers of :class:`Imported`."""
+    video = project.video(found.video.name)
+    known = {own.number: own for own in project.objects(video.id)} if same else {}
+    taken = _numbers(project, video)
+    added: list[int] = []
+    changed: list[tuple[int, list[tuple[int, str, float | None, bool]]]] = []
+    boxes = 0
+    for track in found.tracks:
+        thing = known.get(track.id)
+        before = {}
+        if thing is None:
+            thing = _add(project, video, track, classes[track.class_id], taken)
+            added.append(thing.id)
+        else:
+            before = {m.frame: (m.counts, m.occluded) for m in project.masks(thing.id)}
+        frames = [(index, own) for index, own in track.frames.items() if own.counts is not None]
+        boxes += len(track.frames) - len(frames)
+        masks = [
+            (index, own.counts or "", own.score, own.occluded)
+            for index, own in frames
+            if before.get(index) != (own.counts, own.occluded)
+        ]
+        if masks or thing.id in added:
+            changed.append((thing.id, masks))
+    if changed:
+        entry = project.log.add("import", {"source": source, "objects": added}, video_id=video.id)
+        for object_id, masks in changed:
+            StoredMasks(project.log).edit(object_id, entry, masks, "imported")
+    return len(changed), sum(len(masks) for _, masks in changed), boxes
+
+
+def _numbers(project: Project, video: ProjectVideo) -> set[int]:
+    """The numbers that objects of a video have, or had."""
+    rows = project.store.rows("SELECT number FROM objects WHERE video_id = ?", video.id)
+    return {row["number"] for row in rows}
+
+
+def _add(
+    project: Project, video: ProjectVideo, track: Track, class_name: str, taken: set[int]
+) -> ProjectObject:
+    """An object for a track, with its id as number if that is free."""
+    number = track.id if track.id not in taken else max(taken) + 1
+    taken.add(number)
+    return Objects(project.log).add(
+        *(video.id, class_name, number),
+        name=track.name,
+        colour=None,
+        attributes=track.attributes,
+        logged=False,
+    )
+
+
+def _class_name(project: Project, own: ObjectClass) -> str:
+    """The name of a class; it is added, or gets the attributes that it does not have."""
+    known = {one.name: one for one in project.classes()}
+    old = known.get(own.name)
+    if old is None:
+        project.add_class(own.name, own.colour, own.attributes)
+    else:
+        names = {attribute.name for attribute in old.attributes}
+        more = [attribute for attribute in own.attributes if attribute.name not in names]
+        if more:
+            project.add_class(own.name, old.colour, [*old.attributes, *more])
+    return own.name
+
+
+def _video_tracks(
+    project: Project, video: ProjectVideo, things: Sequence[ProjectObject]
+) -> VideoTracks:
+    """A video with the masks of some objects, without frames that are rejected."""
+    reviews = project.reviews(video.id)
+    rejected = {
+        (own.object_id, own.frame)
+        for own in reviews
+        if own.state == "rejected" and own.frame is not None
+    }
+    tracks = []
+    for thing in things:
+        frames = {
+            mask.frame: TrackFrame(mask.counts, None, mask.score, mask.made, mask.occluded)
+            for mask in project.masks(thing.id)
+            if not {(None, mask.frame), (thing.id, mask.frame)} & rejected
+        }
+        named = dict(thing.attributes)
+        tracks.append(Track(thing.number, thing.class_id, frames, thing.name, named))
+    accepted = _accepted(project, video, tracks, things)
+    return VideoTracks(exchanged_video(project, video), tuple(tracks), accepted)
+
+
+def _accepted(
+    project: Project,
+    video: ProjectVideo,
+    tracks: Sequence[Track],
+    things: Sequence[ProjectObject],
+) -> frozenset[int]:
+    """The frames on which every object that has a mask there is accepted."""
+    reviews = Reviews(project.log)
+    shown: set[int] = set()
+    open_frames: set[int] = set()
+    for track, thing in zip(tracks, things, strict=True):
+        accepted = reviews.accepted(video.id, thing.id, video.length)
+        shown |= track.frames.keys()
+        open_frames |= track.frames.keys() - accepted
+    return frozenset(shown - open_frames)

@@ -1,0 +1,42 @@
+"""``sam2track export``: a project in, files in the format of another tool out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from omegaconf import DictConfig, OmegaConf
+
+from ..annotate import Project
+from ..annotate.exchange import write
+from ..annotate.transfer import annotations_of
+from ..files import expand_home
+from .compose import plain
+
+
+def run(config: DictConfig) -> None:
+    """Write a project's annotations; ``config`` is ``configs/export.yaml``.
+
+    Raises:
+        ValueError, OSError: bad input, or the folder cannot be written; then nothing is there.
+    """
+    for key in ("project", "format", "out"):
+        if OmegaConf.is_missing(config, key):
+            raise ValueError(
+                f"{key}= is missing: sam2track export project=P format=coco out=FOLDER"
+            )
+    settings, out = plain(config), Path(expand_home(config.out))
+    with Project.open(expand_home(config.project), read_only=True) as project:
+        annotations, left_out = annotations_of(project, settings["names"])
+        losses = write(
+            config.format,
+            annotations,
+            out,
+            frames=config.frames,
+            classes=settings["classes"],
+            images=config.images,
+        )
+    if left_out:
+        print(f"left out: {left_out} rejected in review")
+    for loss in losses:
+        print(f"{config.format} cannot hold {loss}")
+    print(f"exported: {out}")

@@ -1,0 +1,202 @@
+"""The verbs annotate, export and import, on a clip of eight frames."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from sam2track.annotate import Project
+from sam2track.cli import main
+from sam2track.model.weights import packaged_weights
+from sam2track.video import open_video
+
+ROOT = Path(__file__).parents[2]
+
+pytestmark = pytest.mark.skipif(packaged_weights("nano") is None, reason="nano has no weights")
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch, clip_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("SAM2TRACK_DEBUG", raising=False)
+    Path("clips").mkdir()
+    shutil.copy(clip_path, "clips/one.mp4")
+    with open_video(clip_path) as video:  # another content of the same frames
+        Path("clips/two").mkdir()
+        for frame in video:
+            Image.fromarray(frame.image).save(f"clips/two/{frame.index}.png")
+    prompts = [
+        {"object": 1, "points": [[32, 32]]},
+        {"object": 4, "frame": 2, "box": [8, 8, 60, 50]},
+    ]
+    Path("prompts.json").write_text(json.dumps(prompts))
+    return tmp_path
+
+
+def annotate(*arguments):
+    return main(["annotate", "project=P", "device=cpu", *arguments])
+
+
+def masks():
+    with Project.open("P", read_only=True) as project:
+        return {
+            (project.video(thing.video_id).name, thing.number, mask.frame): mask.counts
+            for thing in project.objects()
+            for mask in project.masks(thing.id)
+        }
+
+
+def test_videos_are_annotated_once(here, capfd):
+    assert annotate("videos=[clips/one.mp4,clips/two]", "prompts=prompts.json") == 0
+    said = capfd.readouterr().out.splitlines()
+    assert [line.split(", ")[0] for line in said] == ["one: 2 objects", "two: 2 objects", *said[2:]]
+    assert said[2:] == ["2 of 2 videos: P"]
+    found = masks()
+    assert set(found) == {(v, k, f) for v in ("one", "two") for k in (1, 4) for f in range(8)}
+    assert annotate("prompts=prompts.json") == 0
+    assert capfd.readouterr().out.splitlines() == [
+        "one: finished before, 2 objects",
+        "two: finished before, 2 objects",
+        "2 of 2 videos: P",
+    ]
+    assert masks() == found
+    assert "data:image/jpeg" in Path("P/report.html").read_text()
+
+
+def test_the_masks_are_those_of_track(here):
+    assert annotate("videos=clips/two", "prompts=prompts.json") == 0
+    settings = ["video=clips/two", "prompts=prompts.json"]
+    assert main(["track", *settings, "device=cpu", "sinks=coco", "out=a"]) == 0
+    tracks = json.loads(Path("a/tracks.json").read_text())["annotations"]
+    found = masks()
+    compared = 0
+    for track in tracks:
+        for index, runs in enumerate(track["segmentations"]):
+            if runs is not None:
+                assert found["two", track["id"], index] == runs["counts"]
+                compared += 1
+    assert compared > 8
+
+
+def test_a_video_that_fails_does_not_stop_the_others(here, capfd):
+    assert annotate("videos=[no.mp4,clips/one.mp4]", "prompts=prompts.json") == 1
+    said = capfd.readouterr()
+    assert "no.mp4: failed: no such video: " in said.out
+    assert said.err.splitlines()[-1].startswith(
+        "error: 1 of 2 videos failed: no.mp4: no such video"
+    )
+    assert len(masks()) == 16
+    assert "no such video" in Path("P/report.html").read_text()
+
+
+def test_first_masks_and_a_folder_of_videos(here):
+    mask = np.zeros((80, 128), np.uint8)
+    mask[20:44, 20:44] = 255
+    Image.fromarray(mask).save("clips/one.png")
+    shutil.rmtree("clips/two")
+    shutil.move("clips/one.png", "first.png")
+    assert annotate("videos=clips", "prompts=first") == 1
+    shutil.move("first.png", "clips/one.png")
+    assert annotate("videos=clips/*.mp4", "prompts=first", "class_name=square") == 0
+    with Project.open("P", read_only=True) as project:
+        assert [own.name for own in project.classes()] == ["square"]
+    assert len(masks()) == 8
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["videos=clips/one.mp4", "prompts=no.json"], "no such prompts file: no.json"),
+        (["prompts=prompts.json"], "videos= is missing: the project has none yet"),
+        (["executor=ry"], "executor=ry: must be local"),
+        (["direction=1"], "direction=1: must be both, forward or backward"),
+        (["videos=clips", "model=nan"], "no model named 'nan'"),
+    ],
+)
+def test_wrong_settings(here, capfd, arguments, message):
+    assert annotate(*arguments) == 2
+    assert message in capfd.readouterr().err
+    if "videos" in arguments[0]:
+        assert not Path("P").exists()
+
+
+@pytest.mark.parametrize("verb", ["annotate", "export", "import"])
+def test_a_project_must_be_named(here, capfd, verb):
+    assert main([verb]) == 2
+    assert "project= is missing" in capfd.readouterr().err
+
+
+def test_there_and_back(here, capfd):
+    assert annotate("videos=clips/two", "prompts=prompts.json", "report=false") == 0
+    before = masks()
+    assert main(["export", "project=P", "format=coco", "out=out", "frames=every 2"]) == 0
+    assert main(["import", "project=P", "format=coco", "path=out", "objects_are=same"]) == 0
+    assert "0 objects, 0 masks: P" in capfd.readouterr().out
+    assert masks() == before
+    assert main(["import", "project=P", "format=coco", "path=out"]) == 0
+    assert len(masks()) > len(before)
+
+
+def test_exports_and_imports_that_cannot_be(here, capfd):
+    assert annotate("videos=clips/two", "prompts=prompts.json", "report=false") == 0
+    for arguments, message in (
+        (["export", "project=Q", "format=coco", "out=out"], "Q is no project"),
+        (["export", "project=P", "format=cocco", "out=out"], "did you mean 'coco'?"),
+        (["export", "project=P", "format=coco"], "out= is missing"),
+        (["export", "project=P", "format=coco", "out=o", "classes=[dog]"], "dog"),
+        (["export", "project=P", "format=coco", "out=o", "names=[x]"], "no video 'x'"),
+        (["import", "project=P", "format=coco", "path=no.json"], "no such file or folder: no.json"),
+        (["import", "project=P", "format=coco", "path=prompts.json"], "prompts.json"),
+    ):
+        assert main(arguments) == 2, arguments
+        said = capfd.readouterr().err.splitlines()
+        assert len(said) == 1
+        assert message in said[0]
+    assert not Path("o").exists()
+
+
+def test_ctrl_c_says_how_to_go_on(here, capfd, monkeypatch):
+    from sam2track.annotate import jobs
+
+    whole = jobs.Jobs.run
+
+    def interrupted(self, path, watch=iter):
+        if "two" in str(path):
+            raise KeyboardInterrupt
+        return whole(self, path, watch)
+
+    monkeypatch.setattr(jobs.Jobs, "run", interrupted)
+    assert annotate("videos=[clips/one.mp4,clips/two]", "prompts=prompts.json") == 130
+    assert "error: interrupted after 1 of 2 videos; run it again" in capfd.readouterr().err
+    assert len(masks()) == 16
+
+
+@pytest.mark.slow
+def test_a_command_that_is_killed_goes_on(here):
+    """The whole command, with the packaged weights, on a real clip; killed three times."""
+    command = [sys.executable, "-m", "sam2track", "annotate", "threads=1", "report=false"]
+    command += [f"videos={ROOT / 'videos' / 'cup.mp4'}", "prompts=click.json"]
+    Path("click.json").write_text('[{"object": 1, "frame": 10, "box": [200, 120, 420, 400]}]')
+    options = {"env": {**os.environ, "PYTHONPATH": str(ROOT)}, "check": True}
+    subprocess.run([*command, "project=whole"], **options)
+    for seconds in (8, 11, 14):
+        process = subprocess.Popen([*command, "project=P"], env=options["env"])
+        try:
+            process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+    subprocess.run([*command, "project=P"], **options)
+    found = masks()
+    shutil.rmtree("P")
+    shutil.move("whole", "P")
+    assert found == masks()
