@@ -21,6 +21,20 @@ def test_files_and_links_lead_somewhere(path):
     assert not missing
 
 
+def headings(path):
+    """Headings as GitHub names them in links."""
+    text = re.sub(r"^```.*?^```", "", path.read_text(encoding="utf-8"), flags=re.M | re.S)
+    found = re.findall(r"^#+ (.+)$", text, re.M)
+    return {re.sub(r"[^\w\- ]", "", one.lower()).strip().replace(" ", "-") for one in found}
+
+
+@pytest.mark.parametrize("path", [*TEXTS, ROOT / "CHANGELOG.md"], ids=lambda path: path.name)
+def test_links_to_headings_lead_to_one(path):
+    links = re.findall(r"\]\(([^)#\s]*)#([^)\s]+)\)", path.read_text(encoding="utf-8"))
+    here = [(path.parent / file if file else path, name) for file, name in links if ":" not in file]
+    assert not [(file.name, name) for file, name in here if name not in headings(file)]
+
+
 @pytest.mark.parametrize("path", [*TEXTS, *CONFIGS], ids=lambda path: path.name)
 def test_dotted_names_exist(path):
     text = path.read_text(encoding="utf-8")

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int, UInt8
 
+from ..device import model_threads
 from ..masks import remove_small_regions, sharpen
 from ..masks.boxes import suppress
 from .automatic_mask import AutomaticMask
@@ -107,7 +108,8 @@ class AutomaticMaskGenerator:
                 x, y = points.astype(int).T
                 points = points[where[y0:y1, x0:x1][y, x]]
             if len(points):
-                found += self._of_crop(picture, crop, points.astype(np.float32))
+                with model_threads(self.predictor.model.small_on_cpu):
+                    found += self._of_crop(picture, crop, points.astype(np.float32))
         if len(crops) > 1:
             found = _without_duplicates(found, [-_area(o.crop) for o in found], own.crop_nms_thresh)
         share = self.predictor.model.automatic.small_region

@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from ..device import autocast
+from ..device import autocast, model_threads
 from ..model import ImageModel
 from ..prompts import Prompt
 from ..prompts.tokens import batch_tokens, mask_logits
@@ -69,9 +69,10 @@ class ImagePredictor:
         encoded = []
         for start in range(0, len(images), ENCODED_AT_ONCE):
             pictures = [read_image(image) for image in images[start : start + ENCODED_AT_ONCE]]
-            squares = [self.model.prepare_picture(torch.from_numpy(own)) for own in pictures]
-            with autocast(self.model.device, self.model.precision):
-                features = self.model.encode(torch.cat(squares))
+            with model_threads(self.model.small_on_cpu):
+                squares = [self.model.prepare_picture(torch.from_numpy(own)) for own in pictures]
+                with autocast(self.model.device, self.model.precision):
+                    features = self.model.encode(torch.cat(squares))
             for place, own in enumerate(pictures):
                 height, width = own.shape[:2]
                 one = _one_of(features, place)
@@ -176,7 +177,7 @@ class ImagePredictor:
                 device=model.device,
                 mask=part.logits,
             )
-            with autocast(model.device, model.precision):
+            with model_threads(model.small_on_cpu), autocast(model.device, model.precision):
                 found = model.decode_picture(image.features, tokens, multimask=multimask)
             yield ImageMasks(found.masks.float(), found.scores.float(), image.size, transform)
 

@@ -30,6 +30,11 @@ class ImageModel(Protocol):
     @property
     def device(self) -> torch.device: ...
 
+    @property
+    def small_on_cpu(self) -> bool:
+        """Whether one CPU thread is best; see :func:`sam2track.device.model_threads`."""
+        ...
+
     def prepare_picture(self, image: UInt8[Tensor, "H W 3"]) -> Float[Tensor, "1 3 S S"]:
         """An RGB picture as the encoder takes it: a normalised square."""
         ...

@@ -55,6 +55,11 @@ class SAM(nn.Module):
     def device(self) -> torch.device:
         return self.mean.device
 
+    @property
+    def small_on_cpu(self) -> bool:
+        """Never: SAM's operations are long enough to be split between CPU cores."""
+        return False
+
     def lower(self, precision: torch.dtype) -> None:
         """Compute in ``precision`` from now on; see :meth:`sam2track.model.SAM2.lower`."""
         self.precision = precision

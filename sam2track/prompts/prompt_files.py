@@ -47,7 +47,8 @@ def read_prompts(
             raise ValueError(f"prompts= comes without {' and '.join(given)}; put it into the file")
         return read_prompts_file(prompts)
     if not given:
-        raise ValueError("nothing to track: give click=[x,y], box=[x0,y0,x1,y1], mask= or prompts=")
+        how = "give click=[x,y], box=[x0,y0,x1,y1], mask=, prompts=FILE or prompts=auto"
+        raise ValueError(f"nothing to track: {how}")
     _check_place(object_id, frame, "object=", "frame=")
     if mask is not None:
         if len(given) > 1:

@@ -75,6 +75,8 @@ def run(config: DictConfig) -> None:
         raise ValueError(f"nothing to segment: {how}")
     if given and config.auto:
         raise ValueError(f"auto=true needs no prompts: remove {' and '.join(given)}")
+    if config.prompts == "auto":
+        raise ValueError("prompts=auto is for track; give auto=true for masks of everything")
     settings = plain(OmegaConf.masked_copy(config, keys))
     object_id = settings.pop("object")
     placed = [] if config.auto else read_prompts(object_id=object_id, **settings)

@@ -9,12 +9,14 @@ import pytest
 import torch
 from tiny import SIZE, noise_frames, tiny_model
 
+from sam2track import Prompt
 from sam2track.image import (
     AutomaticMask,
     AutomaticMaskGenerator,
     AutomaticSettings,
     ImagePredictor,
     PromptRows,
+    automatic,
     crops,
     full_size,
 )
@@ -48,6 +50,34 @@ def picture() -> np.ndarray:
 
 def generate(predictor, picture, settings=LOOSE, **changes) -> list[AutomaticMask]:
     return AutomaticMaskGenerator(predictor, replace(settings, **changes)).generate(picture)
+
+
+def test_a_small_model_uses_one_thread(picture, monkeypatch):
+    predictor, counts = ImagePredictor(tiny_model()), []
+    assert predictor.model.small_on_cpu
+
+    def watch(owner, name):
+        method = getattr(owner, name)
+
+        def watched(*given, **named):
+            counts.append(torch.get_num_threads())
+            return method(*given, **named)
+
+        monkeypatch.setattr(owner, name, watched)
+
+    for name in ("prepare_picture", "encode", "decode_picture"):
+        watch(predictor.model, name)
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        predictor.predict(picture, Prompt.click(20, 20))
+        assert counts == [1, 1, 1]
+        watch(automatic, "measure")
+        generate(predictor, picture)
+        assert set(counts) == {1}
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_masks_are_those_of_single_clicks(predictor, picture):

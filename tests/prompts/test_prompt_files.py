@@ -48,7 +48,7 @@ def test_box_with_a_click():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({}, "nothing to track"),
+        ({}, "mask=, prompts=FILE or prompts=auto"),
         ({"labels": [1]}, "labels without points"),
         ({"click": [1, 2, 3]}, "clicks are [x, y]"),
         ({"click": "here"}, 'clicks are [x, y] or [[x, y], ...], got "here"'),

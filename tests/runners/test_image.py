@@ -173,6 +173,7 @@ def test_a_pattern_keeps_the_folders_apart(here):
         (["image=photos/*.gif", "click=[1,1]"], "matches no images; known are jpg, jpeg"),
         (["image=empty", "click=[1,1]"], "image=empty holds no images"),
         (["image=photo.png"], "nothing to segment: give click=[x,y]"),
+        (["image=photo.png", "prompts=auto"], "give auto=true for masks of everything"),
         (["click=[1,1]"], "image= is missing: sam2track image image=photo.jpg click=[x,y]"),
         (["image=photo.png", "click=[128,1]"], "the click (128, 1) is outside the frame"),
         (["image=photo.png", "click=[1,1]", "labels=0"], "begins with clicks that are not on it"),

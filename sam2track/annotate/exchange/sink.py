@@ -51,7 +51,10 @@ class ExchangeSink(Sink):
         label: str = DEFAULT_CLASS,
     ) -> None:
         if find_format(format).read is None:
-            raise ValueError(f"format {format!r} needs the video, not only its results; export it")
+            raise ValueError(
+                f"format {format!r} needs the video, not only its results; give another format, or "
+                "use sam2track.annotate.exchange.write"
+            )
         self.folder, self._format = Path(folder), format
         self._name, self._fps = check_name(name, "a video's name"), fps
         self._class = ObjectClass(1, label)  # refused now, not at the end

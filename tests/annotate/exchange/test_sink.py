@@ -64,7 +64,7 @@ def test_nothing_is_written_without_a_frame(tmp_path):
 def test_wrong_formats_and_folders_are_refused(tmp_path):
     with pytest.raises(ValueError, match="no format 'coc'"):
         ExchangeSink(tmp_path / "out", "coc")
-    with pytest.raises(ValueError, match="format 'overlay' needs the video"):
+    with pytest.raises(ValueError, match="give another format, or use sam2track"):
         ExchangeSink(tmp_path / "out", "overlay")
     with pytest.raises(ValueError, match="a video's name is 'a/b'"):
         ExchangeSink(tmp_path / "out", name="a/b")
