@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
-from torch import Tensor
+from torch import OutOfMemoryError, Tensor
 from tqdm import tqdm
 from yaml import YAMLError
 
@@ -132,7 +132,10 @@ def _run(config: DictConfig, folder: Path, tasks: Sequence[Task], several: bool)
     with bar:
         for task, picture in _read_ahead(todo):
             try:
-                segment(task, picture.result())
+                try:
+                    segment(task, picture.result())
+                except (MemoryError, OutOfMemoryError):
+                    raise ValueError(f"{task.path}: not enough memory; make it smaller") from None
             except ValueError as error:
                 if not several:
                     raise

@@ -182,6 +182,19 @@ def test_broken_images_are_named_and_the_others_done(here, capfd):
     assert written("a") == ["a", "b10", "b2", "run.yaml"]
 
 
+def test_an_image_that_memory_is_too_small_for_stops_no_other(here, capfd, monkeypatch):
+    def read(path):
+        if path.stem == "b2":
+            raise MemoryError
+        return read_image(path)
+
+    monkeypatch.setattr("sam2track.runners.image.read_picture", read)
+    assert image("image=photos", "click=[30,30]", "out=a") == 1
+    said = capfd.readouterr()
+    assert "1 of 3 images failed: photos/b2.jpg: not enough memory; make it smaller" in said.err
+    assert said.out.splitlines()[-1] == "2 images: a"
+
+
 def test_a_pattern_keeps_the_folders_apart(here):
     Path("more/photos").mkdir(parents=True)
     Image.open("photo.png").save("more/photos/a.png")
