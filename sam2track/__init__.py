@@ -2,7 +2,6 @@
 
 from typing import TYPE_CHECKING, Any
 
-from .image import EncodedImage, ImageMasks, ImagePredictor
 from .model import CheckpointError, load_image_model, load_model
 from .prompts import PlacedPrompt, Prompt
 from .track import Rendering, TrackingSession
@@ -10,9 +9,11 @@ from .types import Frame, FrameOutcome, FrameResult
 from .video import VideoError, open_video
 
 if TYPE_CHECKING:
+    from .image import EncodedImage, ImageMasks, ImagePredictor
     from .sinks import BoxSink, CocoSink, FanOut, OverlaySink, PaletteSink, PreviewSink, Sink
 
 SINKS = ("BoxSink", "CocoSink", "FanOut", "OverlaySink", "PaletteSink", "PreviewSink", "Sink")
+IMAGE = ("EncodedImage", "ImageMasks", "ImagePredictor")
 
 __all__ = [
     "BoxSink",
@@ -46,6 +47,10 @@ def __getattr__(name: str) -> Any:
         from . import sinks
 
         return getattr(sinks, name)
+    if name in IMAGE:
+        from . import image
+
+        return getattr(image, name)
     if name == "__version__":
         from importlib.metadata import version
 

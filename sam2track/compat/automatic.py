@@ -42,7 +42,7 @@ class _Generator:
         rows = None if points_per_batch == USUAL_BATCH else points_per_batch
         self.model, self.output_mode = model, output_mode
         self.settings = AutomaticSettings(
-            points_per_side=points_per_side or 1,
+            points_per_side=1 if points_per_side is None else points_per_side,
             point_grids=None if point_grids is None else tuple(np.asarray(g) for g in point_grids),
             sharpen=False,  # as in the other classes here
             **settings,

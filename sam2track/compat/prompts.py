@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ..image import PromptRows
 from ..prompts import Prompt
+from ..prompts.prompt import as_numbers
 from ..prompts.tokens import BOX_CORNERS
 
 
@@ -37,13 +38,13 @@ def as_prompt(
         raise ValueError("neither points nor a box; give at least one of them")
     width_height = np.array(size[::-1], np.float32)
     scale = np.float32(1) if in_pixels else width_height
-    placed = _array([] if points is None else points).reshape(-1, 2) * scale
-    kinds = _array([] if labels is None else labels).reshape(-1).astype(np.int32)
+    placed = _array([] if points is None else points, "points", 2).reshape(-1, 2) * scale
+    kinds = _array([] if labels is None else labels, "labels").reshape(-1).astype(np.int32)
     if len(placed) != len(kinds):
         raise ValueError(f"points: {len(placed)}, labels: {len(kinds)}; give one for each point")
     corners = np.isin(kinds, BOX_CORNERS)
     if box is not None:
-        box = (_array(box).reshape(2, 2) * scale).ravel()
+        box = (_array(box, "box", 4).reshape(-1, 2) * scale).ravel()
     elif corners.sum() == 2:
         box = placed[corners].ravel()
     clicks = (kinds == 0) | (kinds == 1)
@@ -89,15 +90,22 @@ def as_rows(
         raise ValueError("points without labels; give one label for each point, 1 or 0")
     factor = torch.tensor(scale)
     if points is not None:
-        points = _tensor(points) * factor
-        points = points if points.ndim == 3 else points[None]
-        labels = _tensor(labels).long().reshape(points.shape[:2])
+        points = torch.from_numpy(_array(points, "points", 2)) * factor
+        points = points if points.ndim == 3 else points.reshape(1, -1, 2)
+        labels = torch.from_numpy(_array(labels, "labels")).long()
+        if labels.numel() != len(points) * points.shape[1]:
+            shapes = f"{tuple(points.shape)} and {tuple(labels.shape)}"
+            raise ValueError(f"points and labels are of shapes {shapes}; give one label a point")
+        labels = labels.reshape(points.shape[:2])
     if boxes is not None:
-        boxes = (_tensor(boxes).reshape(-1, 2, 2) * factor).flatten(1)
+        boxes = torch.from_numpy(_array(boxes, "box", 4))
+        boxes = (boxes.reshape(-1, 2, 2) * factor).flatten(1)
     if logits is not None:
-        logits = _tensor(logits)
+        logits = torch.from_numpy(_array(logits, "mask_input"))
         logits = logits.reshape(-1, *logits.shape[-2:])
     rows = max(len(part) for part in (points, boxes, logits, [None]) if part is not None)
+    if any(part is not None and not len(part) for part in (points, boxes, logits)):
+        raise ValueError("an empty prompt: give at least one point, box or mask")
     if points is None:
         points, labels = torch.zeros(rows, 0, 2), torch.zeros(rows, 0, dtype=torch.long)
     if logits is not None and len(logits) == 1:
@@ -105,12 +113,10 @@ def as_rows(
     return PromptRows(points, labels, boxes, logits)
 
 
-def _array(value: Any) -> Float[np.ndarray, "..."]:
-    value = value.detach().cpu() if isinstance(value, Tensor) else value
-    return np.asarray(value, np.float32)
-
-
-def _tensor(value: Any) -> Float[Tensor, "..."]:
-    return (
-        torch.as_tensor(np.asarray(value) if not isinstance(value, Tensor) else value).float().cpu()
-    )
+def _array(value: Any, name: str, group: int = 1) -> Float[np.ndarray, "*n"]:
+    """Numbers of any kind; ValueError if they are none, or do not come in groups of that size."""
+    value = value.detach().float().cpu() if isinstance(value, Tensor) else value
+    array = as_numbers(value, name, "an array of numbers").astype(np.float32)
+    if array.size % group:
+        raise ValueError(f"{name} is of shape {array.shape}; the last dimension must be {group}")
+    return array

@@ -129,10 +129,18 @@ class SAM2ImagePredictor:
         return_logits: bool = False,
         normalize_coords: bool = True,
     ) -> tuple[list[np.ndarray], list[np.ndarray], list[np.ndarray]]:
-        """:meth:`predict` for each picture of :meth:`set_image_batch`, with a prompt for each."""
+        """:meth:`predict` for each picture of :meth:`set_image_batch`, with a prompt for each.
+
+        Raises:
+            RuntimeError, ValueError: as :meth:`predict`, or for another number of prompts.
+        """
         if not self._is_batch:
             raise RuntimeError("no pictures; call set_image_batch first")
         batches = (point_coords_batch, point_labels_batch, box_batch, mask_input_batch)
+        for batch in batches:
+            if batch is not None and len(batch) != len(self._encoded):
+                given = f"prompts for {len(batch)} pictures, but there are {len(self._encoded)}"
+                raise ValueError(f"{given}; give one for each, None for none")
         masks, scores, logits = [], [], []
         for place in range(len(self._encoded)):
             prompt = tuple(None if batch is None else batch[place] for batch in batches)

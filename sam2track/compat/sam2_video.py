@@ -23,7 +23,7 @@ from .policies import policy_of_state
 from .precision import callers_precision
 from .prompts import as_mask, as_prompt
 from .settings import Settings
-from .tracked_video import PreparedFrames, TrackedVideo, open_source
+from .tracked_video import PreparedFrames, TrackedVideo, check_index, open_source
 from .video_masks import Masks, Shown, full_logits, shown_of, without_overlaps
 
 State = dict[str, Any]
@@ -204,16 +204,18 @@ class SAM2VideoPredictor(nn.Module):
 
         Raises:
             RuntimeError: as :meth:`propagate_in_video_preflight`.
-            ValueError: a frame cannot be read; what was tracked before comes first.
+            ValueError: there is no such frame; or one cannot be read, and what was tracked before
+                it comes first.
         """
         self.propagate_in_video_preflight(inference_state)
         tracked: TrackedVideo = inference_state["tracked"]
         if start_frame_idx is None:
             start_frame_idx = min(min(frames) for frames in tracked.prompted.values() if frames)
+        start_frame_idx = check_index(start_frame_idx, "start_frame_idx", tracked.source)
         rest = start_frame_idx if reverse else len(tracked.source) - 1 - start_frame_idx
-        if reverse and not start_frame_idx:
-            return  # as in the official predictor
         most = rest if max_frame_num_to_track is None else min(rest, max_frame_num_to_track)
+        if most < 0 or (reverse and not start_frame_idx):
+            return  # as in the official predictor
         direction = -1 if reverse else 1
         read = partial(walk, tracked.source, start_frame_idx, direction, most + 1)
         frames = follow(tracked.session, read, [], direction=direction)

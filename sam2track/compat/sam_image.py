@@ -10,7 +10,7 @@ from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from ..device import autocast
-from ..image import EncodedImage, ImagePredictor
+from ..image import EncodedImage, ImagePredictor, read_image
 from ..image.image_masks import concatenate_rows
 from .precision import callers_precision
 from .prompts import as_rows
@@ -64,7 +64,7 @@ class SamPredictor:
         if image_format not in ("RGB", "BGR"):
             raise ValueError(f"image_format is {image_format!r}; give RGB or BGR")
         if image_format != self.model.image_format:
-            image = np.ascontiguousarray(image[..., ::-1])
+            image = read_image(image)[..., ::-1]
         self.reset_image()
         with callers_precision(self.model.model):
             self._set(self.predictor.encode(image))

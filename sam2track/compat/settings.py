@@ -74,5 +74,8 @@ def read_settings(overrides: Sequence[str], *, apply_postprocessing: bool) -> Se
                 f"hydra_overrides_extra: {item!r} cannot be chosen here; there are: "
                 + ", ".join(f"++model.{own}=VALUE" for own in sorted(known))
             )
-        given[name] = yaml.safe_load(value)
+        try:
+            given[name] = yaml.safe_load(value)
+        except yaml.YAMLError:
+            raise ValueError(f"hydra_overrides_extra: the value of {item!r} is not YAML") from None
     return Settings(**{**given, **(POSTPROCESSING if apply_postprocessing else {})})

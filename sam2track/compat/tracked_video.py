@@ -13,6 +13,7 @@ from torch import Tensor
 from ..model import SAM2
 from ..prompts import Prompt
 from ..track import TrackingSession
+from ..types import whole_number
 from ..video import ImageFolder, SeekableSource, VideoError, list_pictures, open_video
 from .video_masks import Shown
 
@@ -36,6 +37,7 @@ class TrackedVideo:
 
     def prompt(self, obj_id: Any, prompt: Prompt, index: int, *, replace: bool) -> None:
         """Prompt an object on a frame; a new id adds an object. Errors as of the session."""
+        index = check_index(index, "frame_idx", self.source)
         number = self.numbers.get(obj_id, max(self.numbers.values(), default=0) + 1)
         self.session.prompt(number, prompt, self.source[index], replace=replace)
         self.session.objects[number].early = True  # as in the official predictor
@@ -59,6 +61,14 @@ class TrackedVideo:
         """What is known of the objects on a frame: logits and the window that they cover."""
         found = {k: own.outcome(index) for k, own in self.session.objects.items()}
         return {k: (own[0][0, 0], own[1]) for k, own in found.items() if own is not None}
+
+
+def check_index(index: Any, name: str, source: SeekableSource) -> int:
+    """The index of a frame; ValueError if there is none such."""
+    index = whole_number(index, name, least=0)
+    if index >= len(source):
+        raise ValueError(f"{name}={index}: the video has frames 0 to {len(source) - 1}")
+    return index
 
 
 class PreparedFrames:

@@ -17,6 +17,7 @@ from jaxtyping import Bool, Float, Int, UInt8
 from ..device import model_threads
 from ..masks import remove_small_regions, sharpen
 from ..masks.boxes import suppress
+from ..types import expect
 from .automatic_mask import AutomaticMask
 from .automatic_settings import AutomaticSettings
 from .crops import Box, cut_off, layered_crops, point_grid
@@ -66,7 +67,9 @@ class AutomaticMaskGenerator:
     def __init__(
         self, predictor: ImagePredictor, settings: AutomaticSettings | None = None
     ) -> None:
-        self.predictor, own = predictor, settings or AutomaticSettings()
+        expect(predictor, ImagePredictor, "the predictor", "an ImagePredictor")
+        self.predictor, own = predictor, AutomaticSettings() if settings is None else settings
+        expect(own, AutomaticSettings, "settings", "AutomaticSettings")
         suited = predictor.model.automatic
         self.settings = own = replace(
             own,
@@ -96,8 +99,11 @@ class AutomaticMaskGenerator:
         """
         picture = read_image(image)
         size = (picture.shape[0], picture.shape[1])
-        if where is not None and where.shape != size:
-            raise ValueError(f"where is {where.shape}, the picture {size}; give that size")
+        if where is not None:
+            expect(where, np.ndarray, "where", "an array of True and False")
+            if where.shape != size or where.dtype != bool:
+                given = f"{where.dtype} of shape {where.shape}"
+                raise ValueError(f"where is {given}; give bool of the picture's shape, {size}")
         own = self.settings
         found: list[AutomaticMask] = []
         crops = layered_crops(size, own.crop_n_layers, own.crop_overlap_ratio)
@@ -105,7 +111,7 @@ class AutomaticMaskGenerator:
             x0, y0, x1, y1 = crop
             points = self.grids[layer] * (x1 - x0, y1 - y0)
             if where is not None:
-                x, y = points.astype(int).T
+                x, y = points.astype(int).clip(max=(x1 - x0 - 1, y1 - y0 - 1)).T
                 points = points[where[y0:y1, x0:x1][y, x]]
             if len(points):
                 with model_threads(self.predictor.model.small_on_cpu):

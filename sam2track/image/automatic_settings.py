@@ -2,10 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from math import inf, isfinite
+from numbers import Real
 
 import numpy as np
 from jaxtyping import Float
+
+from ..types import whole_number
+
+WHOLE = ("points_per_side", "crop_n_layers", "crop_n_points_downscale_factor")
+RANGES = {
+    "points_per_side": (1, inf),
+    "crop_n_layers": (0, inf),
+    "crop_n_points_downscale_factor": (1, inf),
+    "min_mask_region_area": (0, inf),
+    "crop_overlap_ratio": (0, inf),
+    "stability_score_offset": (0, inf),
+    "pred_iou_thresh": (-inf, inf),
+    "mask_threshold": (-inf, inf),
+    "box_nms_thresh": (0, 1),
+    "crop_nms_thresh": (0, 1),
+    "stability_score_thresh": (0, 1),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +57,7 @@ class AutomaticSettings:
             coarse masks, such as nano's, gain by it.
 
     Raises:
-        ValueError: for values that make no sense.
+        ValueError: for values of another type, or that make no sense.
     """
 
     points_per_side: int | None = None
@@ -58,16 +77,20 @@ class AutomaticSettings:
     sharpen: bool | None = None
 
     def __post_init__(self) -> None:
-        least = {"points_per_side": 1, "crop_n_layers": 0, "crop_n_points_downscale_factor": 1}
-        least |= {"min_mask_region_area": 0, "crop_overlap_ratio": 0, "stability_score_offset": 0}
-        for name, limit in least.items():
-            value = getattr(self, name)
-            if value is not None and value < limit:
-                raise ValueError(f"{name}={value}: must be {limit} or more")
-        for name in ("box_nms_thresh", "crop_nms_thresh", "stability_score_thresh"):
-            value = getattr(self, name)
-            if value is not None and not 0 <= value <= 1:
-                raise ValueError(f"{name}={value}: must be from 0 to 1")
+        for own in fields(self):
+            name, value = own.name, getattr(self, own.name)
+            if name not in RANGES or (value is None and own.default is None):
+                continue
+            least, most = RANGES[name]
+            if name in WHOLE:
+                whole_number(getattr(self, name), name, least=int(least))
+            elif not (isinstance(value, Real) and isfinite(value) and least <= value <= most):
+                raise ValueError(f"{name}={value}: must be a number from {least:g} to {most:g}")
+        for points in () if self.point_grids is None else self.point_grids:
+            grid = np.asarray(points)
+            right = grid.ndim == 2 and grid.shape[1] == 2
+            if not right or not ((grid >= 0) & (grid <= 1)).all():
+                raise ValueError("point_grids are arrays (P, 2) of (x, y) in 0..1 of the picture")
         if self.point_grids is not None and len(self.point_grids) != self.crop_n_layers + 1:
             raise ValueError(
                 f"{len(self.point_grids)} point_grids for crop_n_layers={self.crop_n_layers}; give "

@@ -32,7 +32,9 @@ def layered_crops(size: tuple[int, int], layers: int, overlap: float) -> list[tu
         )
         for column, row in product(range(count), repeat=2):
             x0, y0 = column * (across - shared), row * (down - shared)
-            crops.append(((x0, y0, min(x0 + across, width), min(y0 + down, height)), layer))
+            crop = x0, y0, min(x0 + across, width), min(y0 + down, height)
+            if x0 < width and y0 < height:  # else the picture is smaller than the crops are many
+                crops.append((crop, layer))
     return crops
 
 

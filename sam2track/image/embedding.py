@@ -42,12 +42,15 @@ class EncodedImage:
         """Write it as safetensors; the file is written completely or not at all.
 
         It takes 4 MB for SAM and 16 MB for SAM 2 in fp32, half in bf16.
+
+        Raises:
+            OSError: if it cannot be written.
         """
         maps = {name: getattr(self.features, name) for name in _MAPS}
         tensors = {name: found.cpu() for name, found in maps.items() if found is not None}
         about = {"size": json.dumps(self.size), "model": self.model}
         stored = save(tensors, metadata=about)
-        write_whole(Path(path), lambda file: file.write(stored))
+        write_whole(Path(path).expanduser(), lambda file: file.write(stored))
 
 
 def load_embedding(path: str | Path, device: torch.device) -> EncodedImage:

@@ -18,7 +18,7 @@ from ..device import autocast, model_threads
 from ..model import ImageModel
 from ..prompts import Prompt
 from ..prompts.tokens import batch_tokens, mask_logits
-from ..types import FrameFeatures, expect
+from ..types import FrameFeatures, expect, whole_number
 from .embedding import EncodedImage, fingerprint, load_embedding
 from .image_masks import ImageMasks, concatenate_rows
 from .prompt_rows import PromptRows, group_prompts
@@ -45,10 +45,9 @@ class ImagePredictor:
         if not (isinstance(model, nn.Module) and isinstance(model, ImageModel)):
             kind = type(model).__name__
             raise ValueError(f'the model is a {kind}; give a loaded one: load_image_model("nano")')
-        if rows_at_once is not None and rows_at_once < 1:
-            raise ValueError(f"rows_at_once={rows_at_once}: must be a whole number from 1")
         self.model: ImageModel = model
-        self.rows_at_once = rows_at_once
+        given = rows_at_once is not None
+        self.rows_at_once = whole_number(rows_at_once, "rows_at_once", least=1) if given else None
         self.fingerprint = fingerprint(model)
 
     def encode(self, image: Picture) -> EncodedImage:
@@ -66,6 +65,7 @@ class ImagePredictor:
     @torch.no_grad()
     def encode_batch(self, images: Sequence[Picture]) -> list[EncodedImage]:
         """The embeddings of several pictures, of any sizes."""
+        expect(images, (list, tuple), "images", "a list of pictures")
         encoded = []
         for start in range(0, len(images), ENCODED_AT_ONCE):
             pictures = [read_image(image) for image in images[start : start + ENCODED_AT_ONCE]]
@@ -112,10 +112,13 @@ class ImagePredictor:
             ValueError: for a prompt outside the picture, or embeddings of another model.
         """
         encoded = image if isinstance(image, EncodedImage) else self.encode(image)
-        prompts = [prompts] if isinstance(prompts, Prompt) else prompts
-        _check_some(prompts)
-        if previous is not None and len(previous) != len(prompts):
-            raise ValueError(f"previous has {len(previous)} rows for {len(prompts)} prompts")
+        prompts = _as_list(prompts)
+        if previous is not None:
+            expect(previous, Tensor, "previous", "logits: earlier.best().logits[:, 0]")
+            if len(previous) != len(prompts):
+                raise ValueError(f"previous has {len(previous)} rows for {len(prompts)} prompts")
+            if not previous.isfinite().all():
+                raise ValueError("previous holds NaN or infinity; give logits")
         groups = group_prompts(
             prompts,
             encoded.size,
@@ -130,13 +133,13 @@ class ImagePredictor:
         rows = torch.tensor(order).argsort().to(self.model.device)
         return concatenate_rows(made).select(rows)
 
-    def segment(self, image: EncodedImage, prompts: Sequence[Prompt]) -> ImageMasks:
+    def segment(self, image: EncodedImage, prompts: Prompt | Sequence[Prompt]) -> ImageMasks:
         """One mask for each prompt: of a single click the best of three, as it is ambiguous.
 
         Raises:
             ValueError: as :meth:`predict`.
         """
-        _check_some(prompts)
+        prompts = _as_list(prompts)
         one_click = [len(own.points) == 1 and own.box is None for own in prompts]
         found: list[ImageMasks] = []
         order: list[int] = []
@@ -161,6 +164,7 @@ class ImagePredictor:
             ValueError: for an embedding of another model, or logits of another resolution.
         """
         self._check(image, "the image")
+        expect(rows, PromptRows, "rows", "PromptRows, such as PromptRows.of_boxes(boxes)")
         model, transform = self.model, self.model.picture_transform
         self._check_logits(image, rows.logits)
         # On a CPU more rows do not fit into its cache, and take up to a third more time.
@@ -182,8 +186,15 @@ class ImagePredictor:
             yield ImageMasks(found.masks.float(), found.scores.float(), image.size, transform)
 
     def logits_of(self, mask: Bool[np.ndarray, "H W"]) -> Float[Tensor, "1 4*h 4*w"]:
-        """A mask of the picture's size as low-resolution logits, for ``previous=``."""
-        return mask_logits(mask, transform=self.model.picture_transform, device=self.model.device)
+        """A mask of the picture's size as low-resolution logits, for ``previous=``.
+
+        Raises:
+            ValueError: for an empty mask, or what is none.
+        """
+        on_object = Prompt.from_mask(mask).mask
+        assert on_object is not None
+        transform, device = self.model.picture_transform, self.model.device
+        return mask_logits(on_object, transform=transform, device=device)
 
     def _check(self, image: EncodedImage, name: str) -> None:
         expect(image, EncodedImage, "the image", "what encode or load gave")
@@ -199,9 +210,14 @@ class ImagePredictor:
             )
 
 
-def _check_some(prompts: Sequence[Prompt]) -> None:
-    if not len(prompts):
+def _as_list(prompts: Prompt | Sequence[Prompt]) -> Sequence[Prompt]:
+    prompts = [prompts] if isinstance(prompts, Prompt) else prompts
+    expect(prompts, (list, tuple), "the prompt", "a Prompt, such as Prompt.click(x, y), or a list")
+    if not prompts:
         raise ValueError("no prompt: give at least one, such as Prompt.click(x, y)")
+    for own in prompts:
+        expect(own, Prompt, "the prompt", "a Prompt, such as Prompt.click(x, y)")
+    return prompts
 
 
 def _one_of(features: FrameFeatures, place: int) -> FrameFeatures:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,6 +14,7 @@ from torch import Tensor
 
 from ..model import ImageTransform
 from ..prompts import Prompt
+from ..prompts.prompt import as_numbers
 from ..prompts.tokens import check_prompt, mask_logits
 from ..types import expect
 
@@ -28,7 +30,8 @@ class PromptRows:
         logits: low-resolution mask logits of an earlier prediction, or None.
 
     Raises:
-        ValueError: if the parts have different numbers of rows, or there is nothing in a row.
+        ValueError: if the parts have different numbers of rows, there is nothing in a row, or
+            a number makes no sense.
     """
 
     points: Float[Tensor, "R P 2"]
@@ -39,6 +42,9 @@ class PromptRows:
     def __post_init__(self) -> None:
         parts = {"points": self.points, "labels": self.labels}
         parts |= {"boxes": self.boxes, "logits": self.logits}
+        for name, part in parts.items():
+            if part is not None or name in ("points", "labels"):
+                expect(part, Tensor, name, "a tensor; PromptRows.of_points makes one of an array")
         counts = {name: len(part) for name, part in parts.items() if part is not None}
         if len(set(counts.values())) > 1:
             raise ValueError(f"prompts have different numbers of rows: {counts}; give one each")
@@ -47,6 +53,13 @@ class PromptRows:
             raise ValueError(f"points and labels are of shapes {shapes}; give one label a point")
         if not self.points.shape[1] and self.boxes is None and self.logits is None:
             raise ValueError("an empty prompt: give points, boxes, or logits")
+        for name, part in (("points", self.points), ("boxes", self.boxes)):
+            if part is not None and not part.isfinite().all():
+                wrong = part.flatten(1)[~part.flatten(1).isfinite().all(1)][0].tolist()
+                raise ValueError(f"{name} must be finite, got {wrong}")
+        if self.labels.numel() and not -1 <= self.labels.min() <= self.labels.max() <= 3:
+            wrong = self.labels[(self.labels < -1) | (self.labels > 3)][0].item()
+            raise ValueError(f"label {wrong} is unknown; give 1 = on the object, 0 = not on it")
 
     def __len__(self) -> int:
         return len(self.points)
@@ -59,18 +72,37 @@ class PromptRows:
     @classmethod
     def of_points(cls, points, labels=None) -> PromptRows:
         """One click in each row: ``points`` (R, 2); or several: (R, P, 2) with labels (R, P)."""
-        placed = torch.as_tensor(np.asarray(points), dtype=torch.float32)
+        form = "pairs (x, y): of shape (R, 2) or (R, P, 2)"
+        placed = _shaped(points, "points", form, 2, (2, 3))
         placed = placed[:, None] if placed.ndim == 2 else placed
         if labels is None:
             return cls(placed, torch.ones(placed.shape[:2], dtype=torch.long))
-        return cls(placed, torch.as_tensor(np.asarray(labels), dtype=torch.long))
+        kinds = as_numbers(labels, "labels", "1 (on the object) or 0 (not on it)")
+        return cls(placed, torch.as_tensor(kinds, dtype=torch.long))
 
     @classmethod
     def of_boxes(cls, boxes) -> PromptRows:
         """One box ``(x0, y0, x1, y1)`` in each row: (R, 4)."""
-        boxes = torch.as_tensor(np.asarray(boxes), dtype=torch.float32).reshape(-1, 4)
+        boxes = _shaped(boxes, "boxes", "(x0, y0, x1, y1): of shape (R, 4)", 4, (2,))
+        empty = (boxes[:, 2:] <= boxes[:, :2]).any(1)
+        if empty.any():
+            place = int(empty.nonzero()[0])
+            wrong = f"box {place}, {boxes[place].tolist()}, is empty"
+            raise ValueError(f"{wrong}; give [x0, y0, x1, y1] with x0 < x1 and y0 < y1")
         none = torch.zeros(len(boxes), 0, 2)
         return cls(none, torch.zeros(len(boxes), 0, dtype=torch.long), boxes)
+
+
+def _shaped(
+    value: Any, name: str, form: str, last: int, dimensions: tuple[int, ...]
+) -> Float[Tensor, "R *n"]:
+    """Numbers as a tensor of so many dimensions, the last one of a given size."""
+    array = as_numbers(value, name, form).astype(np.float32)
+    array = array.reshape(0, last) if array.shape == (0,) else array
+    array = array[None] if array.shape == (last,) else array
+    if array.ndim not in dimensions or array.shape[-1] != last:
+        raise ValueError(f"{name} must be {form}, got shape {array.shape}")
+    return torch.from_numpy(array)
 
 
 def group_prompts(
@@ -90,7 +122,6 @@ def group_prompts(
     """
     groups: defaultdict[tuple[int, bool, bool], list[int]] = defaultdict(list)
     for place, prompt in enumerate(prompts):
-        expect(prompt, Prompt, "the prompt", "a Prompt, such as Prompt.click(x, y)")
         check_prompt(prompt, size)
         shape = len(prompt.points), prompt.box is not None, prompt.mask is not None
         groups[shape].append(place)

@@ -10,7 +10,7 @@ from jaxtyping import UInt8
 from PIL import Image
 from torch import Tensor
 
-from ..video import picture_as_rgb, read_picture
+from ..video import VideoError, picture_as_rgb, read_picture
 
 Picture: TypeAlias = str | Path | Image.Image | np.ndarray | Tensor
 _WANTED = "give RGB as uint8 of shape (height, width, 3)"
@@ -36,7 +36,7 @@ def read_image(picture: Picture) -> UInt8[np.ndarray, "H W 3"]:
         return _of_tensor(picture)
     if isinstance(picture, np.ndarray):
         if picture.dtype == np.uint8 and picture.ndim == 3 and picture.shape[2] == 3:
-            return np.ascontiguousarray(_not_empty(picture))
+            return np.require(_not_empty(picture), requirements=("C", "W"))
         shown = picture.ndim == 2 and picture.dtype in (np.uint8, np.uint16)
         shown = shown or (picture.shape[2:] == (4,) and picture.dtype == np.uint8)
         if not shown:
@@ -48,7 +48,11 @@ def read_image(picture: Picture) -> UInt8[np.ndarray, "H W 3"]:
             f"the image is a {type(picture).__name__}; give a path, an array, a tensor or "
             f"Pillow's picture{advice}"
         )
-    return np.array(picture_as_rgb(picture))
+    try:
+        return _not_empty(np.array(picture_as_rgb(picture)))
+    except (OSError, SyntaxError) as error:  # Pillow decodes a file when its pixels are needed
+        name = getattr(picture, "filename", "") or "the image"
+        raise VideoError(f"cannot read {name}: {error}; replace the file or remove it") from error
 
 
 def _of_tensor(picture: Tensor) -> UInt8[np.ndarray, "H W 3"]:

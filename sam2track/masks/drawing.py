@@ -18,7 +18,7 @@ _FONT = cv2.FONT_HERSHEY_DUPLEX
 def draw_objects(
     image: UInt8[np.ndarray, "H W 3"],
     object_ids: Sequence[int],
-    masks: Bool[np.ndarray, "N H W"],
+    masks: Bool[np.ndarray, "N H W"] | Sequence[Bool[np.ndarray, "H W"]],
     boxes: Sequence[tuple[int, int, int, int] | None] | None = None,
     *,
     with_ids: bool = True,

@@ -34,9 +34,9 @@ class Prompt:
     mask: Bool[np.ndarray, "H W"] | None = None
 
     def __post_init__(self) -> None:
-        points = _numbers(self.points, "points", "pairs [[x, y], ...]").astype(np.float32)
+        points = as_numbers(self.points, "points", "pairs [[x, y], ...]").astype(np.float32)
         points = points.reshape(-1, 2) if points.shape in ((0,), (2,)) else points
-        labels = _numbers(self.labels, "labels", "a list of 1 (on the object) and 0 (not on it)")
+        labels = as_numbers(self.labels, "labels", "a list of 1 (on the object) and 0 (not on it)")
         if points.ndim != 2 or points.shape[1] != 2:
             raise ValueError(f"points must be pairs [[x, y], ...], got shape {points.shape}")
         if labels.shape != (len(points),):
@@ -45,14 +45,16 @@ class Prompt:
         for label in labels.tolist():
             if label not in (0, 1):
                 raise ValueError(f"label {label} is neither 1 (on the object) nor 0 (not on it)")
-        if not np.isfinite(points).all():
-            raise ValueError(f"points must be finite, got {points.tolist()}")
+        finite = np.isfinite(points).all(axis=1)
+        if not finite.all():
+            raise ValueError(f"points must be finite, got {points[~finite][:1].tolist()}")
         object.__setattr__(self, "points", points)
         object.__setattr__(self, "labels", labels.astype(np.int32))
         if self.box is not None:
-            box = _numbers(self.box, "box", "[x0, y0, x1, y1]").astype(np.float32)
+            box = as_numbers(self.box, "box", "[x0, y0, x1, y1]").astype(np.float32)
             if box.shape != (4,) or not np.isfinite(box).all():
-                raise ValueError(f"box must be [x0, y0, x1, y1], got {box.tolist()}")
+                found = textwrap.shorten(str(box.tolist()), 60)
+                raise ValueError(f"box must be [x0, y0, x1, y1], got {found}")
             x0, y0, x1, y1 = box.tolist()
             if x1 <= x0 or y1 <= y0:
                 raise ValueError(
@@ -80,7 +82,7 @@ class Prompt:
     @classmethod
     def clicks(cls, points, labels=None, box=None) -> Prompt:
         """Several clicks, with a box if there is one; without labels all are on the object."""
-        points = _numbers(points, "points", "pairs [[x, y], ...]")
+        points = as_numbers(points, "points", "pairs [[x, y], ...]")
         return cls(points, np.ones(points.size // 2) if labels is None else labels, box)
 
     @classmethod
@@ -98,7 +100,7 @@ class Prompt:
         return cls(mask=_on_object(mask))
 
 
-def _numbers(value: Any, name: str, form: str) -> np.ndarray:
+def as_numbers(value: Any, name: str, form: str) -> np.ndarray:
     """Numbers of any kind as an array; ValueError if they are none."""
     array = np.asarray(None)
     with suppress(TypeError, ValueError):  # such as rows of different lengths
@@ -110,7 +112,7 @@ def _numbers(value: Any, name: str, form: str) -> np.ndarray:
 
 def _on_object(value: Any) -> Bool[np.ndarray, "H W"]:
     """A mask as ``bool``; ValueError if it does not say which pixels are on the object."""
-    mask = _numbers(value, "the mask", "an array (height, width)")
+    mask = as_numbers(value, "the mask", "an array (height, width)")
     if mask.ndim != 2:
         raise ValueError(
             f"the mask has {mask.ndim} dimensions, of shape {mask.shape}; give (height, width)"

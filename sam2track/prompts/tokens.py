@@ -124,5 +124,5 @@ def batch_tokens(
     return PromptTokens(
         coords=transform.points(points, size).to(device, non_blocking=True),
         labels=labels.to(device, torch.long, non_blocking=True),
-        mask=None if mask is None else mask.to(device)[:, None],
+        mask=None if mask is None else mask.to(device, torch.float32)[:, None],
     )

@@ -14,12 +14,13 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 from omegaconf import DictConfig, OmegaConf
-from torch import Tensor
+from omegaconf.errors import OmegaConfBaseException
+from torch import OutOfMemoryError, Tensor
 from tqdm import tqdm
+from yaml import YAMLError
 
 from ..device import use_threads
 from ..image import AutomaticMaskGenerator, ImageMasks, ImagePredictor
@@ -131,7 +132,10 @@ def _run(config: DictConfig, folder: Path, tasks: Sequence[Task], several: bool)
     with bar:
         for task, picture in _read_ahead(todo):
             try:
-                segment(task, picture.result())
+                try:
+                    segment(task, picture.result())
+                except (MemoryError, OutOfMemoryError):
+                    raise ValueError(f"{task.path}: not enough memory; make it smaller") from None
             except ValueError as error:
                 if not several:
                     raise
@@ -263,11 +267,22 @@ def _check_same(config: DictConfig, folder: Path) -> None:
     Raises:
         ValueError: it names what differs.
     """
-    earlier = cast(DictConfig, OmegaConf.load(folder / RUN_FILE))
+    file = folder / RUN_FILE
+    try:
+        earlier = OmegaConf.load(file)
+    except (ValueError, YAMLError, OmegaConfBaseException):
+        earlier = None
+    if not isinstance(earlier, DictConfig):
+        raise ValueError(f"{file} holds no settings, so the run cannot go on; give a new folder")
     free = FREE if config.prompts is None else FREE[1:]  # prompts are for images in an order
     for key, value in config.items():
         had = OmegaConf.select(earlier, str(key))
-        if key not in free and had != value:
-            raise ValueError(
-                f"out={folder} holds results with {key}={had}, now {key}={value}; give a new folder"
-            )
+        if key in free or had == value:
+            continue
+        if isinstance(value, DictConfig):  # name the one that differs
+            own = had if isinstance(had, DictConfig) else {}
+            part = next(part for part in value if own.get(part) != value[part])
+            key, had, value = f"{key}.{part}", own.get(part), value[part]
+        raise ValueError(
+            f"out={folder} holds results with {key}={had}, now {key}={value}; give a new folder"
+        )

@@ -72,8 +72,9 @@ def claim_folder(path: str | Path) -> Path:
 
 
 def other_files(folder: Path) -> bool:
-    """Whether a folder holds anything but the lock of a run that is about to begin."""
-    return folder.is_dir() and any(path.name != LOCK_FILE for path in folder.iterdir())
+    """Whether a folder holds anything but what a run makes before its ``run.yaml``."""
+    own = (LOCK_FILE, f".{RUN_FILE}.part")  # what a run leaves that is killed as it begins
+    return folder.is_dir() and any(path.name not in own for path in folder.iterdir())
 
 
 @contextmanager

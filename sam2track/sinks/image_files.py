@@ -70,7 +70,7 @@ def write_image(
     _write_picture(folder / MASK, labels)
     drawn = image.copy()
     ids = [own.object_id for own in objects]
-    draw_objects(drawn, ids, np.stack([own.mask for own in objects]))
+    draw_objects(drawn, ids, [own.mask for own in objects])  # a stack would be a copy
     for own in objects:
         prompt = own.prompt
         draw_prompt(drawn, own.object_id, prompt.points, prompt.labels, prompt.box)

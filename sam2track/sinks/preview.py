@@ -19,6 +19,7 @@ Picture = UInt8[np.ndarray, "h w 3"]
 
 _COLUMNS = 4
 _GAP = 4
+_TALL = 4  # how many times as high as wide a picture may be; a higher one is shrunk
 
 
 class PreviewSink(Sink):
@@ -33,7 +34,7 @@ class PreviewSink(Sink):
         path: the ``.png`` to write.
         prompts: by frame, ``(object id, prompt)`` pairs.
         tiles: how many pictures at most.
-        tile_width: width of one in pixels.
+        tile_width: width of one in pixels; of very high videos it is less.
     """
 
     def __init__(
@@ -92,8 +93,8 @@ class PreviewSink(Sink):
     def _tile(self, frame: Frame, result: FrameResult) -> Picture:
         """A small picture; drawn after shrinking, so that lines and text stay sharp."""
         height, width = frame.size
-        scale = self._width / width
-        size = self._width, max(1, round(height * scale))
+        scale = min(self._width / width, _TALL * self._width / height)
+        size = max(1, round(width * scale)), max(1, round(height * scale))
         image = cv2.resize(frame.image, size, interpolation=cv2.INTER_AREA)
         masks = [
             cv2.resize(mask.view(np.uint8), size, interpolation=cv2.INTER_LINEAR) > 0  # rounded

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,14 +26,16 @@ _PILLOW_ERRORS = (OSError, SyntaxError, ValueError)
 
 
 def list_pictures(folder: Path, suffixes: tuple[str, ...] = PICTURE_SUFFIXES) -> list[Path]:
-    """The picture files of a folder in natural order; hidden files are ignored."""
+    """The picture files of a folder in natural order; hidden files and folders are ignored."""
 
     def by_number(file: Path) -> tuple[list[tuple[int, int | str]], str]:  # f2 before f10
         parts = re.split(r"([0-9]+)", file.name.lower())
         return [(0, int(part)) if part.isdigit() else (1, part) for part in parts], file.name
 
-    files = (file for file in folder.iterdir() if file.suffix.lower() in suffixes)
-    return sorted((file for file in files if not file.name.startswith(".")), key=by_number)
+    with os.scandir(folder) as entries:  # which tells folders without asking for each file
+        files = [folder / entry.name for entry in entries if not entry.is_dir()]
+    found = (file for file in files if file.suffix.lower() in suffixes)
+    return sorted((file for file in found if not file.name.startswith(".")), key=by_number)
 
 
 @contextmanager

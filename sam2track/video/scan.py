@@ -13,6 +13,7 @@ import av
 import numpy as np
 from av.container import InputContainer
 from av.error import FFmpegError
+from av.sidedata.sidedata import SideDataContainer
 from av.video.reformatter import Colorspace, VideoReformatter
 
 from .source import VideoError
@@ -201,7 +202,9 @@ def to_rgb(frame: av.VideoFrame, converter: VideoReformatter | None = None) -> n
 
 def _is_mirrored(frame: av.VideoFrame) -> bool:
     """Whether the file asks to turn the frame over, top to bottom, before it is rotated."""
-    display = frame.side_data.get("DISPLAYMATRIX")
+    # Not frame.side_data, which the frame keeps and which refers to the frame: such frames would
+    # hold their buffers until Python's collector of cycles runs.
+    display = SideDataContainer(frame).get("DISPLAYMATRIX")  # pyright: ignore[reportCallIssue]
     if display is None:
         return False
     a, b, _, c, d = np.frombuffer(display, np.int32)[:5].tolist()

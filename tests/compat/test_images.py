@@ -114,6 +114,34 @@ def test_incomplete_prompts_are_refused(predictor):
         predictor.predict()
 
 
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"point_coords": [[5, 5]], "point_labels": [1, 1]}, "give one label a point"),
+        ({"point_coords": [[5, 5]], "point_labels": [7]}, "label 7 is unknown"),
+        ({"point_coords": [[np.nan, 5]], "point_labels": [1]}, "points must be finite"),
+        ({"point_coords": "a", "point_labels": [1]}, "points must be an array of numbers"),
+        ({"box": [1, 2, 3]}, r"box is of shape \(3,\)"),
+        ({"box": np.zeros((0, 4))}, "empty prompt"),
+        ({"mask_input": "a"}, "mask_input must be an array of numbers"),
+    ],
+)
+def test_prompts_that_make_no_sense_are_refused(predictor, given, message):
+    predictor.set_image(IMAGE)
+    with pytest.raises(ValueError, match=message):
+        predictor.predict(**given)
+
+
+def test_what_is_no_picture_is_refused(predictor, sam):
+    with pytest.raises(ValueError, match="points_per_side is a whole number from 1, but 0"):
+        compat.SAM2AutomaticMaskGenerator(tiny_model(), points_per_side=0)
+    with pytest.raises(ValueError, match="OpenCV gives None"):
+        compat.SamPredictor(sam).set_image(None, image_format="BGR")
+    predictor.set_image_batch([IMAGE, IMAGE])
+    with pytest.raises(ValueError, match="prompts for 1 pictures, but there are 2"):
+        predictor.predict_batch(box_batch=[[1, 1, 9, 9]])
+
+
 def test_a_video_predictor_lends_its_model():
     video = compat.SAM2VideoPredictor(model=tiny_model())
     assert compat.SAM2ImagePredictor(video).model is video.model

@@ -86,6 +86,8 @@ def test_postprocessing_comes_last_as_in_the_official_builder():
     assert given == ["++model.fill_hole_area=3"]
     named = ["++model.sam_mask_decoder_extra_args.dynamic_multimask_stability_thresh=0.9"]
     assert read_settings(named, apply_postprocessing=True).stability == 0.9
+    with pytest.raises(ValueError, match=r"the value of '.*' is not YAML"):
+        read_settings(["++model.fill_hole_area=["], apply_postprocessing=True)
 
 
 @pytest.mark.parametrize("override", ["++model.image_size=512", "nonsense", "++model.="])

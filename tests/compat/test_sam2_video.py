@@ -135,6 +135,9 @@ def test_nothing_to_follow_is_an_error(predictor):
         ({"points": [[1, 2]], "labels": [1, 0]}, "points: 1, labels: 2"),
         ({"box": [1, 1, 9, 9], "clear_old_points": False}, "clear_old_points=True"),
         ({"box": [9, 9, 1, 1]}, "is empty"),
+        ({"box": [9, 9, 1]}, r"box is of shape \(3,\); the last dimension must be 4"),
+        ({"points": [1, 2, 3], "labels": [1]}, r"points is of shape \(3,\)"),
+        ({"points": "ab", "labels": [1]}, "points must be an array of numbers, got 'ab'"),
     ],
 )
 def test_an_incomplete_prompt_is_refused(predictor, given, message):
@@ -142,6 +145,23 @@ def test_an_incomplete_prompt_is_refused(predictor, given, message):
     with pytest.raises(ValueError, match=message):
         predictor.add_new_points_or_box(state, 0, 1, **given)
     assert state["obj_ids"] == []
+
+
+@pytest.mark.parametrize("index", [-1, 5])
+def test_a_frame_that_is_not_there_is_refused(predictor, index):
+    state = predictor.init_state(FRAMES)
+    with pytest.raises(ValueError, match=f"frame_idx.*{index}"):
+        click(predictor, state, frame=index)
+    click(predictor, state)
+    with pytest.raises(ValueError, match=f"start_frame_idx.*{index}"):
+        tracked(predictor, state, start_frame_idx=index)
+    assert list(tracked(predictor, state)) == [0, 1, 2, 3, 4]
+
+
+def test_fewer_than_no_frames_are_none(predictor):
+    state = predictor.init_state(FRAMES)
+    click(predictor, state)
+    assert tracked(predictor, state, max_frame_num_to_track=-3) == {}
 
 
 def test_a_click_outside_counts_as_one_on_the_edge(predictor):

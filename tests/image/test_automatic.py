@@ -185,8 +185,12 @@ def test_clicks_are_only_given_where_they_are_wanted(predictor, picture):
     assert found
     assert all(one.point[0] < SIZE[1] / 2 for one in found)
     assert generator.generate(picture, where=np.zeros(SIZE, bool)) == []
-    with pytest.raises(ValueError, match=r"where is \(4, 4\), the picture \(48, 64\)"):
+    with pytest.raises(ValueError, match=r"where is bool of shape \(4, 4\); .* \(48, 64\)"):
         generator.generate(picture, where=np.zeros((4, 4), bool))
+    with pytest.raises(ValueError, match="where is int64 of shape"):  # no places, but a mask
+        generator.generate(picture, where=where.astype(int))
+    own = AutomaticSettings(point_grids=(np.array([[1.0, 1.0]]),))
+    AutomaticMaskGenerator(predictor, own).generate(picture, where=np.ones(SIZE, bool))
 
 
 def test_small_regions_are_removed(predictor, picture):
@@ -223,14 +227,34 @@ def test_own_points_and_pictures_without_anything(predictor, picture):
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
-        ({"points_per_side": 0}, "points_per_side=0: must be 1 or more"),
-        ({"box_nms_thresh": 1.5}, "box_nms_thresh=1.5: must be from 0 to 1"),
+        ({"points_per_side": 0}, "points_per_side is a whole number from 1, but 0 was given"),
+        ({"points_per_side": 2.5}, "points_per_side is a whole number from 1, but 2.5"),
+        ({"crop_n_layers": "1"}, "crop_n_layers is a whole number from 0, but '1'"),
+        ({"box_nms_thresh": 1.5}, "box_nms_thresh=1.5: must be a number from 0 to 1"),
+        ({"box_nms_thresh": None}, "box_nms_thresh=None: must be a number"),
+        ({"pred_iou_thresh": float("nan")}, "pred_iou_thresh=nan: must be a number"),
+        ({"point_grids": (np.array([[2.0, 0.5]]),)}, r"\(x, y\) in 0..1 of the picture"),
+        ({"point_grids": ([1.0, 2.0],)}, r"\(x, y\) in 0..1 of the picture"),
         ({"point_grids": ()}, "0 point_grids for crop_n_layers=0"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(setting, message):
     with pytest.raises(ValueError, match=message):
         AutomaticSettings(**setting)
+
+
+def test_what_is_no_predictor_is_refused(predictor):
+    with pytest.raises(ValueError, match="the predictor is a SAM2; give an ImagePredictor"):
+        AutomaticMaskGenerator(predictor.model)
+    with pytest.raises(ValueError, match="settings is a dict; give AutomaticSettings"):
+        AutomaticMaskGenerator(predictor, {"points_per_side": 8})
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 2), (1, 300)])
+def test_a_picture_smaller_than_the_crops_are_many(predictor, size):
+    picture = np.zeros((*size, 3), np.uint8)
+    found = generate(predictor, picture, crop_n_layers=2, points_per_side=2)
+    assert all(one.mask().shape == size for one in found)
 
 
 @pytest.mark.reference

@@ -10,6 +10,7 @@ from tiny import SIZE, noise_frames, square_mask, tiny_model
 
 from sam2track import Prompt
 from sam2track.image import ImagePredictor, PromptRows, read_image
+from sam2track.video import VideoError
 
 CLICK = Prompt.click(20, 20)
 BOX = Prompt.from_box([8, 10, 40, 30])
@@ -181,14 +182,15 @@ def test_the_smallest_pictures(predictor, size):
         (Prompt.from_mask(np.ones((4, 4), bool)), "the mask is 4 x 4 pixels, but the frame"),
         ([], "no prompt: give at least one"),
         (["a click"], "the prompt is a str; give a Prompt"),
+        (None, "the prompt is a NoneType; give a Prompt"),
+        (np.array([[5, 5]]), "the prompt is a ndarray; give a Prompt"),
     ],
 )
 def test_prompts_that_do_not_fit_are_refused(predictor, encoded, prompts, message):
     with pytest.raises(ValueError, match=message):
         predictor.predict(encoded, prompts)
-    if isinstance(prompts, Prompt) or not prompts:
-        with pytest.raises(ValueError, match=message):
-            predictor.segment(encoded, [prompts] if prompts else [])
+    with pytest.raises(ValueError, match=message):
+        predictor.segment(encoded, prompts)
 
 
 def test_logits_that_do_not_fit_are_refused(predictor, encoded):
@@ -196,6 +198,12 @@ def test_logits_that_do_not_fit_are_refused(predictor, encoded):
         predictor.predict(encoded, CLICK, previous=torch.zeros(1, 8, 8))
     with pytest.raises(ValueError, match="previous has 2 rows for 1 prompts"):
         predictor.predict(encoded, CLICK, previous=torch.zeros(2, 16, 16))
+    with pytest.raises(ValueError, match="previous is a ndarray; give logits"):
+        predictor.predict(encoded, CLICK, previous=np.zeros((1, 16, 16)))
+    with pytest.raises(ValueError, match="previous holds NaN"):
+        predictor.predict(encoded, CLICK, previous=torch.full((1, 16, 16), torch.nan))
+    double = predictor.predict(encoded, CLICK, previous=torch.zeros(1, 16, 16).double())
+    assert double.logits.isfinite().all()
     with pytest.raises(ValueError, match="are two masks; give one"):
         predictor.predict(encoded, MASK, previous=torch.zeros(1, 16, 16))
 
@@ -208,9 +216,48 @@ def test_rows_that_say_nothing_are_refused():
         PromptRows(*none, boxes=torch.zeros(3, 4))
 
 
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: PromptRows.of_points([[1, 2, 3]]), r"got shape \(1, 3\)"),
+        (lambda: PromptRows.of_points("ab"), "points must be pairs"),
+        (lambda: PromptRows.of_points([[np.nan, 1]]), "points must be finite"),
+        (lambda: PromptRows.of_points([[[1, 2]]], [[7]]), "label 7 is unknown"),
+        (lambda: PromptRows.of_boxes([[1, 2, 3]]), r"of shape \(R, 4\), got shape \(1, 3\)"),
+        (lambda: PromptRows.of_boxes([[1, 2, 3, 4]] * 3 + [[9, 9, 1, 1]]), "box 3, .* is empty"),
+        (lambda: PromptRows.of_boxes([[np.nan, 2, 3, 4]]), "boxes must be finite"),
+        (lambda: PromptRows([[1, 2]], [1]), "points is a list; give a tensor"),
+    ],
+)
+def test_rows_that_make_no_sense_are_refused(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+def test_a_mask_that_is_none_gives_no_logits(predictor):
+    for mask, message in (
+        (np.zeros(SIZE, bool), "the mask is empty"),
+        (np.ones((*SIZE, 3), bool), "the mask has 3 dimensions"),
+        (None, "the mask must be an array"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            predictor.logits_of(mask)
+    assert torch.equal(
+        predictor.logits_of(torch.from_numpy(square_mask())), predictor.logits_of(square_mask())
+    )
+
+
+def test_several_pictures_are_a_list(predictor, picture):
+    for images in (picture, "one.png", None):  # rows, letters: no pictures
+        with pytest.raises(ValueError, match="give a list of pictures"):
+            predictor.encode_batch(images)
+
+
 def test_what_is_no_model_is_refused():
     with pytest.raises(ValueError, match=r"the model is a str; give a loaded one"):
         ImagePredictor("nano")
+    with pytest.raises(ValueError, match=r"rows_at_once is a whole number from 1, but 1.5"):
+        ImagePredictor(tiny_model(), rows_at_once=1.5)
 
 
 def test_every_kind_of_picture_is_the_same_picture(tmp_path, picture):
@@ -252,8 +299,30 @@ def test_grey_alpha_16_bit_and_turned_pictures(tmp_path, picture):
         (torch.full((3, 4, 4), 2.0), "numbers outside 0..1"),
         (torch.zeros(1, 3, 4, 4), r"shape \(1, 3, 4, 4\); give \(3, H, W\)"),
         ("nowhere.png", "cannot read nowhere.png: No such file"),
+        (Image.new("RGB", (0, 5)), "has no pixel"),
     ],
 )
 def test_what_is_no_picture_is_refused(given, message):
     with pytest.raises(ValueError, match=message):
         read_image(given)
+
+
+def test_a_cut_off_picture_of_pillows_is_refused(tmp_path, picture):
+    Image.fromarray(picture).resize((400, 300)).save(tmp_path / "one.jpg")
+    whole = (tmp_path / "one.jpg").read_bytes()
+    (tmp_path / "one.jpg").write_bytes(whole[: len(whole) // 2])
+    with Image.open(tmp_path / "one.jpg") as opened, pytest.raises(VideoError, match="truncated"):
+        read_image(opened)
+
+
+@pytest.mark.filterwarnings("error")
+def test_an_array_that_cannot_be_written_to_is_taken_without_a_warning(predictor, picture):
+    locked = np.asarray(Image.fromarray(picture))
+    assert not locked.flags.writeable
+    predictor.encode(locked)
+
+
+def test_an_embedding_is_saved_at_home(encoded, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    encoded.save("~/one.safetensors")
+    assert (tmp_path / "one.safetensors").is_file()

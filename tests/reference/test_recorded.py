@@ -69,4 +69,4 @@ def test_a_scenario_ends_the_same(name: str, played: str) -> None:
 
 
 def test_what_is_recorded_stays_small() -> None:
-    assert sum(path.stat().st_size for path in RECORDED.iterdir() if path.is_file()) < 1e6
+    assert sum(path.stat().st_size for path in RECORDED.iterdir() if path.is_file()) < 1.5e6

@@ -225,7 +225,7 @@ def test_the_model_tracks_and_prompts_may_be_boxes_or_clicks(tmp_path, davis, ra
         assert benchmark(f"dataset.root={davis}", f"out={out}", names, *arguments) == 0
         found[prompt] = results(out)
     assert found["mask"]["mean"] != found["click"]["mean"]
-    assert found["mask"]["method"] == "nano, fifo, mask"
+    assert found["mask"]["method"] == "nano, auto, mask"
     assert found["mask"]["sequences"]["cat"]["memory"]["ram"] > 100
 
 

@@ -129,6 +129,30 @@ def test_other_settings_do_not_go_on(here, capfd):
     assert "holds results with click=[30, 30], now click=[31, 30]; give a new" in one_line(capfd)
 
 
+def test_the_setting_that_differs_is_named(here, capfd):
+    settings = ("image=photos", "auto=true", "out=a")
+    assert image(*settings, "automatic.points_per_side=1") == 0
+    capfd.readouterr()
+    assert image(*settings, "automatic.points_per_side=2") == 2
+    said = one_line(capfd)
+    assert "with automatic.points_per_side=1, now automatic.points_per_side=2; give a new" in said
+
+
+@pytest.mark.parametrize("content", [b"a: [", b"- 1", b"\xff\xfe\x80", b"\0"])
+def test_settings_that_cannot_be_read_are_named(here, capfd, content):
+    assert image("image=photos", "click=[30,30]", "out=a") == 0
+    Path("a/run.yaml").write_bytes(content)
+    capfd.readouterr()
+    assert image("image=photos", "click=[30,30]", "out=a") == 2
+    assert "a/run.yaml holds no settings, so the run cannot go on; give a new" in one_line(capfd)
+
+
+def test_a_run_that_was_killed_at_its_first_file_begins_again(here):
+    Path("a").mkdir()
+    Path("a/.run.yaml.part").write_text("half")
+    assert image("image=photo.png", "click=[30,30]", "out=a") == 0
+
+
 def test_prompts_of_a_folder_are_for_the_images_that_they_name(here, capfd):
     entries = [{"object": 1, "frame": 1, "points": [[30, 30]]}]
     Path("prompts.json").write_text(json.dumps(entries))
@@ -146,6 +170,7 @@ def test_broken_images_are_named_and_the_others_done(here, capfd):
     Path("photos/cut.png").write_bytes(whole[: len(whole) // 2])
     Path("photos/empty.jpg").write_bytes(b"")
     Image.new("RGB", (20, 20)).save("photos/small.png")  # the click is outside
+    Path("photos/folder.png").mkdir()
     assert image("image=photos", "click=[30,30]", "out=a") == 1
     said = capfd.readouterr()
     lines = [line for line in said.err.splitlines() if "error: " in line]
@@ -155,6 +180,19 @@ def test_broken_images_are_named_and_the_others_done(here, capfd):
     assert "Traceback" not in said.err
     assert said.out.splitlines()[-1] == "3 images: a"
     assert written("a") == ["a", "b10", "b2", "run.yaml"]
+
+
+def test_an_image_that_memory_is_too_small_for_stops_no_other(here, capfd, monkeypatch):
+    def read(path):
+        if path.stem == "b2":
+            raise MemoryError
+        return read_image(path)
+
+    monkeypatch.setattr("sam2track.runners.image.read_picture", read)
+    assert image("image=photos", "click=[30,30]", "out=a") == 1
+    said = capfd.readouterr()
+    assert "1 of 3 images failed: photos/b2.jpg: not enough memory; make it smaller" in said.err
+    assert said.out.splitlines()[-1] == "2 images: a"
 
 
 def test_a_pattern_keeps_the_folders_apart(here):

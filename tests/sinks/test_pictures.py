@@ -153,6 +153,12 @@ def test_preview_has_the_prompted_frame_and_holds_little(tmp_path, tracked):
     assert sheet.size == (4 * 52 + 4, 2 * 34 + 4)
 
 
+def test_preview_of_a_very_high_video_stays_small(tmp_path, tracked):
+    with PreviewSink(tmp_path / "preview.png", tile_width=48) as sink:
+        sink.write(*tracked(0, {1: np.ones((5000, 1), bool)}, size=(5000, 1)))
+    assert Image.open(tmp_path / "preview.png").size == (1 + 8, 4 * 48 + 8)
+
+
 @pytest.mark.parametrize("frames", [1, 2, 5])
 def test_preview_of_a_short_clip_shows_every_frame(tmp_path, tracked, frames):
     with PreviewSink(tmp_path / "preview.png", tile_width=48) as sink:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import random
 import re
 import struct
@@ -332,6 +333,19 @@ def test_pixels_that_are_not_square(tmp_path):
     path.write_bytes(data)
     with VideoFile(path) as video:
         assert (video.size, video.pixel_aspect) == ((80, 48), Fraction(11, 16))
+
+
+def test_decoded_frames_are_freed_at_once(clip):
+    video = VideoFile(clip)
+    gc.collect()
+    gc.disable()
+    try:
+        seen = [video[index].index for index in range(20)]
+        left = [thing for thing in gc.get_objects() if isinstance(thing, av.VideoFrame)]
+    finally:
+        gc.enable()
+    assert seen == list(range(20))
+    assert len(left) <= 3  # those that the decoder gave last
 
 
 def test_a_jump_forward_does_not_go_back(clip, number, monkeypatch):

@@ -30,6 +30,7 @@ def test_any_names_and_formats(tmp_path):
         save(tmp_path / name, 40 * value)
     for name in ("notes.txt", ".9.jpg", "._a.jpg", "Thumbs.db"):
         (tmp_path / name).write_text("not a picture")
+    (tmp_path / "folder.jpg").mkdir()
     with ImageFolder(tmp_path, fps=12) as video:
         assert [file.name for file in video.files] == [
             "2.jpg", "9.JPEG", "10.png", "a.jpg", "b é.webp",
