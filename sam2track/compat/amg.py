@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ..image.crops import layered_crops, point_grid
 from ..masks import fill_holes
+from ..masks.boxes import mask_boxes
 from ..masks.run_lengths import pack_runs
 
 Runs = dict[str, Any]  # COCO run lengths: size, counts
@@ -62,13 +63,7 @@ def calculate_stability_score(
 
 def batched_mask_to_box(masks: Bool[Tensor, "*n H W"]) -> Int[Tensor, "*n 4"]:
     """First and last column and row of masks, ``(x0, y0, x1, y1)``; zeros for an empty mask."""
-    edges = []
-    for used in (masks.any(-2), masks.any(-1)):  # columns, rows
-        places = torch.arange(used.shape[-1], device=used.device)
-        first = torch.where(used, places, used.shape[-1]).amin(-1)
-        edges += [first, torch.where(used, places, -1).amax(-1)]
-    x0, x1, y0, y1 = edges
-    return torch.stack((x0, y0, x1, y1), dim=-1) * masks.any(-1).any(-1)[..., None]
+    return mask_boxes(masks)
 
 
 def mask_to_box(masks: Bool[Tensor, "B 1 H W"]) -> Int[Tensor, "B 1 4"]:

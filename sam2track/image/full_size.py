@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from ..masks import mask_box
+from ..masks.boxes import mask_boxes
 from .image_masks import ImageMasks
 
 Counts = Int[Tensor, " R"]
@@ -75,12 +76,5 @@ def _measure_one(full: Float[np.ndarray, "H W"], threshold: float, offset: float
 def _measure_many(full: Float[Tensor, "R H W"], threshold: float, offset: float) -> Measured:
     stability = _stability(_count(full > threshold + offset), _count(full > threshold - offset))
     masks = full > threshold
-    edges = []
-    for used in (masks.any(1), masks.any(2)):  # columns, rows
-        places = torch.arange(used.shape[1], device=used.device)
-        first = torch.where(used, places, used.shape[1]).amin(1)
-        edges += [first, torch.where(used, places, -1).amax(1)]
-    x0, x1, y0, y1 = edges
-    seen = (x1 >= 0).cpu().numpy()
-    boxes = torch.stack((x0, y0, x1, y1), dim=1).cpu().numpy()
-    return Measured(stability.cpu().numpy(), boxes * seen[:, None], seen)
+    seen, boxes = masks.any(-1).any(-1), mask_boxes(masks)
+    return Measured(stability.cpu().numpy(), boxes.cpu().numpy(), seen.cpu().numpy())

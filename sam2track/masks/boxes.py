@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
 from jaxtyping import Bool, Float, Int
+from torch import Tensor
 
 
 def mask_box(mask: Bool[np.ndarray, "H W"]) -> tuple[int, int, int, int] | None:
@@ -14,6 +16,17 @@ def mask_box(mask: Bool[np.ndarray, "H W"]) -> tuple[int, int, int, int] | None:
     y0, y1 = int(rows[0]), int(rows[-1]) + 1
     columns = np.flatnonzero(mask[y0:y1].any(axis=0))
     return int(columns[0]), y0, int(columns[-1]) + 1, y1
+
+
+def mask_boxes(masks: Bool[Tensor, "*n H W"]) -> Int[Tensor, "*n 4"]:
+    """First and last column and row of masks, ``(x0, y0, x1, y1)``; zeros for an empty mask."""
+    edges = []
+    for used in (masks.any(-2), masks.any(-1)):  # columns, rows
+        places = torch.arange(used.shape[-1], device=used.device)
+        first = torch.where(used, places, used.shape[-1]).amin(-1)
+        edges += [first, torch.where(used, places, -1).amax(-1)]
+    x0, x1, y0, y1 = edges
+    return torch.stack((x0, y0, x1, y1), dim=-1) * (x1 >= 0)[..., None]
 
 
 def box_iou(

@@ -98,8 +98,9 @@ def run(config: DictConfig) -> None:
 def _run(config: DictConfig, folder: Path, tasks: Sequence[Task], several: bool) -> None:
     """Segment what is not finished."""
     todo = list(tasks)
-    if several and (folder / RUN_FILE).is_file():
-        _check_same(config, folder)
+    if (folder / RUN_FILE).is_file():
+        _check_earlier(config, folder, several)
+    if several:
         given = [Path(config[key]) for key in ("mask", "prompts") if config[key] is not None]
         since = max((path.stat().st_mtime for path in given), default=0.0)
         todo = [task for task in tasks if not task.finished(since)]
@@ -261,8 +262,10 @@ def _read_ahead(tasks: Iterable[Task]) -> Iterator[tuple[Task, Future[np.ndarray
             yield waiting
 
 
-def _check_same(config: DictConfig, folder: Path) -> None:
+def _check_earlier(config: DictConfig, folder: Path, several: bool) -> None:
     """Refuse to go on with other settings than those of the results that there are.
+
+    A single image's results are replaced; those of several images, or of a video, are not.
 
     Raises:
         ValueError: it names what differs.
@@ -274,6 +277,12 @@ def _check_same(config: DictConfig, folder: Path) -> None:
         earlier = None
     if not isinstance(earlier, DictConfig):
         raise ValueError(f"{file} holds no settings, so the run cannot go on; give a new folder")
+    if "image" not in earlier:
+        raise ValueError(f"out={folder} holds results of another command; give a new folder")
+    if not several:
+        if any(folder.glob(f"*/{RESULT}")):
+            raise ValueError(f"out={folder} holds results of several images; give a new folder")
+        return
     free = FREE if config.prompts is None else FREE[1:]  # prompts are for images in an order
     for key, value in config.items():
         had = OmegaConf.select(earlier, str(key))

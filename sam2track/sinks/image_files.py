@@ -86,12 +86,15 @@ def write_annotations(
 ) -> None:
     """Write ``overlay.png``, small masks over large ones, and then ``masks.json``.
 
+    A ``mask.png`` of an earlier run is removed.
+
     Args:
         annotations: in COCO's layout, with run lengths.
 
     Raises:
         OSError: if a file cannot be written.
     """
+    (folder / MASK).unlink(missing_ok=True)
     drawn = image.copy()
     for number, own in enumerate(sorted(annotations, key=lambda own: -own["area"]), 1):
         mask = decode_runs(own["segmentation"], f"annotation {own['id']}")

@@ -129,6 +129,24 @@ def test_other_settings_do_not_go_on(here, capfd):
     assert "holds results with click=[30, 30], now click=[31, 30]; give a new" in one_line(capfd)
 
 
+def test_everything_leaves_no_mask_of_an_earlier_run(here):
+    assert image("image=photo.png", "click=[30,30]", "out=a") == 0
+    assert image("image=photo.png", "auto=true", "automatic.points_per_side=1", "out=a") == 0
+    assert written("a") == ["masks.json", "overlay.png", "run.yaml"]
+
+
+def test_other_results_are_not_replaced(here, capfd):
+    assert image("image=photos", "click=[30,30]", "out=a") == 0
+    Path("b").mkdir()
+    Path("b/run.yaml").write_text("video: clip.mp4")
+    for folder, held in (("a", "several images"), ("b", "another command")):
+        before = Path(folder, "run.yaml").read_bytes()
+        capfd.readouterr()
+        assert image("image=photo.png", "click=[30,30]", f"out={folder}") == 2
+        assert f"out={folder} holds results of {held}; give a new folder" in one_line(capfd)
+        assert Path(folder, "run.yaml").read_bytes() == before
+
+
 def test_the_setting_that_differs_is_named(here, capfd):
     settings = ("image=photos", "auto=true", "out=a")
     assert image(*settings, "automatic.points_per_side=1") == 0
