@@ -30,10 +30,9 @@ from .compose import plain
 from .first_masks import with_first_masks
 from .output import FINISHED, claim_folder, default_folder, locked, make_sinks, prepare_folder
 from .resuming import Resumable, is_finished
+from .track_checks import AUTO, check_reach, check_settings
 from .tracker import make_tracker
 from .writing import progress, report, write
-
-AUTO = "auto"  # prompts=auto: everything is followed
 
 
 def run(config: DictConfig) -> None:
@@ -49,7 +48,7 @@ def run(config: DictConfig) -> None:
     """
     if config.direction == "both":
         config = cast(DictConfig, OmegaConf.merge(config, {"direction": 0}))
-    _check_settings(config)
+    check_settings(config)
     keep_freed_memory()
     keys = ["click", "labels", "box", "mask", "prompts", "frame"]
     placed, start = [], config.frame
@@ -62,7 +61,7 @@ def run(config: DictConfig) -> None:
         check(placed, source.size, source.length, config.direction)
         if source.length is not None and start >= source.length:
             raise ValueError(f"frame={start}: {config.video} has {source.length} frames, from 0")
-        _check_reach(config, source, placed, start)
+        check_reach(config, source, placed, start)
         count = _count(config, source, start)
         default = Path("outputs") / source.name
         folder = claim_folder(config.out or default_folder(default, str(config.video)))
@@ -90,45 +89,6 @@ def run(config: DictConfig) -> None:
         for line in getattr(sink, "remarks", ()):  # what ExchangeSink could not write
             print(line)
     report(written, review, folder, time.monotonic() - started)
-
-
-def _check_settings(config: DictConfig) -> None:
-    """Refuse values whose type is right."""
-    if OmegaConf.is_missing(config, "video") or config.video is None:
-        raise ValueError("video= is missing: sam2track track video=clip.mp4 click=[x,y]")
-    if config.direction == 0 and config.frames is not None:
-        raise ValueError(f"frames={config.frames}: direction=both tracks the whole video")
-    if config.prompts != AUTO:
-        return
-    given = [f"{key}=" for key in ("click", "labels", "box", "mask") if config[key] is not None]
-    if given:
-        raise ValueError(f"prompts=auto follows everything: remove {' and '.join(given)}")
-    if config.resume or config.direction == 0:
-        what = "resume=true" if config.resume else "direction=both"
-        raise ValueError(f"{what} is not possible with prompts=auto; leave one of them out")
-
-
-def _check_reach(
-    config: DictConfig, source: VideoSource, placed: Sequence[PlacedPrompt], start: int
-) -> None:
-    """Refuse prompts on frames that are left out, and orders that a live source cannot keep."""
-    for item in placed:
-        if config.frames is not None and abs(item.frame - start) >= config.frames:
-            raise ValueError(
-                f"{item.source}: frame {item.frame} is not among the frames={config.frames} "
-                f"that are tracked from frame {start}"
-            )
-    if isinstance(source, SeekableSource):
-        return
-    if config.direction != 1:
-        raise ValueError(
-            f"direction={config.direction}: {source.name} is live and only runs forward"
-        )
-    if config.memory.get("lag", 0) is None:
-        raise ValueError(
-            f"memory.lag=null decides at the end and then reads the video again, but "
-            f"{source.name} is live; give a number of frames, such as memory.lag=10"
-        )
 
 
 def _count(config: DictConfig, source: VideoSource, start: int) -> int | None:

@@ -1,0 +1,51 @@
+"""What ``sam2track track`` refuses before it begins, although each setting has the right type."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from omegaconf import DictConfig, OmegaConf
+
+from ..prompts import PlacedPrompt
+from ..video import SeekableSource, VideoSource
+
+AUTO = "auto"  # prompts=auto: everything is followed
+
+
+def check_settings(config: DictConfig) -> None:
+    """Refuse values whose type is right."""
+    if OmegaConf.is_missing(config, "video") or config.video is None:
+        raise ValueError("video= is missing: sam2track track video=clip.mp4 click=[x,y]")
+    if config.direction == 0 and config.frames is not None:
+        raise ValueError(f"frames={config.frames}: direction=both tracks the whole video")
+    if config.prompts != AUTO:
+        return
+    given = [f"{key}=" for key in ("click", "labels", "box", "mask") if config[key] is not None]
+    if given:
+        raise ValueError(f"prompts=auto follows everything: remove {' and '.join(given)}")
+    if config.resume or config.direction == 0:
+        what = "resume=true" if config.resume else "direction=both"
+        raise ValueError(f"{what} is not possible with prompts=auto; leave one of them out")
+
+
+def check_reach(
+    config: DictConfig, source: VideoSource, placed: Sequence[PlacedPrompt], start: int
+) -> None:
+    """Refuse prompts on frames that are left out, and orders that a live source cannot keep."""
+    for item in placed:
+        if config.frames is not None and abs(item.frame - start) >= config.frames:
+            raise ValueError(
+                f"{item.source}: frame {item.frame} is not among the frames={config.frames} "
+                f"that are tracked from frame {start}"
+            )
+    if isinstance(source, SeekableSource):
+        return
+    if config.direction != 1:
+        raise ValueError(
+            f"direction={config.direction}: {source.name} is live and only runs forward"
+        )
+    if config.memory.get("lag", 0) is None:
+        raise ValueError(
+            f"memory.lag=null decides at the end and then reads the video again, but "
+            f"{source.name} is live; give a number of frames, such as memory.lag=10"
+        )
