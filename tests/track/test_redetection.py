@@ -16,7 +16,9 @@ WITHIN = 30  # frames to be found in
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
-@pytest.mark.xfail(reason="nano takes the look-alike while the object is away, see docs/nano.md")
+@pytest.mark.xfail(
+    strict=True, reason="nano takes the look-alike while the object is away, see docs/nano.md"
+)
 @pytest.mark.parametrize("seed", [41])
 def test_it_is_found_after_each_return_and_the_look_alike_is_not_taken(seed):
     spec = SequenceSpec("returns", FRAMES, 1, 1, (Event("leave", 300),), seed, pause=330)
