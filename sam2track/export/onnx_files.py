@@ -22,9 +22,11 @@ import onnx
 import torch
 from onnx import TensorProto, helper, numpy_helper
 from onnxruntime.quantization import QuantType, quantize_dynamic
+from onnxscript import optimizer
 
 from .signatures import Graph
 
+FOLDED = 1 << 18  # values: operations on constants up to this size are done when exporting
 LARGE = 1024  # values; smaller weights stay in fp32
 
 
@@ -61,6 +63,8 @@ def _translated(program: torch.export.ExportedProgram, graph: Graph) -> onnx.Mod
     finally:
         logger.setLevel(level)
     assert written is not None
+    # ONNX Runtime 1.32 takes a padded weight for a padded image, so that it is padded here.
+    optimizer.fold_constants(written.model, input_size_limit=FOLDED)
     model = written.model_proto
     _name_sizes(model, graph)
     return model

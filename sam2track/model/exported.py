@@ -228,7 +228,7 @@ def _onnx_graph(path: Path, device: torch.device, threads: int) -> Run:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     try:
-        session = onnxruntime.InferenceSession(path, options, [provider, "CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(path, options, [provider])
     except Exception as error:  # of ONNX Runtime's own classes
         raise CheckpointError(f"{path} cannot be loaded: {error}") from None
 

@@ -51,6 +51,7 @@ class SAM2(nn.Module):
         self.variant = variant
         self.precision = torch.float32  # of the computation, under autocast
         self.compiled = False
+        self.memory_dtype = torch.bfloat16  # half the memory; the released code does the same
         # Below this stability another mask replaces the clear one on a picture; 0 = never.
         self.picture_stability = 0.98
         self.trunk = variant.trunk.build()
@@ -279,7 +280,7 @@ class SAM2(nn.Module):
         """One memory per row. Masks from prompts are thresholded at zero, as shown to the user."""
         tokens = self.spatial_memory(features.stride16, resolved, from_prompt)
         if not self.training:
-            tokens = tokens.to(torch.bfloat16)  # half the memory; the released code does the same
+            tokens = tokens.to(self.memory_dtype)
         parts = (tokens, resolved.pointers, resolved.scores, resolved.presence[:, 0])
         if from_prompt and not self.training:
             parts = (*parts, self.appearance(features, resolved.logits)[:, 0])
