@@ -17,6 +17,13 @@ import numpy as np
 import onnxruntime
 
 
+def resize(x: np.ndarray, length: int) -> np.ndarray:
+    """Resize the first axis by linear interpolation."""
+    place = ((np.arange(length) + 0.5) * len(x) / length - 0.5).clip(0, len(x) - 1)
+    first = place.astype(int)
+    return x[first] + (place - first)[:, None] * (x[(first + 1).clip(max=len(x) - 1)] - x[first])
+
+
 def main(folder: str, video: str, x: str, y: str, out: str) -> None:
     about = json.loads(Path(folder, "model.json").read_text())
     side, span, slot = about["image_size"], about["span"], about["anchor_slot"]
@@ -35,7 +42,7 @@ def main(folder: str, video: str, x: str, y: str, out: str) -> None:
             fed[key] = array
         return dict(zip(graphs[name]["outputs"], sessions[name].run(None, fed), strict=True))
 
-    Path(out).mkdir(parents=True)
+    Path(out).mkdir(parents=True, exist_ok=True)
     anchor, recent = None, deque(maxlen=span - 1)  # each a memory and a pointer, the newest first
     for index, frame in enumerate(av.open(video).decode(video=0)):
         small = frame.reformat(side, side, "rgb24", interpolation="BICUBIC").to_ndarray()
@@ -74,10 +81,9 @@ def main(folder: str, video: str, x: str, y: str, out: str) -> None:
             anchor = memory, pointer
         else:
             recent.appendleft((memory, pointer))
-        rows, columns = (np.arange(n) * low // n for n in (frame.height, frame.width))
-        mask = 255 * (logits[0, 0][rows][:, columns] > 0).astype(np.uint8)
+        mask = resize(resize(logits[0, 0], frame.height).T, frame.width).T > 0
         header = f"P5 {frame.width} {frame.height} 255\n".encode()
-        Path(out, f"{index:05}.pgm").write_bytes(header + mask.tobytes())
+        Path(out, f"{index:05}.pgm").write_bytes(header + (255 * mask.astype(np.uint8)).tobytes())
 
 
 if __name__ == "__main__":

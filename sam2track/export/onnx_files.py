@@ -86,11 +86,13 @@ def _name_sizes(model: onnx.ModelProto, graph: Graph) -> None:
 
 
 def halve_weights(model: onnx.ModelProto) -> None:
-    """Store large weights in fp16, with a conversion to fp32 where they are used."""
+    """Store large weights of products in fp16, with a conversion to fp32 where they are used."""
+    kinds = ("MatMul", "Gemm", "Conv", "ConvTranspose")
+    weights = {node.input[1] for node in model.graph.node if node.op_type in kinds}
     casts = []
     for weight in model.graph.initializer:
         values = numpy_helper.to_array(weight)
-        if weight.data_type != TensorProto.FLOAT or values.size < LARGE:
+        if weight.name not in weights or values.size < LARGE:
             continue
         name, stored = weight.name, f"{weight.name}_fp16"
         weight.CopyFrom(numpy_helper.from_array(values.astype(np.float16), stored))

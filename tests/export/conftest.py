@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 import pytest
 from tiny import TINY, tiny_model
 
@@ -15,6 +17,14 @@ pytest.importorskip("onnxscript")
 
 # Enough for what the tests recall: six memories and two anchors, fifteen pointers and two.
 FIXED = Sizes(rows=1, memories=9, pointers=18, points=5)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quiet():
+    """Without pytest's record of what PyTorch logs while it traces, which takes half the time."""
+    logging.disable(logging.INFO)
+    yield
+    logging.disable(logging.NOTSET)
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sam2track import Prompt, TrackingSession, load_model, open_video
+from sam2track import Prompt, Rendering, TrackingSession, load_model, open_video
 from sam2track.memory import FifoMemory
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "onnx_example.py"
@@ -36,24 +36,26 @@ def test_it_imports_nothing_of_ours():
     names = {name.name.split(".")[0] for node in imports for name in node.names}
     names |= {str(node.module) for node in imports if isinstance(node, ast.ImportFrom)}
     assert names - sys.stdlib_module_names <= {"av", "numpy", "onnxruntime", "deque", "Path"}
-    body = next(node for node in tree.body if isinstance(node, ast.FunctionDef))
-    assert body.end_lineno - body.lineno < 60
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef):
+            assert (node.end_lineno or 0) - node.lineno <= 60
 
 
 def test_it_tracks_as_a_session_does(nano_folder, clip, tmp_path):
-    """Its masks are of the nearest pixel, and PyAV resizes otherwise, so that edges may differ."""
+    """But for edges, since PyAV resizes pictures in another way."""
     out = tmp_path / "masks"
     subprocess.run(
-        [sys.executable, SCRIPT, nano_folder, clip, "427", "240", out], check=True, cwd=tmp_path
+        [sys.executable, SCRIPT, nano_folder, clip, "340", "220", out], check=True, cwd=tmp_path
     )
     model = load_model("nano", nano_folder)
-    session = TrackingSession(model, memory=FifoMemory, zoom="off")
+    plain = Rendering(sharpen=False, fill_hole_area=0, remove_specks=0)
+    session = TrackingSession(model, memory=FifoMemory, zoom="off", rendering=plain)
     with open_video(clip) as video:
         for frame in video:
             if frame.index == 0:
-                session.prompt(1, Prompt.click(427, 240), frame)
+                session.prompt(1, Prompt.click(340, 220), frame)
             ours = session.step(frame).mask(1)
             found = np.asarray(Image.open(out / f"{frame.index:05}.pgm")) > 0
             assert ours.any()
-            assert (ours & found).sum() > 0.9 * (ours | found).sum()
+            assert (ours & found).sum() > 0.95 * (ours | found).sum()
     assert len([*out.iterdir()]) == FRAMES
