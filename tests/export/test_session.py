@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
-from tiny import noise_frames, square_mask, tiny_model
+from tiny import TINY, noise_frames, square_mask, tiny_model
 
 from sam2track import CheckpointError, Prompt, TrackingSession, load_model
 from sam2track.export import write_model
 from sam2track.memory import DistractorSettings, FifoMemory, RedetectMemory, TreeSettings
+from sam2track.model.backbones import PlainViTSpec, RepViTSpec
 from sam2track.model.exported import load_exported
+from sam2track.model.neck import ConvNeck
+from sam2track.model.perceiver import PerceiverSpec
+from sam2track.model.variants import VARIANTS
 from sam2track.synthetic.video import SyntheticVideo
 
 POLICIES = {
@@ -102,6 +107,28 @@ def test_what_an_exported_model_cannot_do_is_refused(nano_folder, tmp_path):
     (copy / "mask_decoder.onnx").unlink()
     with pytest.raises(CheckpointError, match=r"no such file: .*mask_decoder\.onnx"):
         load_model("nano", copy)
+
+
+LATENTS = PerceiverSpec(latents=5, latents_2d=4)
+PLAIN_VIT = PlainViTSpec(16, 2, depth=2, global_blocks=(1,), window=3, pretrained=2)
+OTHERS = {
+    "edgetam": {"trunk": RepViTSpec((8, 16, 24, 32), (1, 1, 2, 1)), "compression": LATENTS},
+    "efficienttam": {"trunk": PLAIN_VIT, "neck": ConvNeck},
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", OTHERS)
+def test_edgetam_and_efficienttam_are_exact(tmp_path, monkeypatch, name):
+    """Latents for memories; no skip connections; pointers without positions."""
+    changes = {**OTHERS[name], "sam2_1_embeddings": False}
+    monkeypatch.setitem(VARIANTS, name, replace(TINY, **changes))
+    model = tiny_model(**changes)
+    write_model(model, name, tmp_path / name)
+    frames = noise_frames(6)
+    prompts, corrections = {1: Prompt.click(20, 20)}, {2: Prompt.from_mask(square_mask())}
+    models = model, load_exported(tmp_path / name, name, device=CPU)
+    assert_same(*(follow(own, frames, prompts, corrections) for own in models))
 
 
 @pytest.mark.slow
