@@ -24,6 +24,7 @@ from ..benchmark.boxes import pooled
 from ..benchmark.cases import worst_cases
 from ..benchmark.compare import load_run, write_comparison
 from ..benchmark.datasets import BoxDataset, Dataset, OpenDataset
+from ..benchmark.engine_table import engine_table
 from ..benchmark.files import record_path, write_json
 from ..benchmark.layouts import pack
 from ..benchmark.pool import spread
@@ -90,6 +91,10 @@ def _check_settings(config: DictConfig) -> None:
     if config.protocol != "semi" and config.memory.get("lag", 0) != 0:
         raise ValueError(
             f"protocol={config.protocol}: a user waits for no late result; give memory.lag=0"
+        )
+    if config.protocol == "engine" and config.tracker != "session":
+        raise ValueError(
+            f"protocol=engine, tracker={config.tracker}: only tracker=session takes clicks"
         )
 
 
@@ -182,6 +187,8 @@ def _conclude(
     write_json(out / "results.json", results)
     write_text(out / "objects.csv", objects_csv(records))
     print(table(results))
+    if "engine" in results:
+        print(engine_table(results["engine"]))
     kind = "boxes" if boxes else "masks"
     if config.zip or (config.zip is None and not dataset.has_truth):
         done = [record["sequence"] for record in records]
@@ -228,5 +235,8 @@ def describe_run(config: DictConfig) -> str:
         return {"copy": "First mask, copied", "flow": "First mask, by optical flow"}[config.tracker]
     memory = config.memory.get("_target_", "").rpartition(".")[2]
     memory = memory.removesuffix("Memory").removesuffix("Settings").lower()
-    what = config.prompt if config.protocol == "semi" else config.protocol.replace("_", " ")
+    interactive = {"engine": "data engine, simulated"}.get(
+        config.protocol, config.protocol.replace("_", " ")
+    )
+    what = config.prompt if config.protocol == "semi" else interactive
     return f"{config.model}, {memory}, {what}"
