@@ -108,7 +108,7 @@ def _published(results: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def _engine(results: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The tables of the data engine, if it was played: a line for each column, as there are many."""
+    """The tables of the data engine, if it was played, with a line for each column."""
     if "engine" not in results:
         return None
     (_, titles), *phases = engine_rows(results["engine"])

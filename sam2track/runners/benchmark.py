@@ -183,7 +183,9 @@ def _conclude(
     ]
     boxes = isinstance(dataset, BoxDataset)
     about = {"dataset": dataset.name, "method": describe_run(config)}
-    results = about | summarise(records, broken, pooled(dataset, records) if boxes else {})
+    results: dict[str, Any] = about | summarise(
+        records, broken, pooled(dataset, records) if boxes else {}
+    )
     write_json(out / "results.json", results)
     write_text(out / "objects.csv", objects_csv(records))
     print(table(results))
