@@ -1,9 +1,9 @@
 """Functions for CVAT's agents: tracks shapes through a video, or segments from clicks and a box.
 
-``cvat-cli function create-native`` and ``run-agent`` load this module with
-``--function-module sam2track.integrations.cvat`` and call :func:`create`. It needs ``cvat-sdk`` and
-its extra ``masks``. CVAT gives a picture and shapes, then the pictures after it; a shape of the same
-kind comes out of each. Rectangles are prompts as boxes; polygons and masks are prompts as masks.
+``cvat-cli function create-native`` and ``run-agent`` load this module with ``--function-module``
+and call :func:`create`. It needs ``cvat-sdk`` with its extra ``masks``. CVAT gives a picture and
+shapes, then the pictures after it; a shape of the same kind comes out of each. Rectangles are
+prompts as boxes, polygons and masks as masks.
 """
 
 from __future__ import annotations
@@ -12,20 +12,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import cv2
-import cvat_sdk.auto_annotation as cvataa
+import cvat_sdk.auto_annotation as cvataa  # pyright: ignore[reportMissingImports]
 import numpy as np
-from cvat_sdk.masks import decode_mask, encode_mask
+from cvat_sdk.masks import (  # pyright: ignore[reportMissingImports]
+    decode_mask,
+    encode_mask,
+)
 from jaxtyping import Bool
 from PIL import Image
 
 from ..annotate.exchange import edge_ring, fill_edges
-from ..image import EncodedImage, ImagePredictor, read_image
+from ..image import read_image
 from ..masks import mask_box
 from ..model import load_image_model, load_model
 from ..model.sam2 import SAM2
 from ..prompts import Prompt
 from ..track import FeatureStore, TrackingSession
 from ..types import Frame
+from .segmenting import EncodedPicture, Segmenter
 
 KINDS = ("tracker", "interactor")
 OFF_BY = 1.0  # pixels: how far a polygon may be from the mask's outline
@@ -50,8 +54,7 @@ def create(
     if kind not in KINDS:
         raise ValueError(f"kind={kind}: choose one of {', '.join(KINDS)}")
     if kind == "interactor":
-        predictor = ImagePredictor(load_image_model(model, checkpoint, device=device))
-        return InteractionFunction(predictor)
+        return InteractionFunction(Segmenter(load_image_model(model, checkpoint, device=device)))
     return TrackingFunction(load_model(model, checkpoint, device=device))
 
 
@@ -128,19 +131,19 @@ class InteractionFunction:
 
     spec = cvataa.InteractionFunctionSpec(min_pos_points=1, min_neg_points=0, min_bounding_boxes=0)
 
-    def __init__(self, predictor: ImagePredictor) -> None:
-        self.predictor = predictor
+    def __init__(self, segmenter: Segmenter) -> None:
+        self.segmenter = segmenter
 
     def preprocess_image(
         self, context: cvataa.InteractionFunctionContext, image: Image.Image
-    ) -> EncodedImage:
-        """The picture's embedding."""
-        return self.predictor.encode(image)
+    ) -> EncodedPicture:
+        """The picture with its embedding."""
+        return self.segmenter.encode(image)
 
     def detect(
         self,
         context: cvataa.InteractionFunctionContext,
-        pp_image: EncodedImage,
+        pp_image: EncodedPicture,
         prompts: cvataa.InteractionPrompts,
     ) -> list[cvataa.InteractionResultShape]:
         """The mask that fits the prompts; nothing if it is empty.
@@ -152,7 +155,7 @@ class InteractionFunction:
         labels = [1] * len(prompts.pos_points) + [0] * len(prompts.neg_points)
         box = None if prompts.bounding_box is None else [*map(float, sum(prompts.bounding_box, ()))]
         given = Prompt.clicks(np.array(points, float).reshape(-1, 2), labels, box)
-        mask = self.predictor.segment(pp_image, given).masks()[0, 0].cpu().numpy()
+        mask, _ = self.segmenter.mask(pp_image, given)
         points = _points_of(mask, "mask")
         return [] if points is None else [cvataa.InteractionResultShape(type="mask", points=points)]
 

@@ -156,8 +156,9 @@ def _track(task: Task, names: Sequence[str], config: DictConfig) -> dict[str, st
                     broken[outcome.item] = outcome.error
                     bar.write(f"broken: {outcome.item}: {outcome.error}", file=sys.stderr)
     except KeyboardInterrupt as stop:  # or what SIGTERM makes of it
+        done = sum(record_path(task.out, name).is_file() for name in names)
         raise type(stop)(
-            f"interrupted; {bar.n} of {len(names)} sequences are finished in {task.out}, and the "
+            f"interrupted; {done} of {len(names)} sequences are finished in {task.out}, and the "
             "same command goes on from there"
         ) from None
     return broken

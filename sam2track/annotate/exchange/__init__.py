@@ -6,6 +6,7 @@ from .formats import FORMATS, Format
 from .losses import FEATURES, Loss, Losses
 from .rings import edge_ring, fill_edges
 from .sink import ExchangeSink
+from .untrusted import parse_xml
 
 __all__ = [
     "FEATURES",
@@ -17,6 +18,7 @@ __all__ = [
     "edge_ring",
     "encode_brush",
     "fill_edges",
+    "parse_xml",
     "read",
     "write",
 ]
