@@ -1,4 +1,4 @@
-"""Annotates many videos, one after the other: each is done once, and one that fails stops no other.
+"""Annotates many videos: each is done once, and one that fails stops no other.
 
 A job is known by a hash of its video, its prompts, the model and its settings. A finished one is
 not repeated. One that was broken off goes on; one that failed is tried again.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..prompts import PlacedPrompt
@@ -19,6 +19,8 @@ from .planning import is_complete
 from .project import Project
 from .propagation import Step
 from .records import ProjectVideo
+from .stored_masks import StoredMasks
+from .tasks import TaskResult, one_line
 from .videos import Videos
 
 # Gives the prompts of a video, whose file or folder is named too; None = those of the project.
@@ -52,6 +54,24 @@ class JobResult:
 
 
 @dataclass(frozen=True, slots=True)
+class Job:
+    """A video whose work has begun.
+
+    Attributes:
+        path: as it was given.
+        key: a hash of all that its masks follow from.
+        objects: ids of those that are tracked.
+        began: when, by ``time.monotonic``.
+    """
+
+    path: str
+    key: str
+    video: ProjectVideo
+    objects: tuple[int, ...]
+    began: float
+
+
+@dataclass(frozen=True, slots=True)
 class Jobs:
     """The work on many videos of a project.
 
@@ -77,7 +97,27 @@ class Jobs:
         Raises:
             ProjectError: if the project cannot be written.
         """
-        began, name, key, video, frames = time.monotonic(), str(path), None, None, 0
+        job = self.begin(path)
+        if isinstance(job, JobResult):
+            return job
+        frames = 0
+        try:
+            options = {"direction": self.direction, "engine": self.engine}
+            for _ in watch(self.project.propagate(job.objects, **options)):
+                frames += 1
+            return self._finish(job, frames, time.monotonic() - job.began)
+        except Exception as error:
+            return self.fail(job, one_line(error), frames, time.monotonic() - job.began)
+
+    def begin(self, path: str | Path) -> Job | JobResult:
+        """Add a video with its prompts, and note that the work begins.
+
+        There is a result already if it was finished before, or if something is wrong with it.
+
+        Raises:
+            ProjectError: if the project cannot be written.
+        """
+        began, name, key, video = time.monotonic(), str(path), None, None
         try:
             (added,) = self.project.add_videos([path])
             video = added.video
@@ -87,23 +127,57 @@ class Jobs:
                 placed = list(self.prompts(video, Videos(self.project.store).place(video)))
                 check(placed, video.size, video.length)
             key, finished = self._begin(path, video, placed)
+            objects = tuple(thing.id for thing in self.project.objects(video.id))
             if finished:
-                return JobResult(name, "before", len(self.project.objects(video.id)))
-            objects = [thing.id for thing in self.project.objects(video.id)]
+                return JobResult(name, "before", len(objects))
             if not objects:
                 raise ValueError("it has no object; give prompts")
-            options = {"direction": self.direction, "engine": self.engine}
-            for _ in watch(self.project.propagate(objects, **options)):
-                frames += 1
-            self._finish(key, video, frames, time.monotonic() - began)
-            return JobResult(name, "done", len(objects), frames, time.monotonic() - began)
+            return Job(str(path), key, video, objects, began)
         except Exception as error:
-            message = " ".join(str(error).split())
-            if not isinstance(error, (ValueError, OSError)) or not message:
-                message = f"{type(error).__name__}: {message}"
-            seconds = time.monotonic() - began
-            self._fail(key, path, video, message, frames, seconds)
-            return JobResult(name, "failed", 0, frames, seconds, message)
+            message, seconds = one_line(error), time.monotonic() - began
+            self._note_failure(key, path, video, message, 0, seconds)
+            return JobResult(name, "failed", 0, 0, seconds, message)
+
+    def deliver(self, job: Job, result: TaskResult) -> JobResult:
+        """Put what a worker made into the project, in one transaction; a second time does nothing.
+
+        Raises:
+            ProjectError: if the project cannot be written.
+        """
+        project, video = self.project, job.video
+        with project.store.writing() as connection:
+            done = project.objects(video.id), self.engine, self.direction
+            if self._state(job.key) == "done" and is_complete(project, *done):
+                return JobResult(video.name, "before", len(job.objects))
+            masks = StoredMasks(project.log)
+            ids = [masks.provenance_id(connection, made) for made in result.provenance]
+            masks.add(
+                connection,
+                (
+                    replace(mask, provenance_id=ids[mask.provenance_id or 0])
+                    for mask in result.masks
+                ),
+            )
+            if result.frames:
+                data = {"objects": [project.object(own).number for own in job.objects]}
+                data |= {"start": None, "stop": None, "direction": self.direction}
+                data |= {"frames": result.frames, "seconds": round(result.seconds, 3)}
+                data |= {"ended": not result.error}
+                project.log.add("propagate", data, video_id=video.id)
+            if result.error:
+                return self.fail(job, result.error, result.frames, result.seconds)
+            return self._finish(job, result.frames, result.seconds)
+
+    def fail(self, job: Job, error: str, frames: int = 0, seconds: float = 0.0) -> JobResult:
+        """Set a video aside, with its error in one line."""
+        self._note_failure(job.key, job.path, job.video, error, frames, seconds)
+        return JobResult(job.video.name, "failed", 0, frames, seconds, error)
+
+    def try_again(self, job: Job) -> None:
+        """Count one more try of a video."""
+        with self.project.store.writing() as connection:
+            sql = "UPDATE jobs SET tries = tries + 1, time = ? WHERE key = ?"
+            connection.execute(sql, (time.time(), job.key))
 
     def _key(self, video: ProjectVideo) -> str:
         """A hash of all that the masks of a video follow from."""
@@ -140,20 +214,21 @@ class Jobs:
             )
         return key, False
 
-    def _finish(self, key: str, video: ProjectVideo, frames: int, seconds: float) -> None:
+    def _finish(self, job: Job, frames: int, seconds: float) -> JobResult:
         """Note that a video is done, and that a person is to look at it."""
-        project = self.project
+        project, video = self.project, job.video
         with project.store.writing() as connection:
             connection.execute(
                 "UPDATE jobs SET state = 'done', frames = frames + ?, seconds = seconds + ?, "
                 "time = ? WHERE key = ?",
-                (frames, seconds, time.time(), key),
+                (frames, seconds, time.time(), job.key),
             )
             if all(own.object_id or own.frame is not None for own in project.reviews(video.id)):
                 project.review(video.id, "review")
         project.forget_states(video.id)
+        return JobResult(video.name, "done", len(job.objects), frames, seconds)
 
-    def _fail(
+    def _note_failure(
         self,
         key: str | None,
         path: str | Path,
