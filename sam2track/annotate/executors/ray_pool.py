@@ -8,7 +8,10 @@ same path everywhere.
 from __future__ import annotations
 
 import os
+import signal
+import socket
 import sys
+import threading
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -125,7 +128,7 @@ class RayPool:
         return _Actor(handle, _load(handle))
 
     def _assign(self) -> None:
-        """Give waiting tasks to idle workers; one that failed to another worker, if there is one."""
+        """Give waiting tasks to idle workers; one that failed to another, if there is one."""
         for own in self._actors:
             if not self._waiting or not own.ready or own.ref is not None:
                 continue
@@ -200,11 +203,23 @@ def _connect(address: str | None, options: Mapping[str, Any]) -> tuple[Any, bool
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
     if address is None:
         quiet["include_dashboard"] = False
+    listening = signal.getsignal(signal.SIGTERM)
     try:
+        _reach(address)
         ray.init(address=address or "local", **quiet | dict(options))
-    except (ConnectionError, RuntimeError, ValueError) as error:
+    except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
         raise ValueError(f"executor.address={address}: {one_line(error)}") from error
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, listening)  # Ray puts its own there
     return ray, True
+
+
+def _reach(address: str | None) -> None:
+    """Raise OSError at once if nothing listens at ``host:port``: Ray tries for five minutes."""
+    host, _, port = (address or "").rpartition(":")
+    if host and port.isdecimal() and "//" not in host:
+        socket.create_connection((host, int(port)), timeout=10).close()
 
 
 def _room(
