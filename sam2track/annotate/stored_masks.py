@@ -108,25 +108,21 @@ class StoredMasks:
 
     def provenance_ids(self, engine: Engine, keys: Mapping[str, int]) -> dict[str, int]:
         """The ids of keys, each with its direction; they are added where they are new."""
-        told = engine.model, engine.weights, engine.settings, engine.version
+        ids = {}
+        settings = json.dumps(engine.settings, sort_keys=True, default=str)
         with self.store.writing() as connection:
-            return {
-                key: self.provenance_id(connection, Provenance(key, *told, direction))
-                for key, direction in keys.items()
-            }
-
-    def provenance_id(self, connection: sqlite3.Connection, made: Provenance) -> int:
-        """The id of a provenance, which is added if it is new, in a transaction of the caller's."""
-        settings = json.dumps(made.settings, sort_keys=True, default=str)
-        connection.execute(
-            "INSERT OR IGNORE INTO provenance (key, model, weights, settings, version, direction) "
-            "VALUES (?, ?, ?, ?, ?, ?)",
-            (made.key, made.model, made.weights, settings, made.version, made.direction),
-        )
-        row = connection.execute(
-            "SELECT id FROM provenance WHERE key = ? AND version = ?", (made.key, made.version)
-        ).fetchone()
-        return row["id"]
+            for key, direction in keys.items():
+                values = (key, engine.model, engine.weights, settings, engine.version, direction)
+                connection.execute(
+                    "INSERT OR IGNORE INTO provenance (key, model, weights, settings, version, "
+                    "direction) VALUES (?, ?, ?, ?, ?, ?)",
+                    values,
+                )
+                row = connection.execute(
+                    "SELECT id FROM provenance WHERE key = ? AND version = ?", (key, engine.version)
+                ).fetchone()
+                ids[key] = row["id"]
+        return ids
 
 
 def _mask(row: sqlite3.Row, size: tuple[int, int]) -> ProjectMask:

@@ -1,67 +1,68 @@
-"""The part of a project that a worker needs to track one video, and what it gives back.
+"""The part of a project that a worker needs for one video, and what comes back of it.
 
 A :class:`Task` goes to another process or machine as plain values. There it becomes a small project
-of its own with the same ids, so tracking is the same to the bit, and goes on after a kill. The
-:class:`TaskResult` comes back as bytes, or in a file that is written whole.
+of its own with the same ids, so tracking is the same to the bit, and goes on after a kill. What
+changed in it comes back as a :class:`TaskResult`: bytes, or a file that is written whole.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import pickle
 import shutil
-import socket
+import sqlite3
 import time
 import zlib
-from collections.abc import Mapping
-from dataclasses import astuple, dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..files import write_whole
-from .engine import Engine
 from .project import Project
-from .records import ProjectMask, ProjectVideo, Provenance
-from .store import DATABASE, ProjectInUse, Store
+from .propagation import Step
+from .records import ProjectVideo
+from .store import DATABASE, ProjectInUse
 from .videos import Videos
 
-RESULT = "result"
-_MASK = ("object_id", "frame", "counts", "score", "presence", "made", "provenance_id")
+Rows = list[list[Any]]
+Watch = Callable[[Iterator[Step]], Iterable[Step]]
+
 _PATIENCE = 30.0  # seconds for a process that was told to end, and still holds the small project
 
 # In an order in which foreign keys are there before they are used. ? = the id of the video.
-_OWN = "SELECT id FROM objects WHERE video_id = ?"
+_OWN = "(SELECT id FROM objects WHERE video_id = ?)"
 _TABLES = {
     "videos": "id = ?",
     "classes": "id IN (SELECT class_id FROM objects WHERE video_id = ?)",
     "objects": "video_id = ?",
-    "log": "video_id = ? AND what IN ('prompt', 'unprompt', 'mask', 'import')",
-    "edited": f"object_id IN ({_OWN})",
+    "log": "video_id = ?",
+    "edited": f"object_id IN {_OWN}",
     "reviews": "video_id = ?",
-    "provenance": f"id IN (SELECT provenance_id FROM propagated WHERE object_id IN ({_OWN}))",
-    "propagated": f"object_id IN ({_OWN})",
+    "provenance": f"id IN (SELECT provenance_id FROM propagated WHERE object_id IN {_OWN})",
+    "propagated": f"object_id IN {_OWN}",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What a worker needs to track one video.
+    """What a worker needs for one video.
 
     Attributes:
-        key: a hash of all below, by which a result is known.
+        key: a hash of all that its result follows from.
         name: of the video.
         place: the absolute path of its file or folder.
-        objects: ids of those that are to be tracked.
-        direction: see :meth:`Project.propagate`.
+        settings: of :class:`.jobs.Jobs`, but the project and the engine.
+        who: is named in the log.
         tables: by name, the rows of the project that are about the video.
     """
 
     key: str
     name: str
     place: str
-    objects: tuple[int, ...]
-    direction: str
-    tables: Mapping[str, list[tuple[Any, ...]]]
+    settings: Mapping[str, Any]
+    who: str
+    tables: Mapping[str, Rows]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,108 +73,43 @@ class TaskResult:
         frames: that were tracked.
         seconds: that this took.
         error: in one line, if the video cannot be tracked to its end.
-        provenance: of the masks, whose ``provenance_id`` is a place in it.
-        masks: those that are new.
+        changes: by table, rows of the small project that are new or changed; of reviews all.
     """
 
     frames: int
     seconds: float
     error: str
-    provenance: tuple[Provenance, ...]
-    masks: tuple[ProjectMask, ...]
+    changes: Mapping[str, Rows]
 
 
 def make_task(
-    project: Project, video: ProjectVideo, objects: tuple[int, ...], engine: Engine, direction: str
+    project: Project, video: ProjectVideo, engine_key: str, settings: Mapping[str, Any]
 ) -> Task:
-    """The task of tracking objects of a video."""
-    tables = {
-        table: [
-            tuple(row)
-            for row in project.store.rows(f"SELECT * FROM {table} WHERE {where}", video.id)
-        ]
-        for table, where in _TABLES.items()
-    }
+    """The task of a video.
+
+    Args:
+        engine_key: of the model that the worker has.
+    """
+    tables = {table: _rows(project, video.id, table) for table in _TABLES}
     place = str(Videos(project.store).place(video).absolute())
-    told = (place, objects, engine.key, engine.version, direction, tables)
-    key = hashlib.sha256(repr(told).encode()).hexdigest()[:32]
-    return Task(key, video.name, place, objects, direction, tables)
+    who = project.log.who
+    told = repr((place, engine_key, who, tables)).encode() + pickle.dumps(dict(settings))
+    key = hashlib.sha256(told).hexdigest()[:32]
+    return Task(key, video.name, place, settings, who, tables)
 
 
-def carry_out(task: Task, engine: Engine, folder: Path) -> bytes:
-    """Track a video in a small project in a folder; the packed result, which is also a file there.
-
-    A folder that an earlier process left is gone on with.
+def small_project(task: Task, folder: Path) -> Project:
+    """The project of a task in a folder: as an earlier process left it, or new.
 
     Raises:
-        OSError: if the video is not on this machine, or the folder cannot be written.
-        ProjectInUse: if another process still works in the folder.
+        ProjectInUse: if another process still works there.
     """
-    path = folder / RESULT
-    if path.is_file():
-        return path.read_bytes()
-    if not Path(task.place).exists():
-        raise FileNotFoundError(
-            f"{task.place} is not there on {socket.gethostname()}; videos must have the same path "
-            "on every machine"
-        )
-    began, frames, error = time.monotonic(), 0, ""
-    with _small_project(task, folder) as project:
-        try:
-            options = {"direction": task.direction, "engine": engine}
-            for _ in project.propagate(task.objects, **options):
-                frames += 1
-        except ValueError as reason:
-            error = one_line(reason)
-        provenance, masks = _made(task, project)
-    seconds = time.monotonic() - began
-    data = pack(TaskResult(frames, seconds, error, provenance, masks))
-    write_whole(path, lambda file: file.write(data))
-    return data
-
-
-def pack(result: TaskResult) -> bytes:
-    """A result as bytes: JSON, compressed."""
-    provenance = [astuple(own) for own in result.provenance]
-    masks = [[getattr(mask, name) for name in _MASK] for mask in result.masks]
-    size = result.masks[0].size if result.masks else (0, 0)  # of the video
-    told = [result.frames, result.seconds, result.error, provenance, size, masks]
-    return zlib.compress(json.dumps(told, separators=(",", ":")).encode(), 1)
-
-
-def unpack(data: bytes) -> TaskResult:
-    """The result that :func:`pack` was given; ValueError if these are not its bytes."""
-    try:
-        frames, seconds, error, provenance, (high, wide), masks = json.loads(zlib.decompress(data))
-        return TaskResult(
-            frames,
-            seconds,
-            error,
-            tuple(Provenance(*own) for own in provenance),
-            tuple(
-                ProjectMask(size=(high, wide), **dict(zip(_MASK, own, strict=True)))
-                for own in masks
-            ),
-        )
-    except (zlib.error, ValueError, TypeError) as error:
-        raise ValueError(f"the result of a worker is damaged: {error}") from None
-
-
-def one_line(error: BaseException) -> str:
-    """An error in one line; its type too where that is not expected."""
-    message = " ".join(str(error).split())
-    if not isinstance(error, (ValueError, OSError)) or not message:
-        message = f"{type(error).__name__}: {message}"
-    return message
-
-
-def _small_project(task: Task, folder: Path) -> Project:
-    """The project of a task, as it was left, or new."""
     ends = time.monotonic() + _PATIENCE
     while True:
         known = (folder / DATABASE).exists()
         try:
-            project = Project.open(folder) if known else Project.create(folder)
+            make = Project.open if known else Project.create
+            project = make(folder, who=task.who)
             break
         except ProjectInUse:
             if time.monotonic() > ends:
@@ -185,33 +121,126 @@ def _small_project(task: Task, folder: Path) -> Project:
             shutil.rmtree(folder)
     try:
         if not project.videos():
-            _fill(project.store, task)
+            with project.store.writing() as connection:
+                for table, rows in task.tables.items():
+                    _insert(connection, table, rows)
+                connection.execute("UPDATE videos SET path = ?", (task.place,))
     except BaseException:
         project.close()
         raise
     return project
 
 
-def _fill(store: Store, task: Task) -> None:
-    with store.writing() as connection:
-        for table, rows in task.tables.items():
-            if rows:
-                signs = ", ".join("?" * len(rows[0]))
-                connection.executemany(f"INSERT INTO {table} VALUES ({signs})", rows)
-        connection.execute("UPDATE videos SET path = ?", (task.place,))
-
-
-def _made(task: Task, project: Project) -> tuple[tuple[Provenance, ...], tuple[ProjectMask, ...]]:
-    """The masks that the task did not come with."""
-    known = {row[:2]: row for row in task.tables["propagated"]}
+def changes_of(project: Project, task: Task) -> dict[str, Rows]:
+    """What has changed in the project of a task."""
     (video,) = project.videos()
-    ids: dict[int, int] = {}
-    masks = []
-    for row in project.store.rows("SELECT * FROM propagated ORDER BY object_id, frame"):
-        if known.get((row["object_id"], row["frame"])) == tuple(row):
-            continue
-        place = ids.setdefault(row["provenance_id"], len(ids))
-        values = {name: row[name] for name in ("object_id", "frame", "counts", "score", "made")}
-        own = {"size": video.size, "presence": row["presence"], "provenance_id": place}
-        masks.append(ProjectMask(**values, **own))
-    return tuple(project.provenance(own) for own in ids), tuple(masks)
+    changes: dict[str, Rows] = {"reviews": _rows(project, video.id, "reviews")}
+    for table in ("classes", "objects", "log", "provenance", "propagated"):
+        before = set(map(tuple, task.tables[table]))
+        rows = _rows(project, video.id, table)
+        changes[table] = [row for row in rows if tuple(row) not in before]
+    return changes
+
+
+def merge(project: Project, video: ProjectVideo, changes: Mapping[str, Rows]) -> None:
+    """Put the changes of a small project into the project that it was made of.
+
+    What is new there gets ids of this project.
+    """
+    old = [
+        row["id"] for row in project.store.rows("SELECT id FROM log WHERE video_id = ?", video.id)
+    ]
+    with project.store.writing() as connection:
+        classes, objects, entries, made = {}, {}, {own: own for own in old}, {}
+        for class_id, *values in changes["classes"]:
+            sql = "INSERT OR IGNORE INTO classes (name, colour, attributes) VALUES (?, ?, ?)"
+            connection.execute(sql, values)
+            found = connection.execute("SELECT id FROM classes WHERE name = ?", values[:1])
+            (classes[class_id],) = found.fetchone()
+        for object_id, _, number, class_id, *values in changes["objects"]:
+            row = None, video.id, number, classes.get(class_id, class_id), *values
+            objects[object_id] = _insert(connection, "objects", [row])
+        for entry_id, *values, target, undone in changes["log"]:
+            if entry_id in entries:
+                sql = "UPDATE log SET undone = ? WHERE id = ?"
+                connection.execute(sql, (undone, entry_id))
+                continue
+            when, who, what, _, own, frame, data = values
+            own, data = objects.get(own, own), _told(what, data, objects)
+            row = None, when, who, what, video.id, own, frame, data, entries.get(target), undone
+            entries[entry_id] = _insert(connection, "log", [row])
+        connection.execute("DELETE FROM reviews WHERE video_id = ?", (video.id,))
+        rows = [[own[0], objects.get(own[1], own[1]), *own[2:]] for own in changes["reviews"]]
+        _insert(connection, "reviews", rows)
+        for made_id, *values in changes["provenance"]:
+            connection.execute(
+                "INSERT OR IGNORE INTO provenance VALUES (NULL, ?, ?, ?, ?, ?, ?)", values
+            )
+            sql = "SELECT id FROM provenance WHERE key = ? AND version = ?"
+            (made[made_id],) = connection.execute(sql, (values[0], values[4])).fetchone()
+        connection.executemany(
+            "INSERT OR REPLACE INTO propagated VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (
+                [objects.get(own, own), *values, made.get(made_id, made_id)]
+                for own, *values, made_id in changes["propagated"]
+            ),
+        )
+
+
+def pack(result: TaskResult) -> bytes:
+    """A result as bytes: JSON, compressed."""
+    told = [result.frames, result.seconds, result.error, result.changes]
+    return zlib.compress(json.dumps(told, separators=(",", ":")).encode(), 1)
+
+
+def unpack(data: bytes) -> TaskResult:
+    """The result that :func:`pack` was given; ValueError if these are not its bytes."""
+    try:
+        frames, seconds, error, changes = json.loads(zlib.decompress(data))
+        return TaskResult(frames, seconds, error, dict(changes))
+    except (zlib.error, ValueError, TypeError) as error:
+        raise ValueError(f"the result of a worker is damaged: {error}") from None
+
+
+class Count:
+    """Counts the steps that go through it."""
+
+    def __init__(self, watch: Watch = iter) -> None:
+        self.watch, self.frames = watch, 0
+
+    def __call__(self, steps: Iterator[Step]) -> Iterator[Step]:
+        for step in self.watch(steps):
+            self.frames += 1
+            yield step
+
+
+def one_line(error: BaseException) -> str:
+    """An error in one line; its type too where that is not expected."""
+    message = " ".join(str(error).split())
+    if not isinstance(error, (ValueError, OSError)) or not message:
+        message = f"{type(error).__name__}: {message}"
+    return message
+
+
+def _rows(project: Project, video_id: int, table: str) -> Rows:
+    rows = project.store.rows(f"SELECT * FROM {table} WHERE {_TABLES[table]}", video_id)
+    return [list(row) for row in rows]
+
+
+def _insert(connection: sqlite3.Connection, table: str, rows: list[Any]) -> int | None:
+    """Add whole rows; the id of the last."""
+    added = None
+    for row in rows:
+        signs = ", ".join("?" * len(row))
+        added = connection.execute(f"INSERT INTO {table} VALUES ({signs})", row).lastrowid
+    return added
+
+
+def _told(what: str, data: str, objects: Mapping[int, int]) -> str:
+    """The data of a log entry, in which objects have their ids of this project."""
+    if what != "review" or not objects:
+        return data
+    told = json.loads(data)
+    for row in (*told["before"], *told["after"]):
+        row["object_id"] = objects.get(row["object_id"], row["object_id"])
+    return json.dumps(told, separators=(",", ":"))

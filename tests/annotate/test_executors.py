@@ -13,12 +13,21 @@ from pathlib import Path
 
 import pytest
 from annotate.small_project import LENGTH, contents, tiny_engine, write_clip
-from annotate.worker_engines import DEADLY, deadly, ending, faulty, good, missing, two_objects
+from annotate.worker_engines import (
+    DEADLY,
+    deadly,
+    ending,
+    faulty,
+    found_objects,
+    good,
+    missing,
+    two_objects,
+)
 
 from sam2track.annotate import Project
-from sam2track.annotate.executors import LocalPool, run_all
+from sam2track.annotate.executors import LocalPool, carry_out, run_all
 from sam2track.annotate.jobs import Jobs
-from sam2track.annotate.tasks import carry_out, make_task, pack, unpack
+from sam2track.annotate.tasks import pack, unpack
 
 NAMES = "abcd"
 TESTS = Path(__file__).parents[1]
@@ -134,8 +143,7 @@ def begun(project, path):
     """A video whose work has begun, and its task."""
     jobs = Jobs(project, tiny_engine(), two_objects)
     job = jobs.begin(path)
-    task = make_task(project, job.video, job.objects, jobs.engine, jobs.direction)
-    return jobs, job, task
+    return jobs, job, jobs.task(job)
 
 
 def test_a_second_delivery_does_nothing(project, clips, expected, tmp_path):
@@ -149,6 +157,29 @@ def test_a_second_delivery_does_nothing(project, clips, expected, tmp_path):
     assert jobs.deliver(job, result).status == "before"
     assert (by_number(project), project.history()) == (masks, entries)
     assert job_rows(project) == [("done", 1)]
+
+
+def test_prompts_that_the_worker_finds(project, clips, expected, tmp_path):
+    other = Jobs(project, tiny_engine(), two_objects)
+    other.run(clips[1])  # so that ids differ from those in the small project
+    jobs = Jobs(project, tiny_engine(), found=found_objects, class_name="cat")
+    job = jobs.begin(clips[0])
+    task = jobs.task(job)
+    project.add_object("b", "dog")
+    result = unpack(carry_out(task, jobs.engine, tmp_path / "work"))
+    assert jobs.deliver(job, result).objects == 2
+    found = by_number(project)
+    assert {k: v for k, v in found.items() if k[0] == "a"} == {
+        k: v for k, v in expected.items() if k[0] == "a"
+    }
+    assert {project.classes()[own.class_id - 1].name for own in project.objects("a")} == {"cat"}
+    entries = [entry for entry in project.history("a") if entry.what == "prompt"]
+    assert [(own.who, own.frame) for own in entries] == [("test", 3), ("test", 5)]
+    assert jobs.deliver(job, result).status == "before"
+    assert jobs.begin(clips[0]).status == "before"
+    assert jobs.run(clips[0]).status == "before"
+    assert job_rows(project) == [("done", 1)] * 2
+    intact(project.folder)
 
 
 def test_a_finished_result_is_found_again(project, clips, tmp_path):
@@ -172,7 +203,7 @@ def test_a_correction_is_another_task_and_tracks_only_what_follows(project, clip
     jobs, job, corrected = begun(project, clips[0])
     assert corrected.key != task.key
     result = unpack(carry_out(corrected, jobs.engine, tmp_path / corrected.key))
-    assert {(mask.object_id, mask.frame) for mask in result.masks} == {
+    assert {tuple(row[:2]) for row in result.changes["propagated"]} == {
         (things[1], frame) for frame in range(9, LENGTH)
     }
     jobs.deliver(job, result)

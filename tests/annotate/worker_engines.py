@@ -26,6 +26,12 @@ def two_objects(video, place):
     return [PlacedPrompt(2, 3, mask, "a test"), PlacedPrompt(1, 5, Prompt.click(30, 20))]
 
 
+def found_objects(project: Project, engine: Engine):
+    """A source of prompts for whose making a model is needed."""
+    assert engine.start(length=1) is not None
+    return two_objects
+
+
 def good(**options) -> Engine:
     return tiny_engine()
 

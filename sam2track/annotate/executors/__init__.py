@@ -4,5 +4,6 @@ from .distribution import run_all
 from .local_pool import LocalPool
 from .protocol import Delivery, Executor
 from .ray_pool import RayPool
+from .worker import carry_out
 
-__all__ = ["Delivery", "Executor", "LocalPool", "RayPool", "run_all"]
+__all__ = ["Delivery", "Executor", "LocalPool", "RayPool", "carry_out", "run_all"]

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ..jobs import Job, JobResult, Jobs
-from ..tasks import make_task, unpack
+from ..tasks import unpack
 from .protocol import Executor
 
 TRIES = 3
@@ -41,9 +41,9 @@ def run_all(
             if isinstance(job, JobResult):
                 yield job
                 continue
-            task = make_task(jobs.project, job.video, job.objects, jobs.engine, jobs.direction)
+            task = jobs.task(job)
             if task.key in at_work:  # the same content twice
-                yield JobResult(job.path, "before", len(job.objects))
+                yield JobResult(job.path, "before", len(jobs.project.objects(job.video.id)))
                 continue
             at_work[task.key] = job, 1
             executor.submit(task)

@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import Any
 
 from ..engine import Engine
-from ..tasks import RESULT, Task
+from ..tasks import Task
 from .protocol import Delivery, MakeEngine
-from .worker import Attempt, Ready, Worker, engine_of
+from .worker import RESULT, Attempt, Ready, Worker, engine_of
 
 _STARTS = 3  # in a row that may end before the model is loaded
 

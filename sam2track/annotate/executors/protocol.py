@@ -34,8 +34,12 @@ class Executor(Protocol):
     A worker that dies is replaced; its task comes back with an error, and may be given again.
     """
 
-    engine: Engine  # what they track with; it cannot track here
     workers: int
+
+    @property
+    def engine(self) -> Engine:
+        """What they track with; it cannot track here."""
+        ...
 
     def submit(self, task: Task) -> None:
         """Give a task; the first that are given are begun first."""

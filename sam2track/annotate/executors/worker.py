@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import tempfile
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
 from ...device import keep_freed_memory, use_threads
+from ...files import write_whole
 from ..engine import Engine
-from ..tasks import Task, carry_out, one_line
+from ..jobs import Jobs
+from ..tasks import Count, Task, TaskResult, changes_of, one_line, pack, small_project
 from .protocol import MakeEngine
+
+RESULT = "result"  # the name of its file
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +95,36 @@ class Worker:
     def forget(self, key: str) -> None:
         """Remove what is left of a task here."""
         shutil.rmtree(self.folder / key, ignore_errors=True)
+
+
+def carry_out(task: Task, engine: Engine, folder: Path) -> bytes:
+    """Track a video in a small project in a folder; the packed result, which is also a file there.
+
+    A folder that an earlier process left is gone on with.
+
+    Raises:
+        OSError: if the video is not on this machine, or the folder cannot be written.
+        ProjectInUse: if another process still works in the folder.
+    """
+    path = folder / RESULT
+    if path.is_file():
+        return path.read_bytes()
+    if not Path(task.place).exists():
+        raise FileNotFoundError(
+            f"{task.place} is not there on {socket.gethostname()}; videos must have the same path "
+            "on every machine"
+        )
+    began, counted, error = time.monotonic(), Count(), ""
+    with small_project(task, folder) as project:
+        (video,) = project.videos()
+        try:
+            Jobs(project, engine, **task.settings).work(video, counted)
+        except ValueError as reason:
+            error = one_line(reason)
+        changes = changes_of(project, task)
+    data = pack(TaskResult(counted.frames, time.monotonic() - began, error, changes))
+    write_whole(path, lambda file: file.write(data))
+    return data
 
 
 def _temporary() -> str:
