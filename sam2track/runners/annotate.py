@@ -55,13 +55,15 @@ def run(config: DictConfig) -> None:
     folder = expand_home(config.project)
     given = _videos(config)
     with ExitStack() as stack:
-        known = (folder / DATABASE).exists()
+        project = None
+        if (folder / DATABASE).exists():
+            project = stack.enter_context(Project.open(folder))
         executor = make_executor(config, folder)  # before a folder is made
         if executor is not None:
             stack.callback(executor.close)
         engine = make_engine(config) if executor is None else executor.engine
-        make = Project.open if known else Project.create
-        project = stack.enter_context(make(folder))
+        if project is None:
+            project = stack.enter_context(Project.create(folder))
         paths = given or [str(project.folder / video.path) for video in project.videos()]
         if not paths:
             raise ValueError("videos= is missing: the project has none yet")

@@ -14,7 +14,7 @@ from tiny import square_mask
 
 from sam2track import Prompt
 from sam2track.annotate import Engine, Project, propagation
-from sam2track.annotate.executors import Executor, LocalPool, RayPool, run_all
+from sam2track.annotate.executors import Executor, LocalPool, RayPool, local_pool, ray_pool, run_all
 from sam2track.annotate.jobs import Jobs
 from sam2track.prompts import PlacedPrompt
 
@@ -96,10 +96,12 @@ def executor(kind: str, folder: Path, seconds: float, address: str | None = None
 def annotate_all(folder: str, kind: str, seconds: float, address: str | None = None) -> None:
     """Annotate the videos beside a project, in a process that may be killed."""
     place = Path(folder)
+    local_pool._STARTS = ray_pool._STARTS = 1000  # workers may also be killed while they begin
     pool = executor(kind, place, seconds, address)
     print("ready", flush=True)
     clips = sorted(own for own in (place.parent / "clips").iterdir())
     with Project.open(place, who="test") as project:
-        for result in run_all(Jobs(project, pool.engine, two_objects), clips, pool):
+        jobs = Jobs(project, pool.engine, two_objects)
+        for result in run_all(jobs, clips, pool, tries=1000):
             print(result.name, result.status, result.error, flush=True)
     pool.close()
