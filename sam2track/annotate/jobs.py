@@ -199,7 +199,8 @@ def give_prompts(
     ]
     for number, items in wanted.items():
         if number not in objects:
-            objects[number] = project.add_object(video.id, class_name, number=number).id
+            label = items[0].label or class_name
+            objects[number] = project.add_object(video.id, label, number=number).id
         old = [entry for entry in entries if entry.object_id == objects[number]]
         new = [(item.frame, pack_prompt(item.prompt)) for item in items]
         if [(entry.frame, entry.data["prompt"]) for entry in old] == new:
