@@ -14,8 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from ..prompts import PlacedPrompt
-from ..track import PlannedPrompts, Session, follow, walk
-from ..track.automatic_prompts import AutomaticPrompts, Find
+from ..track import AutomaticPrompts, Find, PlannedPrompts, Session, follow, walk
 from ..types import Frame
 from .engine import Engine
 from .project import Project

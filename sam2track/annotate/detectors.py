@@ -7,7 +7,7 @@ A detector is a function of an RGB picture, ``uint8`` ``(H, W, 3)``, that return
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -17,7 +17,7 @@ from jaxtyping import Bool, Float, UInt8
 
 from ..prompts import Prompt
 from ..prompts.prompt import as_numbers
-from ..track.automatic_prompts import Find, Proposal
+from ..track import Find, Proposal
 from ..types import Frame
 
 GROUP = "sam2track.detectors"
@@ -84,17 +84,6 @@ def detected(detector: Detector, name: str, least_score: float = 0.0) -> Find:
             reason = " ".join(f"{type(error).__name__}: {error}".split())
             raise ValueError(f"{what}: {reason}") from error
         return proposals(seen, frame.size, what, least_score)
-
-    return find
-
-
-def boxes_at(boxes: Mapping[int, Detections], name: str, least_score: float = 0.0) -> Find:
-    """Boxes of a file by the index of their frame, as :func:`detected`."""
-
-    def find(frame: Frame, where: Bool[np.ndarray, "H W"]) -> list[Proposal]:
-        if frame.index not in boxes:
-            return []
-        return proposals(boxes[frame.index], frame.size, name, least_score)
 
     return find
 

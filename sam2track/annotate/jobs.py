@@ -18,6 +18,7 @@ from .engine import Engine
 from .planning import is_complete
 from .project import Project
 from .propagation import Step
+from .quality import rate
 from .records import ProjectVideo
 from .videos import Videos
 
@@ -60,6 +61,8 @@ class Jobs:
         prompts: where they come from; None = the project has them.
         class_name: of objects that are new.
         direction: see :meth:`Project.propagate`.
+        check: whether tracks are rated at the end (:mod:`.quality`).
+        min_quality: then, of objects that were found; see :func:`.quality.rate`.
     """
 
     project: Project
@@ -67,6 +70,8 @@ class Jobs:
     prompts: PromptSource | None = None
     class_name: str = "object"
     direction: str = "both"
+    check: bool = False
+    min_quality: float = 0.0
 
     def run(self, path: str | Path, watch: Watch = iter) -> JobResult:
         """Annotate one video. What is wrong with it is in the result, and in the project.
@@ -95,6 +100,8 @@ class Jobs:
             options = {"direction": self.direction, "engine": self.engine}
             for _ in watch(self.project.propagate(objects, **options)):
                 frames += 1
+            if self.check:
+                rate(self.project, video, self.engine, min_quality=self.min_quality)
             self._finish(key, video, frames, time.monotonic() - began)
             return JobResult(name, "done", len(objects), frames, time.monotonic() - began)
         except Exception as error:
@@ -111,7 +118,8 @@ class Jobs:
         for thing in self.project.objects(video.id):
             anchors = anchors_of(self.project.store, thing, video)
             told.append([thing.number, [(own.frame, own.digest) for own in anchors.values()]])
-        return digest_of([video.hash, told, self.engine.key, self.direction])
+        rated = [self.min_quality] if self.check else []
+        return digest_of([video.hash, told, self.engine.key, self.direction, *rated])
 
     def _state(self, key: str) -> str | None:
         row = self.project.store.one("SELECT state FROM jobs WHERE key = ?", key)

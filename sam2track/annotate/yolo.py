@@ -44,9 +44,7 @@ class YoloDetector:
             raise ValueError(f"detector {path} cannot be read: {error.strerror}") from None
         except cv2.error as error:
             reason = " ".join(str(error).split())[:160]
-            raise ValueError(
-                f"detector {path} is no ONNX file that OpenCV reads: {reason}"
-            ) from None
+            raise ValueError(f"detector {path}: OpenCV cannot read it: {reason}") from None
         model = memoryview(content)
         told = dict(_metadata(model))
         self.classes = tuple(classes) or _names(told.get("names", ""))
@@ -109,8 +107,9 @@ def decode(
             values, objectness = None, None
         if values is not None:
             return _boxes(values, objectness)
+    told = f" for {classes} classes" if classes else ""
     raise ValueError(
-        f"its output has the shape {shape}{f' for {classes} classes' if classes else ''}; known are "
+        f"its output has the shape {shape}{told}; known are "
         "(1, 4 + classes, N) as of YOLOv8 and YOLO11, (1, N, 5 + classes) as of YOLOv5"
     )
 

@@ -5,22 +5,28 @@ Videos that are finished stay finished; those that fail are named at the end and
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
+from typing import cast
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from tqdm import tqdm
 
 from ..annotate import Engine, Project, Step, load_engine
-from ..annotate.jobs import JobResult, Jobs
-from ..annotate.prompt_sources import prompt_source
+from ..annotate.automatic import FoundPrompts
+from ..annotate.detectors import detected, find_detector
+from ..annotate.jobs import JobResult, Jobs, PromptSource
+from ..annotate.prompt_sources import prompt_source, with_found
 from ..annotate.report import write_report
 from ..annotate.store import DATABASE
 from ..benchmark.report import has_jinja, require_jinja
 from ..device import keep_freed_memory, use_threads
 from ..files import expand_home
+from ..track import Find, TrackingSession
 from . import RunFailed
+from .automatic import make_find
 from .compose import plain
 from .sweep import paths_of
 from .tracker import make_tracker
@@ -28,6 +34,7 @@ from .tracker import make_tracker
 # The settings that results depend on, beside the model, its weights and its precision.
 TOLD = ("memory", "fill_hole_area", "remove_specks", "zoom", "sharpen",
         "stability_delta", "stability_threshold")  # fmt: skip
+AUTO, DETECTOR = "auto", "detector"
 BAR = "{percentage:3.0f}%|{bar}| [{remaining} left{postfix}]"
 
 
@@ -45,7 +52,7 @@ def run(config: DictConfig) -> None:
         require_jinja()
     keep_freed_memory()
     use_threads(config.threads)
-    source = None if config.prompts is None else prompt_source(str(config.prompts))
+    make_source = prompts_of(config)  # before a folder is made
     folder = expand_home(config.project)
     given = _videos(config)
     with ExitStack() as stack:
@@ -56,7 +63,17 @@ def run(config: DictConfig) -> None:
         paths = given or [str(project.folder / video.path) for video in project.videos()]
         if not paths:
             raise ValueError("videos= is missing: the project has none yet")
-        jobs = Jobs(project, engine, source, config.class_name, config.direction)
+        source = None if make_source is None else make_source(project, engine)
+        found = config.prompts in (AUTO, DETECTOR)
+        jobs = Jobs(
+            project,
+            engine,
+            source,
+            config.class_name,
+            config.direction,
+            check=found if config.check is None else config.check,
+            min_quality=config.min_quality,
+        )
         try:
             results = _run_all(jobs, paths)
         finally:
@@ -67,6 +84,38 @@ def run(config: DictConfig) -> None:
     if failed:
         named = "; ".join(f"{result.name}: {result.error}" for result in failed)
         raise RunFailed(f"{len(failed)} of {len(paths)} videos failed: {named}")
+
+
+def prompts_of(config: DictConfig) -> Callable[[Project, Engine], PromptSource] | None:
+    """What makes the source of prompts that a configuration names, once there is a project.
+
+    Raises:
+        ValueError: if a file or a detector cannot be read.
+    """
+
+    def begin(project: Project, engine: Engine, kind: str, find: Find) -> PromptSource:
+        every, most = config.auto_every, config.max_objects
+        return FoundPrompts(project, engine, find, kind, every, most)
+
+    if config.prompts is None:
+        return None
+    if config.prompts == AUTO:
+
+        def automatic(project: Project, engine: Engine) -> PromptSource:
+            session = cast(TrackingSession, engine.start(length=1))
+            return begin(project, engine, "automatic", make_find(session.model, config))
+
+        return automatic
+    if config.prompts == DETECTOR:
+        if config.detector is None:
+            raise ValueError("prompts=detector: detector= is missing: a plug-in or an .onnx file")
+        name = str(config.detector)
+        detector = find_detector(name, [str(own) for own in config.detector_classes or ()])
+        find = detected(detector, Path(name).name, config.detector_score)
+        return lambda project, engine: begin(project, engine, "detector", find)
+    options = {"every": config.auto_every, "least_score": config.detector_score}
+    given = prompt_source(str(config.prompts), **options)
+    return lambda project, engine: with_found(given, partial(begin, project, engine, "detector"))
 
 
 def make_engine(config: DictConfig) -> Engine:

@@ -9,7 +9,7 @@ from omegaconf import DictConfig
 from ..image import AutomaticMaskGenerator, AutomaticSettings, ImagePredictor
 from ..model import ImageModel, load_image_model
 from ..prompts import Prompt
-from ..track.automatic_prompts import AutomaticPrompts, Find, Proposal
+from ..track import AutomaticPrompts, Find, Proposal
 from ..types import Frame
 from .compose import plain
 

@@ -108,7 +108,7 @@ class AutomaticPrompts:
 
     def _begin(self, session: Session, frame: Frame, masks: Masks) -> None:
         """Begin objects where no other explains the picture."""
-        explained = masks.any(axis=0)
+        explained = np.asarray(masks.any(axis=0), bool)
         boxes = [box for mask in masks if (box := mask_box(mask)) is not None]
         for proposal in self.find(frame, ~explained):
             if not _is_new(proposal.prompt, explained, boxes):

@@ -7,8 +7,7 @@ import pytest
 import torch
 
 from sam2track import Frame, FrameOutcome, FrameResult, Prompt
-from sam2track.track import track
-from sam2track.track.automatic_prompts import AutomaticPrompts, Proposal
+from sam2track.track import AutomaticPrompts, Proposal, track
 
 SIZE = (40, 60)
 
