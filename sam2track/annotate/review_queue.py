@@ -59,10 +59,8 @@ def _of_video(project: Project, video: ProjectVideo) -> list[ReviewItem]:
         thing = things.get(own.object_id or 0)
         if own.state != "review" or thing is None or {(thing.id, None), (None, own.frame)} & done:
             continue
-        why = own.comment or "to be reviewed"
-        items.append(
-            ReviewItem(video.name, thing.id, thing.number, place[1], place[1], why, "review")
-        )
+        why, frame = own.comment or "to be reviewed", own.frame
+        items.append(ReviewItem(video.name, thing.id, thing.number, frame, frame, why, "review"))
     told = {(item.object_id, item.frame) for item in items}
     for thing in things.values():
         if (thing.id, None) in done:
