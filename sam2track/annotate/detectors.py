@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
@@ -88,10 +89,10 @@ def detected(detector: Detector, name: str, least_score: float = 0.0) -> Find:
     return find
 
 
-def proposals(
-    seen: Detections, size: tuple[int, int], what: str, least_score: float
-) -> list[Proposal]:
-    """Boxes cut off at the borders of a picture of ``size``; those without area are left out.
+def proposals(seen: Any, size: tuple[int, int], what: str, least_score: float) -> list[Proposal]:
+    """:class:`Detections` cut off at the borders of a picture of ``size``.
+
+    Those without area are left out.
 
     Raises:
         ValueError: if what came from a detector is something else; it begins with ``what``.

@@ -10,6 +10,7 @@ from .records import ProjectObject, ProjectVideo
 from .stored_masks import StoredMasks
 
 LOW_CONFIDENCE = 0.5
+NEAR = 10  # frames between doubtful ones that are looked at together
 _DONE = ("accepted", "rejected")
 
 
@@ -66,11 +67,10 @@ def _of_video(project: Project, video: ProjectVideo) -> list[ReviewItem]:
         if (thing.id, None) in done:
             continue
         for frames, least in _doubtful(project, thing, video, done | told):
-            where = f"frame {frames[0]}" if len(frames) == 1 else f"frames {ranges(frames)}"
+            first, last = frames[0], frames[-1]
+            where = f"frame {first}" if first == last else f"frames {first}-{last}"
             why = f"confidence {least:.2f}, {where}"
-            items.append(
-                ReviewItem(video.name, thing.id, thing.number, frames[0], frames[-1], why, "new")
-            )
+            items.append(ReviewItem(video.name, thing.id, thing.number, first, last, why, "new"))
     return sorted(items, key=lambda own: (own.frame is not None, own.frame or 0, own.number))
 
 
@@ -80,7 +80,10 @@ def _doubtful(
     video: ProjectVideo,
     done: Iterable[tuple[int | None, int | None]],
 ) -> Iterator[tuple[list[int], float]]:
-    """Runs of frames of low confidence, with the lowest, without those at ``done`` places."""
+    """Frames of low confidence that are near each other, and the lowest confidence of each run.
+
+    Those at ``done`` places are left out.
+    """
     over = {frame for object_id, frame in done if object_id in (None, thing.id)}
     run: list[int] = []
     least = 1.0
@@ -89,7 +92,7 @@ def _doubtful(
     ):
         if frame in over:
             continue
-        if run and frame != run[-1] + 1:
+        if run and frame - run[-1] > NEAR:
             yield run, least
             run, least = [], 1.0
         run.append(frame)

@@ -101,7 +101,9 @@ def decode(
         _, rows, columns = shape
         if rows == 4 + classes or (not classes and rows < columns):
             values, objectness = output[0].T, None
-        elif columns == 5 + classes or (not classes and columns < rows and columns > 5):
+        elif (classes and columns == 5 + classes) or (
+            not classes and columns < rows and columns > 5
+        ):
             values, objectness = output[0], output[0][:, 4:5]
         else:
             values, objectness = None, None

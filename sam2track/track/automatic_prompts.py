@@ -109,7 +109,9 @@ class AutomaticPrompts:
     def _begin(self, session: Session, frame: Frame, masks: Masks) -> None:
         """Begin objects where no other explains the picture."""
         explained = np.asarray(masks.any(axis=0), bool)
-        boxes = [box for mask in masks if (box := mask_box(mask)) is not None]
+        boxes: list[Sequence[float]] = [
+            box for mask in masks if (box := mask_box(mask)) is not None
+        ]
         for proposal in self.find(frame, ~explained):
             if not _is_new(proposal.prompt, explained, boxes):
                 continue
@@ -121,9 +123,9 @@ class AutomaticPrompts:
             seen = session.prompt(self.last_id, proposal.prompt, frame)
             self.begun[self.last_id] = proposal
             self.unseen[self.last_id] = 0
-            mask = seen if proposal.prompt.mask is None else proposal.prompt.mask
-            explained |= mask
-            boxes += [box for box in (mask_box(mask),) if box is not None]
+            explained |= seen if proposal.prompt.mask is None else proposal.prompt.mask
+            box = mask_box(seen) if proposal.prompt.box is None else proposal.prompt.box.tolist()
+            boxes += [] if box is None else [box]
 
     def _has_place(self, session: Session) -> bool:
         """Whether another object may begin."""
@@ -157,7 +159,7 @@ class AutomaticPrompts:
 
 
 def _is_new(
-    prompt: Prompt, explained: Bool[np.ndarray, "H W"], boxes: Sequence[tuple[int, int, int, int]]
+    prompt: Prompt, explained: Bool[np.ndarray, "H W"], boxes: Sequence[Sequence[float]]
 ) -> bool:
     """Whether no object covers what is prompted, and it is large enough."""
     if prompt.box is not None:

@@ -187,7 +187,11 @@ def test_the_queue(project, engine):
         key = ("k", "m", "w", "{}", "v", 1)
         sql = "INSERT INTO provenance (key, model, weights, settings, version, direction) VALUES"
         (entry,) = (connection.execute(f"{sql} (?, ?, ?, ?, ?, ?)", key).lastrowid,)
-        for thing, scores in ((one, [0.9, 0.3, 0.2, 0.9, 0.4]), (two, [0.9, 0.1]), (three, [0.1])):
+        for thing, scores in (
+            (one, [0.9, 0.3, 0.9, 0.2] + [0.9] * 7 + [0.4]),
+            (two, [0.9, 0.1]),
+            (three, [0.1]),
+        ):
             for mask, score in zip(masks(*[0.1] * len(scores)), scores, strict=True):
                 row = (thing, mask.frame, mask.counts, score, 9.0, "propagated", entry)
                 connection.execute("INSERT INTO propagated VALUES (?, ?, ?, ?, ?, ?, ?)", row)
@@ -197,11 +201,11 @@ def test_the_queue(project, engine):
     items = review_queue(project)
     assert [(own.video, own.number, own.frame, own.last, own.why, own.state) for own in items] == [
         ("a", 1, None, None, "returns with IoU 0.41", "review"),
-        ("a", 1, 1, 2, "confidence 0.20, frames 1-2", "new"),
-        ("a", 1, 4, 4, "confidence 0.40, frame 4", "new"),
+        ("a", 1, 1, 11, "confidence 0.20, frames 1-11", "new"),
     ]
     assert review_queue(project, "a") == items
-    project.edit_mask(one, 4, square_mask())
-    assert len(review_queue(project)) == 2
+    for frame in (1, 3):
+        project.edit_mask(one, frame, square_mask())
+    assert [own.why for own in review_queue(project)][1:] == ["confidence 0.40, frame 11"]
     project.review("a", "accepted")
     assert review_queue(project) == []
