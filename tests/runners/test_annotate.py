@@ -112,9 +112,65 @@ def test_first_masks_and_a_folder_of_videos(here):
     assert len(masks()) == 8
 
 
+def squares(name="clips/squares"):
+    """A clip in which a red square moves over a grey floor, for a detector of red squares."""
+    Path(name).mkdir()
+    for index in range(6):
+        image = np.full((96, 96, 3), 120, np.uint8)
+        image[24:60, 12 + 2 * index : 48 + 2 * index] = (230, 20, 20)
+        Image.fromarray(image).save(f"{name}/{index}.png")
+
+
+def test_everything_without_prompts(here, capfd):
+    squares()
+    settings = ["videos=clips/squares", "prompts=auto", "auto_every=3"]
+    settings += ["automatic.points_per_side=6", "automatic.use_m2m=false"]  # quick
+    assert annotate(*settings, "report=true") == 0
+    found = masks()
+    assert {frame for _, _, frame in found} == set(range(6))
+    with Project.open("P", read_only=True) as project:
+        assert any(entry.what == "quality" for entry in project.history())
+        told = [e.data["source"] for e in project.history() if e.what == "prompt"]
+    assert all(source.startswith("automatic, frame ") for source in told)
+    assert annotate(*settings) == 0
+    assert "finished before" in capfd.readouterr().out
+    assert masks() == found
+    assert "quality" in Path("P/report.html").read_text()
+
+
+def test_a_detector_and_boxes_of_a_file(here):
+    squares()
+    network = ROOT / "tests" / "annotate" / "detectors" / "yolov8.onnx"
+    arguments = ["prompts=detector", f"detector={network}", "check=false", "report=false"]
+    arguments += ["detector_score=0.9"]  # cells beside the square see a part of it
+    assert annotate("videos=clips/squares", *arguments) == 0
+    with Project.open("P", read_only=True) as project:
+        assert [own.name for own in project.classes()] == ["red thing"]
+        assert len(project.objects()) == 1
+        assert not [entry for entry in project.history() if entry.what == "quality"]
+    shutil.rmtree("P")
+    Path("clips/squares.txt").write_text("1,4,13,25,36,36,1,-1,-1,-1\n4,4,19,25,36,36,1,-1,-1,-1\n")
+    arguments = ["prompts={folder}/{name}.txt", "auto_every=2", "class_name=square"]
+    assert annotate("videos=clips/squares", *arguments, "report=false") == 0
+    with Project.open("P", read_only=True) as project:
+        (thing,) = project.objects()
+        assert (thing.number, project.classes()[0].name) == (4, "square")
+        assert [item.frame for item in project.prompts(thing.id)] == [0, 3]
+        mask = project.mask(thing.id, 0).pixels()
+    assert mask[24:60, 12:48].mean() > 0.8
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["videos=clips/one.mp4", "prompts=detector"], "detector= is missing"),
+        (
+            ["videos=clips/one.mp4", "prompts=detector", "detector=x"],
+            "detector=x: no such detector",
+        ),
+        (["videos=clips/one.mp4", "prompts=detector", "detector=x.onnx"], "x.onnx cannot be read"),
+        (["videos=clips/one.mp4", "prompts=det.txt"], "no such file of boxes: det.txt"),
+        (["min_quality=2"], "min_quality=2: must be a number from 0 up to 1"),
         (["videos=clips/one.mp4", "prompts=no.json"], "no such prompts file: no.json"),
         (["prompts=prompts.json"], "videos= is missing: the project has none yet"),
         (["executor=ry"], "executor=ry: must be local"),
