@@ -117,7 +117,7 @@ def squares(name="clips/squares"):
     Path(name).mkdir()
     for index in range(6):
         image = np.full((96, 96, 3), 120, np.uint8)
-        image[24:60, 12 + 2 * index : 48 + 2 * index] = (230, 20, 20)
+        image[24:60, 12 + 2 * index : 48 + 2 * index] = (255, 0, 0)
         Image.fromarray(image).save(f"{name}/{index}.png")
 
 
