@@ -119,7 +119,7 @@ def test_the_section_on_many_videos(desk, grid, monkeypatch):
     prompts = re.search(r"`cup.json` is\s+`(.*?)`", README)[1]
     (desk / "cup.json").write_text(prompts)
     if grid == "coarse":
-        quick = partial(AutomaticSettings, points_per_side=6, use_m2m=False)
+        quick = partial(AutomaticSettings, points_per_side=9, use_m2m=False)
         monkeypatch.setattr(automatic, "AutomaticSettings", lambda **own: quick(sharpen=False))
     assert len(MANY) == 5
     for line in MANY:
