@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -234,6 +235,41 @@ def test_ctrl_c_says_how_to_go_on(here, capfd, monkeypatch):
     assert annotate("videos=[clips/one.mp4,clips/two]", "prompts=prompts.json") == 130
     assert "error: interrupted after 1 of 2 videos; run it again" in capfd.readouterr().err
     assert len(masks()) == 16
+
+
+@pytest.mark.slow
+def test_a_command_without_prompts_that_is_killed_goes_on(here):
+    """Killed while it looks for objects, tracks, or rates: the same prompts, masks and ratings."""
+    command = [sys.executable, ROOT / "scripts" / "cut_clips.py", ROOT / "videos", "cuts"]
+    options = {"env": {**os.environ, "PYTHONPATH": str(ROOT)}, "check": True}
+    subprocess.run([*command, "--count", "2", "--frames", "12"], **options)
+    command = [sys.executable, "-m", "sam2track", "annotate", "threads=1", "report=false"]
+    command += ["videos=cuts", "prompts=auto", "auto_every=5"]
+    began = time.monotonic()
+    subprocess.run([*command, "project=whole"], **options)
+    seconds = time.monotonic() - began
+    for share in (0.3, 0.5, 0.6, 0.7, 0.7):
+        process = subprocess.Popen([*command, "project=P"], env=options["env"])
+        try:
+            process.wait(share * seconds)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+    subprocess.run([*command, "project=P"], **options)
+
+    def told(folder):
+        with Project.open(folder, read_only=True) as project:
+            kinds = ("prompt", "quality", "review", "add object")
+            entries = [(e.what, e.object_id, e.frame, e.data) for e in project.history()]
+            states = [review for video in project.videos() for review in project.reviews(video.id)]
+            return [entry for entry in entries if entry[0] in kinds], states
+
+    found = masks()
+    assert len({thing for _, thing, _ in found}) > 1
+    assert told("P") == told("whole")
+    shutil.rmtree("P")
+    shutil.move("whole", "P")
+    assert found == masks()
 
 
 @pytest.mark.slow
