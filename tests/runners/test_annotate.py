@@ -146,6 +146,12 @@ def test_wrong_settings(here, capfd, arguments, message):
         assert not Path("P").exists()
 
 
+def test_a_project_in_use_is_said_before_workers_begin(here, capfd):
+    with Project.create("P"):
+        assert annotate("videos=clips", "executor.workers=2") == 2
+    assert "P is in use by another process; wait" in capfd.readouterr().err
+
+
 @pytest.mark.parametrize("verb", ["annotate", "export", "import"])
 def test_a_project_must_be_named(here, capfd, verb):
     assert main([verb]) == 2
