@@ -29,8 +29,8 @@ def prompt_source(spec: str, *, every: int = 10, least_score: float = 0.0) -> Gi
         spec: ``first``: the masks of the first frame, in a picture beside the video that has its
             name, ``clip.png`` for ``clip.mp4``; a file of prompts, of boxes
             (:mod:`.box_files`) or a picture of masks, the same for all videos; or a template of
-            such a path, in which ``{name}`` is the video's name, ``{folder}`` its folder, and
-            ``{video}`` its path.
+            such a path (boxes then as text), in which ``{name}`` is the video's name, ``{folder}``
+            its folder, and ``{video}`` its path.
         every, least_score: of files of boxes.
 
     Raises:
@@ -50,14 +50,31 @@ def prompt_source(spec: str, *, every: int = 10, least_score: float = 0.0) -> Gi
     return lambda video, place: placed
 
 
-def with_found(given: GivenSource, begin: Callable[[Find], PromptSource]) -> PromptSource:
-    """A source of which detections become prompts by ``begin``."""
+def may_detect(spec: str) -> bool:
+    """Whether what a setting names may hold detections, which begin objects where none is yet."""
+    if any(field in spec for field in FIELDS):
+        return spec.lower().endswith(".txt")
+    return spec != FIRST and is_box_file(expand_home(spec))
 
-    def source(video: ProjectVideo, place: Path) -> Sequence[PlacedPrompt]:
-        found = given(video, place)
-        return begin(found)(video, place) if callable(found) else found
 
-    return source
+def given_by(source: GivenSource) -> PromptSource:
+    """The prompts of a source, without detections."""
+
+    def given(video: ProjectVideo, place: Path) -> Sequence[PlacedPrompt]:
+        found = source(video, place)
+        return () if callable(found) else found
+
+    return given
+
+
+def found_in(source: GivenSource, begin: Callable[[Find], PromptSource]) -> PromptSource:
+    """The detections of a source, which become prompts by ``begin``."""
+
+    def given(video: ProjectVideo, place: Path) -> Sequence[PlacedPrompt]:
+        found = source(video, place)
+        return begin(found)(video, place) if callable(found) else ()
+
+    return given
 
 
 def read_placed(path: Path) -> list[PlacedPrompt]:
@@ -81,6 +98,6 @@ def _from_template(template: str, options: dict, video: ProjectVideo, place: Pat
     stem = place.name if place.is_dir() else place.stem
     text = template.replace("{name}", stem).replace("{folder}", str(place.parent))
     path = expand_home(text.replace("{video}", str(place)))
-    if path.is_file() and is_box_file(path):
+    if path.suffix.lower() == ".txt":
         return read_box_file(path, video, **options)
     return read_placed(path)

@@ -56,7 +56,7 @@ def told(project):
 
 def run(project, engine, tmp_path, finder, **options):
     source = FoundPrompts(project, engine, finder, every=5)
-    return Jobs(project, engine, source, **options).run(tmp_path / "a")
+    return Jobs(project, engine, found=lambda *_: source, **options).run(tmp_path / "a")
 
 
 def test_prompts_are_made_once_and_say_where_they_come_from(project, engine, tmp_path):
@@ -85,7 +85,7 @@ def test_a_job_that_was_killed_after_looking_goes_on_with_the_same_prompts(
         with clip_project(folder) as own:
             finder = Finder()
             source = FoundPrompts(own, engine, finder, every=5)
-            jobs = Jobs(own, engine, source)
+            jobs = Jobs(own, engine, found=lambda *_, source=source: source)
             if folder is broken:
 
                 def killed(steps):

@@ -13,7 +13,7 @@ from sam2track import Frame, Prompt
 from sam2track.annotate.automatic import FoundPrompts
 from sam2track.annotate.box_files import is_box_file, read_box_file
 from sam2track.annotate.jobs import Jobs
-from sam2track.annotate.prompt_sources import prompt_source, with_found
+from sam2track.annotate.prompt_sources import found_in, given_by, may_detect, prompt_source
 from sam2track.masks import encode_runs
 
 HEIGHT, WIDTH = SIZE
@@ -78,8 +78,9 @@ def test_detections_begin_objects_where_none_is(project, tmp_path):
     def begin(find):
         return FoundPrompts(project, engine, find, "detector", every=0)
 
-    source = with_found(prompt_source(str(path)), begin)
-    found = Jobs(project, engine, source, "ball").run(tmp_path / "a")
+    source = prompt_source(str(path))
+    jobs = Jobs(project, engine, given_by(source), "ball", found=lambda *_: found_in(source, begin))
+    found = jobs.run(tmp_path / "a")
     assert (found.status, found.objects) == ("done", 1), found.error
     (thing,) = project.objects()
     assert [own.name for own in project.classes()] == ["ball"]
@@ -150,7 +151,10 @@ def test_malformed_files_are_one_line_and_change_nothing(project, tmp_path, name
 
     before = len(project.history())
     for spec in (str(path), "{folder}/" + name):
-        found = Jobs(project, engine, with_found(prompt_source(spec), begin)).run(tmp_path / "a")
+        source = prompt_source(spec)
+        assert may_detect(spec) == (name == "det.txt" or spec == str(path))
+        jobs = Jobs(project, engine, given_by(source), found=lambda *_: found_in(source, begin))  # noqa: B023
+        found = jobs.run(tmp_path / "a")
         assert found.status == "failed"
         assert str(path) in found.error
         assert len(found.error.splitlines()) == 1

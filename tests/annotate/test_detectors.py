@@ -151,9 +151,8 @@ def test_what_a_detector_must_not_return(returned, message, tmp_path):
     find = detected(lambda image: returned, "mine")
     with clip_project(tmp_path) as project:
         engine = tiny_engine()
-        found = Jobs(project, engine, FoundPrompts(project, engine, find, "detector")).run(
-            tmp_path / "a"
-        )
+        source = FoundPrompts(project, engine, find, "detector")
+        found = Jobs(project, engine, found=lambda *_: source).run(tmp_path / "a")
         assert found.error.startswith("detector mine, frame 0: ")
         assert project.objects() == []
     with pytest.raises(ValueError, match=message) as error:
@@ -178,7 +177,7 @@ def test_labels_become_classes_and_an_object_begins_once(tmp_path):
         engine = tiny_engine()
         find = detected(twice, "mine")
         source = FoundPrompts(project, engine, find, "detector", every=0)
-        found = Jobs(project, engine, source).run(tmp_path / "a")
+        found = Jobs(project, engine, found=lambda *_: source).run(tmp_path / "a")
         assert (found.status, found.objects) == ("done", 2), found.error
         names = {own.id: own.name for own in project.classes()}
         assert [names[thing.class_id] for thing in project.objects()] == ["car", "car"]

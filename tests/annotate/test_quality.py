@@ -118,7 +118,7 @@ def found_job(project, engine, tmp_path, **options):
         return [Proposal(Prompt.from_mask(square_mask()))] if not frame.index else []
 
     source = FoundPrompts(project, engine, find)
-    return Jobs(project, engine, source, check=True, **options).run(tmp_path / "a")
+    return Jobs(project, engine, found=lambda *_: source, check=True, **options).run(tmp_path / "a")
 
 
 def states(project):

@@ -88,6 +88,21 @@ def test_the_masks_are_those_of_track(here):
     assert compared > 8
 
 
+def test_two_workers_make_the_same_masks(here, capfd):
+    settings = ["videos=[clips/one.mp4,clips/two]", "prompts=prompts.json", "report=false"]
+    assert annotate(*settings) == 0
+    before = masks()
+    shutil.move("P", "Q")
+    assert annotate(*settings, "executor.workers=2") == 0
+    said = capfd.readouterr().out.splitlines()
+    assert sorted(line.split(", ")[0] for line in said[-3:-1]) == [
+        "one: 2 objects",
+        "two: 2 objects",
+    ]
+    assert masks() == before
+    assert not Path("P/work").exists()
+
+
 def test_a_video_that_fails_does_not_stop_the_others(here, capfd):
     assert annotate("videos=[no.mp4,clips/one.mp4]", "prompts=prompts.json") == 1
     said = capfd.readouterr()
@@ -174,7 +189,9 @@ def test_a_detector_and_boxes_of_a_file(here):
         (["min_quality=2"], "min_quality=2: must be a number from 0 up to 1"),
         (["videos=clips/one.mp4", "prompts=no.json"], "no such prompts file: no.json"),
         (["prompts=prompts.json"], "videos= is missing: the project has none yet"),
-        (["executor=ry"], "executor=ry: must be local"),
+        (["executor=ry"], "executor=ry"),
+        (["executor.workers=0"], "executor.workers=0: must be a whole number from 1"),
+        (["videos=clips", "model=nan", "executor.workers=2"], "no model named 'nan'"),
         (["direction=1"], "direction=1: must be both, forward or backward"),
         (["videos=clips", "model=nan"], "no model named 'nan'"),
     ],
@@ -184,6 +201,12 @@ def test_wrong_settings(here, capfd, arguments, message):
     assert message in capfd.readouterr().err
     if "videos" in arguments[0]:
         assert not Path("P").exists()
+
+
+def test_a_project_in_use_is_said_before_workers_begin(here, capfd):
+    with Project.create("P"):
+        assert annotate("videos=clips", "executor.workers=2") == 2
+    assert "P is in use by another process; wait" in capfd.readouterr().err
 
 
 @pytest.mark.parametrize("verb", ["annotate", "export", "import"])
