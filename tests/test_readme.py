@@ -110,6 +110,7 @@ MANY = [line for line in COMMANDS if "project=ten" in line]
 
 
 @WITHOUT_WEIGHTS
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("grid", ["coarse", pytest.param("whole", marks=pytest.mark.slow)])
 def test_the_section_on_many_videos(desk, grid, monkeypatch):
     """As it stands there; without ``whole`` fewer clicks look for objects."""

@@ -7,12 +7,15 @@ import json
 import numpy as np
 import pytest
 from annotate.small_project import LENGTH, clip_project, contents, tiny_engine
+from annotate.worker_engines import found_masks
 from tiny import SIZE, square_mask
 
 from sam2track import Prompt
-from sam2track.annotate import Project
+from sam2track.annotate import Project, review_queue
 from sam2track.annotate.automatic import FoundPrompts, found_objects
+from sam2track.annotate.executors.worker import carry_out
 from sam2track.annotate.jobs import Jobs
+from sam2track.annotate.tasks import unpack
 from sam2track.track import Proposal
 
 
@@ -145,3 +148,22 @@ def test_it_is_opened_for_reading_afterwards(project, engine, tmp_path):
     project.close()
     with Project.open(tmp_path / "P", read_only=True) as reader:
         assert any(entry.what == "quality" for entry in reader.history("a"))
+
+
+def test_a_worker_finds_and_rates_the_same(project, engine, tmp_path):
+    told = {}
+    for folder, by_worker in ((tmp_path / "here", False), (tmp_path / "there", True)):
+        with clip_project(folder, clips=2) as own:
+            jobs = Jobs(own, engine, found=found_masks, check=True)
+            jobs.run(folder / "b")  # so that ids differ from those of the worker
+            if by_worker:
+                job = jobs.begin(folder / "a")
+                result = unpack(carry_out(jobs.task(job), engine, folder / "work"))
+                assert jobs.deliver(job, result).status == "done"
+            else:
+                jobs.run(folder / "a")
+            assert jobs.run(folder / "a").status == "before"
+            entries = [(e.what, e.object_id, e.data) for e in own.history() if e.what == "quality"]
+            told[by_worker] = contents(own), entries, review_queue(own), own.reviews("a")
+    assert told[True] == told[False]
+    assert len(told[True][1]) == 4
