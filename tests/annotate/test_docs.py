@@ -1,4 +1,4 @@
-"""The Python block of docs/annotating.md runs."""
+"""The Python blocks of docs/annotating.md run; that about Ray is in test_ray.py."""
 
 import os
 import re
@@ -12,13 +12,16 @@ from sam2track.model.weights import packaged_weights
 ROOT = Path(__file__).parents[2]
 
 
+def python_blocks():
+    text = (ROOT / "docs/annotating.md").read_text(encoding="utf-8")
+    return re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+
+
 @pytest.mark.skipif(packaged_weights("nano") is None, reason="nano has no weights")
 @pytest.mark.slow
 def test_the_example_does_what_it_says(tmp_path, monkeypatch):
     """One real run: nano on a whole clip, corrected, and tracked again from there."""
-    (block,) = re.findall(
-        r"```python\n(.*?)```", (ROOT / "docs/annotating.md").read_text(encoding="utf-8"), re.DOTALL
-    )
+    (block,) = (own for own in python_blocks() if "Project.create" in own)
     monkeypatch.chdir(tmp_path)
     os.symlink(ROOT / "videos", "videos")
     exec(block, {})
