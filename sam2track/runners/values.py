@@ -87,7 +87,7 @@ KINDS: dict[str, Kind | None] = {
     "memory.lag": Kind(least=0, null=True),
     "memory.pool": Kind(choices=(1, 2, 4), null=True),
     "tracker": Kind(choices=("session", "copy", "flow")),
-    "protocol": Kind(choices=("semi", "interactive_offline", "interactive_online")),
+    "protocol": Kind(choices=("semi", "interactive_offline", "interactive_online", "engine")),
     "rounds": Kind(least=1),
     "prompt": Kind(choices=PROMPTS),
     "zip": Kind(bool, null=True),
