@@ -80,6 +80,7 @@ class Propagation:
 
     Args:
         source: the open video.
+        commit_every: seconds; 0 = a frame is stored before it is given. None = about a second.
     """
 
     def __init__(
@@ -89,7 +90,9 @@ class Propagation:
         engine: Engine,
         masks: StoredMasks,
         states: SavedStates,
+        commit_every: float | None = None,
     ) -> None:
+        self.commit_every = COMMIT_EVERY if commit_every is None else commit_every
         self.video, self.source, self.engine = video, source, engine
         self.masks, self.states = masks, states
         self.store = masks.store
@@ -154,7 +157,7 @@ class Propagation:
                 due = due or any(part.last == frame.index for part in group)
                 if due and self._offer(session, frame.index, by_object):
                     saved = now
-                if now - written > COMMIT_EVERY or self.state is not None:
+                if now - written >= self.commit_every or self.state is not None:
                     self._commit(direction)
                     written = now
                 last = frame.index
