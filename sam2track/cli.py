@@ -25,6 +25,7 @@ VERBS = {
     "pretrain": "train a trunk on pictures without labels",
     "benchmark": "measure a tracker on a dataset",
     "annotate": "annotate many videos in a project",
+    "serve": "open a page in the browser to annotate videos",
     "export": "write a project's annotations in the format of another tool",
     "import": "read annotations of another tool into a project",
 }
