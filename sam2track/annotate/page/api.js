@@ -3,6 +3,7 @@
  * when the server is gone they wait until it is back, and an id lets it answer a repeat.
  */
 
+import { remembered } from "./dom.js";
 import { announce } from "./state.js";
 
 /** @typedef {Object} Job
@@ -32,14 +33,21 @@ export const connection = { up: true, waiting: 0 };
 export const client = newId();
 let token = "";
 
-/** Take a token from the address (#token=) once, and keep it for this tab. */
-export function takeToken() {
+/** Take a token from the address (#token=) once, keep it for this tab, and as a cookie for pictures. */
+export async function takeToken() {
   const given = new URLSearchParams(location.hash.slice(1)).get("token");
   if (given) {
     sessionStorage.setItem("sam2track.token", given);
-    history.replaceState(null, "", location.pathname + location.search);
+    const rest = location.hash.slice(1).split("&").filter((part) => !part.startsWith("token="));
+    history.replaceState(null, "", `${location.pathname}#${rest.join("&")}`);
   }
   token = given ?? sessionStorage.getItem("sam2track.token") ?? "";
+  if (token) await send("POST", "/api/token");
+}
+
+/** @returns {string} how others see this annotator; empty = as the server says */
+function myName() {
+  return remembered("who", "");
 }
 
 function newId() {
@@ -50,21 +58,22 @@ function newId() {
 /**
  * @param {string} method
  * @param {string} path
- * @param {unknown} [body] JSON, or FormData
- * @param {{id?: string, signal?: AbortSignal}} [options]
+ * @param {unknown} [body] JSON, or a file
+ * @param {{id?: string, signal?: AbortSignal, keepalive?: boolean}} [options]
  */
 export async function send(method, path, body, options = {}) {
   /** @type {Record<string, string>} */
   const headers = { "X-Client": client };
   if (token) headers.Authorization = `Bearer ${token}`;
   if (options.id) headers["X-Request-Id"] = options.id;
-  const form = body instanceof FormData;
-  if (body !== undefined && !form) headers["Content-Type"] = "application/json";
-  /** @type {BodyInit|undefined} */
-  const content = body === undefined ? undefined : form ? body : JSON.stringify(body);
+  if (myName()) headers["X-Who"] = encodeURIComponent(myName());
+  const file = body instanceof Blob;
+  if (body !== undefined) headers["Content-Type"] = `application/${file ? "octet-stream" : "json"}`;
+  const content = body === undefined ? undefined : file ? body : JSON.stringify(body);
   let response;
   try {
-    response = await fetch(path, { method, headers, body: content, signal: options.signal });
+    const { signal, keepalive } = options;
+    response = await fetch(path, { method, headers, body: content, signal, keepalive });
   } catch (error) {
     if (error instanceof DOMException && error.name === "AbortError") throw error;
     setUp(false);
@@ -122,6 +131,8 @@ async function drain() {
       job.reject(/** @type {Error} */ (error));
     }
     count();
+    // What waited for this answer goes first: the next change may need what it said.
+    await new Promise((next) => setTimeout(next));
   }
   sending = false;
 }
@@ -144,7 +155,7 @@ function setUp(up) {
  * @param {Record<string, (data: any) => void>} listeners
  */
 export function listen(listeners) {
-  const events = new EventSource(`/api/events?client=${client}`);
+  const events = new EventSource(`/api/events?client=${client}&who=${encodeURIComponent(myName())}`);
   for (const [name, listener] of Object.entries(listeners)) {
     events.addEventListener(name, (event) => listener(JSON.parse(event.data)));
   }
@@ -157,13 +168,13 @@ export function listen(listeners) {
 }
 
 /** The address of a frame's picture.
- * @param {{id: number, hash?: string, width: number}} video
+ * @param {{id: number, hash: string, width: number}} video
  * @param {number} frame
  * @param {number} [width] in pixels, of a smaller picture
  */
 export function frameAddress(video, frame, width) {
   const size = width && width < video.width ? `width=${width}&` : "";
-  return `/api/videos/${video.id}/frames/${frame}?${size}h=${(video.hash ?? "").slice(0, 12)}`;
+  return `/api/videos/${video.id}/frames/${frame}?${size}h=${video.hash}`;
 }
 
 /** Fetch a frame's picture.

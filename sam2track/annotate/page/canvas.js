@@ -10,7 +10,7 @@ import { Mask } from "./masks.js";
 import { maskBefore, masksOf } from "./maskstore.js";
 import { drawOver } from "./overlay.js";
 import { app, visible, watch } from "./state.js";
-import { resized, view } from "./view.js";
+import { fit, resized, view } from "./view.js";
 
 const MARGIN = 320;
 const canvas = canvasById("canvas");
@@ -223,5 +223,7 @@ export function startCanvas() {
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", theme);
   watch("settings", theme);
   watch("video frame picture masks objects selection prompts", redraw);
-  watch("view tool", redrawOver);
+  watch("view", () => (moving ? redrawOver() : redraw()));
+  watch("tool", redrawOver);
+  watch("video", fit);
 }

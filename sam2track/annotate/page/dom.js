@@ -70,7 +70,7 @@ const SHAPES = /** @type {Record<string, string>} */ ({
   range: "M5 5v14M19 5v14M5 12h14",
   stop: "M6 6h12v12H6z",
   list: "M4 6h16M4 12h16M4 18h16",
-  theme: "M12 4a8 8 0 100 16 6.500 6.500 0 010-16z",
+  theme: "M20 14A8 8 0 1110 4a6.500 6.500 0 0010 10z",
   fit: "M4 9V4h5M20 9V4h-5M4 15v5h5M20 15v5h-5",
 });
 

@@ -50,7 +50,7 @@ export function showExport() {
     const body = {
       format: format.value,
       frames: frames.value,
-      classes: chosen.length === classes.length ? [] : chosen,
+      classes: chosen.length === classes.length ? null : chosen,
       videos: which.value === "this" && app.video ? [app.video.id] : app.videos.map((video) => video.id),
     };
     try {

@@ -56,7 +56,7 @@ function startEvents() {
 }
 
 async function start() {
-  takeToken();
+  await takeToken().catch(failed);
   const asked = new URLSearchParams(location.hash.slice(1));
   startPanels(keyFor);
   startButtons();

@@ -8,6 +8,10 @@ import { failed, trying } from "./notices.js";
 import { announce, app, readOnly, watch } from "./state.js";
 
 /** @typedef {import("./types.js").VideoDetail} VideoDetail */
+/** @typedef {import("./types.js").Span} Span */
+
+/** Kinds of spans that lie over the others. */
+const OVER = new Set(["stale", "accepted", "locked", "rejected"]);
 
 let reading = false;
 let again = false;
@@ -33,7 +37,7 @@ export async function openVideo(id, at = {}) {
       forgetPictures();
       forgetMasks();
       Object.assign(app, {
-        selected: null, range: null, tracking: null, lanes: new Map(), stale: [], pending: [],
+        selected: null, range: null, tracking: null, lanes: new Map(), over: new Map(), stale: [], pending: [],
         candidates: null, hover: null, crosshair: null, compare: false, playing: false,
       });
       app.hidden = new Set();
@@ -51,7 +55,7 @@ export async function openVideo(id, at = {}) {
 /** @param {number} id */
 async function leave(id) {
   try {
-    await send("DELETE", `/api/videos/${id}/lease`);
+    await send("DELETE", `/api/videos/${id}/lease`, undefined, { keepalive: true });
   } catch {
     // The server takes it back by itself when no cursor comes any more.
   }
@@ -65,7 +69,7 @@ export async function lease(takeOver) {
   if (!video) return;
   try {
     const answer = await send("POST", `/api/videos/${video.id}/lease`, { take_over: takeOver });
-    video.lease = answer?.lease ?? { who: app.session?.who ?? "", frame: app.frame, mine: true };
+    video.lease = answer;
   } catch (error) {
     if (takeOver) failed(error);
     const detail = await get(`/api/videos/${video.id}`);
@@ -110,9 +114,18 @@ async function read() {
 
 /** @param {VideoDetail} detail @param {any} lanes @param {any} stale */
 function take(detail, lanes, stale) {
+  const free = readOnly() && !detail.lease;
   app.video = detail;
+  if (free) void lease(false);
+  // The page was opened, or came back, while the video is tracked, or after that.
+  if (detail.tracking) {
+    app.tracking ??= { frame: app.frame, direction: "", left: 0, seconds_left: null, follow: false, jobs: 1 };
+  } else app.tracking = app.tracking?.jobs === 0 ? app.tracking : null;
   if (!app.tracking) {
-    app.lanes = new Map(Object.entries(lanes.objects).map(([id, spans]) => [Number(id), spans]));
+    /** @type {[string, Span[]][]} */
+    const all = Object.entries(lanes.objects);
+    app.lanes = new Map(all.map(([id, spans]) => [Number(id), spans.filter((span) => !OVER.has(span.kind))]));
+    app.over = new Map(all.map(([id, spans]) => [Number(id), spans.filter((span) => OVER.has(span.kind))]));
   }
   const spans = JSON.stringify(app.stale);
   app.stale = stale;
@@ -122,7 +135,7 @@ function take(detail, lanes, stale) {
     app.selected = null;
     announce("selection");
   }
-  announce("objects", "prompts", "lanes", "stale", "lease");
+  announce("objects", "prompts", "lanes", "stale", "lease", "tracking");
 }
 
 /** Whether a change may be made; says so if not. @returns {boolean} */
@@ -185,7 +198,7 @@ export function startOpening() {
   setInterval(() => {
     if (app.video && app.video.lease?.mine && connection.up) {
       send("PUT", `/api/videos/${app.video.id}/lease`, { frame: app.frame }).catch(() => refresh());
-    }
+    } else if (readOnly() && connection.up) refresh();
   }, 5000);
   addEventListener("beforeunload", (event) => {
     if (connection.waiting) event.preventDefault();

@@ -68,7 +68,7 @@ function toolbar(keyFor) {
       icon(shape), h("span", { text: name }), h("kbd"));
     const label = () => {
       const key = keyFor(id);
-      /** @type {HTMLElement} */ (button.lastElementChild).textContent = key;
+      /** @type {HTMLElement} */ (button.lastElementChild).textContent = key.replace("Shift+", "⇧");
       button.title = `${about} (${key})`;
     };
     label();

@@ -5,7 +5,7 @@ import { Mask } from "./masks.js";
 import { dropMask, maskOf, putMasks } from "./maskstore.js";
 import { failed, trying } from "./notices.js";
 import { mayChange, refresh, said } from "./opening.js";
-import { announce, app, selected, title } from "./state.js";
+import { announce, app, readOnly, selected, title } from "./state.js";
 
 /**
  * @typedef {import("./types.js").Point} Point
@@ -187,7 +187,8 @@ let asking = null;
  */
 export async function hover(point, negative) {
   const video = app.video;
-  if (!video || app.tracking || app.playing || (negative && app.selected === null)) return;
+  if (!video || readOnly() || app.tracking || app.playing) return;
+  if (negative && app.selected === null) return;
   asking?.abort();
   const mine = (asking = new AbortController());
   const frame = app.frame;

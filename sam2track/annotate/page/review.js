@@ -37,9 +37,10 @@ export async function toggleReview() {
 /** @param {ReviewItem} item */
 async function show(item) {
   current = item;
-  if (item.video !== app.video?.id) await openVideo(item.video, { frame: item.frame, object: item.object });
-  else {
-    seek(item.frame);
+  if (item.video !== app.video?.id) {
+    await openVideo(item.video, { frame: item.frame ?? 0, object: item.object });
+  } else {
+    if (item.frame !== null) seek(item.frame);
     select(item.object);
   }
   announce("review");
@@ -47,6 +48,7 @@ async function show(item) {
 
 /** @param {ReviewItem} item @returns {string} which object */
 function who(item) {
+  if (item.object === null) return "all objects";
   const one = app.video?.id === item.video ? app.video.objects.find((each) => each.id === item.object) : null;
   return one ? title(one) : `object ${item.object}`;
 }
@@ -61,7 +63,7 @@ function list() {
   const rows = app.review.slice(0, 300).map((item) => {
     const video = app.videos.find((each) => each.id === item.video);
     const chosen = same(item, current);
-    const place = `${app.videos.length > 1 ? `${video?.name ?? item.video} · ` : ""}frame ${count(item.frame)}`;
+    const place = `${app.videos.length > 1 ? `${video?.name ?? item.video} · ` : ""}${item.frame === null ? "whole video" : `frame ${count(item.frame)}`}`;
     const words = h("span", { class: "words" },
       h("span", { class: "name", text: `${who(item)}: ${item.why}` }),
       h("span", { class: "condition", text: place }));

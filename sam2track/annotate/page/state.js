@@ -13,7 +13,7 @@ import { remembered } from "./dom.js";
  * @typedef {import("./types.js").ReviewItem} ReviewItem
  * @typedef {import("./types.js").Point} Point
  * @typedef {{frame: number, direction: string, left: number, seconds_left: number|null,
- *   follow: boolean}} Tracking
+ *   follow: boolean, jobs: number}} Tracking
  * @typedef {{frame: number, object: number|null, point: Point|null, label: number,
  *   box: [number, number, number, number]|null}} Pending a click that is not answered yet
  */
@@ -34,6 +34,7 @@ export const app = {
   /** @type {[number, number]|null} start and stop; stop is left out */ range: null,
   /** @type {Tracking|null} */ tracking: null,
   /** @type {Map<number, Span[]>} */ lanes: new Map(),
+  /** Reviews over the lanes. @type {Map<number, Span[]>} */ over: new Map(),
   /** @type {StaleSpan[]} */ stale: [],
   staleLeft: false,
   playing: false,

@@ -141,6 +141,9 @@ function drawLane(on, one, y) {
     if (kind === "prompted" || kind === "brush") marks.push(spans[at]);
     else drawSpan(on, kind, xOf(start), xOf(end), y, colour, theme);
   }
+  for (const { start, stop: end, kind } of app.over.get(one.id) ?? []) {
+    if (kind !== "stale") drawSpan(on, kind, xOf(start), xOf(end), y, colour, theme);
+  }
   for (const { start, stop: end, kind } of marks) {
     drawSpan(on, kind, xOf(start), xOf(end), y, colour, theme);
   }

@@ -37,22 +37,34 @@ export async function track(direction, options = {}) {
   app.playing = false;
   app.candidates = null;
   app.hover = null;
-  const here = app.frame;
-  app.tracking = { frame: here, direction, left: 0, seconds_left: null, follow: true };
+  const [start, stop] = options.range ?? [];
+  await begin([{ objects: ids, direction, start, stop }]);
+}
+
+/**
+ * @typedef {{objects: number[], direction: string, start?: number, stop?: number}} Work
+ * @param {Work[]} list one after the other
+ */
+async function begin(list) {
+  const video = app.video;
+  if (!video) return;
+  app.tracking = {
+    frame: app.frame, direction: list[0].direction, left: 0, seconds_left: null, follow: true, jobs: 0,
+  };
   forgetBefore();
   announce("tracking", "playing", "stale");
-  /** @type {Record<string, unknown>} */
-  const body = { objects: ids, direction };
-  if (options.range) {
-    body.start = options.range[0];
-    body.stop = options.range[1] - 1;
+  for (const work of list) {
+    try {
+      await change("POST", `/api/videos/${video.id}/track`, work);
+      if (app.tracking) app.tracking.jobs++;
+    } catch (error) {
+      failed(error);
+    }
   }
-  try {
-    await change("POST", `/api/videos/${video.id}/track`, body);
-  } catch (error) {
+  if (app.tracking && app.tracking.jobs <= 0) {
     app.tracking = null;
     announce("tracking");
-    failed(error);
+    refresh();
   }
 }
 
@@ -82,7 +94,16 @@ export function corrections() {
 export function retrack() {
   const spans = corrections();
   if (!spans.length || app.staleLeft || app.tracking) return false;
-  void track("both", { objects: [...new Set(spans.map((span) => span.object))] });
+  if (!mayChange()) return true;
+  /** @type {Map<string, Work>} */
+  const works = new Map();
+  for (const { object, start, stop, direction } of spans) {
+    const key = `${start} ${stop} ${direction}`;
+    const work = works.get(key) ?? { objects: [], start, stop, direction };
+    work.objects.push(object);
+    works.set(key, work);
+  }
+  void begin([...works.values()]);
   return true;
 }
 
@@ -99,7 +120,7 @@ export function onTracking(data) {
   const video = app.video;
   if (!video || data.video !== video.id) return;
   const now = (app.tracking ??= {
-    frame: data.frame, direction: data.direction, left: 0, seconds_left: null, follow: false,
+    frame: data.frame, direction: data.direction, left: 0, seconds_left: null, follow: false, jobs: 1,
   });
   const shown = now.follow;
   Object.assign(now, {
@@ -126,6 +147,7 @@ function kindOf(mask) {
 /** @param {any} data */
 export function onTracked(data) {
   if (data.video !== app.video?.id) return;
+  if (app.tracking && --app.tracking.jobs > 0 && !data.cancelled) return;
   app.tracking = null;
   announce("tracking", "stale");
   if (data.error) notice(data.error, { kind: "error" });

@@ -43,7 +43,7 @@
  * @typedef {Object} PromptRecord
  * @property {number} object
  * @property {number} frame
- * @property {string} kind points, box or mask
+ * @property {string} kind clicks, mask, brush or imported
  * @property {[number, number][]} points
  * @property {number[]} labels 1 = on the object, 0 = not
  * @property {[number, number, number, number]|null} box xyxy
@@ -64,20 +64,23 @@
  * @property {number} fps
  * @property {string} state
  * @property {string} comment
- * @property {number} objects
+ * @property {number} object_count
  * @property {number} tracked_frames
  * @property {number} doubtful
  * @property {Lease|null} lease
- * @property {string} [hash]
+ * @property {string} hash of its content
+ * @property {boolean} locked
+ * @property {boolean} missing whether its file is gone
+ * @property {boolean} tracking
  *
- * @typedef {Omit<VideoSummary, "objects"> & {objects: Thing[], prompts: PromptRecord[],
+ * @typedef {VideoSummary & {objects: Thing[], prompts: PromptRecord[],
  *   reviews: ReviewRecord[]}} VideoDetail
  *
  * @typedef {{start: number, stop: number, kind: string, why?: string}} Span stop is left out
  *
- * @typedef {{object: number, start: number, stop: number}} StaleSpan
+ * @typedef {{object: number, start: number, stop: number, direction: string}} StaleSpan
  *
- * @typedef {{video: number, object: number, frame: number, why: string, state: string}} ReviewItem
+ * @typedef {{video: number, object: number|null, frame: number|null, why: string, state: string}} ReviewItem
  *
  * @typedef {Object} Session
  * @property {string} version
@@ -85,7 +88,8 @@
  * @property {string} who
  * @property {{name: string, state: string, message: string}} model
  * @property {ObjectClass[]} classes
- * @property {{name: string, about: string}[]} export_formats
+ * @property {{name: string, about: string, reads: boolean, images: boolean}[]} export_formats
+ * @property {string[]} folders from which videos may be added by path
  *
  * @typedef {[number, number]} Point x and y in video pixels
  */

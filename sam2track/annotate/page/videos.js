@@ -47,8 +47,9 @@ function card(video) {
     void openVideo(video.id);
   };
   const picture = h("img", { src: frameAddress(video, 0, 320), alt: "", loading: "lazy" });
-  const state = [video.state, video.objects ? `${video.objects} object${video.objects > 1 ? "s" : ""}` : "no objects"];
+  const state = [video.state, video.object_count ? `${video.object_count} object${video.object_count > 1 ? "s" : ""}` : "no objects"];
   if (video.doubtful) state.push(`${count(video.doubtful)} doubtful`);
+  if (video.missing) state.push("file is missing");
   if (video.lease && !video.lease.mine) state.push(`${video.lease.who} works on it`);
   const share = video.length ? Math.min(video.tracked_frames / video.length, 1) : 0;
   const meter = h("progress", { max: 1, value: share, "aria-label": "tracked" });
@@ -82,9 +83,7 @@ export async function upload(files) {
   for (const file of files) {
     notice(`Sending ${file.name}…`, { id: "upload" });
     await trying(async () => {
-      const form = new FormData();
-      form.append("file", file);
-      const added = await send("POST", "/api/videos", form);
+      const added = await send("POST", `/api/uploads?name=${encodeURIComponent(file.name)}`, file);
       await refreshList();
       notice(`${file.name} is added.`, { kind: "done", id: "upload" });
       openFirst(added);
@@ -94,7 +93,7 @@ export async function upload(files) {
 
 /** Open a video that was added when there was none. @param {any} added */
 function openFirst(added) {
-  const id = added?.id ?? app.videos.at(-1)?.id;
+  const id = added?.video?.id ?? app.videos.at(-1)?.id;
   if (!app.video && id !== undefined) {
     body?.closest("dialog")?.close();
     void openVideo(id);
@@ -118,26 +117,26 @@ export function onJob(data) {
 }
 
 function showImport() {
-  const names = ["coco", "cvat", "labelme", "ytvis", "davis", "mots", "yolo", "datumaro"];
-  const known = app.session?.export_formats.map(({ name }) => name) ?? names;
-  const format = h("select", {}, ...known.map((name) => h("option", { text: name })));
+  const known = (app.session?.export_formats ?? []).filter(({ reads }) => reads);
+  const format = h("select", {}, ...known.map(({ name, about }) => h("option", { value: name, text: `${name}: ${about}` })));
+  const which = h("select", {}, h("option", { value: "new", text: "become new objects" }),
+    h("option", { value: "same", text: "replace masks of objects with the same id" }));
   const file = h("input", { type: "file", required: true });
   const form = h("form", { class: "stack" },
     h("label", { class: "field" }, h("span", { text: "Format" }), format),
     h("label", { class: "field" }, h("span", { text: "File (or a zip)" }), file),
+    h("label", { class: "field" }, h("span", { text: "Tracks" }), which),
     h("p", { class: "hint", text: "The videos must be in this project, under the same names." }),
     h("button", { class: "primary", text: "Import" }));
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     const chosen = file.files?.[0];
     if (chosen) void trying(async () => {
-      const data = new FormData();
-      data.append("format", format.value);
-      data.append("file", chosen);
-      const answer = await send("POST", "/api/imports", data);
+      const query = new URLSearchParams({ format: format.value, objects: which.value, name: chosen.name });
+      const answer = await send("POST", `/api/imports?${query}`, chosen);
       box.close();
       const notes = Array.isArray(answer.notes) ? answer.notes.join(" ") : "";
-      notice(`${chosen.name} is imported. ${notes}`, { kind: "done" });
+      notice(`${chosen.name}: ${answer.objects} objects, ${count(answer.masks)} masks. ${notes}`, { kind: "done" });
       await refreshList();
       announce("reread");
     });
