@@ -124,6 +124,18 @@ class StoredMasks:
                 ),
             )
 
+    def give(self, object_id: int, entry_id: int, masks: Iterable[ProjectMask]) -> None:
+        """Store masks of another object as a person's, with all that is known of them."""
+        with self.store.writing() as connection:
+            connection.executemany(
+                "INSERT INTO edited (object_id, frame, entry_id, counts, score, presence, made, "
+                "occluded) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    (object_id, m.frame, entry_id, m.counts, m.score, m.presence, m.made, m.occluded)
+                    for m in masks
+                ),
+            )
+
     def missing(self, object_id: int, one: Pass, length: int) -> list[int]:
         """The frames of a pass whose mask does not follow from it yet, in the order of tracking."""
         rows = self.store.rows(

@@ -122,14 +122,14 @@ def objects_out(
 def prompts_out(
     project: Project, thing: ProjectObject, video: ProjectVideo
 ) -> Iterable[PromptOut]:
-    """What a person said of an object; of masks only that they are there."""
+    """What a person said of an object; of masks only that they are there, of imports nothing."""
     for anchor in find_anchors(project.store, thing.id, video.size).values():
+        if anchor.restart:  # there may be one on every frame
+            continue
         points: list[list[float]] = []
         labels: list[int] = []
         box = None
-        kind = "clicks"
-        if anchor.mask:
-            kind = "imported" if anchor.restart else "brush"
+        kind = "brush" if anchor.mask else "clicks"
         for data in anchor.given:
             if "mask" in data:
                 kind = kind if anchor.mask else "mask"

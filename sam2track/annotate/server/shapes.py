@@ -177,7 +177,7 @@ class PromptOut(BaseModel):
 
     object: int
     frame: int
-    kind: Literal["clicks", "mask", "brush", "imported"]
+    kind: Literal["clicks", "mask", "brush"]
     points: list[list[float]]
     labels: list[int]
     box: list[float] | None
