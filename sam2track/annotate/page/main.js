@@ -3,7 +3,7 @@
 import { connection, listen, takeToken } from "./api.js";
 import { startCanvas } from "./canvas.js";
 import { run } from "./commands.js";
-import { byId, h, icon } from "./dom.js";
+import { h, icon } from "./dom.js";
 import { startHints } from "./hints.js";
 import { keyFor, startKeys } from "./keys.js";
 import { failed } from "./notices.js";
@@ -90,7 +90,6 @@ function open(asked) {
   const first = wanted ?? app.videos[0];
   if (first) void openVideo(first.id, { frame: wanted ? Number(asked.get("frame") ?? 0) : 0 });
   else announce("video", "videos");
-  byId("canvas").focus({ preventScroll: true });
   document.body.append(h("div", { id: "ready", hidden: true }));
 }
 
