@@ -219,6 +219,8 @@ def _reshape(
     if known is not None:
         return known
     _, video = service.object(object_id)
+    if any(video.id in job.video_ids for job in service.worker.jobs()):
+        raise ValueError("this video is being tracked; stop that first, or wait for its end")
 
     def work(project: Project) -> dict[str, Any]:
         answer = change(project)

@@ -181,7 +181,11 @@ def read_history(
 ) -> list[EntryOut]:
     """The last lines of the log, the newest first."""
     project, video = service.base, service.video(video_id)
-    entries = [own for own in project.history(video.id) if own.what not in ("undo", "redo")]
+    entries = [
+        own
+        for own in project.history(video.id)
+        if own.what not in ("undo", "redo") and (own.target is None or own.what == "withdraw")
+    ]
     return [
         EntryOut(
             id=own.id,
@@ -193,7 +197,6 @@ def read_history(
             undone=own.undone,
         )
         for own in reversed(entries[-limit:])
-        if own.target is None or own.what == "withdraw"
     ]
 
 
