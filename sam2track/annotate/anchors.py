@@ -118,9 +118,7 @@ def find_anchors(store: Store, object_id: int, size: tuple[int, int]) -> dict[in
             here.clear()
         if row["what"] == "mask":
             counts = masks[row["id"]]["counts"]
-            here.append(
-                (row["id"], {"mask": {"size": list(size), "counts": counts}}, "brush")
-            )
+            here.append((row["id"], {"mask": {"size": list(size), "counts": counts}}, "brush"))
         elif row["what"] == "prompt":
             here[:] = [one for one in here if not one[2]]  # a prompt replaces a mask
             here.append((row["id"], json.loads(row["data"])["prompt"], ""))

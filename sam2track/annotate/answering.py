@@ -135,7 +135,9 @@ class FrameAnswers:
         if self._last is not None and told[: len(self._last[0])] == self._last[0]:
             tracked, done = self._last[1], len(self._last[0]) - 1
         else:
-            memory = session.memory(span=session.span, slots=session.model.variant.slots)
+            memory = session.memory(
+                span=session.span, slots=session.model.variant.slots, archive=None
+            )
             tracked, done = TrackedObject(memory, None), 0
             if previous is not None:
                 tracked.last = frame.index, self._resolved(previous)

@@ -48,7 +48,9 @@ def question(
     seen = StoredMasks(project.log).tracked(thing.id, size, frame)
     previous = None
     # Clicks that were tracked are in its mask already: then they are answered without it.
-    if seen is not None and (seen.made == "propagated" or all(own.only_negative for own in prompts)):
+    if seen is not None and (
+        seen.made == "propagated" or all(own.only_negative for own in prompts)
+    ):
         pixels = seen.pixels()
         previous = pixels if pixels.any() else None
     return Question(thing.number, prompts, previous)

@@ -179,8 +179,9 @@ def follow_move(
                 (entry_id, *place),
             )
             connection.execute(f"DELETE FROM propagated {where}", place)
-    connection.execute("UPDATE log SET undone = ? WHERE target = ? AND what = 'unprompt'", 
-                       (undone, entry_id))
+    connection.execute(
+        "UPDATE log SET undone = ? WHERE target = ? AND what = 'unprompt'", (undone, entry_id)
+    )
     marks = [(undone, object_id) for object_id in data["added"]]
     marks += [(not undone, object_id) for object_id in data["removed"]]
     connection.executemany("UPDATE objects SET removed = ? WHERE id = ?", marks)

@@ -60,9 +60,7 @@ class StoredMasks:
             for frame in sorted(found):
                 yield _mask(found[frame], size)
 
-    def tracked(
-        self, object_id: int, size: tuple[int, int], frame: int
-    ) -> ProjectMask | None:
+    def tracked(self, object_id: int, size: tuple[int, int], frame: int) -> ProjectMask | None:
         """What the model made of a frame when it tracked it; None if it did not."""
         row = self.store.one(_PROPAGATED, object_id, frame, frame)
         return None if row is None else _mask(row, size)
@@ -131,7 +129,16 @@ class StoredMasks:
                 "INSERT INTO edited (object_id, frame, entry_id, counts, score, presence, made, "
                 "occluded) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 (
-                    (object_id, m.frame, entry_id, m.counts, m.score, m.presence, m.made, m.occluded)
+                    (
+                        object_id,
+                        m.frame,
+                        entry_id,
+                        m.counts,
+                        m.score,
+                        m.presence,
+                        m.made,
+                        m.occluded,
+                    )
                     for m in masks
                 ),
             )

@@ -45,9 +45,7 @@ def test_swap(project):
     project.prompt(1, 3, Prompt.click(30, 20))
     swapped = shown(project, 1)
     assert set(run(project, 1, engine=tiny_engine())) <= {3, 4}
-    assert {k: shown(project, 1)[k] for k in range(5, 12)} == {
-        k: swapped[k] for k in range(5, 12)
-    }
+    assert {k: shown(project, 1)[k] for k in range(5, 12)} == {k: swapped[k] for k in range(5, 12)}
 
 
 def test_tracking_goes_on_from_swapped_masks(project):

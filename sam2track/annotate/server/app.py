@@ -14,12 +14,19 @@ from fastapi.responses import FileResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
-from . import object_routes, video_routes, work_routes
+from . import file_routes, object_routes, video_routes, work_routes
 from .leases import LeaseTaken
 from .service import NotFound, Service
 from .worker import ModelUnavailable
 
 PAGE = Path(__file__).parents[1] / "page"
+_ABOUT = """Annotation of videos: objects are clicked on, tracked, corrected, reviewed and exported.
+
+Coordinates are video pixels, frames count from 0, `stop` is the frame after the last. A mask is
+`{"size": [height, width], "counts": "COCO's compressed run lengths"}`. A refusal is
+`{"error": "one sentence"}`. With another host than localhost a token is needed: as
+`Authorization: Bearer`, or as the cookie that `POST /api/token` with that header sets.
+"""
 LOG = logging.getLogger("sam2track.serve")
 
 
@@ -35,14 +42,14 @@ def make_app(service: Service) -> FastAPI:
     app = FastAPI(
         title="sam2track",
         version=version("sam2track"),
-        description=__doc__,
+        description=_ABOUT,
         openapi_url="/api/openapi.json",
         docs_url=None,
         redoc_url=None,
         lifespan=life,
     )
     app.state.service = service
-    for routes in (video_routes, object_routes, work_routes):
+    for routes in (video_routes, file_routes, object_routes, work_routes):
         app.include_router(routes.router)
     _add_errors(app)
     _add_page(app)
@@ -68,6 +75,10 @@ def _add_errors(app: FastAPI) -> None:
     @app.exception_handler(ValueError)
     async def wrong(request: Request, error: ValueError) -> JSONResponse:
         return refuse(404 if isinstance(error, NotFound) else 400, error)
+
+    @app.exception_handler(OSError)
+    async def not_written(request: Request, error: OSError) -> JSONResponse:
+        return refuse(507, f"a file cannot be read or written: {error.strerror or error}")
 
     @app.exception_handler(LeaseTaken)
     async def taken(request: Request, error: LeaseTaken) -> JSONResponse:

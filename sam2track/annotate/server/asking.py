@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import unquote
 
 from fastapi import Depends, Header, Path, Query, Request
@@ -10,7 +10,7 @@ from fastapi import Depends, Header, Path, Query, Request
 from .service import Caller, Service
 from .shapes import MOST, Problem
 
-REFUSALS = {
+REFUSALS: dict[int | str, dict[str, Any]] = {
     400: {"model": Problem, "description": "It does not fit; the sentence says why."},
     401: {"model": Problem, "description": "The token is missing or wrong."},
     403: {"model": Problem, "description": "From another site, or a path that is not served."},

@@ -20,7 +20,7 @@ class Events:
         self._guard = threading.Lock()
         self._closed = False
 
-    def publish(self, kind: str, **data: Any) -> None:
+    def publish(self, kind: str, /, **data: Any) -> None:
         """Tell every client; from any thread."""
         text = f"event: {kind}\ndata: {json.dumps(data, separators=(',', ':'))}\n\n"
         self._put(text)

@@ -64,9 +64,7 @@ class Leases:
                 )
             mine = old is not None and old.client == client
             known = old.frame if old is not None and mine else None
-            lease = Lease(
-                client, who, known if frame is None else frame, time.monotonic() + LASTS
-            )
+            lease = Lease(client, who, known if frame is None else frame, time.monotonic() + LASTS)
             self._leases[video_id] = lease
             return lease, not mine
 
@@ -85,5 +83,3 @@ class Leases:
             del self._leases[video_id]
             return None
         return lease
-
-

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, Query
@@ -9,22 +11,28 @@ from fastapi import APIRouter, Query
 from ...masks import decode_runs
 from ...prompts import Prompt
 from ..answering import Answer, FrameAnswers
-from ..clicking import click, question
+from ..clicking import answer_again, click, question
 from ..engine import Engine
+from ..project import Project
 from ..records import ProjectMask, ProjectObject, ProjectVideo
+from ..reshaping import clear, merge, split, swap
 from .asking import REFUSALS, Asked, By, FramePath, ObjectId, VideoId
 from .reading import candidate_out, colour_of, mask_out, objects_out
 from .service import Service
 from .shapes import (
     ClickOut,
     Done,
+    FrameIn,
     MaskIn,
     MaskOut,
+    MergeIn,
     ObjectChange,
     ObjectOut,
     PreviewIn,
     PreviewOut,
     PromptIn,
+    RangeIn,
+    SwapIn,
     WithdrawnOut,
 )
 from .worker import Superseded
@@ -39,7 +47,7 @@ def change_object(
     """Change an object's class, name, colour or attributes."""
     _, video = service.object(object_id)
 
-    def work(project: Any) -> dict[str, Any]:
+    def work(project: Project) -> dict[str, Any]:
         thing = project.change_object(
             object_id,
             class_name=given.class_,
@@ -60,7 +68,7 @@ def remove_object(service: Asked, caller: By, object_id: ObjectId) -> Done:
         return Done()
     _, video = service.object(object_id)
 
-    def work(project: Any) -> dict[str, Any]:
+    def work(project: Project) -> dict[str, Any]:
         project.remove_object(object_id)
         return {}
 
@@ -88,7 +96,7 @@ def add_prompt(service: Asked, caller: By, object_id: ObjectId, given: PromptIn)
         answers.answer(asked.number, asked.prompts, asked.previous)  # outside the transaction
         candidates = answers.candidates(asked.number, asked.prompts, asked.previous)
 
-        def store(project: Any) -> dict[str, Any]:
+        def store(project: Project) -> dict[str, Any]:
             mask = click(project, object_id, index, prompt, answers=answers, engine=engine)
             shown = [candidate_out(own, video) for own in candidates]
             return ClickOut(mask=_shown(service, thing, video, mask), candidates=shown).model_dump()
@@ -110,7 +118,7 @@ def take_prompts_back(
     _, video = service.object(object_id)
     service.frame(video, frame)
 
-    def work(project: Any) -> dict[str, Any]:
+    def work(project: Project) -> dict[str, Any]:
         if last:
             project.withdraw(object_id, frame)
         else:
@@ -135,9 +143,10 @@ def set_mask(
         )
     mask = decode_runs({"size": given.size, "counts": given.counts}, "the mask")
 
-    def work(project: Any) -> dict[str, Any]:
+    def work(project: Project) -> dict[str, Any]:
         project.edit_mask(object_id, frame, mask)
         made = project.mask(object_id, frame)
+        assert made is not None
         return _shown(service, thing, video, made).model_dump()
 
     return MaskOut.model_validate(service.change(caller, video, "mask", work))
@@ -166,7 +175,58 @@ def preview(service: Asked, caller: By, video_id: VideoId, given: PreviewIn) -> 
         found = service.worker.ask(work, slot=f"preview {caller.client}").result()
     except Superseded:
         return PreviewOut(candidates=[], superseded=True)
-    return PreviewOut(candidates=[candidate_out(own, video) for own in found])
+    return PreviewOut(candidates=[candidate_out(own, video) for own in found], superseded=False)
+
+
+@router.post("/objects/{object_id}/merge")
+def merge_objects(service: Asked, caller: By, object_id: ObjectId, given: MergeIn) -> Done:
+    """Another object becomes part of this one."""
+    _reshape(service, caller, object_id, "merge", lambda p: merge(p, object_id, given.other))
+    return Done()
+
+
+@router.post("/objects/{object_id}/split")
+def split_object(service: Asked, caller: By, object_id: ObjectId, given: FrameIn) -> ObjectOut:
+    """From a frame on, the masks of this object are those of a new one, which is answered."""
+
+    def work(project: Project) -> dict[str, Any]:
+        _, made = split(project, object_id, given.frame)
+        return objects_out(project, [made], [])[0].model_dump(by_alias=True)
+
+    return ObjectOut.model_validate(_reshape(service, caller, object_id, "split", work))
+
+
+@router.post("/objects/{object_id}/swap")
+def swap_objects(service: Asked, caller: By, object_id: ObjectId, given: SwapIn) -> Done:
+    """From a frame on, two objects have each other's masks."""
+    change = partial(swap, object_id=object_id, other_id=given.other, frame=given.frame)
+    _reshape(service, caller, object_id, "swap", change)
+    return Done()
+
+
+@router.post("/objects/{object_id}/clear")
+def clear_frames(service: Asked, caller: By, object_id: ObjectId, given: RangeIn) -> Done:
+    """Delete masks and prompts from start up to stop; tracking may fill these frames again."""
+    change = partial(clear, object_id=object_id, start=given.start, stop=given.stop)
+    _reshape(service, caller, object_id, "clear", change)
+    return Done()
+
+
+def _reshape(
+    service: Service, caller: By, object_id: int, what: str, change: Callable[[Project], Any]
+) -> dict[str, Any]:
+    known = service.known(caller)
+    if known is not None:
+        return known
+    _, video = service.object(object_id)
+    if any(video.id in job.video_ids for job in service.worker.jobs()):
+        raise ValueError("this video is being tracked; stop that first, or wait for its end")
+
+    def work(project: Project) -> dict[str, Any]:
+        answer = change(project)
+        return answer if isinstance(answer, dict) else {}
+
+    return service.change(caller, video, what, work)
 
 
 def _prompt(given: PromptIn) -> Prompt:
@@ -184,7 +244,6 @@ def _after(
     service: Service, caller: By, object_id: int, video: ProjectVideo, frame: int
 ) -> MaskOut | None:
     """The mask after prompts were taken back; those that are left are answered again."""
-    from ..clicking import answer_again
 
     def work(engine: Engine) -> None:
         project = service.project(caller.who)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from ..anchors import find_anchors
 from ..answering import Answer
@@ -119,9 +120,7 @@ def objects_out(
     return found
 
 
-def prompts_out(
-    project: Project, thing: ProjectObject, video: ProjectVideo
-) -> Iterable[PromptOut]:
+def prompts_out(project: Project, thing: ProjectObject, video: ProjectVideo) -> Iterable[PromptOut]:
     """What a person said of an object; of masks only that they are there, of imports nothing."""
     for anchor in find_anchors(project.store, thing.id, video.size).values():
         if anchor.restart:  # there may be one on every frame
@@ -168,7 +167,7 @@ def candidate_out(answer: Answer, video: ProjectVideo) -> CandidateOut:
     return CandidateOut(size=list(video.size), counts=answer.counts, score=answer.score)
 
 
-def _video_values(service: Service, caller: Caller, video: ProjectVideo) -> dict[str, object]:
+def _video_values(service: Service, caller: Caller, video: ProjectVideo) -> dict[str, Any]:
     project = service.base
     review = next(
         (own for own in project.reviews(video.id) if own.object_id is None and own.frame is None),

@@ -11,10 +11,10 @@ import hmac
 import json
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import urlsplit
 
+from fastapi import HTTPException
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -39,17 +39,16 @@ _HEADERS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Refused(Exception):
+class Refused(HTTPException):
     """A request is not served.
 
-    Attributes:
+    Args:
         status: of HTTP.
         why: one sentence.
     """
 
-    status: int
-    why: str
+    def __init__(self, status: int, why: str) -> None:
+        super().__init__(status, why)
 
 
 class Guard:
@@ -93,8 +92,9 @@ class Guard:
             await self.app(scope, self._limited(scope, headers, receive), safely)
         except Refused as refused:
             told = True
-            LOG.warning("refused %s: %s from %s: %s", refused.status, where, client, refused.why)
-            await _answer(safely, refused.status, {"error": refused.why})
+            why = str(refused.detail)
+            LOG.warning("refused %s: %s from %s: %s", refused.status_code, where, client, why)
+            await _answer(safely, refused.status_code, {"error": why})
 
     def _check(self, scope: Scope, headers: Headers) -> None:
         host = headers.get("host", "")

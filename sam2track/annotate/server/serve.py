@@ -8,11 +8,13 @@ import socket
 import threading
 import webbrowser
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import uvicorn
 
 from ..engine import Engine
+from ..jobs import PromptSource
 from ..project import Project
 from .app import make_app
 from .security import LOCAL, Guard
@@ -31,6 +33,7 @@ def serve(
     limits: Limits | None = None,
     open_browser: bool = True,
     video: int | None = None,
+    automatic: Callable[[Project, Engine], PromptSource] | None = None,
     say: Callable[[str], None] = print,
 ) -> None:
     """Serve a project until Ctrl-C. It is closed then.
@@ -44,6 +47,7 @@ def serve(
         folders: from which videos may be added by path, beside the project's.
         open_browser: open the page.
         video: that the page begins with.
+        automatic: see :class:`Service`.
 
     Raises:
         OSError: if the address cannot be used.
@@ -54,7 +58,9 @@ def serve(
         token = token or secrets.token_urlsafe(32)
     listening = _listen(host, port)
     limits = limits or Limits()
-    service = Service(project, load, model=model, folders=folders, limits=limits)
+    service = Service(
+        project, load, model=model, folders=folders, limits=limits, automatic=automatic
+    )
     guarded = Guard(make_app(service), token=token, limits=limits)
     address = f"http://{_shown(host)}:{listening.getsockname()[1]}/"
     marks = [f"video={video}"] * (video is not None) + [f"token={token}"] * (token is not None)
@@ -71,7 +77,8 @@ def serve(
     say(f"serving {project.folder}: {address}")
     if open_browser:
         threading.Timer(0.5, webbrowser.open, [address]).start()
-    server.run(sockets=[listening])
+    with suppress(KeyboardInterrupt):  # the usual end
+        server.run(sockets=[listening])
 
 
 def _listen(host: str, port: int) -> socket.socket:

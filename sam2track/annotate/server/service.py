@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import tempfile
 import threading
 import time
 from collections import OrderedDict
@@ -15,6 +17,7 @@ from ..answering import FrameAnswers
 from ..clicking import answer_again, needs_answer
 from ..engine import Engine
 from ..freshness import Freshness
+from ..jobs import PromptSource
 from ..project import Project
 from ..records import ProjectObject, ProjectVideo
 from ..store import ProjectError
@@ -69,6 +72,7 @@ class Service:
         load: makes the model.
         model: its name.
         folders: from which videos may be added by path, beside the project's own.
+        automatic: makes the prompts of videos that have none; None = it is not to be had.
     """
 
     def __init__(
@@ -79,18 +83,22 @@ class Service:
         model: str,
         folders: Sequence[Path] = (),
         limits: Limits | None = None,
+        automatic: Callable[[Project, Engine], PromptSource] | None = None,
     ) -> None:
-        self.base, self.model = project, model
+        self.base, self.model, self.automatic = project, model, automatic
         self.folders = tuple(folder.resolve() for folder in (*folders, project.folder))
         self.limits = limits or Limits()
         self.events, self.leases, self.frames = Events(), Leases(), Frames()
         self.worker = Worker(load, self._model_changed)
-        self.exports: dict[str, Path] = {}
+        self.scratch = Path(tempfile.mkdtemp(prefix="sam2track-serve-"))
+        self.exports: dict[str, dict[str, Path]] = {}  # by id and name
         self._answers: OrderedDict[tuple[int, int], FrameAnswers] = OrderedDict()
         self._fresh: dict[int, tuple[tuple[int, int], Freshness]] = {}
         self._guard = threading.Lock()
         with project.store.writing() as connection:
-            connection.execute("DELETE FROM requests WHERE time < ?", (time.time() - KEEP_REQUESTS,))
+            connection.execute(
+                "DELETE FROM requests WHERE time < ?", (time.time() - KEEP_REQUESTS,)
+            )
 
     def close(self) -> None:
         """End all work; what is finished is stored."""
@@ -98,6 +106,7 @@ class Service:
         self.worker.close()
         self.frames.close()
         self.base.close()
+        shutil.rmtree(self.scratch, ignore_errors=True)
 
     def project(self, who: str) -> Project:
         """The project as this person changes it."""

@@ -5,7 +5,7 @@ Coordinates are video pixels, frames count from 0, ``stop`` is the frame after t
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -24,9 +24,7 @@ Labels = Annotated[
 Box = Annotated[
     list[Coordinate], Field(min_length=4, max_length=4, description="`[x0, y0, x1, y1]`")
 ]
-Counts = Annotated[
-    str, Field(max_length=4_000_000, description="COCO's compressed run lengths.")
-]
+Counts = Annotated[str, Field(max_length=4_000_000, description="COCO's compressed run lengths.")]
 Size = Annotated[
     list[Annotated[int, Field(ge=1, le=100_000)]],
     Field(min_length=2, max_length=2, description="`[height, width]`"),
@@ -252,6 +250,13 @@ class SpanOut(BaseModel):
     direction: Literal["forward", "backward"]
 
 
+class FolderOut(BaseModel):
+    """A folder from which videos may be added by path."""
+
+    path: str
+    files: list[str]
+
+
 class PathIn(Given):
     """A video to add, by its path."""
 
@@ -467,6 +472,3 @@ class AnnotateIn(Given):
 
     videos: Annotated[list[Id], Field(min_length=1, max_length=100_000)]
     prompts: Literal["auto", "project"] = "auto"
-
-
-Json = dict[str, Any]

@@ -44,10 +44,9 @@ def track(
     """Track; each frame is stored before it is told."""
     project = service.project(caller.who)
     for walk in walks:
-        began, count = time.monotonic(), 0
-        place = walk.start, walk.stop, walk.direction
-        for step in propagate(project, walk.object_ids, *place, engine, commit_every=0.0):
-            count += 1
+        began, place = time.monotonic(), (walk.start, walk.stop, walk.direction)
+        steps = propagate(project, walk.object_ids, *place, engine, commit_every=0.0)
+        for count, step in enumerate(steps, 1):
             seconds = (time.monotonic() - began) / count * step.left
             service.events.publish(
                 "tracking",

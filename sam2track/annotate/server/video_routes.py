@@ -9,10 +9,11 @@ from fastapi import APIRouter, Query, Request, Response
 
 from ..freshness import Span
 from ..lanes import lanes_of
+from ..project import Project
 from ..records import ProjectObject, ProjectVideo
 from .asking import REFUSALS, Asked, By, FramePath, Objects, Start, Stop, VideoId, ids_in
 from .leases import LeaseTaken
-from .reading import mask_out, objects_out, video_detail, video_out
+from .reading import colour_of, mask_out, objects_out, video_detail, video_out
 from .service import Service
 from .shapes import (
     Done,
@@ -32,7 +33,6 @@ from .shapes import (
     VideoDetail,
     VideoOut,
 )
-from .reading import colour_of
 from .words import in_words
 
 router = APIRouter(prefix="/api/videos", tags=["videos"], responses=REFUSALS)
@@ -139,7 +139,7 @@ def add_object(service: Asked, caller: By, video_id: VideoId, given: ObjectIn) -
     """Add an object; its class is added too if it is new."""
     video = service.video(video_id)
 
-    def work(project: Any) -> dict[str, Any]:
+    def work(project: Project) -> dict[str, Any]:
         thing = project.add_object(
             video.id,
             given.class_,
@@ -181,7 +181,11 @@ def read_history(
 ) -> list[EntryOut]:
     """The last lines of the log, the newest first."""
     project, video = service.base, service.video(video_id)
-    entries = [own for own in project.history(video.id) if own.what not in ("undo", "redo")]
+    entries = [
+        own
+        for own in project.history(video.id)
+        if own.what not in ("undo", "redo") and (own.target is None or own.what == "withdraw")
+    ]
     return [
         EntryOut(
             id=own.id,
@@ -193,7 +197,6 @@ def read_history(
             undone=own.undone,
         )
         for own in reversed(entries[-limit:])
-        if own.target is None or own.what == "withdraw"
     ]
 
 
@@ -211,7 +214,7 @@ def review(service: Asked, caller: By, video_id: VideoId, given: ReviewIn) -> Do
             )
         frames = range(start, stop)
 
-    def work(project: Any) -> dict[str, Any]:
+    def work(project: Project) -> dict[str, Any]:
         project.review(
             video.id,
             given.state,
@@ -231,9 +234,7 @@ def take_lease(service: Asked, caller: By, video_id: VideoId, given: LeaseIn) ->
     """Annotate a video; 409 if somebody else does, unless it is taken over."""
     video = service.video(video_id)
     before = service.leases.of(video.id)
-    lease, new = service.leases.take(
-        video.id, caller.client, caller.who, take_over=given.take_over
-    )
+    lease, new = service.leases.take(video.id, caller.client, caller.who, take_over=given.take_over)
     if new:
         service.events.publish(
             "lease",
@@ -270,7 +271,7 @@ def give_lease_back(service: Asked, caller: By, video_id: VideoId) -> Done:
 def _again(service: Service, caller: By, video_id: int, *, undo: bool) -> UndoOut:
     video = service.video(video_id)
 
-    def work(project: Any) -> dict[str, Any]:
+    def work(project: Project) -> dict[str, Any]:
         entry = project.undo(video.id) if undo else project.redo(video.id)
         return {
             "what": in_words(project, entry),

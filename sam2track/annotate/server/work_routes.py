@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from importlib.metadata import version
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
 
 from ..exchange import FORMATS
+from ..project import Project
 from ..ranges import plan_walks
 from .asking import REFUSALS, Asked, By, VideoId
+from .batch import batch_job
+from .leases import LeaseTaken
 from .reading import attribute_of, class_out, colour_of
+from .review_list import review_list
 from .shapes import (
+    AnnotateIn,
     CancelOut,
     ClassIn,
     ClassOut,
@@ -20,6 +25,7 @@ from .shapes import (
     JobOut,
     ModelOut,
     ProjectOut,
+    QueueItem,
     SessionOut,
     TrackIn,
 )
@@ -57,7 +63,7 @@ def read_session(service: Asked, caller: By) -> SessionOut:
 def set_class(service: Asked, caller: By, given: ClassIn) -> ClassOut:
     """Add a class, or change the colour and the attributes of one that is there."""
 
-    def work(project):
+    def work(project: Project) -> dict[str, Any]:
         own = project.add_class(
             given.name, colour_of(given.colour), [attribute_of(one) for one in given.attributes]
         )
@@ -97,11 +103,9 @@ def start_tracking(service: Asked, caller: By, video_id: VideoId, given: TrackIn
     video = service.video(video_id)
     for own in given.objects:
         service.object(own)
-    walks = plan_walks(
-        service.base, video, given.objects, given.start, given.stop, given.direction
-    )
+    walks = plan_walks(service.base, video, given.objects, given.start, given.stop, given.direction)
 
-    def work(project):
+    def work(project: Project) -> dict[str, Any]:
         job = tracking_job(service, caller, video, walks)
         service.worker.add(job)
         return {"id": job.id}
@@ -109,9 +113,44 @@ def start_tracking(service: Asked, caller: By, video_id: VideoId, given: TrackIn
     return JobOut.model_validate(service.change(caller, video, "tracking", work))
 
 
+@router.post("/annotate")
+def annotate(service: Asked, caller: By, given: AnnotateIn) -> JobOut:
+    """Annotate videos automatically; progress comes by events of kind `job`.
+
+    With `prompts: project` the objects that they have are tracked.
+    """
+    if given.prompts == "auto" and service.automatic is None:
+        raise ValueError("automatic prompts are not to be had here; give prompts, or add objects")
+    videos = [service.video(own) for own in dict.fromkeys(given.videos)]
+    for video in videos:
+        lease = service.leases.of(video.id)
+        if lease is not None and lease.client != caller.client:
+            raise LeaseTaken(f"{lease.who} annotates video {video.name!r}; leave it out")
+
+    def work(project: Project) -> dict[str, Any]:
+        make = service.automatic if given.prompts == "auto" else None
+        job = batch_job(service, caller, videos, make)
+        service.worker.add(job)
+        return {"id": job.id}
+
+    return JobOut.model_validate(service.change(caller, None, "annotate", work))
+
+
+@router.delete("/annotate")
+def cancel_annotation(service: Asked, caller: By) -> CancelOut:
+    """Cancel automatic annotation; what is finished stays."""
+    return CancelOut(cancelled=service.worker.cancel(kind="annotate"))
+
+
+@router.get("/review")
+def read_queue(service: Asked) -> list[QueueItem]:
+    """What deserves a look, over all videos."""
+    return review_list(service.base)
+
+
 @router.delete("/videos/{video_id}/track")
 def cancel_tracking(service: Asked, caller: By, video_id: VideoId) -> CancelOut:
     """Cancel the tracking of a video; what is finished stays."""
     video = service.video(video_id)
     service.lease(caller, video)
-    return CancelOut(cancelled=service.worker.cancel(video.id))
+    return CancelOut(cancelled=service.worker.cancel(kind="track", video_id=video.id))

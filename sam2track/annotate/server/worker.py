@@ -9,6 +9,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Generator
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -109,14 +110,27 @@ class Worker:
         with self._wake:
             return tuple(self._long)
 
-    def cancel(self, video_id: int | None = None) -> int:
-        """Cancel long work, of one video or all; what is finished stays. How many were there?"""
-        found = [own for own in self.jobs() if video_id is None or video_id in own.video_ids]
+    def cancel(self, *, kind: str, video_id: int | None = None) -> int:
+        """Cancel long work of a kind, and of one video or all; how many there were.
+
+        What is finished stays.
+        """
+        found = [own for own in self.jobs() if own.kind == kind]
+        found = [own for own in found if video_id is None or video_id in own.video_ids]
         for own in found:
             own.cancelled.set()
         with self._wake:
             self._wake.notify()
         return len(found)
+
+    def serve_urgent(self) -> None:
+        """Answer all that is urgent; only in the worker's thread, amid long work."""
+        while True:
+            with self._wake:
+                if not self._urgent:
+                    return
+                urgent = self._urgent.popleft()
+            self._answer(*urgent[:2])
 
     def close(self) -> None:
         """End the thread after its current step; what is finished is stored."""
@@ -165,19 +179,20 @@ class Worker:
                 ahead, self._ahead = self._ahead, None
                 job = self._long[0] if ahead is None else None
         if urgent is not None:
-            work, future, _ = urgent
-            try:
-                future.set_result(work(self.engine))
-            except BaseException as error:
-                future.set_exception(error)
+            self._answer(*urgent[:2])
         elif ahead is not None:
-            try:
+            with suppress(ValueError, OSError, IndexError):  # the click that comes will say it
                 ahead(self.engine)
-            except (ValueError, OSError, IndexError):
-                pass  # the click that comes says what is wrong
         elif job is not None:
             self._step(job)
         return True
+
+    def _answer(self, work: Callable[[Engine], Any], future: Future[Any]) -> None:
+        assert self.engine is not None
+        try:
+            future.set_result(work(self.engine))
+        except BaseException as error:
+            future.set_exception(error)
 
     def _step(self, job: LongJob) -> None:
         """One step of long work. Its generator tells how it ends, and raises nothing."""
