@@ -29,7 +29,8 @@ class Gone extends Error {}
 /** @type {Job[]} */
 const queue = [];
 let sending = false;
-export const connection = { up: true, waiting: 0 };
+/** `made` counts changes begun and ended: what was read meanwhile may be old. */
+export const connection = { up: true, waiting: 0, made: 0 };
 export const client = newId();
 let token = "";
 
@@ -139,6 +140,7 @@ async function drain() {
 
 function count() {
   connection.waiting = queue.length;
+  connection.made++;
   announce("connection");
 }
 

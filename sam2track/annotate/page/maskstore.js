@@ -1,6 +1,6 @@
 /** The masks of the open video that this tab knows, fetched in chunks of frames and bounded. */
 
-import { get } from "./api.js";
+import { connection, get } from "./api.js";
 import { Mask } from "./masks.js";
 import { announce, app } from "./state.js";
 
@@ -115,17 +115,17 @@ export async function wantMasks(frame, ahead = 0) {
     const state = chunks.get(start);
     if (state === "there" || state === "asked") continue;
     chunks.set(start, "asked");
-    void fetchChunk(start, video.id, generation);
+    void fetchChunk(start, video.id, generation, connection.made);
   }
 }
 
-/** @param {number} start @param {number} video @param {number} mine */
-async function fetchChunk(start, video, mine) {
+/** @param {number} start @param {number} video @param {number} mine @param {number} made */
+async function fetchChunk(start, video, mine, made) {
   try {
     const path = `/api/videos/${video}/masks?start=${start}&stop=${start + CHUNK}`;
     const answer = await get(path);
     if (video !== app.video?.id) return;
-    if (mine !== generation) {
+    if (mine !== generation || made !== connection.made) {
       // Something changed meanwhile: ask again rather than show what was.
       chunks.set(start, "old");
       void wantMasks(app.frame);

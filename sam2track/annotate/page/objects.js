@@ -8,6 +8,7 @@ import { maskOf } from "./maskstore.js";
 import { dialog, failed, notice, trying } from "./notices.js";
 import { mayChange, refresh, said, step } from "./opening.js";
 import { newObject } from "./prompting.js";
+import { decideAll, stateField } from "./review.js";
 import { announce, app, count, selected, title, watch } from "./state.js";
 import { select } from "./tools.js";
 
@@ -144,6 +145,7 @@ function details() {
     field("Name", name),
     field("Colour", colourField(one)),
     ...attributes(one),
+    stateField("Review", one.state, (state) => void decideAll(state, one.id)),
     h("p", { class: "facts", text: `id ${one.number} · ${facts}${made}${score}` }),
   );
   const clear = { class: "wide danger", on: { click: () => void removeObject() } };

@@ -95,13 +95,16 @@ async function read() {
     return;
   }
   reading = true;
+  const made = connection.made;
   try {
     const [detail, lanes, stale] = await Promise.all([
       get(`/api/videos/${id}`),
       get(`/api/videos/${id}/lanes`),
       get(`/api/videos/${id}/stale`),
     ]);
-    if (app.video?.id === id) take(detail, lanes, stale);
+    // What was read while something changed may be old: it is read again.
+    if (connection.made !== made) again = true;
+    else if (app.video?.id === id) take(detail, lanes, stale);
   } catch {
     // The bar says that the server is gone; all is read again when it is back.
   }

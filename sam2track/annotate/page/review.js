@@ -2,6 +2,7 @@
 
 import { change, get } from "./api.js";
 import { byId, h } from "./dom.js";
+import { spanAt } from "./lanes.js";
 import { askText, trying } from "./notices.js";
 import { mayChange, openVideo, refresh, said } from "./opening.js";
 import { seek } from "./playback.js";
@@ -77,8 +78,9 @@ function list() {
     h("button", { text: "Reject (X)", on: { click: rejectHere } }),
     h("button", { text: "Skip", on: { click: () => void next() } }));
   const empty = h("p", { class: "hint", text: "Nothing waits for a look." });
+  const video = stateField("This video", app.video?.state ?? "new", (state) => void decideAll(state, null));
   const queue = h("ul", { class: "list" }, ...rows);
-  byId("review-body").replaceChildren(...(rows.length ? [buttons, queue] : [empty]), ...(rest ? [rest] : []));
+  byId("review-body").replaceChildren(video, ...(rows.length ? [buttons, queue] : [empty]), ...(rest ? [rest] : []));
   queue.querySelector(".chosen")?.scrollIntoView({ block: "nearest" });
 }
 
@@ -108,7 +110,9 @@ async function decide(state, comment) {
   const video = app.video;
   if (!video || !mayChange()) return;
   const one = selected();
-  const frames = app.range ?? [app.frame, app.frame + 1];
+  // Of a doubtful place all frames are decided, or it would come back.
+  const place = app.reviewing && one ? spanAt(app.lanes.get(one.id) ?? [], app.frame) : null;
+  const frames = app.range ?? (place?.kind === "doubtful" ? [place.start, place.stop] : [app.frame, app.frame + 1]);
   /** @type {Record<string, unknown>} */
   const body = { state, frames };
   if (one) body.object = one.id;
@@ -136,14 +140,30 @@ export async function rejectHere() {
   if (comment !== null) await decide("rejected", comment);
 }
 
-/** Set the state of the whole video. @param {string} state */
-export async function decideVideo(state) {
+/**
+ * Set the state of a whole object, or of the video.
+ * @param {string} state
+ * @param {number|null} object null = the video
+ */
+export async function decideAll(state, object) {
   const video = app.video;
   if (!video || !mayChange()) return;
-  await trying(() => change("POST", `/api/videos/${video.id}/review`, { state }));
-  video.state = state;
-  announce("video-state");
+  const body = object === null ? { state } : { state, object };
+  await trying(() => change("POST", `/api/videos/${video.id}/review`, body));
   refresh();
+}
+
+/**
+ * A choice of the state of review.
+ * @param {string} name
+ * @param {string} now
+ * @param {(state: string) => void} chosen
+ */
+export function stateField(name, now, chosen) {
+  const states = ["new", "in progress", "review", "accepted", "rejected"];
+  const choose = h("select", {}, ...states.map((text) => h("option", { text, selected: text === now })));
+  choose.addEventListener("change", () => chosen(choose.value));
+  return h("label", { class: "field" }, h("span", { text: name }), choose);
 }
 
 /** Open the next or the previous video. @param {number} by */

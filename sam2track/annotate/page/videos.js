@@ -1,6 +1,6 @@
 /** The list of videos: previews, states, adding, batch start, import. */
 
-import { frameAddress, send } from "./api.js";
+import { frameAddress, get, send } from "./api.js";
 import { byId, h } from "./dom.js";
 import { dialog, failed, notice, trying } from "./notices.js";
 import { openVideo, refreshList } from "./opening.js";
@@ -27,8 +27,15 @@ export function showVideos() {
 function tools() {
   const file = h("input", { type: "file", accept: "video/*,.mkv,.avi", multiple: true, hidden: true });
   file.addEventListener("change", () => void upload([...(file.files ?? [])]));
-  const path = h("input", { placeholder: "or a path on the server", "aria-label": "Path on the server" });
-  const form = h("form", { class: "row" }, path, h("button", { text: "Add" }));
+  const path = h("input", { placeholder: "or a path on the server", "aria-label": "Path on the server",
+    list: "server-files" });
+  const known = h("datalist", { id: "server-files" });
+  void trying(async () => {
+    for (const { path: folder, files } of await get("/api/folders")) {
+      known.append(...files.map((/** @type {string} */ name) => h("option", { value: `${folder}/${name}` })));
+    }
+  });
+  const form = h("form", { class: "row" }, path, known, h("button", { text: "Add" }));
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     if (path.value.trim()) void addPath(path.value.trim());
@@ -110,10 +117,14 @@ async function batch() {
 
 /** The server's news of such work. @param {any} data */
 export function onJob(data) {
-  const text = data.error ?? data.message ?? `Automatic annotation: ${data.done ?? 0} of ${data.total ?? "?"} videos.`;
-  const over = data.state === "done" || data.state === "finished" || data.done === data.total;
-  notice(text, { id: "job", kind: data.error ? "error" : over ? "done" : "info" });
-  if (over) void refreshList().catch(failed);
+  const { state, share = 0, message } = data;
+  const text = state === "running"
+    ? `Automatic annotation: ${Math.round(100 * share)} %${message ? `. ${message}` : ""}`
+    : state === "done" ? "Automatic annotation is done." : `Automatic annotation: ${message}`;
+  const stop = { text: "Stop", run: () => void send("DELETE", "/api/annotate").catch(failed) };
+  const kind = state === "failed" ? "error" : state === "done" ? "done" : "info";
+  notice(text, { id: "job", kind, actions: state === "running" ? [stop] : undefined });
+  if (state !== "running") void refreshList().catch(failed);
 }
 
 function showImport() {

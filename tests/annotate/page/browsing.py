@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from shutil import which
@@ -129,6 +129,13 @@ class Person:
         while not self.look(expression):
             assert time.monotonic() < stop, f"not so after {timeout} s: {expression}"
             self.page.wait_for_timeout(30)
+
+    def until(self, check: Callable[[], Any], *, timeout: float = 30) -> None:
+        """Wait until a check is true, which may be when the server's news have come."""
+        stop = time.monotonic() + timeout
+        while not check():
+            assert time.monotonic() < stop, f"not so after {timeout} s"
+            self.page.wait_for_timeout(50)
 
     def saved(self) -> None:
         """Wait until the server has stored all and the page shows it."""
