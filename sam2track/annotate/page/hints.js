@@ -4,7 +4,7 @@ import { byId, h } from "./dom.js";
 import { chooseCandidate } from "./prompting.js";
 import { app, readOnly, selected, title, watch } from "./state.js";
 import { track } from "./tracking.js";
-import { spanAt } from "./lanes.js";
+import { spanAt, wasTracked } from "./lanes.js";
 import { maskOf } from "./maskstore.js";
 
 const NAMES = ["whole", "part", "subpart"];
@@ -16,8 +16,7 @@ function advice() {
   if (!video.objects.length && !app.pending.length) {
     return { text: "Click on what you want to follow" };
   }
-  const tracked = [...app.lanes.values()].some((spans) =>
-    spans.some(({ kind }) => kind !== "prompted" && kind !== "brush"));
+  const tracked = [...app.lanes.values()].some(wasTracked);
   const clicked = video.objects.some((one) => maskOf(one.id, app.frame));
   if (!tracked && clicked && video.length > 1) {
     return { text: "Right? Else click again; Shift-click on what does not belong to it.", button: true };

@@ -51,15 +51,26 @@ function joined(spans) {
   return result;
 }
 
-/** @param {Span[]} spans @param {number} frame @returns {Span|null} the span of a frame */
-export function spanAt(spans, frame) {
+/** @param {Span[]} spans @param {number} frame @returns {number} the place of the first that ends after a frame */
+export function firstAfter(spans, frame) {
   let [low, high] = [0, spans.length];
   while (low < high) {
     const middle = (low + high) >> 1;
     if (spans[middle].stop > frame) high = middle;
     else low = middle + 1;
   }
-  return low < spans.length && spans[low].start <= frame ? spans[low] : null;
+  return low;
+}
+
+/** @param {Span[]} spans @param {number} frame @returns {Span|null} the span of a frame */
+export function spanAt(spans, frame) {
+  const span = spans[firstAfter(spans, frame)];
+  return span && span.start <= frame ? span : null;
+}
+
+/** @param {Span[]} spans @returns {boolean} whether an object has more than what a person gave */
+export function wasTracked(spans) {
+  return spans.some(({ kind }) => kind !== "prompted" && kind !== "brush");
 }
 
 /**
@@ -89,7 +100,8 @@ export function drawSpan(on, kind, x0, x1, y, colour, theme) {
   else if (kind === "stale") hatch(on, x0, width, y, colour);
   else if (kind === "accepted" || kind === "locked") {
     on.fillRect(x0, y - 6, width, 12);
-    if (width > 14) sign(on, kind === "locked" ? "🔒" : "✓", x0 + width / 2, y, theme);
+    if (width > 14 && kind === "accepted") tick(on, x0 + width / 2, y);
+    if (width > 14 && kind === "locked") drawLock(on, x0 + width / 2, y, "#000", "#fff");
   } else if (kind === "rejected") {
     on.fillRect(x0, y - 1, width, 2);
     for (let x = x0 + 4; x < x0 + width - 1; x += 12) cross(on, x, y, theme.text);
@@ -131,19 +143,38 @@ function hatch(on, x0, width, y, colour) {
   on.restore();
 }
 
+/** @param {CanvasRenderingContext2D} on @param {number} x @param {number} y */
+function tick(on, x, y) {
+  on.lineCap = "round";
+  for (const [width, ink] of /** @type {[number, string][]} */ ([[5, "#fff"], [2, "#000"]])) {
+    on.lineWidth = width;
+    on.strokeStyle = ink;
+    on.beginPath();
+    on.moveTo(x - 4, y);
+    on.lineTo(x - 1, y + 3);
+    on.lineTo(x + 4, y - 3);
+    on.stroke();
+  }
+  on.lineCap = "butt";
+}
+
 /**
- * @param {CanvasRenderingContext2D} on @param {string} text @param {number} x @param {number} y
- * @param {{text: string, back: string}} theme
+ * A padlock.
+ * @param {CanvasRenderingContext2D} on @param {number} x @param {number} y
+ * @param {string} ink
+ * @param {string|null} back behind it
  */
-function sign(on, text, x, y, theme) {
-  on.font = "9px system-ui, sans-serif";
-  on.textAlign = "center";
-  on.lineWidth = 3;
-  on.strokeStyle = theme.back;
-  on.strokeText(text, x, y + 3);
-  on.fillStyle = theme.text;
-  on.fillText(text, x, y + 3);
-  on.textAlign = "left";
+export function drawLock(on, x, y, ink, back) {
+  if (back) {
+    on.fillStyle = back;
+    on.fillRect(x - 6, y - 6, 12, 12);
+  }
+  on.fillStyle = on.strokeStyle = ink;
+  on.fillRect(x - 4, y - 1, 8, 6);
+  on.lineWidth = 1.5;
+  on.beginPath();
+  on.arc(x, y - 1.5, 2.5, Math.PI, 0);
+  on.stroke();
 }
 
 /** @param {CanvasRenderingContext2D} on @param {number} x @param {number} y @param {string} ink */

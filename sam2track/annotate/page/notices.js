@@ -63,8 +63,9 @@ export async function trying(work) {
  */
 export function dialog(name, ...children) {
   const close = h("button", { class: "plain close", text: "×", "aria-label": "Close" });
-  const head = h("header", {}, h("h2", { text: name }), close);
-  const box = h("dialog", { "aria-label": name }, head, h("div", { class: "body" }, ...children));
+  const body = h("div", { class: "body" }, ...children);
+  // The button is last, so that the focus begins in what the dialog is about.
+  const box = h("dialog", { "aria-label": name }, h("h2", { text: name }), body, close);
   close.addEventListener("click", () => box.close());
   box.addEventListener("close", () => box.remove());
   box.addEventListener("click", (event) => {

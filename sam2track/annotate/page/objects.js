@@ -115,6 +115,7 @@ function list() {
   const area = byId("objects");
   area.replaceChildren(...things.map(row));
   byId("no-objects").hidden = things.length > 0;
+  byId("edit-objects").hidden = !things.length;
   byId("objects-count").textContent = things.length ? String(things.length) : "";
   area.querySelector(".chosen")?.scrollIntoView({ block: "nearest" });
 }

@@ -3,12 +3,12 @@
  * frames with 50 objects cost no more than 100 with one.
  */
 
-import { frameAddress, getPicture } from "./api.js";
 import { colourOf } from "./colours.js";
-import { byId, canvasById, h, later, onFrame } from "./dom.js";
-import { drawSpan, KINDS, spanAt } from "./lanes.js";
+import { byId, canvasById, onFrame } from "./dom.js";
+import { drawLock, drawSpan, firstAfter, wasTracked } from "./lanes.js";
 import { seek } from "./playback.js";
-import { announce, app, clock, title, watch } from "./state.js";
+import { announce, app, title, watch } from "./state.js";
+import { hideTip, showTip } from "./timeline_tip.js";
 import { select } from "./tools.js";
 
 const RULER = 26;
@@ -16,7 +16,6 @@ const LANE = 20;
 const canvas = canvasById("timeline");
 const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
 const ruler = byId("ruler");
-const tip = byId("tip");
 
 const shown = { first: 0, scale: 1, top: 0, width: 1, height: 1, whole: true };
 /** @type {{kind: "seek"|"range", from: number}|null} */
@@ -133,7 +132,7 @@ function drawLane(on, one, y) {
   const spans = app.lanes.get(one.id) ?? [];
   const colour = colourOf(one);
   const stop = frameAt(shown.width) + 1;
-  let at = firstSpan(spans, shown.first);
+  let at = firstAfter(spans, shown.first);
   // Marks of single frames over the rest.
   const marks = [];
   for (; at < spans.length && spans[at].start < stop; at++) {
@@ -149,26 +148,10 @@ function drawLane(on, one, y) {
   }
   if (app.tracking) return;
   for (const span of app.stale) {
-    if (span.object === one.id && !app.staleLeft && corrected(one.id)) {
+    if (span.object === one.id && !app.staleLeft && wasTracked(spans)) {
       drawSpan(on, "stale", xOf(span.start), xOf(span.stop), y, theme.accent, theme);
     }
   }
-}
-
-/** @param {number} id @returns {boolean} whether an object was tracked before */
-function corrected(id) {
-  return (app.lanes.get(id) ?? []).some(({ kind }) => kind !== "prompted" && kind !== "brush");
-}
-
-/** @param {import("./types.js").Span[]} spans @param {number} frame */
-function firstSpan(spans, frame) {
-  let [low, high] = [0, spans.length];
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (spans[middle].stop > frame) high = middle;
-    else low = middle + 1;
-  }
-  return low;
 }
 
 /**
@@ -185,7 +168,9 @@ function drawName(on, one, y, left) {
   on.strokeRect(8.5, y - 4.5, 9, 9);
   on.fillStyle = one.id === app.selected ? theme.text : theme.weak;
   on.font = `${one.id === app.selected ? 600 : 400} 12px system-ui, sans-serif`;
-  on.fillText((one.locked ? "🔒 " : "") + title(one), 24, y + 4, left - 30);
+  const indent = one.locked ? 40 : 24;
+  if (one.locked) drawLock(on, 30, y, theme.weak, null);
+  on.fillText(title(one), indent, y + 4, left - indent - 6);
 }
 
 /** @param {CanvasRenderingContext2D} on @param {number} whole */
@@ -267,14 +252,14 @@ function listenPointer() {
   canvas.addEventListener("pointermove", (event) => {
     if (!app.video) return;
     const { x, y } = place(event);
-    if (!drag) showTip(x, y);
+    if (!drag) tell(x, y);
     else if (drag.kind === "seek") seek(frameAt(x));
     else setRange([Math.min(drag.from, frameAt(x)), Math.max(drag.from, frameAt(x)) + 1]);
   });
   const end = () => (drag = null);
   canvas.addEventListener("pointerup", end);
   canvas.addEventListener("pointercancel", end);
-  canvas.addEventListener("pointerleave", () => (tip.hidden = true));
+  canvas.addEventListener("pointerleave", () => hideTip());
   canvas.addEventListener("wheel", (event) => {
     event.preventDefault();
     const { x, y } = place(event);
@@ -288,42 +273,14 @@ function listenPointer() {
   }, { passive: false });
 }
 
-const picture = h("img", { alt: "" });
-const words = h("span");
-let address = "";
-const fetchThumbnail = later(async () => {
-  const mine = address;
-  if (!mine || tip.hidden) return;
-  try {
-    const url = URL.createObjectURL(await getPicture(mine));
-    if (mine === address) picture.src = url;
-    picture.onload = () => URL.revokeObjectURL(url);
-  } catch {
-    // The words are shown without it.
-  }
-}, 60);
-
-/** @param {number} x @param {number} y */
-function showTip(x, y) {
-  const video = app.video;
-  tip.hidden = x < gutter() || !video;
-  if (tip.hidden || !video) return;
-  const frame = frameAt(x);
-  const one = laneAt(y);
-  const span = one && spanAt(app.lanes.get(one.id) ?? [], frame);
-  const kind = span ? `${KINDS[span.kind] ?? span.kind}${span.why ? ` (${span.why})` : ""}` : "no mask";
-  words.textContent = `${one ? `${title(one)}: ${kind} · ` : ""}frame ${frame} · ${clock(frame, video.fps)}`;
-  const asked = frameAddress(video, frame, 160);
-  if (asked !== address) {
-    address = asked;
-    fetchThumbnail();
-  }
-  tip.style.left = `${Math.min(Math.max(x - 84, 4), shown.width - 176)}px`;
+/** Say what lies under the pointer. @param {number} x @param {number} y */
+function tell(x, y) {
+  if (x < gutter()) hideTip();
+  else showTip(frameAt(x), laneAt(y), x, shown.width);
 }
 
 /** Begin to draw and to listen. */
 export function startTimeline() {
-  tip.append(picture, words);
   const box = /** @type {HTMLElement} */ (canvas.parentElement);
   new ResizeObserver(() => {
     shown.width = box.clientWidth;

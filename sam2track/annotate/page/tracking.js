@@ -2,12 +2,12 @@
 
 import { change, send } from "./api.js";
 import { byId, h } from "./dom.js";
-import { paintSpan } from "./lanes.js";
+import { paintSpan, wasTracked } from "./lanes.js";
 import { forgetBefore, putMasks } from "./maskstore.js";
 import { failed, notice } from "./notices.js";
 import { mayChange, refresh, said } from "./opening.js";
 import { seek } from "./playback.js";
-import { announce, app, count, selected, thing, title, watch } from "./state.js";
+import { announce, app, count, readOnly, selected, thing, title, watch } from "./state.js";
 
 /** @typedef {"forward"|"backward"|"both"} Direction */
 
@@ -85,8 +85,7 @@ export function cancelTracking() {
 
 /** Spans that a correction made old; not those of objects that were never tracked. */
 export function corrections() {
-  const tracked = (/** @type {number} */ id) =>
-    (app.lanes.get(id) ?? []).some(({ kind }) => kind !== "prompted" && kind !== "brush");
+  const tracked = (/** @type {number} */ id) => wasTracked(app.lanes.get(id) ?? []);
   return app.stale.filter((span) => tracked(span.object) && !thing(span.object)?.locked);
 }
 
@@ -177,7 +176,7 @@ function bar() {
     area.hidden = false;
     return;
   }
-  const spans = app.staleLeft ? [] : corrections();
+  const spans = app.staleLeft || readOnly() ? [] : corrections();
   area.hidden = !spans.length;
   if (!spans.length) return;
   const start = Math.min(...spans.map((span) => span.start));
@@ -196,5 +195,5 @@ function bar() {
 
 /** Begin to watch. */
 export function startTracking() {
-  watch("tracking stale objects lanes video", bar);
+  watch("tracking stale objects lanes video lease", bar);
 }

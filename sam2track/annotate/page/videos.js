@@ -163,6 +163,7 @@ export function startVideos() {
     const name = app.video?.name ?? "no video";
     byId("video-name").textContent = app.videos.length > 1 ? `${name} (${at + 1} of ${app.videos.length})` : name;
     byId("drop").hidden = app.videos.length > 0;
+    byId("view-controls").hidden = !app.video;
     document.title = app.video ? `${app.video.name} · sam2track` : "sam2track";
   });
   const stop = (/** @type {DragEvent} */ event) => {

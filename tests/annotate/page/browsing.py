@@ -21,7 +21,7 @@ from PIL import Image
 
 ROOT = Path(__file__).parents[3]
 CHROMIUM = which("chromium") or which("chromium-browser") or which("google-chrome")
-CUP, HAND = (320, 200), (480, 230)  # on the first frame of videos/cup.mp4
+CUP, HAND = (362, 185), (480, 230)  # on the first frame of videos/cup.mp4
 
 
 def write_short_cup(folder: Path, *, length: int, scale: float = 1.0, name: str = "cup") -> Path:

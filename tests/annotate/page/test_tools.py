@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from annotate.page.browsing import Person
 
-CUP = (160, 100)
+CUP = (181, 92)
 
 
 def first_object(person: Person) -> int:
