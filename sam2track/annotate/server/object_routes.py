@@ -117,6 +117,7 @@ def take_prompts_back(
     """Take the prompts and the mask by hand on a frame back; undo brings them back."""
     _, video = service.object(object_id)
     service.frame(video, frame)
+    again = service.known(caller) is not None
 
     def work(project: Project) -> dict[str, Any]:
         if last:
@@ -126,6 +127,8 @@ def take_prompts_back(
         return {}
 
     service.change(caller, video, "prompt taken back", work)
+    if again:
+        return WithdrawnOut(mask=_mask(service, object_id, video, frame))
     return WithdrawnOut(mask=_after(service, caller, object_id, video, frame))
 
 
@@ -251,6 +254,10 @@ def _after(
         answer_again(project, object_id, frame, answers=answers, engine=engine)
 
     service.worker.ask(work).result()
+    return _mask(service, object_id, video, frame)
+
+
+def _mask(service: Service, object_id: int, video: ProjectVideo, frame: int) -> MaskOut | None:
     thing, _ = service.object(object_id)
     mask = service.base.mask(object_id, frame)
     return None if mask is None else _shown(service, thing, video, mask)

@@ -70,6 +70,7 @@ def serve(
         log_level="warning",
         access_log=False,
         server_header=False,
+        proxy_headers=False,
         timeout_graceful_shutdown=2,
         h11_max_incomplete_event_size=1 << 16,
     )
@@ -90,6 +91,7 @@ def _listen(host: str, port: int) -> socket.socket:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listening.bind((name, chosen))
+            listening.listen(128)  # who comes before the server is ready waits
             return listening
         except OSError as error:
             listening.close()

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import http.client
 import json
+import os
+import signal
+import subprocess
+import sys
+import threading
 import time
-from contextlib import contextmanager
+import urllib.error
+import urllib.request
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from annotate.small_project import clip_project, tiny_engine
@@ -12,9 +20,11 @@ from fastapi.testclient import TestClient
 from tiny import square_mask
 
 from sam2track.annotate import Project
-from sam2track.annotate.server import Guard, Limits, Service, make_app
+from sam2track.annotate.server import Guard, Limits, Service, make_app, serve
+from sam2track.device import use_threads
 from sam2track.masks import encode_runs
 
+TESTS = Path(__file__).parents[2]
 LENGTH = 12
 WHO = {"X-Client": "tab-1", "X-Who": "anna"}
 
@@ -102,3 +112,72 @@ def listen(service):
 
     service.events.publish = noted
     return events
+
+
+def serve_forever(folder: str) -> None:
+    """Serve a project in a process of its own; it prints its address."""
+    use_threads(1)
+    project = Project.open(folder, who="test")
+    serve(project, tiny_engine, model="tiny", port=0, open_browser=False, say=_tell)
+
+
+def _tell(text: str) -> None:
+    print(text.rpartition(" ")[2], flush=True)
+
+
+class Running:
+    """A server in a process of its own, and requests to it.
+
+    Attributes:
+        told: frames of which events said that they are tracked, by object.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        code = f"from annotate.server.small_server import serve_forever as s; s({str(folder)!r})"
+        paths = os.pathsep.join([str(TESTS), str(TESTS.parent)])
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", code],
+            env={**os.environ, "PYTHONPATH": paths},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        assert self.process.stdout is not None
+        self.address = self.process.stdout.readline().strip()
+        assert self.address.startswith("http://"), self.address
+        self.told: set[tuple[int, int]] = set()
+        self._listening = threading.Thread(target=self._listen, daemon=True)
+        self._listening.start()
+
+    def ask(self, method: str, path: str, body=None, request: str = "", timeout=60.0):
+        """Status and body of an answer; OSError if there is none."""
+        data = None if body is None else json.dumps(body).encode()
+        headers = {**WHO, "Content-Type": "application/json", "X-Request-Id": request}
+        asked = urllib.request.Request(
+            self.address + path.lstrip("/"), data, headers, method=method
+        )
+        try:
+            with urllib.request.urlopen(asked, timeout=timeout) as answer:
+                return answer.status, json.load(answer)
+        except urllib.error.HTTPError as error:
+            return error.code, json.load(error)
+        except (http.client.HTTPException, ValueError) as error:  # broken off
+            raise OSError(str(error)) from error
+
+    def stop(self, how=signal.SIGKILL) -> None:
+        self.process.send_signal(how)
+        self.process.wait(60)
+        self._listening.join(10)
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+
+    def _listen(self) -> None:
+        kind, address = "", self.address + "api/events"
+        broken_off = (OSError, ValueError, http.client.HTTPException)
+        with suppress(*broken_off), urllib.request.urlopen(address, timeout=600) as lines:
+            for line in lines:
+                name, _, text = line.decode().rstrip("\n").partition(": ")
+                kind = text if name == "event" else kind
+                if name == "data" and kind == "tracking":
+                    data = json.loads(text)
+                    self.told |= {(own["object"], data["frame"]) for own in data["masks"]}
