@@ -69,7 +69,8 @@ def unpack(archive: Path, folder: Path) -> Path:
     """Unpack a zip file of annotations: the folder or the single file in it.
 
     Raises:
-        ValueError: if it is no zip file, too large, or holds names that lead out of the folder.
+        ValueError: if it is no zip file, too large, empty, or holds names that lead out of the
+            folder.
     """
     try:
         with zipfile.ZipFile(archive) as opened:
@@ -81,6 +82,8 @@ def unpack(archive: Path, folder: Path) -> Path:
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
         raise ValueError(f"{archive.name} is no zip file that can be read: {error}") from None
     place = folder
+    if not folder.is_dir():
+        raise ValueError(f"{archive.name} holds no file of annotations")
     while True:  # an archive often holds one folder
         inside = list(place.iterdir())
         if len(inside) != 1:
