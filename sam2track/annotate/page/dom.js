@@ -90,6 +90,20 @@ export function icon(name) {
   return svg;
 }
 
+/**
+ * Scroll a list so that one of its rows is seen; the page itself stays where it is.
+ * @param {HTMLElement} list
+ * @param {Element|null} row
+ */
+export function reveal(list, row) {
+  if (!(row instanceof HTMLElement)) return;
+  const top = row.offsetTop - list.offsetTop;
+  if (top < list.scrollTop) list.scrollTop = top;
+  else if (top + row.offsetHeight > list.scrollTop + list.clientHeight) {
+    list.scrollTop = top + row.offsetHeight - list.clientHeight;
+  }
+}
+
 /** Run a function once in the next animation frame, however often it is asked for.
  * @param {() => void} work
  */

@@ -9,33 +9,44 @@ import { maskOf } from "./maskstore.js";
 
 const NAMES = ["whole", "part", "subpart"];
 
-/** The line over the frame, or empty. @returns {{text: string, button?: boolean}|null} */
+const KEYS = "Space plays · F and D step · N new object · ? all keys";
+
+/**
+ * What to do now.
+ * @returns {{text: string, over?: boolean, button?: boolean}} over: it is shown over the frame
+ */
 function advice() {
   const video = app.video;
-  if (!video || readOnly() || app.tracking || app.compare) return null;
+  if (!video || readOnly() || app.tracking || app.compare) return { text: "" };
   if (!video.objects.length && !app.pending.length) {
-    return { text: "Click on what you want to follow" };
+    return { text: "Click on what you want to follow", over: true };
   }
   const tracked = [...app.lanes.values()].some(wasTracked);
   const clicked = video.objects.some((one) => maskOf(one.id, app.frame));
   if (!tracked && clicked && video.length > 1) {
-    return { text: "Right? Else click again; Shift-click on what does not belong to it.", button: true };
+    return { text: "Click again to correct it, Shift-click on what does not belong to it. Then", button: true };
   }
   const one = selected();
   if (one && spanAt(app.lanes.get(one.id) ?? [], app.frame)?.kind === "absent") {
-    return { text: `${title(one)} is not in this frame. Click on it if it is.` };
+    return { text: `${title(one)} is not in this frame. Click on it if it is.`, over: true };
   }
-  return null;
+  return { text: KEYS };
 }
 
+let shown = "";
+
 function hint() {
-  const area = byId("hint");
   const now = advice();
-  area.hidden = !now;
-  const key = now ? now.text + String(now.button) : "";
-  if (!now || area.dataset.shown === key) return;
-  area.dataset.shown = key;
-  area.replaceChildren(h("span", { text: now.text }));
+  const busy = !byId("progress").hidden;
+  const over = byId("hint");
+  over.hidden = !now.over;
+  over.textContent = now.over ? now.text : "";
+  const area = byId("advice");
+  area.hidden = busy || Boolean(now.over);
+  const key = now.text + String(now.button);
+  if (key === shown) return;
+  shown = key;
+  area.replaceChildren(h("span", { text: now.over ? "" : now.text }));
   if (now.button) {
     const start = () => void track(app.frame > 0 ? "both" : "forward");
     area.append(h("button", { class: "primary", text: "Track it (Ctrl+B)", on: { click: start } }));
@@ -71,7 +82,7 @@ function model() {
 
 /** Begin to show. */
 export function startHints() {
-  watch("video objects masks lanes frame tracking prompts selection lease", hint);
+  watch("video objects masks lanes frame tracking prompts selection lease stale settings", hint);
   watch("prompts frame masks selection video", candidates);
   watch("model session prompts", model);
 }

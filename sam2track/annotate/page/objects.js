@@ -2,7 +2,7 @@
 
 import { change } from "./api.js";
 import { colourOf, COLOURS, inkOn } from "./colours.js";
-import { byId, h, icon } from "./dom.js";
+import { byId, h, icon, reveal } from "./dom.js";
 import { doubtfulFrames, spanAt } from "./lanes.js";
 import { maskOf } from "./maskstore.js";
 import { dialog, failed, notice, trying } from "./notices.js";
@@ -117,7 +117,7 @@ function list() {
   byId("no-objects").hidden = things.length > 0;
   byId("edit-objects").hidden = !things.length;
   byId("objects-count").textContent = things.length ? String(things.length) : "";
-  area.querySelector(".chosen")?.scrollIntoView({ block: "nearest" });
+  reveal(area, area.querySelector(".chosen"));
 }
 
 /** @param {string} text @param {HTMLElement} control */

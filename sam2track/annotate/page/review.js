@@ -1,7 +1,7 @@
 /** Review: the queue of what deserves a look, and accepting or rejecting it. */
 
 import { change, get } from "./api.js";
-import { byId, h } from "./dom.js";
+import { byId, h, reveal } from "./dom.js";
 import { spanAt } from "./lanes.js";
 import { askText, trying } from "./notices.js";
 import { mayChange, openVideo, refresh, said } from "./opening.js";
@@ -81,7 +81,7 @@ function list() {
   const video = stateField("This video", app.video?.state ?? "new", (state) => void decideAll(state, null));
   const queue = h("ul", { class: "list" }, ...rows);
   byId("review-body").replaceChildren(video, ...(rows.length ? [buttons, queue] : [empty]), ...(rest ? [rest] : []));
-  queue.querySelector(".chosen")?.scrollIntoView({ block: "nearest" });
+  reveal(queue, queue.querySelector(".chosen"));
 }
 
 /** @param {ReviewItem} a @param {ReviewItem|null} b */

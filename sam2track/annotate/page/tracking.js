@@ -183,8 +183,8 @@ function bar() {
   const stop = Math.max(...spans.map((span) => span.stop)) - 1;
   const names = [...new Set(spans.map((span) => span.object))].map(thing);
   const who = names.length === 1 && names[0] ? title(names[0]) : `${names.length} objects`;
-  const frames = start === stop ? `Frame ${count(start)}` : `Frames ${count(start)} to ${count(stop)}`;
-  const text = `${frames} of ${who} follow${start === stop ? "s" : ""} from older clicks.`;
+  const frames = start === stop ? `frame ${count(start)} follows` : `frames ${count(start)} to ${count(stop)} follow`;
+  const text = `${who}: ${frames} older clicks.`;
   area.replaceChildren(
     h("span", { class: "hatched", "aria-hidden": "true" }),
     h("span", { text }),

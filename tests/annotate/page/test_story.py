@@ -54,7 +54,7 @@ def test_whole_story(browser, tmp_path: Path) -> None:
         me.press("p", "Home", *["f"] * 8, "1")
         me.click(CUP[0], CUP[1] + 60)
         me.saved()
-        assert "follow from older clicks" in me.page.inner_text("#progress")
+        assert "follow older clicks" in me.page.inner_text("#progress")
         clicked8 = me.mask(cup, 8)
         me.press("Enter")
         me.wait("app.tracking")
