@@ -68,6 +68,12 @@ export function dialog(name, ...children) {
   const box = h("dialog", { "aria-label": name }, h("h2", { text: name }), body, close);
   close.addEventListener("click", () => box.close());
   box.addEventListener("close", () => box.remove());
+  // At once; the browser's own way takes a moment, in which keys would be lost.
+  box.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || event.defaultPrevented) return;
+    event.preventDefault();
+    box.close();
+  });
   box.addEventListener("click", (event) => {
     if (event.target === box) box.close();
   });

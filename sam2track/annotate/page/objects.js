@@ -2,7 +2,7 @@
 
 import { change } from "./api.js";
 import { colourOf, COLOURS, inkOn } from "./colours.js";
-import { byId, h, icon, reveal } from "./dom.js";
+import { byId, h, icon, later, reveal } from "./dom.js";
 import { doubtfulFrames, spanAt } from "./lanes.js";
 import { maskOf } from "./maskstore.js";
 import { dialog, failed, notice, trying } from "./notices.js";
@@ -249,6 +249,12 @@ function attributes(one) {
 /** Begin to show. */
 export function startObjects() {
   byId("new-object").addEventListener("click", newObject);
-  watch("objects selection lanes video frame", list);
-  watch("objects selection video frame masks session", details);
+  // While frames run the lists wait: they are made anew, which takes longer than a frame may.
+  const soon = later(() => {
+    list();
+    details();
+  }, 80);
+  watch("objects selection video", list);
+  watch("objects selection video session", details);
+  watch("frame masks lanes", soon);
 }
