@@ -80,7 +80,7 @@ async function prompt(click) {
   if (!mayChange()) return;
   const reference = target();
   app.pending.push(click);
-  app.hover = null;
+  asking?.abort();
   announce("prompts", "model");
   const body = {
     frame: click.frame,
@@ -95,6 +95,7 @@ async function prompt(click) {
     app.video?.prompts.push({ object, ...body, kind });
     take(object, click.frame, answer);
   } catch (error) {
+    app.hover = null;
     failed(error);
   }
   app.pending = app.pending.filter((one) => one !== click);
@@ -108,6 +109,7 @@ async function prompt(click) {
  * @param {{mask: any, candidates?: import("./types.js").Candidate[]}} answer
  */
 function take(object, frame, answer) {
+  app.hover = null;
   if (answer.mask) putMasks(frame, [{ made: "prompt", fresh: true, ...answer.mask, object }]);
   const list = answer.candidates ?? [];
   const chosen = Math.max(0, list.findIndex((one) => one.counts === answer.mask?.counts));

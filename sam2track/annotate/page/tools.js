@@ -107,7 +107,8 @@ function down(event) {
   else if (app.tool === "box") kind = "box";
   else if (app.tool === "brush" || app.tool === "eraser") kind = "stroke";
   drag = { kind, start, moved: false, negative };
-  endHover();
+  // The mask that hovering showed stays until the click's own is there.
+  if (app.tool !== "point" || kind !== "click") endHover();
   if (kind === "pan") setMoving(true);
   if (kind === "stroke") beginStroke(inFrame(start), (app.tool === "brush") !== negative);
 }
