@@ -17,22 +17,24 @@ from ..project import Project
 from ..records import ProjectMask, ProjectObject, ProjectVideo
 from ..reshaping import clear, merge, split, swap
 from .asking import REFUSALS, Asked, By, FramePath, ObjectId, VideoId
+from .bodies import (
+    FrameIn,
+    MaskIn,
+    MergeIn,
+    ObjectChange,
+    PreviewIn,
+    PromptIn,
+    RangeIn,
+    SwapIn,
+)
 from .reading import candidate_out, colour_of, mask_out, objects_out
 from .service import Service
 from .shapes import (
     ClickOut,
     Done,
-    FrameIn,
-    MaskIn,
     MaskOut,
-    MergeIn,
-    ObjectChange,
     ObjectOut,
-    PreviewIn,
     PreviewOut,
-    PromptIn,
-    RangeIn,
-    SwapIn,
     WithdrawnOut,
 )
 from .worker import Superseded
