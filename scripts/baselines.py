@@ -13,27 +13,23 @@ from __future__ import annotations
 import argparse
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from sam2track.benchmark.boxes import describe
+from sam2track.benchmark.boxes import describe, track_box
 from sam2track.benchmark.datasets import otb
-from sam2track.benchmark.protocols import frames_of
 from sam2track.benchmark.trackers import StartSession, Tracker
 from sam2track.data.readers.sequence import BoxSequence
-from sam2track.prompts import PlacedPrompt, Prompt
-from sam2track.track import track
 
 OPENCV = ("csrt", "kcf", "mil")
-Boxes = Iterator[list[float]]  # x, y, width, height by frame; NaN where there is none
 
 
-def by_opencv(name: str, sequence: BoxSequence) -> Boxes:
-    """The boxes of one of OpenCV's trackers."""
+def by_opencv(name: str, sequence: BoxSequence) -> Iterator[list[float]]:
+    """The boxes of one of OpenCV's trackers, x, y, width, height; NaN where there is none."""
     tracker = getattr(cv2, f"Tracker{name.upper()}_create")()
     first = [round(value) for value in sequence.boxes[0]]
     for index in range(len(sequence)):
@@ -46,17 +42,9 @@ def by_opencv(name: str, sequence: BoxSequence) -> Boxes:
             yield [float(value) for value in box] if found else [math.nan] * 4
 
 
-def by_session(start: StartSession, sequence: BoxSequence) -> Boxes:
-    """The boxes around the masks of a session."""
-    x, y, width, height = sequence.boxes[0].tolist()
-    placed = [PlacedPrompt(1, 0, Prompt.from_box([x, y, x + width, y + height]))]
-    session = start(length=len(sequence))
-    for _, result in track(session, partial(frames_of, sequence), placed):
-        box = result.boxes()[0]
-        if box is None:
-            yield [math.nan] * 4
-        else:
-            yield [float(box[0]), float(box[1]), float(box[2] - box[0]), float(box[3] - box[1])]
+def by_session(start: StartSession, margins: float, sequence: BoxSequence) -> list[list[float]]:
+    """The boxes of a session, as the benchmark makes them."""
+    return track_box(start, sequence, margins=margins)[0].tolist()
 
 
 def main() -> None:
@@ -66,10 +54,11 @@ def main() -> None:
     parser.add_argument("--names", nargs="+", help="only these sequences")
     parser.add_argument("--checkpoint", help="weights of the model")
     parser.add_argument("--zoom", default="auto")
+    parser.add_argument("--box-margins", type=float, default=0.5, help="as the benchmark's")
     args = parser.parse_args()
     if any(name in OPENCV[:2] for name in args.trackers) and not hasattr(cv2, "TrackerCSRT_create"):
         parser.error("this OpenCV has no CSRT and KCF; see the top of this script")
-    follow: dict[str, Callable[[BoxSequence], Boxes]] = {}
+    follow: dict[str, Callable[[BoxSequence], Iterable[list[float]]]] = {}
     for name in args.trackers:
         if name in OPENCV:
             follow[name] = partial(by_opencv, name)
@@ -77,7 +66,7 @@ def main() -> None:
             settings = Tracker(model=name, checkpoint=args.checkpoint, zoom=args.zoom)
             if name in ("copy", "flow"):
                 settings = Tracker(kind=name)
-            follow[name] = partial(by_session, settings.load("cpu"))
+            follow[name] = partial(by_session, settings.load("cpu"), args.box_margins)
     scores: list[list[float]] = []
     frames, seconds = 0, dict.fromkeys(follow, 0.0)
     print(f"{'':24}" + "".join(f"{name:>8}" for name in follow))

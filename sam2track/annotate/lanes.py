@@ -19,6 +19,8 @@ from .stored_masks import StoredMasks
 LOW_CONFIDENCE = 0.5
 BASE = ("prompted", "propagated", "doubtful", "absent", "brush", "imported")
 _NOTHING = -1
+# Above both, the confidence is above LOW_CONFIDENCE: 0.53 / (1 + exp(-3)) > 0.5.
+_SURE_PRESENCE, _SURE_SCORE = 3.0, 0.53
 _OVERLAYS = ("accepted", "rejected")
 
 
@@ -68,10 +70,11 @@ def _kinds(
     """The kind of each frame, as a place in :data:`BASE` or -1, and the confidence there."""
     kinds = np.full(video.length, _NOTHING, np.int8)
     confidence = np.ones(video.length)
-    rows = project.store.tuples(
-        "SELECT frame, score, presence, made = 'prompt', length(counts) FROM propagated "
-        "WHERE object_id = ?",
-        thing.id,
+    kinds[_tracked(project, thing)] = BASE.index("propagated")
+    rows = project.store.tuples(  # what may be otherwise
+        "SELECT frame, score, presence, made = 'prompt' FROM propagated WHERE object_id = ? AND "
+        "(presence < ? OR score < ? OR made = 'prompt')",
+        *(thing.id, _SURE_PRESENCE, _SURE_SCORE),
     )
     if rows:
         table = np.array(rows)
@@ -79,9 +82,8 @@ def _kinds(
         score, presence, prompted = table[:, 1], table[:, 2], table[:, 3] > 0
         there = 1 / (1 + np.exp(-presence.clip(-50, 50)))
         sure = np.where(presence > 0, score * there, 1 - there)
-        doubtful = sure < LOW_CONFIDENCE
         own = np.where(presence > 0, BASE.index("propagated"), BASE.index("absent"))
-        own = np.where(doubtful, BASE.index("doubtful"), own)
+        own = np.where(sure < LOW_CONFIDENCE, BASE.index("doubtful"), own)
         kinds[frames] = np.where(prompted, BASE.index("prompted"), own)
         confidence[frames] = sure
     masks = StoredMasks(project.log)
@@ -91,6 +93,19 @@ def _kinds(
         name = {"brush": "brush", "imported": "imported", "prompt": "prompted"}
         kinds[frame] = BASE.index("absent" if empty else name.get(made, "propagated"))
     return kinds, confidence
+
+
+def _tracked(project: Project, thing: ProjectObject) -> slice | list[int]:
+    """The frames with a mask of the model."""
+    sql = "SELECT count(*) AS count, min(frame) AS first, max(frame) AS last FROM propagated"
+    row = project.store.one(f"{sql} WHERE object_id = ?", thing.id)
+    assert row is not None
+    if not row["count"]:
+        return []
+    if row["count"] == row["last"] - row["first"] + 1:
+        return slice(row["first"], row["last"] + 1)
+    sql = "SELECT frame FROM propagated WHERE object_id = ?"
+    return [frame for (frame,) in project.store.tuples(sql, thing.id)]
 
 
 def _parts(kinds: np.ndarray, confidence: np.ndarray) -> list[LanePart]:

@@ -26,6 +26,10 @@ class ProjectError(ValueError):
     """A project cannot be opened or written. One line: what is wrong and what to do about it."""
 
 
+class ProjectInUse(ProjectError):
+    """Another process writes the project."""
+
+
 class Store:
     """An open database.
 
@@ -113,7 +117,7 @@ class Store:
         try:
             lock.acquire()
         except Timeout:
-            raise ProjectError(
+            raise ProjectInUse(
                 f"{self.folder} is in use by another process; wait for its end, or open it for "
                 "reading"
             ) from None

@@ -29,9 +29,16 @@ from .trackers import StartSession
 
 Boxes = Float[np.ndarray, "T 4"]
 
+LARGEST_MARGIN = 0.1  # of the mask's side; beyond it the first mask is wrong, not the box
 
-def run_boxes(dataset: BoxDataset, sequence: BoxSequence, start: StartSession, out: Path) -> None:
+
+def run_boxes(
+    dataset: BoxDataset, sequence: BoxSequence, start: StartSession, out: Path, *, margins: float
+) -> None:
     """Track, write and score one sequence.
+
+    Args:
+        margins: see :func:`track_box`.
 
     Raises:
         ValueError: if it has an error: a picture that cannot be read, no box on the first frame.
@@ -40,14 +47,10 @@ def run_boxes(dataset: BoxDataset, sequence: BoxSequence, start: StartSession, o
     if not np.isfinite(first).all():
         raise ValueError(f"{sequence.name} has no box on its first frame: nothing to begin with")
     size = sequence.frame(0).size
-    placed = [PlacedPrompt(1, 0, Prompt.from_box(_corners(first, size)))]
     began = time.perf_counter()
     with measure_memory() as memory:
-        tracked = track(start(length=len(sequence)), partial(frames_of, sequence), placed)
-        results = [_outcome(result.cpu()) for _, result in tracked]
+        found, sure = track_box(start, sequence, margins=margins)
     seconds = time.perf_counter() - began
-    found, sure = np.array([box for box, _ in results]), np.array([sure for _, sure in results])
-    found[0] = first  # the given box
     times = [seconds / len(found)] * len(found)
     for name, text in submission(sequence.name, found, sure, times, dataset.layout).items():
         write_text(out / "boxes" / name, text)
@@ -62,6 +65,40 @@ def run_boxes(dataset: BoxDataset, sequence: BoxSequence, start: StartSession, o
         confidence=np.round(sure, 6).tolist(),
         objects={"1": describe(found, sequence, size)} if dataset.has_truth else {},
     )
+
+
+def track_box(
+    start: StartSession, sequence: BoxSequence, *, margins: float
+) -> tuple[Boxes, Float[np.ndarray, " T"]]:
+    """Track the thing in a sequence's first box, which is the first result too.
+
+    A box for each frame comes back, NaN where there is none, and the confidence in it, 0..1.
+
+    Args:
+        margins: people draw boxes with margins round the object, or leave parts of it out. So each
+            box around a mask gets this share of the margins that the first box has around the first
+            mask; 0 = none.
+    """
+    first = sequence.boxes[0]
+    placed = [PlacedPrompt(1, 0, Prompt.from_box(_corners(first, sequence.frame(0).size)))]
+    tracked = track(start(length=len(sequence)), partial(frames_of, sequence), placed)
+    results = [_outcome(result.cpu()) for _, result in tracked]
+    found = with_margins(np.array([box for box, _ in results]), first, margins)
+    found[0] = first
+    return found, np.array([sure for _, sure in results])
+
+
+def with_margins(found: Boxes, given: Float[np.ndarray, "4"], share: float) -> Boxes:
+    """Boxes with a share of the margins of the ``given`` box around the first one.
+
+    A margin is relative to the box's side, and at most ``LARGEST_MARGIN`` of it.
+    """
+    low, sides = found[:, :2], found[:, 2:]
+    if np.isnan(found[0]).any():
+        return found
+    outside = np.stack((given[:2] - low[0], given[:2] + given[2:] - low[0] - sides[0]))
+    margins = np.clip(share * outside / sides[0], -LARGEST_MARGIN, LARGEST_MARGIN)
+    return np.concatenate((low + margins[0] * sides, (1 + margins[1] - margins[0]) * sides), axis=1)
 
 
 def _outcome(result: FrameResult) -> tuple[list[float], float]:

@@ -35,13 +35,16 @@ class Task:
     prompt: str  # the first prompt if the protocol is "semi" and the dataset has masks
     rounds: int  # most frames that a user annotates, if it is interactive
     out: Path  # the folder of the run
+    box_margins: float  # see sam2track.benchmark.boxes.track_box
 
     def prepare(self, device: str) -> Work:
         """Load the model; returns a function that tracks, writes and scores a sequence by name."""
         start, dataset = self.tracker.load(device), self.open_dataset()
         if isinstance(dataset, BoxDataset):
             boxes = {sequence.name: sequence for sequence in dataset.sequences}
-            return lambda name: run_boxes(dataset, boxes[name], start, self.out)
+            return lambda name: run_boxes(
+                dataset, boxes[name], start, self.out, margins=self.box_margins
+            )
         sequences = {sequence.name: sequence for sequence in dataset.sequences}
         return lambda name: run_sequence(self, dataset, sequences[name], start)
 

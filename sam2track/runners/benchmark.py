@@ -72,9 +72,8 @@ def _run(
 ) -> None:
     """Track and score what is not finished in ``out``."""
     _claim(out, config)
-    task = Task(
-        open_dataset, make_tracker(config), config.protocol, config.prompt, config.rounds, out
-    )
+    how = config.protocol, config.prompt, config.rounds
+    task = Task(open_dataset, make_tracker(config), *how, out, config.box_margins)
     names = [sequence.name for sequence in dataset.sequences]
     broken = _track(task, names, config)
     count = _conclude(config, dataset, out, broken)

@@ -11,7 +11,7 @@ from ..annotate import Project
 from ..annotate.store import DATABASE
 from ..device import keep_freed_memory, use_threads
 from ..files import expand_home
-from ..model.variants import find_variant
+from ..model.variants import VARIANTS, find_variant
 from .annotate import make_engine
 from .compose import plain
 
@@ -68,6 +68,6 @@ def _with_model(config: DictConfig, project: Project) -> DictConfig:
     if config.model is None:
         row = project.store.one("SELECT model FROM provenance ORDER BY id DESC LIMIT 1")
         with open_dict(settings):
-            settings.model = "nano" if row is None else row["model"]
+            settings.model = row["model"] if row and row["model"] in VARIANTS else "nano"
     find_variant(settings.model)
     return settings

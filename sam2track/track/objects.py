@@ -60,7 +60,10 @@ class TrackedObject:
         self.pending.clear()
 
     def forget(self, index: int) -> None:
-        """Take the anchor on a frame back."""
+        """Take the anchor on a frame back; KeyError if there is none."""
+        if self.anchor(index) is None:
+            frames = ", ".join(str(frame) for frame in sorted({*self.anchors, *self.pending}))
+            raise KeyError(f"it has no prompt on frame {index}, but on: {frames}")
         self.pending.pop(index, None)
         if self.anchors.pop(index, None):
             self.memory.forget(index)

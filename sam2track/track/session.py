@@ -45,8 +45,7 @@ class TrackingSession:
 
     :meth:`step` is :meth:`advance`, which follows the objects, and :meth:`render`. A memory with a
     lag may decide otherwise some frames later: its final outcomes come, in the order of tracking,
-    from :meth:`settled` after every frame and from :meth:`flush` at the end.
-    :func:`sam2track.track.track` does all this.
+    from :meth:`settled` and, at the end, :meth:`flush`. :func:`sam2track.track.track` does it all.
 
     Args:
         model: see :func:`sam2track.load_model`.
@@ -152,11 +151,6 @@ class TrackingSession:
             KeyError: if there is no such object, or no prompt of it on that frame.
         """
         tracked = self._object(object_id)
-        if tracked.anchor(index) is None:
-            frames = ", ".join(str(frame) for frame in sorted({*tracked.anchors, *tracked.pending}))
-            raise KeyError(
-                f"object {object_id} has no prompt on frame {index}; it has on: {frames}"
-            )
         tracked.forget(index)
         self.last = None
         if not tracked.anchors and not tracked.pending:

@@ -87,6 +87,21 @@ def test_the_masks_are_those_of_track(here):
     assert compared > 8
 
 
+def test_two_workers_make_the_same_masks(here, capfd):
+    settings = ["videos=[clips/one.mp4,clips/two]", "prompts=prompts.json", "report=false"]
+    assert annotate(*settings) == 0
+    before = masks()
+    shutil.move("P", "Q")
+    assert annotate(*settings, "executor.workers=2") == 0
+    said = capfd.readouterr().out.splitlines()
+    assert sorted(line.split(", ")[0] for line in said[-3:-1]) == [
+        "one: 2 objects",
+        "two: 2 objects",
+    ]
+    assert masks() == before
+    assert not Path("P/work").exists()
+
+
 def test_a_video_that_fails_does_not_stop_the_others(here, capfd):
     assert annotate("videos=[no.mp4,clips/one.mp4]", "prompts=prompts.json") == 1
     said = capfd.readouterr()
@@ -117,7 +132,9 @@ def test_first_masks_and_a_folder_of_videos(here):
     [
         (["videos=clips/one.mp4", "prompts=no.json"], "no such prompts file: no.json"),
         (["prompts=prompts.json"], "videos= is missing: the project has none yet"),
-        (["executor=ry"], "executor=ry: must be local"),
+        (["executor=ry"], "executor=ry"),
+        (["executor.workers=0"], "executor.workers=0: must be a whole number from 1"),
+        (["videos=clips", "model=nan", "executor.workers=2"], "no model named 'nan'"),
         (["direction=1"], "direction=1: must be both, forward or backward"),
         (["videos=clips", "model=nan"], "no model named 'nan'"),
     ],

@@ -373,7 +373,7 @@ def test_unknown_objects_are_told_with_those_there_are(model):
         session.remove(5)
     with pytest.raises(KeyError, match="no object 5; there are: 2, 7"):
         session.unprompt(5, 0)
-    with pytest.raises(KeyError, match="object 2 has no prompt on frame 3; it has on: 0"):
+    with pytest.raises(KeyError, match="it has no prompt on frame 3, but on: 0"):
         session.unprompt(2, 3)
     with pytest.raises(KeyError, match="no object 5 on frame 0; there are: 2, 7"):
         session.step(frame).mask(5)

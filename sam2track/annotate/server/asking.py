@@ -7,8 +7,11 @@ from urllib.parse import unquote
 
 from fastapi import Depends, Header, Path, Query, Request
 
+from .bodies import MOST
 from .service import Caller, Service
-from .shapes import MOST, Problem
+from .shapes import (
+    Problem,
+)
 
 REFUSALS: dict[int | str, dict[str, Any]] = {
     400: {"model": Problem, "description": "It does not fit; the sentence says why."},

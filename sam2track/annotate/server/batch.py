@@ -35,6 +35,7 @@ def batch_job(
         project, failed, error = service.project(caller.who), 0, None
         tell = _teller(service, job.id, len(videos))
         try:
+            yield
             source = None if make is None else make(project, engine)
             jobs = Jobs(project, engine, source)
             for done, video in enumerate(videos):

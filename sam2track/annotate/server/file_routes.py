@@ -20,18 +20,17 @@ from ..project import Project
 from ..tracks import Annotations, VideoTracks
 from ..transfer import add_annotations, annotations_of, exchanged_video
 from .asking import REFUSALS, Asked, By
+from .bodies import ExportIn, PathIn
 from .leases import LeaseTaken
 from .reading import video_out
 from .security import Refused
 from .service import Caller, NotFound, Service
 from .shapes import (
     AddedOut,
-    ExportIn,
     ExportOut,
     FileOut,
     FolderOut,
     ImportOut,
-    PathIn,
 )
 from .tracking import new_id
 from .uploads import ANNOTATION_SUFFIXES, free_place, receive_file, safe_name, unpack

@@ -17,22 +17,25 @@ from ..project import Project
 from ..records import ProjectMask, ProjectObject, ProjectVideo
 from ..reshaping import clear, merge, split, swap
 from .asking import REFUSALS, Asked, By, FramePath, ObjectId, VideoId
+from .bodies import (
+    MOST,
+    FrameIn,
+    MaskIn,
+    MergeIn,
+    ObjectChange,
+    PreviewIn,
+    PromptIn,
+    RangeIn,
+    SwapIn,
+)
 from .reading import candidate_out, colour_of, mask_out, objects_out
 from .service import Service
 from .shapes import (
     ClickOut,
     Done,
-    FrameIn,
-    MaskIn,
     MaskOut,
-    MergeIn,
-    ObjectChange,
     ObjectOut,
-    PreviewIn,
     PreviewOut,
-    PromptIn,
-    RangeIn,
-    SwapIn,
     WithdrawnOut,
 )
 from .worker import Superseded
@@ -88,6 +91,7 @@ def add_prompt(service: Asked, caller: By, object_id: ObjectId, given: PromptIn)
         return ClickOut.model_validate(known)
     thing, video = service.object(object_id)
     index, prompt = service.frame(video, given.frame), _prompt(given)
+    service.check_open(thing, video, index)
     service.lease(caller, video)
 
     def work(engine: Engine) -> dict[str, Any]:
@@ -115,9 +119,11 @@ def take_prompts_back(
     last: bool = Query(False, description="Only the last one; those before it count again."),
 ) -> WithdrawnOut:
     """Take the prompts and the mask by hand on a frame back; undo brings them back."""
-    _, video = service.object(object_id)
+    thing, video = service.object(object_id)
     service.frame(video, frame)
     again = service.known(caller) is not None
+    if not again:
+        service.check_open(thing, video, frame)
 
     def work(project: Project) -> dict[str, Any]:
         if last:
@@ -144,6 +150,8 @@ def set_mask(
         raise ValueError(
             f"the mask is {wide} x {high} pixels, but the video {video.width} x {video.height}"
         )
+    if service.known(caller) is None:
+        service.check_open(thing, video, frame)
     mask = decode_runs({"size": given.size, "counts": given.counts}, "the mask")
 
     def work(project: Project) -> dict[str, Any]:
@@ -184,7 +192,8 @@ def preview(service: Asked, caller: By, video_id: VideoId, given: PreviewIn) -> 
 @router.post("/objects/{object_id}/merge")
 def merge_objects(service: Asked, caller: By, object_id: ObjectId, given: MergeIn) -> Done:
     """Another object becomes part of this one."""
-    _reshape(service, caller, object_id, "merge", lambda p: merge(p, object_id, given.other))
+    change = partial(merge, object_id=object_id, other_id=given.other)
+    _reshape(service, caller, (object_id, given.other), "merge", change)
     return Done()
 
 
@@ -196,14 +205,16 @@ def split_object(service: Asked, caller: By, object_id: ObjectId, given: FrameIn
         _, made = split(project, object_id, given.frame)
         return objects_out(project, [made], [])[0].model_dump(by_alias=True)
 
-    return ObjectOut.model_validate(_reshape(service, caller, object_id, "split", work))
+    return ObjectOut.model_validate(
+        _reshape(service, caller, (object_id,), "split", work, given.frame)
+    )
 
 
 @router.post("/objects/{object_id}/swap")
 def swap_objects(service: Asked, caller: By, object_id: ObjectId, given: SwapIn) -> Done:
     """From a frame on, two objects have each other's masks."""
     change = partial(swap, object_id=object_id, other_id=given.other, frame=given.frame)
-    _reshape(service, caller, object_id, "swap", change)
+    _reshape(service, caller, (object_id, given.other), "swap", change, given.frame)
     return Done()
 
 
@@ -211,17 +222,27 @@ def swap_objects(service: Asked, caller: By, object_id: ObjectId, given: SwapIn)
 def clear_frames(service: Asked, caller: By, object_id: ObjectId, given: RangeIn) -> Done:
     """Delete masks and prompts from start up to stop; tracking may fill these frames again."""
     change = partial(clear, object_id=object_id, start=given.start, stop=given.stop)
-    _reshape(service, caller, object_id, "clear", change)
+    _reshape(service, caller, (object_id,), "clear", change, given.start, given.stop)
     return Done()
 
 
 def _reshape(
-    service: Service, caller: By, object_id: int, what: str, change: Callable[[Project], Any]
+    service: Service,
+    caller: By,
+    object_ids: tuple[int, ...],
+    what: str,
+    change: Callable[[Project], Any],
+    start: int = 0,
+    stop: int = MOST,
 ) -> dict[str, Any]:
+    """Change frames of objects from start up to stop, none of which is accepted or locked."""
     known = service.known(caller)
     if known is not None:
         return known
-    _, video = service.object(object_id)
+    found = [service.object(own) for own in object_ids]
+    video = found[0][1]
+    for thing, own in found:
+        service.check_open(thing, own, start, stop)
     if any(video.id in job.video_ids for job in service.worker.jobs()):
         raise ValueError("this video is being tracked; stop that first, or wait for its end")
 

@@ -14,9 +14,9 @@ from ..records import ProjectMask, ProjectObject, ProjectVideo, Review
 from ..report import LOW_CONFIDENCE
 from ..tracks import Attribute, ObjectClass
 from ..videos import Videos
+from .bodies import AttributeIn
 from .service import Caller, Service
 from .shapes import (
-    AttributeIn,
     AttributeOut,
     CandidateOut,
     ClassOut,

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from ..lanes import lanes_of
 from ..project import Project
 from ..records import ProjectVideo
-from .shapes import QueueItem
+from .shapes import (
+    QueueItem,
+)
 
 _DONE = ("accepted", "rejected")
 

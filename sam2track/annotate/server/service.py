@@ -20,6 +20,7 @@ from ..freshness import Freshness
 from ..jobs import PromptSource
 from ..project import Project
 from ..records import ProjectObject, ProjectVideo
+from ..reviews import Reviews
 from ..store import ProjectError
 from .events import Events
 from .frames import Frames
@@ -132,6 +133,19 @@ class Service:
         if not 0 <= index < video.length:
             raise NotFound(f"video {video.name!r} has frames 0 to {video.length - 1}, not {index}")
         return index
+
+    def check_open(
+        self, thing: ProjectObject, video: ProjectVideo, start: int, stop: int | None = None
+    ) -> None:
+        """Raise ProjectError if a frame from start up to stop is accepted or locked."""
+        stop = start + 1 if stop is None else stop
+        barriers = Reviews(self.base.log).barriers(video.id, thing.id, video.length)
+        closed = [frame for frame in barriers if start <= frame < stop]
+        if closed:
+            raise ProjectError(
+                f"object {thing.number} is accepted or locked on frame {min(closed)}; open it "
+                "again to change it"
+            )
 
     def known(self, caller: Caller) -> dict[str, Any] | None:
         """The answer to a change that was sent before; None = it was not."""

@@ -28,6 +28,7 @@ def tracking_job(
     def begin(engine: Engine) -> Steps:
         cancelled, error = False, None
         try:
+            yield
             yield from track(service, caller, video, walks, engine)
         except GeneratorExit:
             cancelled = True

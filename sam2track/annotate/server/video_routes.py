@@ -12,22 +12,18 @@ from ..lanes import lanes_of
 from ..project import Project
 from ..records import ProjectObject, ProjectVideo
 from .asking import REFUSALS, Asked, By, FramePath, Objects, Start, Stop, VideoId, ids_in
+from .bodies import FrameIn, HeartbeatIn, LeaseIn, ObjectIn, ReviewIn
 from .leases import LeaseTaken
 from .reading import colour_of, mask_out, objects_out, video_detail, video_out
 from .service import Service
 from .shapes import (
     Done,
     EntryOut,
-    FrameIn,
-    HeartbeatIn,
     LaneOut,
     LanesOut,
-    LeaseIn,
     LeaseOut,
     MasksOut,
-    ObjectIn,
     ObjectOut,
-    ReviewIn,
     SpanOut,
     UndoOut,
     VideoDetail,

@@ -13,13 +13,12 @@ from ..project import Project
 from ..ranges import plan_walks
 from .asking import REFUSALS, Asked, By, VideoId
 from .batch import batch_job
+from .bodies import AnnotateIn, ClassIn, TrackIn
 from .leases import LeaseTaken
 from .reading import attribute_of, class_out, colour_of
 from .review_list import review_list
 from .shapes import (
-    AnnotateIn,
     CancelOut,
-    ClassIn,
     ClassOut,
     FormatOut,
     JobOut,
@@ -27,7 +26,6 @@ from .shapes import (
     ProjectOut,
     QueueItem,
     SessionOut,
-    TrackIn,
 )
 from .tracking import tracking_job
 

@@ -33,7 +33,7 @@ class LongJob:
 
     Attributes:
         video_ids: of the videos that it changes.
-        begin: makes the steps; in the worker's thread.
+        begin: makes the steps, the first of which does nothing; in the worker's thread.
         cancelled: set to end it after its current step.
     """
 
@@ -197,13 +197,15 @@ class Worker:
     def _step(self, job: LongJob) -> None:
         """One step of long work. Its generator tells how it ends, and raises nothing."""
         assert self.engine is not None
+        ended = False
         if job.steps is None:
             job.steps = job.begin(self.engine)
-        ended = True
+            ended = next(job.steps, job) is job  # up to its first pause, where it can be closed
+        elif not job.cancelled.is_set():
+            ended = next(job.steps, job) is job
         if job.cancelled.is_set():
             job.steps.close()
-        else:
-            ended = next(job.steps, job) is job
+            ended = True
         if ended:
             with self._wake:
                 if job in self._long:

@@ -260,6 +260,11 @@ def test_review_stops_tracking(client):
     good(client.post(where, json={"state": "accepted", "object": thing, "frames": [4, 6]}))
     good(client.post(where, json={"state": "review", "object": thing, "comment": "odd"}))
     refused(client.post(where, json={"frames": [4, 99]}), 400, "frames [4, 99]")
+    body = {"frame": 4, "points": [[20, 20]], "labels": [1]}
+    said = client.post(f"/api/objects/{thing}/prompts", json=body)
+    refused(said, 400, "object 1 is accepted or locked on frame 4; open it again to change it")
+    for path, body in (("clear", {"start": 0, "stop": 9}), ("split", {"frame": 2})):
+        refused(client.post(f"/api/objects/{thing}/{path}", json=body), 400, "accepted or locked")
     track(client, thing)
     assert {k for _, k in masks(client)} == set(range(4))
     assert lanes(client, thing)["accepted"] == [(4, 6)]

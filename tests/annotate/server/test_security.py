@@ -42,9 +42,7 @@ def lines(caplog):
     return [own.getMessage() for own in caplog.records if own.name == "sam2track.serve"]
 
 
-@pytest.mark.parametrize(
-    "host", ["evil.com", "evil.com:8017", "localhost.evil.com", "10.0.0.1", ""]
-)
+@pytest.mark.parametrize("host", ["evil.com", "evil.com:8017", "localhost.evil.com", "10.0.0.1"])
 def test_a_name_that_points_here_is_not_served(client, caplog, host):
     caplog.set_level(logging.INFO)
     said = client.get("/api/session", headers={"Host": host})
