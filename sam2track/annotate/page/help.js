@@ -1,7 +1,7 @@
 /** The list of all commands: searched, run, and given other keys. */
 
 import { COMMANDS } from "./commands.js";
-import { h } from "./dom.js";
+import { h, remember, remembered } from "./dom.js";
 import { exportKeys, importKeys, keyName, keysOf, resetKeys, setKey } from "./keys.js";
 import { dialog } from "./notices.js";
 
@@ -79,7 +79,10 @@ export function showHelp() {
   fill();
   const mouse = h("p", { class: "hint", text: "Mouse: wheel zooms, middle button moves the picture, right button "
     + "clicks “not this”, Alt+wheel sizes the brush, Alt+drag on the ruler makes a range." });
-  const box = dialog("Commands and keys", search, said, list, mouse, buttons);
+  const name = h("input", { value: remembered("who", ""), placeholder: "as the server knows you" });
+  name.addEventListener("change", () => remember("who", name.value.trim()));
+  const who = h("label", { class: "field name-field" }, h("span", { text: "Your name" }), name);
+  const box = dialog("Commands and keys", search, said, list, mouse, buttons, who);
   box.classList.add("large");
   search.focus();
 }
