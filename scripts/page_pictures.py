@@ -186,8 +186,10 @@ def others(
     other.wait("state.readOnly()")
     shoot(other.page, "19-somebody-else")
     context.close()
-    me.look('(await import("/static/notices.js")).failed(new Error("the mask is 10 x 10 pixels, '
-            'but the video 640 x 480"))')
+    me.look(
+        '(await import("/static/notices.js")).failed(new Error("the mask is 10 x 10 pixels, '
+        'but the video 640 x 480"))'
+    )
     shoot(me.page, "20-error")
     me.page.locator("#notices button").last.click()
     server.stop(kill=True)

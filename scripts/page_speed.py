@@ -94,7 +94,9 @@ def write_noise(path: Path, size: tuple[int, int], length: int, key_every: int) 
     width, height = size
     rng = np.random.default_rng(0)
     y, x = np.mgrid[:height, :width]
-    back = (96 + 40 * np.sin(x / 37) * np.cos(y / 29) + rng.normal(0, 4, (height, width)))[..., None]
+    back = (96 + 40 * np.sin(x / 37) * np.cos(y / 29) + rng.normal(0, 4, (height, width)))[
+        ..., None
+    ]
     back = np.repeat(back, 3, axis=2)
     options = {"crf": "23", "g": str(key_every), "preset": "ultrafast"}
     with av.open(str(path), "w") as container:
@@ -160,9 +162,7 @@ def fill(project: Project, video_id: int, frames: int, objects: int) -> None:
     ]
     ids = [project.add_object(video_id, "disc").id for _ in range(objects)]
     with project.store.writing() as connection:
-        connection.execute(
-            "INSERT INTO provenance VALUES (1, 'made up', 'nano', '', '{}', '', 1)"
-        )
+        connection.execute("INSERT INTO provenance VALUES (1, 'made up', 'nano', '', '{}', '', 1)")
         connection.executemany(
             "INSERT INTO propagated VALUES (?, ?, ?, ?, ?, 'propagated', 1)",
             (
@@ -192,7 +192,7 @@ def long(browser: Any, folder: Path, frames: int, objects: int) -> None:
         found = [me.page.evaluate(SEEK, frame) for frame in places]
         say("seek, picture", [one for one, _ in found])
         say("seek, picture and masks", [both for _, both in found])
-        times, work = me.page.evaluate(PAN)
+        times, _work = me.page.evaluate(PAN)
         say("panning: a frame", times[5:])
         me.press("Home", "Space")
         began = me.look("performance.now()")
@@ -203,8 +203,11 @@ def long(browser: Any, folder: Path, frames: int, objects: int) -> None:
         for _ in range(3):
             for frame in rng.integers(0, frames, 60):
                 me.page.evaluate(SEEK, int(frame))
-        print(f"memory after 180 more seeks: {memory(me.page):.0f} MB of JavaScript, "
-              f"{resident():.0f} MB of the tab's process", flush=True)
+        print(
+            f"memory after 180 more seeks: {memory(me.page):.0f} MB of JavaScript, "
+            f"{resident():.0f} MB of the tab's process",
+            flush=True,
+        )
         context.close()
 
 

@@ -9,7 +9,9 @@ from annotate.page.browsing import Person
 
 NAMES = {"Ctrl": "Control", "Left": "ArrowLeft", "Right": "ArrowRight", "Up": "ArrowUp"}
 NAMES |= {"Down": "ArrowDown"}
-RECORD = "(() => { window.ran = []; for (const one of COMMANDS) one.run = () => ran.push(one.id); })()"
+RECORD = (
+    "(() => { window.ran = []; for (const one of COMMANDS) one.run = () => ran.push(one.id); })()"
+)
 
 
 def pressed(key: str) -> str:
@@ -58,7 +60,8 @@ def test_help_is_searched_and_keys_are_changed(person: Person, tmp_path: Path) -
     with page.expect_download() as download:
         page.get_by_role("button", name="Export keys").click()
     kept = json.loads(Path(download.value.path()).read_text())["keys"]
-    assert kept["swap"] == ["F"] and kept["next"] == ["Right"]
+    assert kept["swap"] == ["F"]
+    assert kept["next"] == ["Right"]
     page.get_by_role("button", name="All keys as they were").click()
     assert person.look('keys.keyFor("swap")') == "Shift+S"
     (tmp_path / "keys.json").write_text(json.dumps({"keys": {"swap": ["Ctrl+K"]}}))
@@ -77,4 +80,5 @@ def test_frames_by_keys(person: Person) -> None:
     person.press("Space")
     frame = person.look("app.frame")
     person.page.wait_for_timeout(200)
-    assert person.look("app.frame") == frame and not person.look("app.playing")
+    assert person.look("app.frame") == frame
+    assert not person.look("app.playing")

@@ -10,7 +10,12 @@ from annotate.page.browsing import Person, Server, serving, write_short_cup
 
 CUP = (181, 92)
 # Pairs of colours of the page that text and its background have.
-PAIRS = [("--text", "--panel"), ("--text", "--raised"), ("--weak", "--panel"), ("--weak", "--raised")]
+PAIRS = [
+    ("--text", "--panel"),
+    ("--text", "--raised"),
+    ("--weak", "--panel"),
+    ("--weak", "--raised"),
+]
 PAIRS += [("--on-accent", "--accent"), ("--accent", "--panel"), ("--bad", "--panel")]
 PAIRS += [("--good", "--panel"), ("--warn-text", "--warn-back"), ("--text", "--back")]
 
@@ -41,6 +46,7 @@ def test_two_browsers(browser, server: Server, person: Person) -> None:
     context.close()
 
 
+@pytest.mark.slow
 def test_the_server_goes_and_comes_back(browser, tmp_path: Path) -> None:
     clip = write_short_cup(tmp_path, length=6, scale=0.5)
     with serving(tmp_path / "project", f"video={clip}") as server:

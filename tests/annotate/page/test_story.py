@@ -23,7 +23,9 @@ def test_whole_story(browser, tmp_path: Path) -> None:
         me.saved()
         cup = me.look("app.selected")
         clicked = me.mask(cup)
-        assert clicked is not None and clicked[CUP[1], CUP[0]] and 5_000 < clicked.sum() < 60_000
+        assert clicked is not None
+        assert clicked[CUP[1], CUP[0]]
+        assert 5_000 < clicked.sum() < 60_000
 
         me.page.keyboard.down("Shift")  # the thumb does not belong to it
         me.click(345, 255)
@@ -35,14 +37,16 @@ def test_whole_story(browser, tmp_path: Path) -> None:
         me.drag((400, 170), (632, 320))
         me.saved()
         hand = me.look("app.selected")
-        assert hand != cup and me.mask(hand)[HAND[1], HAND[0]]
+        assert hand != cup
+        assert me.mask(hand)[HAND[1], HAND[0]]
 
         me.press("Control+b")
         me.wait("app.tracking && app.tracking.frame >= 4")
         me.press("Escape")
         me.saved()
         tracked = me.look("app.lanes.get(args[0]).at(-1).stop", cup)
-        assert 5 <= tracked < 24 and "kept" in me.status
+        assert 5 <= tracked < 24
+        assert "kept" in me.status
         kept = me.mask(cup, 3)
 
         me.press("Control+b")  # goes on where it was stopped
@@ -65,7 +69,8 @@ def test_whole_story(browser, tmp_path: Path) -> None:
 
         me.press("Home", *["f"] * 8, "Control+z")
         me.saved()
-        assert me.status.startswith("Undone:") and "frame 8" in me.status
+        assert me.status.startswith("Undone:")
+        assert "frame 8" in me.status
         assert me.look("app.video.prompts.every((prompt) => prompt.frame !== 8)")
         me.press("Control+Shift+z")
         me.saved()
@@ -77,7 +82,8 @@ def test_whole_story(browser, tmp_path: Path) -> None:
         me.drag((120, 400), (200, 400))
         me.saved()
         brushed = me.mask(cup, 8)
-        assert brushed[400, 160] and (brushed & before).sum() == before.sum()
+        assert brushed[400, 160]
+        assert (brushed & before).sum() == before.sum()
 
         me.press("a")
         me.saved()
