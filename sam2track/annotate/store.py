@@ -65,6 +65,13 @@ class Store:
         with self._guard, self._errors():
             return self._connection.execute(sql, values).fetchall()
 
+    def tuples(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
+        """The rows of a query with very many rows, as plain tuples."""
+        with self._guard, self._errors():
+            cursor = self._connection.cursor()
+            cursor.row_factory = None
+            return cursor.execute(sql, values).fetchall()
+
     def one(self, sql: str, *values: Any) -> sqlite3.Row | None:
         """The first row of a query; None if there is none."""
         with self._guard, self._errors():

@@ -105,7 +105,7 @@ class TrackingFunction:
         frame = Frame(0, pp_image.image)
         prompt = _prompt_of(shape, frame.size)
         session = TrackingSession(self.model)
-        with session.sharing(frame, pp_image.features):
+        with session.encoder.sharing(frame, pp_image.features):
             session.prompt(1, prompt, frame)
             session.advance(frame)
         return TrackedShape(session)
@@ -118,7 +118,7 @@ class TrackingFunction:
     ) -> cvataa.TrackableShape | None:
         """The shape on the next picture, or None if it is not there."""
         frame = Frame(state.seen, pp_image.image)
-        with state.session.sharing(frame, pp_image.features):
+        with state.session.encoder.sharing(frame, pp_image.features):
             mask = state.session.step(frame).mask(1)
         state.seen += 1
         kind = context.original_shape_type

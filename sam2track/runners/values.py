@@ -94,6 +94,9 @@ KINDS: dict[str, Kind | None] = {
     "workers": Kind(least=0),
     "benchmark.device": None,
     "annotate.direction": Kind(choices=("both", "forward", "backward")),
+    "annotate.check": Kind(bool, null=True),
+    **dict.fromkeys(("min_quality", "detector_score"), SHARE),
+    "detector": Kind(str, null=True),
     **dict.fromkeys(("executor.devices", "executor.init"), None),
     "executor.address": Kind(str, null=True),
     "executor.workers": Kind(least=1, null=True),
@@ -101,6 +104,10 @@ KINDS: dict[str, Kind | None] = {
     "executor.cpus": Kind(float, least=0),
     "executor.tries": Kind(least=1),
     "annotate.report": Kind(bool, null=True),
+    "serve.host": Kind(str),
+    "serve.port": Kind(least=0, most=65535),
+    **dict.fromkeys(("serve.token", "serve.model"), Kind(str, null=True)),
+    "upload_mb": Kind(least=1),
     "objects_are": Kind(choices=("new", "same")),
     **dict.fromkeys(("train.frames", "objects", "clips", "accumulate"), Kind(least=1)),
     **dict.fromkeys(("steps", "save_every", "loss_stride"), Kind(least=1)),
@@ -112,6 +119,10 @@ KINDS: dict[str, Kind | None] = {
     "train.precision": Kind(choices=("auto", "fp32", "bf16")),
     "pretrain.precision": Kind(choices=("auto", "fp32", "bf16")),
     "evaluate.prompt": Kind(choices=PROMPTS),
+    "to": Kind(choices=("onnx", "torch")),
+    "convert.precision": Kind(choices=("fp32", "fp16", "int8")),
+    "rows": Kind(choices=(1,), null=True),
+    **dict.fromkeys(("memories", "pointers", "points"), Kind(least=1, null=True)),
 }
 
 

@@ -7,7 +7,6 @@ settles only at the end, asks for every frame to be kept; then they go to disk.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager
 from numbers import Real
 
 import numpy as np
@@ -21,7 +20,7 @@ from ..prompts import Prompt
 from ..types import Frame, FrameOutcome, FrameResult, expect, known_ids, whole_number
 from .delayed_results import DelayedResults
 from .following import Follower
-from .frame_encoder import FeatureStore, FrameEncoder, same_picture
+from .frame_encoder import FrameEncoder, same_picture
 from .objects import TrackedObject
 from .prompt_response import PromptAnswerer, check_prompt
 from .propagation import Hypotheses, gather
@@ -230,18 +229,6 @@ class TrackingSession:
             self._check_frame(frame)
             self.encoder.encode_ahead(frame)
             yield frame
-
-    def sharing(self, frame: Frame, store: FeatureStore) -> AbstractContextManager[None]:
-        """While it lasts, share a picture's features with other sessions of the same model.
-
-        The picture is encoded by the session that needs it first; this one keeps no features.
-
-        Args:
-            frame: the picture, with its index in this session.
-            store: of this picture; empty before the first session.
-        """
-        self._check_frame(frame)
-        return self.encoder.sharing(frame, store)
 
     def expect(self, frame: Frame | None) -> None:
         """Name the frame after the one that comes next, so that it is encoded beside it."""

@@ -74,7 +74,7 @@ def test_sessions_on_one_picture_share_its_features(model, monkeypatch):
         for k, session in sessions.items():
             # The index is the session's own: another one began elsewhere.
             own = Frame(frame.index + 5 * k, frame.image)
-            with session.sharing(own, store):
+            with session.encoder.sharing(own, store):
                 if frame.index == 0:
                     session.prompt(k, PROMPTS[k], own)
                 found[k] = session.step(own)
