@@ -108,7 +108,9 @@ def two_nodes() -> Iterator[str]:
     """The address of a Ray cluster on this machine: a head, and two nodes for a worker each."""
     from ray.cluster_utils import Cluster
 
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
+    cluster = Cluster(
+        initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False}
+    )
     try:
         for _ in range(2):
             cluster.add_node(num_cpus=1)

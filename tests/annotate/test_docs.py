@@ -1,4 +1,4 @@
-"""The Python blocks of docs/annotating.md run."""
+"""The Python blocks of docs/annotating.md run; that about Ray is in test_ray.py."""
 
 import os
 import re
