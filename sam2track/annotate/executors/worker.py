@@ -21,6 +21,7 @@ from ..tasks import Count, Task, TaskResult, changes_of, one_line, pack, small_p
 from .protocol import MakeEngine
 
 RESULT = "result"  # the name of its file
+_KEPT = 7 * 24 * 3600.0  # seconds that work in progress is kept in the folder for temporary files
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +138,9 @@ def _temporary() -> str:
     os.makedirs(name, mode=0o700, exist_ok=True)
     if user and os.stat(name).st_uid != user:
         return tempfile.mkdtemp(prefix="sam2track-")
+    for own in os.scandir(name):  # what was left by workers that were killed
+        if time.time() - own.stat().st_mtime > _KEPT:
+            shutil.rmtree(own.path, ignore_errors=True)
     return name
 
 
