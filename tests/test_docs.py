@@ -37,6 +37,7 @@ def test_links_to_headings_lead_to_one(path):
 
 @pytest.mark.parametrize("path", [*TEXTS, *CONFIGS], ids=lambda path: path.name)
 def test_dotted_names_exist(path):
+    """Of files and of a group of entry points no module is expected."""
     text = path.read_text(encoding="utf-8")
     for name in set(re.findall(r"\bsam2track(?:\.\w+)+(?!\w*[(/])", text)):
         parts = name.split(".")
