@@ -46,7 +46,7 @@ clean:
 # it comes without what it asks for; the test extra has the rest.
 .venv/test.done: .venv/torch.done pyproject.toml
 	@echo "Installing what else it and its tests need: about 450 MB to fetch."
-	$(PIP) -e '.[test,train,benchmark,joblib,ray,slurm]'
+	$(PIP) -e '.[test,train,benchmark,serve,joblib,ray,slurm]'
 	$(PIP) --no-deps vos-benchmark
 	@touch $@
 

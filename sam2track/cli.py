@@ -26,6 +26,7 @@ VERBS = {
     "benchmark": "measure a tracker on a dataset",
     "convert": "write a tracker for other runtimes, such as ONNX Runtime",
     "annotate": "annotate many videos in a project",
+    "serve": "open a page in the browser to annotate videos",
     "export": "write a project's annotations in the format of another tool",
     "import": "read annotations of another tool into a project",
 }

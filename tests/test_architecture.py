@@ -38,6 +38,7 @@ ALLOWED = {
     },
     "train": {"video", "prompts", "masks", "model", "memory", "track", "data", "metrics"},
     "annotate": {"video", "prompts", "masks", "model", "memory", "track", "sinks"},
+    "integrations": {"video", "prompts", "masks", "model", "track", "image", "annotate"},
 }
 HYDRA_ROOMS = {"cli", "runners", "__main__"}
 

@@ -208,7 +208,7 @@ def make_prompts(**entry):
 CLIP, CLICK = "video=clip.mp4", "click=[30,30]"
 BAD_INPUT = {
     "no video": ([CLICK], "video= is missing", None),
-    "no prompt": ([CLIP], "nothing to track", None),
+    "no prompt": ([CLIP], "sam2track serve video=clip.mp4 opens a page", None),
     "no such file": (["video=nowhere.mp4", CLICK], "nowhere.mp4", None),
     "a folder without images": (["video=empty", CLICK], "empty", lambda: Path("empty").mkdir()),
     "text named .mp4": (["video=text.mp4", CLICK], "text.mp4", make_text_video),

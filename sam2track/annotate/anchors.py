@@ -13,11 +13,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from pycocotools import mask as coco
 
-from ..masks import decode_runs, encode_runs
+from ..masks import decode_runs, encode_runs, pack_runs
 from ..prompts import Prompt
 from .records import ProjectObject, ProjectVideo
 from .store import Store
+
+# Entries that bring masks along; in SQL.
+MOVED = "'import', 'merge', 'split', 'swap'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,27 +83,32 @@ def anchors_of(store: Store, thing: ProjectObject, video: ProjectVideo) -> dict[
 
     A person's empty mask (the object is not there) is none.
     """
+    return find_anchors(store, thing.id, video.size)
+
+
+def find_anchors(store: Store, object_id: int, size: tuple[int, int]) -> dict[int, Anchor]:
+    """:func:`anchors_of` an object's id and the height and width of its video."""
     given: dict[int, list[tuple[int, dict[str, Any], str]]] = {}
     masks = {
         row["entry_id"]: row
         for row in store.rows(
             "SELECT edited.* FROM edited JOIN log ON log.id = entry_id "
             "WHERE edited.object_id = ? AND NOT undone AND what = 'mask'",
-            thing.id,
+            object_id,
         )
     }
     entries = store.rows(
         "SELECT id, what, frame, data FROM log WHERE object_id = ? AND NOT undone AND what IN "
         "('prompt', 'unprompt', 'mask') ORDER BY id",
-        thing.id,
+        object_id,
     )
     imported = store.rows(
         "SELECT edited.frame, entry_id, counts FROM edited JOIN log ON log.id = entry_id "
-        "WHERE edited.object_id = ? AND NOT undone AND what = 'import' ORDER BY entry_id",
-        thing.id,
+        f"WHERE edited.object_id = ? AND NOT undone AND what IN ({MOVED}) ORDER BY entry_id",
+        object_id,
     )
     for row in imported:
-        runs = {"size": list(video.size), "counts": row["counts"]}
+        runs = {"size": list(size), "counts": row["counts"]}
         given[row["frame"]] = [(row["entry_id"], {"mask": runs}, "imported")]
     for row in entries:
         here = given.setdefault(row["frame"], [])
@@ -109,9 +118,7 @@ def anchors_of(store: Store, thing: ProjectObject, video: ProjectVideo) -> dict[
             here.clear()
         if row["what"] == "mask":
             counts = masks[row["id"]]["counts"]
-            here.append(
-                (row["id"], {"mask": {"size": list(video.size), "counts": counts}}, "brush")
-            )
+            here.append((row["id"], {"mask": {"size": list(size), "counts": counts}}, "brush"))
         elif row["what"] == "prompt":
             here[:] = [one for one in here if not one[2]]  # a prompt replaces a mask
             here.append((row["id"], json.loads(row["data"])["prompt"], ""))
@@ -128,4 +135,4 @@ def _anchor(frame: int, parts: list[tuple[int, dict[str, Any], str]]) -> Anchor:
 
 
 def _is_empty(runs: Mapping[str, Any]) -> bool:
-    return not decode_runs(runs, "a mask of the project").any()
+    return not coco.area(pack_runs(runs, "a mask of the project"))

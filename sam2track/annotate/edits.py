@@ -39,6 +39,20 @@ class Edits:
         self._video(thing, frame)
         return self._entry("unprompt", {}, thing, frame)
 
+    def withdraw(self, thing: ProjectObject, frame: int) -> Entry:
+        """Take the last prompt or mask by hand on a frame back; those before it count again."""
+        self._video(thing, frame)
+        row = self.log.store.one(
+            "SELECT id, what FROM log WHERE object_id = ? AND frame = ? AND NOT undone AND what IN "
+            "('prompt', 'mask', 'unprompt') ORDER BY id DESC LIMIT 1",
+            *(thing.id, frame),
+        )
+        if row is None or row["what"] == "unprompt":
+            raise ProjectError(
+                f"object {thing.number} has no prompt on frame {frame} that could be taken back"
+            )
+        return self.log.withdraw(self.log.find(row["id"]))
+
     def mask(self, thing: ProjectObject, frame: int, mask: Bool[np.ndarray, "H W"]) -> Entry:
         """Set a mask by hand."""
         video = self._video(thing, frame)

@@ -1,4 +1,4 @@
-"""Annotates many videos, one after the other: each is done once, and one that fails stops no other.
+"""Annotates many videos: each is done once, and one that fails stops no other.
 
 A job is known by a hash of its video, its prompts, the model and its settings. A finished one is
 not repeated. One that was broken off goes on; one that failed is tried again.
@@ -7,7 +7,7 @@ not repeated. One that was broken off goes on; one that failed is tried again.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,13 +17,15 @@ from .anchors import anchors_of, digest_of, pack_prompt
 from .engine import Engine
 from .planning import is_complete
 from .project import Project
-from .propagation import Step
+from .quality import rate
 from .records import ProjectVideo
+from .tasks import Count, Task, TaskResult, Watch, make_task, merge, one_line
 from .videos import Videos
 
 # Gives the prompts of a video, whose file or folder is named too; None = those of the project.
 PromptSource = Callable[[ProjectVideo, Path], Sequence[PlacedPrompt]]
-Watch = Callable[[Iterator[Step]], Iterable[Step]]
+# Makes a source whose prompts the model finds. It must be picklable, for workers.
+FindPrompts = Callable[[Project, Engine], PromptSource]
 
 _INSERT = (
     "INSERT INTO jobs (key, path, video_id, state, error, time, tries, frames, seconds) VALUES"
@@ -52,6 +54,22 @@ class JobResult:
 
 
 @dataclass(frozen=True, slots=True)
+class Job:
+    """A video whose work has begun.
+
+    Attributes:
+        path: as it was given.
+        key: a hash of all that its masks follow from, as far as it is known yet.
+        began: when, by ``time.monotonic``.
+    """
+
+    path: str
+    key: str
+    video: ProjectVideo
+    began: float
+
+
+@dataclass(frozen=True, slots=True)
 class Jobs:
     """The work on many videos of a project.
 
@@ -60,6 +78,9 @@ class Jobs:
         prompts: where they come from; None = the project has them.
         class_name: of objects that are new.
         direction: see :meth:`Project.propagate`.
+        found: makes the prompts with the model, where the video is tracked; None = nothing does.
+        check: whether tracks are rated at the end (:mod:`.quality`).
+        min_quality: then, of objects that were found; see :func:`.quality.rate`.
     """
 
     project: Project
@@ -67,6 +88,9 @@ class Jobs:
     prompts: PromptSource | None = None
     class_name: str = "object"
     direction: str = "both"
+    found: FindPrompts | None = None
+    check: bool = False
+    min_quality: float = 0.0
 
     def run(self, path: str | Path, watch: Watch = iter) -> JobResult:
         """Annotate one video. What is wrong with it is in the result, and in the project.
@@ -77,33 +101,90 @@ class Jobs:
         Raises:
             ProjectError: if the project cannot be written.
         """
-        began, name, key, video, frames = time.monotonic(), str(path), None, None, 0
+        job = self.begin(path)
+        if isinstance(job, JobResult):
+            return job
+        counted = Count(watch)
+        try:
+            self.work(job.video, counted)
+            return self._finish(job, counted.frames, time.monotonic() - job.began)
+        except Exception as error:
+            return self.fail(job, one_line(error), counted.frames, time.monotonic() - job.began)
+
+    def work(self, video: ProjectVideo, watch: Watch) -> None:
+        """What needs the model.
+
+        Raises:
+            ValueError: a frame cannot be read, or there is no object.
+        """
+        if self.found is not None:
+            source = self.found(self.project, self.engine)
+            self._give(video, self._placed(source, video))
+        objects = [thing.id for thing in self.project.objects(video.id)]
+        if not objects:
+            raise ValueError("it has no object; give prompts")
+        options = {"direction": self.direction, "engine": self.engine}
+        for _ in watch(self.project.propagate(objects, **options)):
+            pass
+        if self.check:
+            rate(self.project, video, self.engine, min_quality=self.min_quality)
+
+    def begin(self, path: str | Path) -> Job | JobResult:
+        """Add a video with its prompts, and note that the work begins.
+
+        There is a result already if it was finished before, or if something is wrong with it.
+
+        Raises:
+            ProjectError: if the project cannot be written.
+        """
+        began, name, key, video = time.monotonic(), str(path), None, None
         try:
             (added,) = self.project.add_videos([path])
             video = added.video
             name = video.name
-            placed = []
-            if self.prompts is not None:
-                placed = list(self.prompts(video, Videos(self.project.store).place(video)))
-                check(placed, video.size, video.length)
+            placed = self._placed(self.prompts, video)
             key, finished = self._begin(path, video, placed)
+            objects = len(self.project.objects(video.id))
             if finished:
-                return JobResult(name, "before", len(self.project.objects(video.id)))
-            objects = [thing.id for thing in self.project.objects(video.id)]
-            if not objects:
+                return JobResult(name, "before", objects)
+            if not objects and self.found is None:
                 raise ValueError("it has no object; give prompts")
-            options = {"direction": self.direction, "engine": self.engine}
-            for _ in watch(self.project.propagate(objects, **options)):
-                frames += 1
-            self._finish(key, video, frames, time.monotonic() - began)
-            return JobResult(name, "done", len(objects), frames, time.monotonic() - began)
+            return Job(str(path), key, video, began)
         except Exception as error:
-            message = " ".join(str(error).split())
-            if not isinstance(error, (ValueError, OSError)) or not message:
-                message = f"{type(error).__name__}: {message}"
-            seconds = time.monotonic() - began
-            self._fail(key, path, video, message, frames, seconds)
-            return JobResult(name, "failed", 0, frames, seconds, message)
+            message, seconds = one_line(error), time.monotonic() - began
+            self._note_failure(key, path, video, message, 0, seconds)
+            return JobResult(name, "failed", 0, 0, seconds, message)
+
+    def task(self, job: Job) -> Task:
+        """The same for a worker, which has the model."""
+        settings = {"class_name": self.class_name, "direction": self.direction}
+        settings |= {"found": self.found, "check": self.check, "min_quality": self.min_quality}
+        return make_task(self.project, job.video, self.engine.key, settings)
+
+    def deliver(self, job: Job, result: TaskResult) -> JobResult:
+        """Put what a worker made into the project, in one transaction; a second time does nothing.
+
+        Raises:
+            ProjectError: if the project cannot be written.
+        """
+        with self.project.store.writing():
+            if self._is_done(self._key(job.video), job.video):
+                return JobResult(job.video.name, "before", len(self.project.objects(job.video.id)))
+            merge(self.project, job.video, result.changes)
+            if result.error:
+                return self.fail(job, result.error, result.frames, result.seconds)
+            return self._finish(job, result.frames, result.seconds)
+
+    def fail(self, job: Job, error: str, frames: int = 0, seconds: float = 0.0) -> JobResult:
+        """Set a video aside, with its error in one line."""
+        self._note_failure(job.key, job.path, job.video, error, frames, seconds)
+        return JobResult(job.video.name, "failed", 0, frames, seconds, error)
+
+    def try_again(self, job: Job) -> None:
+        """Count one more try of a video."""
+        with self.project.store.writing() as connection:
+            sql = "UPDATE jobs SET tries = tries + 1, time = ? WHERE key = ?"
+            connection.execute(sql, (time.time(), job.key))
 
     def _key(self, video: ProjectVideo) -> str:
         """A hash of all that the masks of a video follow from."""
@@ -111,11 +192,27 @@ class Jobs:
         for thing in self.project.objects(video.id):
             anchors = anchors_of(self.project.store, thing, video)
             told.append([thing.number, [(own.frame, own.digest) for own in anchors.values()]])
-        return digest_of([video.hash, told, self.engine.key, self.direction])
+        more = [self.min_quality] if self.check else []
+        more += ["found"] if self.found is not None else []
+        return digest_of([video.hash, told, self.engine.key, self.direction, *more])
 
-    def _state(self, key: str) -> str | None:
+    def _is_done(self, key: str, video: ProjectVideo) -> bool:
         row = self.project.store.one("SELECT state FROM jobs WHERE key = ?", key)
-        return None if row is None else row["state"]
+        # The masks may have changed since: other prompts, a correction that was undone.
+        done = self.project.objects(video.id), self.engine, self.direction
+        return row is not None and row["state"] == "done" and is_complete(self.project, *done)
+
+    def _placed(self, source: PromptSource | None, video: ProjectVideo) -> list[PlacedPrompt]:
+        """The prompts of a source, checked."""
+        if source is None:
+            return []
+        placed = list(source(video, Videos(self.project.store).place(video)))
+        check(placed, video.size, video.length)
+        return placed
+
+    def _give(self, video: ProjectVideo, placed: Sequence[PlacedPrompt]) -> None:
+        with self.project.store.writing():
+            give_prompts(self.project, video, placed, self.class_name)
 
     def _begin(
         self, path: str | Path, video: ProjectVideo, placed: Sequence[PlacedPrompt]
@@ -127,9 +224,7 @@ class Jobs:
         with self.project.store.writing() as connection:
             give_prompts(self.project, video, placed, self.class_name)
             key = self._key(video)
-            # The masks may have changed since: other prompts, a correction that was undone.
-            done = self.project.objects(video.id), self.engine, self.direction
-            if self._state(key) == "done" and is_complete(self.project, *done):
+            if self._is_done(key, video):
                 return key, True
             connection.execute("DELETE FROM jobs WHERE key IS NULL AND path = ?", (str(path),))
             connection.execute(
@@ -140,20 +235,23 @@ class Jobs:
             )
         return key, False
 
-    def _finish(self, key: str, video: ProjectVideo, frames: int, seconds: float) -> None:
+    def _finish(self, job: Job, frames: int, seconds: float) -> JobResult:
         """Note that a video is done, and that a person is to look at it."""
-        project = self.project
+        project, video = self.project, job.video
         with project.store.writing() as connection:
+            key = self._key(video)  # prompts that were found are a part of it
+            connection.execute("DELETE FROM jobs WHERE key = ? AND key != ?", (key, job.key))
             connection.execute(
-                "UPDATE jobs SET state = 'done', frames = frames + ?, seconds = seconds + ?, "
-                "time = ? WHERE key = ?",
-                (frames, seconds, time.time(), key),
+                "UPDATE jobs SET key = ?, state = 'done', frames = frames + ?, "
+                "seconds = seconds + ?, time = ? WHERE key = ?",
+                (key, frames, seconds, time.time(), job.key),
             )
             if all(own.object_id or own.frame is not None for own in project.reviews(video.id)):
                 project.review(video.id, "review")
         project.forget_states(video.id)
+        return JobResult(video.name, "done", len(project.objects(video.id)), frames, seconds)
 
-    def _fail(
+    def _note_failure(
         self,
         key: str | None,
         path: str | Path,
@@ -199,7 +297,8 @@ def give_prompts(
     ]
     for number, items in wanted.items():
         if number not in objects:
-            objects[number] = project.add_object(video.id, class_name, number=number).id
+            label = items[0].label or class_name
+            objects[number] = project.add_object(video.id, label, number=number).id
         old = [entry for entry in entries if entry.object_id == objects[number]]
         new = [(item.frame, pack_prompt(item.prompt)) for item in items]
         if [(entry.frame, entry.data["prompt"]) for entry in old] == new:

@@ -19,8 +19,11 @@ from .store import ProjectError, Store
 UNDOABLE = (
     *("prompt", "unprompt", "mask", "import", "review"),
     *("add object", "change object", "remove object"),
+    *("withdraw", "merge", "split", "swap", "clear"),
 )
 _LISTED = ", ".join(f"'{what}'" for what in UNDOABLE)
+# Not a part of another entry.
+_WHOLE = "what <> 'unprompt' OR target IS NULL"
 
 
 class Log:
@@ -75,7 +78,7 @@ class Log:
         """
         where, values = _about(video_id)
         row = self.store.one(
-            f"SELECT * FROM log WHERE what IN ({_LISTED}) AND NOT undone{where} "
+            f"SELECT * FROM log WHERE what IN ({_LISTED}) AND NOT undone AND ({_WHOLE}){where} "
             "ORDER BY id DESC LIMIT 1",
             *values,
         )
@@ -93,7 +96,8 @@ class Log:
         """
         where, values = _about(video_id)
         rows = self.store.rows(
-            f"SELECT * FROM log WHERE what IN ({_LISTED}, 'undo', 'redo'){where} ORDER BY id DESC",
+            f"SELECT * FROM log WHERE what IN ({_LISTED}, 'undo', 'redo') AND ({_WHOLE}){where} "
+            "ORDER BY id DESC",
             *values,
         )
         again = 0  # undo entries that were redone already
@@ -109,6 +113,14 @@ class Log:
                 self.set_undone(entry, undone=False)
                 return entry
         raise ProjectError("there is nothing to redo")
+
+    def withdraw(self, entry: Entry) -> Entry:
+        """Take one entry back as a change of its own, which can be undone."""
+        with self.store.writing() as connection:
+            place = {"video_id": entry.video_id, "object_id": entry.object_id}
+            added = self.add("withdraw", {}, **place, frame=entry.frame, target=entry.id)
+            connection.execute("UPDATE log SET undone = 1 WHERE id = ?", (entry.id,))
+        return self.find(added)
 
     def set_undone(self, entry: Entry, *, undone: bool) -> None:
         """Undo an entry, or bring it back."""
@@ -132,9 +144,47 @@ def _follow(connection: sqlite3.Connection, entry: Entry, values: Any, undone: b
     elif entry.what == "import":
         marks = ((undone, object_id) for object_id in entry.data["objects"])
         connection.executemany("UPDATE objects SET removed = ? WHERE id = ?", marks)
+    elif entry.what == "withdraw":
+        connection.execute("UPDATE log SET undone = ? WHERE id = ?", (not undone, entry.target))
+    elif entry.what in ("merge", "split", "swap", "clear"):
+        follow_move(connection, entry.id, entry.data, undone)
     elif entry.what == "review":
         for row in values:
             write_review(connection, row)
+
+
+def follow_move(
+    connection: sqlite3.Connection, entry_id: int, data: Mapping[str, Any], undone: bool
+) -> None:
+    """Move the model's masks away, or bring them back; add and remove objects.
+
+    Args:
+        data: of an entry ``merge``, ``split``, ``swap`` or ``clear``: ``cleared`` has rows of an
+            object's id, the first frame, and the frame after the last.
+    """
+    columns = "object_id, frame, counts, score, presence, made, provenance_id"
+    if undone:  # what was tracked since is newer
+        connection.execute(
+            f"INSERT OR IGNORE INTO propagated ({columns}) SELECT {columns} FROM shelved "
+            "WHERE entry_id = ?",
+            (entry_id,),
+        )
+        connection.execute("DELETE FROM shelved WHERE entry_id = ?", (entry_id,))
+    else:
+        for place in data["cleared"]:
+            where = "WHERE object_id = ? AND frame >= ? AND frame < ?"
+            connection.execute(
+                f"INSERT INTO shelved (entry_id, {columns}) SELECT ?, {columns} FROM propagated "
+                f"{where}",
+                (entry_id, *place),
+            )
+            connection.execute(f"DELETE FROM propagated {where}", place)
+    connection.execute(
+        "UPDATE log SET undone = ? WHERE target = ? AND what = 'unprompt'", (undone, entry_id)
+    )
+    marks = [(undone, object_id) for object_id in data["added"]]
+    marks += [(not undone, object_id) for object_id in data["removed"]]
+    connection.executemany("UPDATE objects SET removed = ? WHERE id = ?", marks)
 
 
 def write_object(

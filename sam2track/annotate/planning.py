@@ -31,8 +31,13 @@ def propagate(
     stop: int | None,
     direction: str,
     engine: Engine,
+    commit_every: float | None = None,
 ) -> Iterator[Step]:
-    """Track objects of one video; arguments and errors as for :meth:`Project.propagate`."""
+    """Track objects of one video; arguments and errors as for :meth:`Project.propagate`.
+
+    Args:
+        commit_every: see :class:`Propagation`.
+    """
     if direction not in DIRECTIONS:
         raise ProjectError(f"direction {direction!r} is none of {', '.join(DIRECTIONS)}")
     if stop is not None and (start is None or direction == "both"):
@@ -51,7 +56,8 @@ def propagate(
     began, frames, ended = time.monotonic(), 0, False
     with project.open_video(video.id) as source:
         try:
-            for step in Propagation(video, source, engine, masks, states).run(passes):
+            tracking = Propagation(video, source, engine, masks, states, commit_every)
+            for step in tracking.run(passes):
                 frames += 1
                 yield step
             ended = True

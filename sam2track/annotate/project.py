@@ -208,14 +208,13 @@ class Project:
         """Take all prompts and the person's mask of an object on a frame back."""
         return self._edits.unprompt(self.object(object_id), frame)
 
+    def withdraw(self, object_id: int, frame: int) -> Entry:
+        """Take the last prompt or mask by hand on a frame back; those before it count again."""
+        return self._edits.withdraw(self.object(object_id), frame)
+
     def edit_mask(self, object_id: int, frame: int, mask: Bool[np.ndarray, "H W"]) -> Entry:
-        """Set an object's mask by hand; an empty one says that it is not there.
-
-        Propagation goes on from it and does not change it.
-
-        Raises:
-            ProjectError: if the mask has another size than the video.
-        """
+        """Set an object's mask by hand, of the video's size; an empty one says that it is not
+        there. Propagation goes on from it and does not change it."""
         return self._edits.mask(self.object(object_id), frame, mask)
 
     def prompts(self, object_id: int) -> list[PlacedPrompt]:

@@ -80,6 +80,7 @@ class Propagation:
 
     Args:
         source: the open video.
+        commit_every: seconds; 0 = a frame is stored before it is given. None = about a second.
     """
 
     def __init__(
@@ -89,11 +90,14 @@ class Propagation:
         engine: Engine,
         masks: StoredMasks,
         states: SavedStates,
+        commit_every: float | None = None,
     ) -> None:
+        self.commit_every = COMMIT_EVERY if commit_every is None else commit_every
         self.video, self.source, self.engine = video, source, engine
         self.masks, self.states = masks, states
         self.store = masks.store
         self.pending: list[ProjectMask] = []
+        self.tracked: list[tuple[int, int, str]] = []  # prompted frames, with their anchors' hash
         self.state: tuple[int, int, bytes, dict[int, str]] | None = None
 
     def parts(self, passes: Mapping[int, Sequence[Pass]]) -> list[list[Part]]:
@@ -153,7 +157,7 @@ class Propagation:
                 due = due or any(part.last == frame.index for part in group)
                 if due and self._offer(session, frame.index, by_object):
                     saved = now
-                if now - written > COMMIT_EVERY or self.state is not None:
+                if now - written >= self.commit_every or self.state is not None:
                     self._commit(direction)
                     written = now
                 last = frame.index
@@ -183,7 +187,9 @@ class Propagation:
         found = []
         for place, object_id in enumerate(result.object_ids):
             one = parts[object_id].one
-            prompted = frame.index in anchors[object_id]
+            prompted = anchors[object_id].get(frame.index)
+            if prompted is not None:
+                self.tracked.append((object_id, frame.index, prompted.digest))
             found.append(
                 ProjectMask(
                     object_id,
@@ -192,7 +198,7 @@ class Propagation:
                     self.video.size,
                     float(result.scores[place]),
                     float(result.presence[place]),
-                    "prompt" if prompted else "propagated",
+                    "propagated" if prompted is None else "prompt",
                     provenance[one.key(frame.index)],
                 )
             )
@@ -211,11 +217,11 @@ class Propagation:
         if not self.pending and self.state is None:
             return
         with self.store.writing() as connection:
-            self.masks.add(connection, self.pending)
+            self.masks.add(connection, self.pending, self.tracked)
             if self.state is not None:
                 frame, video_id, data, keys = self.state
                 self.states.save(connection, video_id, direction, frame, data, keys)
-        self.pending, self.state = [], None
+        self.pending, self.tracked, self.state = [], [], None
 
 
 class _Objects:

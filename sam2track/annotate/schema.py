@@ -118,4 +118,38 @@ CREATE TABLE jobs (
 );
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST,)
+# For the page: masks that answer clicks, and what was moved away to be brought back by undo.
+_PAGE = """
+CREATE TABLE answers (                -- of the model to the prompts on a frame, without memory
+    object_id INTEGER NOT NULL REFERENCES objects,
+    frame INTEGER NOT NULL,
+    digest TEXT NOT NULL,             -- of the anchor that it answers
+    counts TEXT NOT NULL,
+    score REAL NOT NULL,
+    presence REAL NOT NULL,
+    provenance_id INTEGER NOT NULL REFERENCES provenance,
+    PRIMARY KEY (object_id, frame, digest)
+) WITHOUT ROWID;
+CREATE TABLE shelved (                -- rows of propagated that an entry has moved away
+    entry_id INTEGER NOT NULL REFERENCES log,
+    object_id INTEGER NOT NULL REFERENCES objects,
+    frame INTEGER NOT NULL,
+    counts TEXT NOT NULL,
+    score REAL NOT NULL,
+    presence REAL NOT NULL,
+    made TEXT NOT NULL,
+    provenance_id INTEGER NOT NULL REFERENCES provenance,
+    PRIMARY KEY (entry_id, object_id, frame)
+) WITHOUT ROWID;
+ALTER TABLE edited ADD COLUMN presence REAL;
+CREATE TABLE requests (               -- changes that a client may send again
+    id TEXT PRIMARY KEY,
+    time REAL NOT NULL,
+    answer TEXT NOT NULL              -- JSON
+);
+-- The masks themselves are large: what a timeline shows is read without them.
+CREATE INDEX propagated_short ON propagated
+    (object_id, frame, score, presence, made, provenance_id, length(counts));
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _PAGE)

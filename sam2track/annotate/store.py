@@ -26,6 +26,10 @@ class ProjectError(ValueError):
     """A project cannot be opened or written. One line: what is wrong and what to do about it."""
 
 
+class ProjectInUse(ProjectError):
+    """Another process writes the project."""
+
+
 class Store:
     """An open database.
 
@@ -60,6 +64,13 @@ class Store:
         """The rows of a query."""
         with self._guard, self._errors():
             return self._connection.execute(sql, values).fetchall()
+
+    def tuples(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
+        """The rows of a query with very many rows, as plain tuples."""
+        with self._guard, self._errors():
+            cursor = self._connection.cursor()
+            cursor.row_factory = None
+            return cursor.execute(sql, values).fetchall()
 
     def one(self, sql: str, *values: Any) -> sqlite3.Row | None:
         """The first row of a query; None if there is none."""
@@ -106,7 +117,7 @@ class Store:
         try:
             lock.acquire()
         except Timeout:
-            raise ProjectError(
+            raise ProjectInUse(
                 f"{self.folder} is in use by another process; wait for its end, or open it for "
                 "reading"
             ) from None

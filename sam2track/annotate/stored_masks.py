@@ -10,15 +10,19 @@ import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 
+import numpy as np
+
+from ..masks import encode_runs
+from .anchors import find_anchors
 from .engine import Engine
 from .log import Log
 from .passes import Pass
-from .records import ProjectMask, Provenance
+from .records import ProjectMask, Provenance, confidence
 from .store import ProjectError
 
 # Masks of persons that count: the last of each frame.
 _EDITED = """
-SELECT edited.object_id, edited.frame, counts, score, NULL AS presence, made,
+SELECT edited.object_id, edited.frame, counts, score, presence, made,
        NULL AS provenance_id, occluded, max(entry_id)
 FROM edited JOIN log ON log.id = entry_id
 WHERE edited.object_id = ? AND edited.frame BETWEEN ? AND ? AND NOT undone AND NOT EXISTS (
@@ -29,6 +33,11 @@ GROUP BY edited.frame
 """
 _PROPAGATED = """
 SELECT *, 0 AS occluded FROM propagated WHERE object_id = ? AND frame BETWEEN ? AND ?
+"""
+_ANSWERED = """
+SELECT object_id, frame, digest, counts, score, presence, 'prompt' AS made, provenance_id,
+       0 AS occluded
+FROM answers WHERE object_id = ? AND frame BETWEEN ? AND ?
 """
 _CHUNK = 256  # frames that are read together
 
@@ -46,9 +55,36 @@ class StoredMasks:
         for first in range(start, stop, _CHUNK):
             place = object_id, first, min(first + _CHUNK, stop) - 1
             found = {row["frame"]: row for row in self.store.rows(_PROPAGATED, *place)}
+            found |= self.answered(size, *place)
             found |= {row["frame"]: row for row in self.store.rows(_EDITED, *place)}
             for frame in sorted(found):
                 yield _mask(found[frame], size)
+
+    def tracked(self, object_id: int, size: tuple[int, int], frame: int) -> ProjectMask | None:
+        """What the model made of a frame when it tracked it; None if it did not."""
+        row = self.store.one(_PROPAGATED, object_id, frame, frame)
+        return None if row is None else _mask(row, size)
+
+    def answered(
+        self, size: tuple[int, int], object_id: int, first: int, last: int
+    ) -> dict[int, sqlite3.Row]:
+        """By frame, the answers to prompts that are in force and were not tracked since."""
+        rows = self.store.rows(_ANSWERED, object_id, first, last)
+        if not rows:
+            return {}
+        digests = {k: own.digest for k, own in find_anchors(self.store, object_id, size).items()}
+        return {row["frame"]: row for row in rows if digests.get(row["frame"]) == row["digest"]}
+
+    def answer(self, mask: ProjectMask, digest: str) -> None:
+        """Store the answer to the prompts of an anchor."""
+        with self.store.writing() as connection:
+            connection.execute(
+                "INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (
+                    *(mask.object_id, mask.frame, digest, mask.counts),
+                    *(mask.score, mask.presence, mask.provenance_id),
+                ),
+            )
 
     def frames(self, object_id: int, length: int) -> list[int]:
         """The frames on which an object has a mask, in order."""
@@ -56,9 +92,27 @@ class StoredMasks:
         own = {row["frame"] for row in self.store.rows(sql, object_id)}
         return sorted(own | self.edited_frames(object_id, length))
 
+    def edited_kinds(
+        self, object_id: int, size: tuple[int, int], length: int
+    ) -> Iterator[tuple[int, str, bool]]:
+        """The frames on which a person's mask counts, how it was made, and whether it is empty."""
+        empty = encode_runs(np.zeros(size, bool))["counts"]
+        for row in self.store.rows(_EDITED, object_id, 0, length):
+            yield row["frame"], row["made"], row["counts"] == empty
+
     def edited_frames(self, object_id: int, length: int) -> set[int]:
         """The frames on which a person's mask counts."""
         return {row["frame"] for row in self.store.rows(_EDITED, object_id, 0, length)}
+
+    def unsure(self, object_id: int, length: int, below: float) -> list[tuple[int, float]]:
+        """The frames whose confidence is lower, in order, with it; a person's masks are sure."""
+        sql = "SELECT frame, score, presence FROM propagated WHERE object_id = ? ORDER BY frame"
+        sure = self.edited_frames(object_id, length)
+        found = [
+            (row["frame"], confidence(row["score"], row["presence"]))
+            for row in self.store.rows(sql, object_id)
+        ]
+        return [(k, own) for k, own in found if own < below and k not in sure]
 
     def edit(
         self,
@@ -70,10 +124,32 @@ class StoredMasks:
         """Store a person's masks: frames, run lengths, scores, marks of occlusion."""
         with self.store.writing() as connection:
             connection.executemany(
-                "INSERT INTO edited VALUES (?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO edited (object_id, frame, entry_id, counts, score, made, occluded) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?)",
                 (
                     (object_id, frame, entry_id, counts, score, made, occluded)
                     for frame, counts, score, occluded in masks
+                ),
+            )
+
+    def give(self, object_id: int, entry_id: int, masks: Iterable[ProjectMask]) -> None:
+        """Store masks of another object as a person's, with all that is known of them."""
+        with self.store.writing() as connection:
+            connection.executemany(
+                "INSERT INTO edited (object_id, frame, entry_id, counts, score, presence, made, "
+                "occluded) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    (
+                        object_id,
+                        m.frame,
+                        entry_id,
+                        m.counts,
+                        m.score,
+                        m.presence,
+                        m.made,
+                        m.occluded,
+                    )
+                    for m in masks
                 ),
             )
 
@@ -88,8 +164,20 @@ class StoredMasks:
         edited = self.edited_frames(object_id, length)
         return [k for k in one.frames() if k not in edited and keys.get(k) != one.key(k)]
 
-    def add(self, connection: sqlite3.Connection, masks: Iterable[ProjectMask]) -> None:
-        """Store what the model made, in a transaction of the caller's."""
+    def add(
+        self,
+        connection: sqlite3.Connection,
+        masks: Iterable[ProjectMask],
+        tracked: Iterable[tuple[int, int, str]] = (),
+    ) -> None:
+        """Store what the model made, in a transaction of the caller's.
+
+        Args:
+            tracked: object, frame and hash of anchors whose answers these masks replace.
+        """
+        connection.executemany(
+            "DELETE FROM answers WHERE object_id = ? AND frame = ? AND digest = ?", tracked
+        )
         connection.executemany(
             "INSERT OR REPLACE INTO propagated VALUES (?, ?, ?, ?, ?, ?, ?)",
             (

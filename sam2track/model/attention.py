@@ -180,19 +180,23 @@ def mix_by_blocks(
     Values may be narrower than keys, which PyTorch's own kernel for CPUs does not allow. Products
     of queries and keys are multiplied by ``scale``, by default ``D ** -0.5``.
     """
-    k = k.transpose(2, 3)
-    blocks = (q * (q.shape[3] ** -0.5 if scale is None else scale)).split(queries, dim=2)
-    # All blocks share one buffer: a new one for each block takes a seventh of the time.
-    buffer = q.new_empty(*blocks[0].shape[:3], k.shape[3])
-    mixed = []
-    for block in blocks:
-        weights = buffer[:, :, : block.shape[2]]
-        torch.matmul(block, k, out=weights)
+    batch = q.shape[:2]
+    scale = q.shape[3] ** -0.5 if scale is None else scale
+    q, k, v = (q * scale).flatten(0, 1), k.flatten(0, 1).transpose(1, 2), v.flatten(0, 1)
+    if len(k) > 1:
+        k = k.contiguous()  # else each product of several matrices would copy it
+    # All blocks share one buffer: a new one for each block takes a seventh of the time. (matmul
+    # with four dimensions would write to a buffer of its own, and copy it.)
+    buffer = q.new_empty(len(q), min(queries, q.shape[1]), k.shape[2])
+    mixed = q.new_empty(*q.shape[:2], v.shape[2])
+    for block, result in zip(q.split(queries, dim=1), mixed.split(queries, dim=1), strict=True):
+        weights = buffer[:, : block.shape[1]]
+        torch.bmm(block, k, out=weights)
         if lowered[0]:
             weights[..., -lowered[0] :] -= lowered[1]
-        torch.softmax(weights, dim=3, out=weights)
-        mixed.append(weights @ v)
-    return torch.cat(mixed, dim=2)
+        torch.softmax(weights, dim=2, out=weights)
+        torch.bmm(weights, v, out=result)
+    return mixed.unflatten(0, batch)
 
 
 def grid_places(height: int, width: int) -> Float[Tensor, "h*w 2"]:

@@ -5,16 +5,20 @@ Videos that are finished stay finished; those that fail are named at the end and
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import shutil
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
+import torch
+from hydra.utils import get_object
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from tqdm import tqdm
 
 from ..annotate import Engine, Project, Step, load_engine
+from ..annotate.executors import Executor, LocalPool, run_all
 from ..annotate.jobs import JobResult, Jobs
-from ..annotate.prompt_sources import prompt_source
 from ..annotate.report import write_report
 from ..annotate.store import DATABASE
 from ..benchmark.report import has_jinja, require_jinja
@@ -22,12 +26,14 @@ from ..device import keep_freed_memory, use_threads
 from ..files import expand_home
 from . import RunFailed
 from .compose import plain
+from .found_prompts import prompts_of
 from .sweep import paths_of
 from .tracker import make_tracker
 
 # The settings that results depend on, beside the model, its weights and its precision.
 TOLD = ("memory", "fill_hole_area", "remove_specks", "zoom", "sharpen",
         "stability_delta", "stability_threshold")  # fmt: skip
+WORK = "work"  # a folder of the project: what workers have begun and not delivered
 BAR = "{percentage:3.0f}%|{bar}| [{remaining} left{postfix}]"
 
 
@@ -45,24 +51,33 @@ def run(config: DictConfig) -> None:
         require_jinja()
     keep_freed_memory()
     use_threads(config.threads)
-    source = None if config.prompts is None else prompt_source(str(config.prompts))
+    source, found = prompts_of(config)  # before a folder is made
     folder = expand_home(config.project)
     given = _videos(config)
     with ExitStack() as stack:
-        known = (folder / DATABASE).exists()
-        engine = make_engine(config)  # before a folder is made
-        make = Project.open if known else Project.create
-        project = stack.enter_context(make(folder))
+        project = None
+        if (folder / DATABASE).exists():
+            project = stack.enter_context(Project.open(folder))
+        executor = make_executor(config, folder)  # before a folder is made
+        if executor is not None:
+            stack.callback(executor.close)
+        engine = make_engine(config) if executor is None else executor.engine
+        if project is None:
+            project = stack.enter_context(Project.create(folder))
         paths = given or [str(project.folder / video.path) for video in project.videos()]
         if not paths:
             raise ValueError("videos= is missing: the project has none yet")
-        jobs = Jobs(project, engine, source, config.class_name, config.direction)
+        rated = config.prompts in ("auto", "detector") if config.check is None else config.check
+        options = {"found": found, "check": rated, "min_quality": config.min_quality}
+        jobs = Jobs(project, engine, source, config.class_name, config.direction, **options)
         try:
-            results = _run_all(jobs, paths)
+            results = _run_all(jobs, paths, executor, config.executor.tries)
         finally:
             if config.report or (config.report is None and has_jinja()):
                 write_report(project, folder / "report.html")
     failed = [result for result in results if result.status == "failed"]
+    if not failed:
+        shutil.rmtree(folder / WORK, ignore_errors=True)
     print(f"{len(paths) - len(failed)} of {len(paths)} videos: {folder}")
     if failed:
         named = "; ".join(f"{result.name}: {result.error}" for result in failed)
@@ -71,8 +86,14 @@ def run(config: DictConfig) -> None:
 
 def make_engine(config: DictConfig) -> Engine:
     """The model that a configuration describes."""
+    return engine_maker(config)()
+
+
+def engine_maker(config: DictConfig) -> Callable[..., Engine]:
+    """Makes that model, here or in a worker."""
     tracker = make_tracker(config)
-    return load_engine(
+    return partial(
+        load_engine,
         tracker.model,
         tracker.checkpoint,
         device=config.device,
@@ -88,6 +109,29 @@ def make_engine(config: DictConfig) -> Engine:
     )
 
 
+def make_executor(config: DictConfig, folder: Path) -> Executor | None:
+    """The workers that a configuration describes, which have loaded the model; None = this process.
+
+    Raises:
+        ValueError: if they cannot be started.
+    """
+    settings = plain(config.executor)
+    kind, maker = get_object(settings.pop("_target_")), engine_maker(config)
+    threads = config.threads or torch.get_num_threads()
+    del settings["tries"]
+    if kind is not LocalPool:
+        if settings.get("gpus") is None and str(config.device) == "cpu":
+            settings["gpus"] = 0
+        return kind(maker, threads, **settings)
+    workers = settings["workers"] or 1
+    devices = [str(own) for own in settings["devices"] or ()]
+    if workers == 1 and len(devices) < 2:
+        return None
+    if not devices and config.device == "auto":
+        devices = [f"cuda:{number}" for number in range(torch.cuda.device_count())]
+    return LocalPool(maker, folder / WORK, threads, workers=workers, devices=devices)
+
+
 def _videos(config: DictConfig) -> list[str]:
     """The paths in ``videos=``."""
     if config.videos is None:
@@ -98,26 +142,39 @@ def _videos(config: DictConfig) -> list[str]:
     return paths_of("video", spec, multirun=False) or [str(Path(expand_home(spec)))]
 
 
-def _run_all(jobs: Jobs, paths: list[str]) -> list[JobResult]:
+def _run_all(
+    jobs: Jobs, paths: list[str], executor: Executor | None, tries: int
+) -> list[JobResult]:
     """Annotate the videos, with a progress bar and a line for each."""
     results: list[JobResult] = []
     with tqdm(total=len(paths), bar_format=BAR, disable=None) as bar:
+        if executor is None:
+            found = _one_by_one(jobs, paths, bar)
+        else:
+            found = run_all(jobs, paths, executor, tries=tries)
         try:
-            for number, path in enumerate(paths):
-                bar.set_postfix_str(f", {path}")
-
-                def watch(steps: Iterator[Step], done: int = number) -> Iterable[Step]:
-                    return _watched(steps, bar, done)
-
-                results.append(jobs.run(path, watch))
-                bar.n = number + 1
-                tqdm.write(line(results[-1]))
+            for result in found:
+                results.append(result)
+                bar.n = len(results)
+                bar.update(0)
+                tqdm.write(line(result))
         except KeyboardInterrupt as reason:
             message = (
                 f"interrupted after {len(results)} of {len(paths)} videos; run it again to go on"
             )
             raise type(reason)(message) from reason
     return results
+
+
+def _one_by_one(jobs: Jobs, paths: list[str], bar: tqdm) -> Iterator[JobResult]:
+    """Annotate the videos in this process."""
+    for number, path in enumerate(paths):
+        bar.set_postfix_str(f", {path}")
+
+        def watch(steps: Iterator[Step], done: int = number) -> Iterable[Step]:
+            return _watched(steps, bar, done)
+
+        yield jobs.run(path, watch)
 
 
 def _watched(steps: Iterator[Step], bar: tqdm, done: int) -> Iterator[Step]:

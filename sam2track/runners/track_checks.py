@@ -18,9 +18,14 @@ def check_settings(config: DictConfig) -> None:
         raise ValueError("video= is missing: sam2track track video=clip.mp4 click=[x,y]")
     if config.direction == 0 and config.frames is not None:
         raise ValueError(f"frames={config.frames}: direction=both tracks the whole video")
+    given = [f"{key}=" for key in ("click", "labels", "box", "mask") if config[key] is not None]
+    if config.prompts is None and not given:
+        raise ValueError(
+            "nothing to track: give click=[x,y], box=[x0,y0,x1,y1], mask=, prompts=FILE or "
+            f"prompts=auto; sam2track serve video={config.video} opens a page to click on"
+        )
     if config.prompts != AUTO:
         return
-    given = [f"{key}=" for key in ("click", "labels", "box", "mask") if config[key] is not None]
     if given:
         raise ValueError(f"prompts=auto follows everything: remove {' and '.join(given)}")
     if config.resume or config.direction == 0:

@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from ..attention import mix
 from ..layers import MLP, named
 
 
@@ -97,7 +98,7 @@ class PooledAttention(nn.Module):
         q, k, v = (
             t.flatten(1, 2).unflatten(2, (self.heads, -1)).transpose(1, 2) for t in (q, k, v)
         )
-        x = F.scaled_dot_product_attention(q, k, v)
+        x = mix(q, k, v)
         return self.proj(x.transpose(1, 2).flatten(2).unflatten(1, grid))
 
 
@@ -161,7 +162,8 @@ class Hiera(nn.Module):
         return (coarse + fine).permute(0, 2, 3, 1)
 
     def forward(self, image: Float[Tensor, "B 3 H W"]) -> list[Float[Tensor, "B _ _ _"]]:
-        x = self.patch_embed(image).permute(0, 2, 3, 1)
+        # Channels last in memory too: else every norm and every window would copy its input.
+        x = self.patch_embed(image).permute(0, 2, 3, 1).contiguous()
         x = x + self.position(*x.shape[1:3])
         maps = []
         for index, block in enumerate(self.blocks):

@@ -1,0 +1,127 @@
+"""A prompt of a person and the model's answer to it, stored together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..prompts import Prompt
+from .anchors import Anchor, digest_of, find_anchors
+from .answering import Answer, FrameAnswers
+from .engine import Engine
+from .freshness import ANSWER, Freshness
+from .project import Project
+from .records import ProjectMask
+from .store import ProjectError
+from .stored_masks import StoredMasks
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Question:
+    """What the model is asked about an object on a frame.
+
+    Attributes:
+        number: of the object in its video.
+        prompts: all of the frame, in order.
+        previous: the tracked mask that they correct; None = there is none.
+    """
+
+    number: int
+    prompts: tuple[Prompt, ...]
+    previous: np.ndarray | None
+
+
+def question(
+    project: Project, object_id: int | None, frame: int, more: Sequence[Prompt] = ()
+) -> Question:
+    """What the prompts of a frame, and some more, ask; ``object_id`` None = of a new object."""
+    if object_id is None:
+        return Question(0, tuple(more), None)
+    thing = project.object(object_id)
+    size = project.video(thing.video_id).size
+    anchor = find_anchors(project.store, thing.id, size).get(frame)
+    before = () if anchor is None or anchor.mask else tuple(anchor.prompts())
+    prompts = (*before, *more)
+    seen = StoredMasks(project.log).tracked(thing.id, size, frame)
+    previous = None
+    # Clicks that were tracked are in its mask already: then they are answered without it.
+    if seen is not None and (
+        seen.made == "propagated" or all(own.only_negative for own in prompts)
+    ):
+        pixels = seen.pixels()
+        previous = pixels if pixels.any() else None
+    return Question(thing.number, prompts, previous)
+
+
+def click(
+    project: Project,
+    object_id: int,
+    frame: int,
+    prompt: Prompt,
+    *,
+    answers: FrameAnswers,
+    engine: Engine,
+) -> ProjectMask:
+    """Add a prompt with its answer, in one transaction; the object's mask comes back.
+
+    Args:
+        answers: of this frame.
+
+    Raises:
+        ValueError: if the prompt does not fit; nothing has changed then.
+    """
+    asked = question(project, object_id, frame, [prompt])
+    answer = answers.answer(asked.number, asked.prompts, asked.previous)
+    with project.store.writing():
+        project.prompt(object_id, frame, prompt)
+        return _store(project, object_id, frame, answer, engine)
+
+
+def answer_again(
+    project: Project, object_id: int, frame: int, *, answers: FrameAnswers, engine: Engine
+) -> ProjectMask | None:
+    """Answer the prompts of a frame if there are some whose answer is not there, as after undo."""
+    if not needs_answer(project, object_id, frame, engine):
+        return None
+    asked = question(project, object_id, frame)
+    answer = answers.answer(asked.number, asked.prompts, asked.previous)
+    with project.store.writing():
+        return _store(project, object_id, frame, answer, engine)
+
+
+def needs_answer(project: Project, object_id: int, frame: int, engine: Engine) -> bool:
+    """Whether a frame has prompts, and no mask that follows from them."""
+    thing = project.object(object_id)
+    video = project.video(thing.video_id)
+    anchor = find_anchors(project.store, thing.id, video.size).get(frame)
+    if anchor is None or anchor.mask:
+        return False
+    shown = project.mask(object_id, frame)
+    return shown is None or not Freshness(project, thing, video, engine).fresh(shown)
+
+
+def _store(
+    project: Project, object_id: int, frame: int, answer: Answer, engine: Engine
+) -> ProjectMask:
+    thing = project.object(object_id)
+    video = project.video(thing.video_id)
+    anchor: Anchor | None = find_anchors(project.store, object_id, video.size).get(frame)
+    if anchor is None:
+        raise ProjectError(f"object {thing.number} has no prompt on frame {frame}; give one")
+    told: list[Any] = [video.hash, engine.key, "answer", anchor.frame, anchor.digest]
+    key, masks = digest_of(told), StoredMasks(project.log)
+    mask = ProjectMask(
+        object_id,
+        frame,
+        answer.counts,
+        video.size,
+        answer.score,
+        answer.presence,
+        "prompt",
+        masks.provenance_ids(engine, {key: ANSWER})[key],
+    )
+    masks.answer(mask, anchor.digest)
+    return mask

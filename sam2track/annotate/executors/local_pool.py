@@ -1,0 +1,201 @@
+"""Worker processes on this machine, each with a model.
+
+A worker is spawned, not forked, since CUDA and threads do not survive a fork. Results are files in
+the project's folder ``work``: a run that was broken off finds them there.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import shutil
+import signal
+import threading
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+
+from ..engine import Engine
+from ..tasks import Task
+from .protocol import Delivery, MakeEngine
+from .worker import RESULT, Attempt, Ready, Worker, engine_of
+
+_STARTS = 3  # in a row that may end before the model is loaded
+
+
+@dataclass(slots=True)
+class _Process:
+    """A worker process; ``device`` counts from 0."""
+
+    number: int
+    process: BaseProcess
+    pipe: Connection
+    ready: bool = False
+    task: Task | None = None
+
+
+class LocalPool:
+    """An :class:`Executor` of processes.
+
+    Args:
+        make_engine: makes the model in each worker.
+        folder: for what is at work; the project's ``work``.
+        threads: of each worker's model, on the CPU.
+        workers: how many.
+        devices: are given to the workers in turn; empty = as ``make_engine`` chooses.
+
+    Raises:
+        ValueError: if the model cannot be loaded.
+    """
+
+    def __init__(
+        self,
+        make_engine: MakeEngine,
+        folder: Path,
+        threads: int,
+        *,
+        workers: int = 2,
+        devices: Sequence[str] = (),
+    ) -> None:
+        self.make_engine, self.folder, self.threads = make_engine, folder, threads
+        self.workers, self.devices = workers, devices
+        self._context = multiprocessing.get_context("spawn")
+        self._waiting: deque[Task] = deque()
+        self._processes: list[_Process] = []
+        self._lost = 0
+        self._first: Engine | None = None
+        try:
+            self._processes += [self._start(number) for number in range(workers)]
+            while self._first is None:
+                self._step()
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def engine(self) -> Engine:
+        """What the workers track with."""
+        assert self._first is not None
+        return self._first
+
+    def submit(self, task: Task) -> None:
+        """Give a task."""
+        self._waiting.append(task)
+        self._assign()
+
+    def next(self) -> Delivery:
+        """Wait for the next task that comes back."""
+        while True:
+            delivery = self._step()
+            if delivery is not None:
+                return delivery
+
+    def committed(self, task: Task) -> None:
+        """Remove what is left of a task."""
+        shutil.rmtree(self.folder / task.key, ignore_errors=True)
+
+    def close(self) -> None:
+        """End all workers."""
+        for own in self._processes:
+            own.process.kill()  # what they have finished is stored
+        for own in self._processes:
+            own.process.join()
+            own.pipe.close()
+        self._processes.clear()
+
+    def _start(self, number: int) -> _Process:
+        mine, theirs = self._context.Pipe()
+        options: dict[str, Any] = {}
+        if self.devices:
+            options["device"] = self.devices[number % len(self.devices)]
+        worker = Worker(self.make_engine, options, self.threads, str(self.folder))
+        process = self._context.Process(target=_serve, args=(theirs, worker), daemon=True)
+        process.start()
+        theirs.close()  # so that the pipe ends with the worker
+        return _Process(number, process, mine)
+
+    def _assign(self) -> None:
+        """Give waiting tasks to idle workers."""
+        for own in self._processes:
+            if self._waiting and own.ready and own.task is None:
+                task = self._waiting.popleft()
+                try:
+                    own.pipe.send(task)
+                except OSError:  # it died; the pipe will tell
+                    self._waiting.appendleft(task)
+                    continue
+                own.task = task
+
+    def _step(self) -> Delivery | None:
+        """Wait for a message of a worker, or its end; a task may have come back."""
+        self._assign()
+        by_pipe = {own.pipe: own for own in self._processes}
+        pipe = wait(list(by_pipe))[0]
+        assert isinstance(pipe, Connection)
+        own = by_pipe[pipe]
+        try:
+            message: Ready | Attempt = pipe.recv()
+        except (EOFError, OSError):
+            return self._replace(own)
+        if isinstance(message, Ready):
+            self._first = engine_of(message, self._first)
+            own.ready, self._lost = True, 0
+            return None
+        task, own.task = own.task, None
+        assert task is not None
+        if message.broken:
+            own.ready = False  # it ends by itself
+        self._assign()
+        if message.result is None:
+            return Delivery(task, None, message.error)
+        return Delivery(task, (self.folder / task.key / RESULT).read_bytes())
+
+    def _replace(self, own: _Process) -> Delivery | None:
+        """Start another worker for one that has ended."""
+        own.process.join()
+        own.pipe.close()
+        how = _end_of(own.process.exitcode)
+        self._lost += not own.ready
+        if self._lost >= _STARTS:
+            raise ValueError(
+                f"workers end before they have loaded the model ({how}); give a smaller "
+                "executor.workers="
+            )
+        self._processes[self._processes.index(own)] = self._start(own.number)
+        if own.task is None:
+            return None
+        return Delivery(own.task, None, f"its worker ended ({how})")
+
+
+def _end_of(code: int | None) -> str:
+    if code == -9:
+        return "killed, perhaps for want of memory"
+    return f"signal {-code}" if code is not None and code < 0 else f"exit status {code}"
+
+
+def _serve(pipe: Connection, worker: Worker) -> None:
+    """The life of a worker process."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the driver, which ends its workers
+    threading.Thread(target=_end_with_driver, daemon=True).start()
+    ready = worker.load()
+    try:
+        pipe.send(ready)
+        while not ready.error:
+            attempt = worker.work(pipe.recv())
+            # The driver reads the file: a pipe that is full of masks would have both wait.
+            pipe.send(replace(attempt, result=attempt.result and b""))
+            if attempt.broken:
+                return
+    except (EOFError, OSError):  # the driver has ended
+        return
+
+
+def _end_with_driver() -> None:
+    driver = multiprocessing.parent_process()
+    assert driver is not None
+    driver.join()
+    os._exit(1)

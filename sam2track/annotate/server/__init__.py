@@ -1,0 +1,8 @@
+"""The server of the annotator's page: a thin layer over a project. It needs the extra ``serve``."""
+
+from .app import make_app
+from .running import serve
+from .security import Guard
+from .service import Limits, Service
+
+__all__ = ["Guard", "Limits", "Service", "make_app", "serve"]

@@ -1,0 +1,94 @@
+"""Automatic annotation of many videos, as long work of the model's thread.
+
+Each video is a step. Between its frames urgent questions are answered, and it can be cancelled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+from ..engine import Engine
+from ..jobs import FindPrompts, Jobs
+from ..propagation import Step
+from ..records import ProjectVideo
+from ..videos import Videos
+from .service import Caller, Service
+from .tracking import new_id
+from .worker import LongJob, Steps
+
+_TELL_EVERY = 5  # frames
+
+
+class Cancelled(BaseException):
+    """The work was cancelled; not an error of a video."""
+
+
+def batch_job(
+    service: Service, caller: Caller, videos: Sequence[ProjectVideo], make: FindPrompts | None
+) -> LongJob:
+    """A job that annotates videos, one after the other; one that fails stops no other."""
+
+    def begin(engine: Engine) -> Steps:
+        project, failed, error = service.project(caller.who), 0, None
+        tell = _teller(service, job.id, len(videos))
+        try:
+            yield
+            jobs = Jobs(project, engine, found=make)
+            for done, video in enumerate(videos):
+                yield
+                tell(video, "running", done, 0.0, "")
+
+                def watch(
+                    steps: Iterator[Step], video: ProjectVideo = video, done: int = done
+                ) -> Iterator[Step]:
+                    for count, step in enumerate(steps, 1):
+                        _breathe(service, job)
+                        if count % _TELL_EVERY == 0:
+                            tell(video, "running", done, count / (count + step.left), "")
+                        yield step
+
+                result = jobs.run(Videos(project.store).place(video), watch)
+                failed += result.status == "failed"
+                tell(video, result.status, done + 1, 0.0, result.error)
+                service.events.publish(
+                    "changed", video=video.id, what="annotate", who=project.log.who
+                )
+        except (GeneratorExit, Cancelled):
+            error = "cancelled"
+        except Exception as reason:
+            error = " ".join(str(reason).split()) or type(reason).__name__
+        state = "failed" if error or failed else "done"
+        message = error or (f"{failed} of {len(videos)} videos failed" if failed else "")
+        service.events.publish(
+            "job", id=job.id, kind="annotate", state=state, message=message, share=1.0, video=None
+        )
+
+    job = LongJob(new_id(), "annotate", tuple(video.id for video in videos), begin)
+    return job
+
+
+def _breathe(service: Service, job: LongJob) -> None:
+    """Answer what is urgent; raise Cancelled if the job shall end."""
+    service.worker.serve_urgent()
+    if job.cancelled.is_set():
+        raise Cancelled
+
+
+def _teller(
+    service: Service, job_id: str, count: int
+) -> Callable[[ProjectVideo, str, int, float, str], None]:
+    """Tells how far the work is."""
+
+    def tell(video: ProjectVideo, state: str, done: int, share: float, message: str) -> None:
+        service.events.publish(
+            "job",
+            id=job_id,
+            kind="annotate",
+            state="running",
+            video=video.id,
+            video_state=state,
+            message=message,
+            share=round((done + share) / count, 4),
+        )
+
+    return tell

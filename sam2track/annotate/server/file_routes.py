@@ -1,0 +1,245 @@
+"""Files in and out: videos by path or upload, export, import."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query, Request
+from fastapi import Path as PathPart
+from fastapi.responses import FileResponse
+from starlette.concurrency import run_in_threadpool
+
+from ...video import VIDEO_SUFFIXES, VideoError
+from ..exchange import FORMATS, read, write
+from ..project import Project
+from ..tracks import Annotations, VideoTracks
+from ..transfer import add_annotations, annotations_of, exchanged_video
+from .asking import REFUSALS, Asked, By
+from .bodies import ExportIn, PathIn
+from .leases import LeaseTaken
+from .reading import video_out
+from .security import Refused
+from .service import Caller, NotFound, Service
+from .shapes import (
+    AddedOut,
+    ExportOut,
+    FileOut,
+    FolderOut,
+    ImportOut,
+)
+from .tracking import new_id
+from .uploads import ANNOTATION_SUFFIXES, free_place, receive_file, safe_name, unpack
+
+router = APIRouter(prefix="/api", tags=["files"], responses=REFUSALS)
+MOST_LISTED = 200  # files of an export that are listed beside its archive
+MOST_EXPORTS = 8  # that are kept until the server ends
+_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
+FileName = Annotated[str, Query(min_length=1, max_length=300, description="The file's name.")]
+
+
+@router.get("/folders")
+def list_folders(service: Asked) -> list[FolderOut]:
+    """The folders from which videos may be added, and the videos in them."""
+    found = []
+    for folder in service.folders:
+        inside = sorted(folder.iterdir()) if folder.is_dir() else []
+        names = [own.name for own in inside if own.suffix.lower() in VIDEO_SUFFIXES]
+        found.append(FolderOut(path=str(folder), files=names[:2000]))
+    return found
+
+
+@router.post("/videos", tags=["videos"])
+def add_video(service: Asked, caller: By, given: PathIn) -> AddedOut:
+    """Add a video by its path, which must lie in one of the folders that are served."""
+    path = Path(given.path)
+    if "\0" in given.path:
+        raise ValueError("the path holds a zero byte; give the path of a video")
+    place = (path if path.is_absolute() else service.folders[0] / path).resolve()
+    if not any(place.is_relative_to(folder) for folder in service.folders):
+        raise Refused(
+            403, f"{given.path[:200]!r} lies in no folder that is served; start with folders=[...]"
+        )
+    return _add(service, caller, place)
+
+
+@router.post("/uploads", tags=["videos"], openapi_extra=_BODY)
+async def upload_video(request: Request, service: Asked, caller: By, name: FileName) -> AddedOut:
+    """Add a video that is the body of this request; it is kept in the project's folder."""
+    chosen = safe_name(name, VIDEO_SUFFIXES, "video")
+    folder = service.base.folder / "videos"
+    temporary = folder / f".{new_id()}.part"
+    await receive_file(request.stream(), temporary, service.limits.video)
+
+    def keep() -> AddedOut:
+        place = free_place(folder, chosen)
+        temporary.rename(place)
+        try:
+            added = _add(service, caller, place)
+        except BaseException:
+            place.unlink(missing_ok=True)
+            raise
+        if added.status == "copy":
+            place.unlink(missing_ok=True)
+        return added
+
+    return await run_in_threadpool(keep)
+
+
+@router.post("/exports")
+def export(service: Asked, caller: By, given: ExportIn) -> ExportOut:
+    """Write annotations in the format of another tool; the files are kept for download.
+
+    What was rejected in review is left out.
+    """
+    if given.format not in FORMATS:
+        raise ValueError(f"no format {given.format!r}; there are: {', '.join(FORMATS)}")
+    names = None
+    if given.videos is not None:
+        names = [service.video(own).name for own in given.videos]
+    export_id = new_id()
+    root = service.scratch / f"export-{export_id}"
+    root.mkdir(parents=True)
+    out = root / f"{service.base.folder.absolute().name}_{given.format}"
+    try:
+        annotations, left_out = annotations_of(service.base, names)
+        counted = [0, 0]
+        losses = write(
+            given.format,
+            Annotations(annotations.classes, _counted(annotations.videos, counted)),
+            out,
+            frames=given.frames,
+            classes=given.classes,
+            images=given.images,
+        )
+        archive = _pack(out)
+    except BaseException:
+        shutil.rmtree(root, ignore_errors=True)
+        raise
+    notes = [f"{given.format} cannot hold {loss}" for loss in losses]
+    if left_out:
+        notes.append(f"left out: {left_out} rejected in review")
+    plain = sorted(own for own in out.rglob("*") if own.is_file())
+    files = [archive, *plain] if len(plain) <= MOST_LISTED else [archive]
+    service.exports[export_id] = {own.relative_to(root).as_posix(): own for own in files}
+    while len(service.exports) > MOST_EXPORTS:
+        oldest = next(iter(service.exports))
+        service.exports.pop(oldest)
+        shutil.rmtree(service.scratch / f"export-{oldest}", ignore_errors=True)
+    listed = [
+        FileOut(name=name, size=own.stat().st_size)
+        for name, own in service.exports[export_id].items()
+    ]
+    return ExportOut(id=export_id, files=listed, notes=notes, objects=counted[0], frames=counted[1])
+
+
+@router.get("/exports/{export_id}/{file:path}", response_class=FileResponse)
+def download(
+    service: Asked,
+    export_id: Annotated[str, PathPart(pattern=r"^[0-9a-f]{16}$")],
+    file: Annotated[str, PathPart(max_length=1000)],
+) -> FileResponse:
+    """A file of an export, by the name that the export told."""
+    place = service.exports.get(export_id, {}).get(file)
+    if place is None or not place.is_file():
+        raise NotFound("there is no such file of an export; export again")
+    return FileResponse(
+        place,
+        media_type="application/octet-stream",
+        filename=place.name,
+        content_disposition_type="attachment",
+    )
+
+
+@router.post("/imports", openapi_extra=_BODY)
+async def import_file(
+    request: Request,
+    service: Asked,
+    caller: By,
+    name: FileName,
+    format: Annotated[str, Query(max_length=40)],
+    objects: Literal["new", "same"] = "new",
+) -> ImportOut:
+    """Read annotations that are the body of this request: a file, or a zip file of a folder.
+
+    All of it is taken, or nothing. The videos must be in the project, under the same names.
+    """
+    chosen = safe_name(name, ANNOTATION_SUFFIXES, "file of annotations")
+    with tempfile.TemporaryDirectory(dir=service.scratch, prefix="import-") as folder:
+        place = Path(folder) / chosen
+        await receive_file(request.stream(), place, service.limits.annotations)
+
+        def take() -> ImportOut:
+            path = unpack(place, Path(folder) / "unpacked") if place.suffix == ".zip" else place
+            return _import(service, caller, path, format, same=objects == "same")
+
+        return await run_in_threadpool(take)
+
+
+def _import(service: Service, caller: Caller, path: Path, format: str, *, same: bool) -> ImportOut:
+    base = service.base
+    for video in base.videos():
+        lease = service.leases.of(video.id)
+        if lease is not None and lease.client != caller.client:
+            raise LeaseTaken(f"{lease.who} annotates video {video.name!r}; import later")
+    videos = [exchanged_video(base, video) for video in base.videos()]
+    if not videos:
+        raise ValueError("the project has no videos; add those that the file is about")
+    try:
+        annotations, losses = read(format, path, videos=videos, classes=base.classes())
+    except ValueError as error:  # it names the temporary file
+        raise ValueError(str(error).replace(f"{path.parent}/", "")) from None
+
+    def work(project: Project) -> dict[str, Any]:
+        added = add_annotations(project, annotations, source=path.name, same=same)
+        notes = [f"not taken: {loss}" for loss in losses]
+        if added.boxes:
+            notes.append(f"not taken: {added.boxes} boxes without a mask")
+        return ImportOut(
+            objects=added.objects, masks=added.masks, boxes=added.boxes, notes=notes
+        ).model_dump()
+
+    return ImportOut.model_validate(service.change(caller, None, "import", work))
+
+
+def _add(service: Service, caller: Caller, place: Path) -> AddedOut:
+    try:
+
+        def work(project: Project) -> dict[str, Any]:
+            (added,) = project.add_videos([place])
+            return {"id": added.video.id, "status": added.status}
+
+        answer = service.change(caller, None, "add video", work)
+    except IsADirectoryError as error:
+        raise VideoError(f"{place} cannot be read: {error.strerror}") from error
+    video = service.video(answer["id"])
+    return AddedOut.model_validate(
+        {"status": answer["status"], "video": video_out(service, caller, video)}
+    )
+
+
+def _counted(videos: Any, counted: list[int]) -> Iterator[VideoTracks]:
+    """Videos as they are read; counts objects and frames."""
+    for own in videos:
+        counted[0] += len(own.tracks)
+        counted[1] += len({frame for track in own.tracks for frame in track.frames})
+        yield own
+
+
+def _pack(folder: Path) -> Path:
+    """The files of a folder as one archive beside it."""
+    archive = folder.with_name(f"{folder.name}.zip")
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as packed:
+        for own in sorted(folder.rglob("*")):
+            if own.is_file():
+                packed.write(own, own.relative_to(folder.parent))
+    return archive

@@ -1,0 +1,284 @@
+"""Objects: their properties, prompts and masks; clicks are answered by the model at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from fastapi import APIRouter, Query
+
+from ...masks import decode_runs
+from ...prompts import Prompt
+from ..answering import Answer, FrameAnswers
+from ..clicking import answer_again, click, question
+from ..engine import Engine
+from ..project import Project
+from ..records import ProjectMask, ProjectObject, ProjectVideo
+from ..reshaping import clear, merge, split, swap
+from .asking import REFUSALS, Asked, By, FramePath, ObjectId, VideoId
+from .bodies import (
+    MOST,
+    FrameIn,
+    MaskIn,
+    MergeIn,
+    ObjectChange,
+    PreviewIn,
+    PromptIn,
+    RangeIn,
+    SwapIn,
+)
+from .reading import candidate_out, colour_of, mask_out, objects_out
+from .service import Service
+from .shapes import (
+    ClickOut,
+    Done,
+    MaskOut,
+    ObjectOut,
+    PreviewOut,
+    WithdrawnOut,
+)
+from .worker import Superseded
+
+router = APIRouter(prefix="/api", tags=["objects"], responses=REFUSALS)
+
+
+@router.patch("/objects/{object_id}")
+def change_object(
+    service: Asked, caller: By, object_id: ObjectId, given: ObjectChange
+) -> ObjectOut:
+    """Change an object's class, name, colour or attributes."""
+    _, video = service.object(object_id)
+
+    def work(project: Project) -> dict[str, Any]:
+        thing = project.change_object(
+            object_id,
+            class_name=given.class_,
+            name=given.name,
+            colour=colour_of(given.colour),
+            attributes=given.attributes,
+        )
+        shown = objects_out(project, [thing], project.reviews(video.id))
+        return shown[0].model_dump(by_alias=True)
+
+    return ObjectOut.model_validate(service.change(caller, video, "change object", work))
+
+
+@router.delete("/objects/{object_id}")
+def remove_object(service: Asked, caller: By, object_id: ObjectId) -> Done:
+    """Remove an object; undo brings it back with its masks."""
+    if service.known(caller) is not None:
+        return Done()
+    _, video = service.object(object_id)
+
+    def work(project: Project) -> dict[str, Any]:
+        project.remove_object(object_id)
+        return {}
+
+    service.change(caller, video, "remove object", work)
+    return Done()
+
+
+@router.post("/objects/{object_id}/prompts")
+def add_prompt(service: Asked, caller: By, object_id: ObjectId, given: PromptIn) -> ClickOut:
+    """Click on an object, or draw a box around it. The prompt is stored with its mask.
+
+    Clicks on one frame add up. A correction of a tracked frame is answered without the memory of
+    other frames: tracking again may draw it a little differently.
+    """
+    known = service.known(caller)
+    if known is not None:
+        return ClickOut.model_validate(known)
+    thing, video = service.object(object_id)
+    index, prompt = service.frame(video, given.frame), _prompt(given)
+    service.check_open(thing, video, index)
+    service.lease(caller, video)
+
+    def work(engine: Engine) -> dict[str, Any]:
+        answers = service.answers(engine, video, index)
+        asked = question(service.base, object_id, index, [prompt])
+        answers.answer(asked.number, asked.prompts, asked.previous)  # outside the transaction
+        candidates = answers.candidates(asked.number, asked.prompts, asked.previous)
+
+        def store(project: Project) -> dict[str, Any]:
+            mask = click(project, object_id, index, prompt, answers=answers, engine=engine)
+            shown = [candidate_out(own, video) for own in candidates]
+            return ClickOut(mask=_shown(service, thing, video, mask), candidates=shown).model_dump()
+
+        return service.change(caller, video, "prompt", store)
+
+    return ClickOut.model_validate(service.worker.ask(work).result())
+
+
+@router.delete("/objects/{object_id}/prompts/{frame}")
+def take_prompts_back(
+    service: Asked,
+    caller: By,
+    object_id: ObjectId,
+    frame: FramePath,
+    last: bool = Query(False, description="Only the last one; those before it count again."),
+) -> WithdrawnOut:
+    """Take the prompts and the mask by hand on a frame back; undo brings them back."""
+    thing, video = service.object(object_id)
+    service.frame(video, frame)
+    again = service.known(caller) is not None
+    if not again:
+        service.check_open(thing, video, frame)
+
+    def work(project: Project) -> dict[str, Any]:
+        if last:
+            project.withdraw(object_id, frame)
+        else:
+            project.unprompt(object_id, frame)
+        return {}
+
+    service.change(caller, video, "prompt taken back", work)
+    if again:
+        return WithdrawnOut(mask=_mask(service, object_id, video, frame))
+    return WithdrawnOut(mask=_after(service, caller, object_id, video, frame))
+
+
+@router.put("/objects/{object_id}/masks/{frame}")
+def set_mask(
+    service: Asked, caller: By, object_id: ObjectId, frame: FramePath, given: MaskIn
+) -> MaskOut:
+    """Set a mask by hand: brush, polygon, a candidate that was chosen, holes filled."""
+    thing, video = service.object(object_id)
+    service.frame(video, frame)
+    if tuple(given.size) != video.size:
+        high, wide = given.size
+        raise ValueError(
+            f"the mask is {wide} x {high} pixels, but the video {video.width} x {video.height}"
+        )
+    if service.known(caller) is None:
+        service.check_open(thing, video, frame)
+    mask = decode_runs({"size": given.size, "counts": given.counts}, "the mask")
+
+    def work(project: Project) -> dict[str, Any]:
+        project.edit_mask(object_id, frame, mask)
+        made = project.mask(object_id, frame)
+        assert made is not None
+        return _shown(service, thing, video, made).model_dump()
+
+    return MaskOut.model_validate(service.change(caller, video, "mask", work))
+
+
+@router.post("/videos/{video_id}/preview")
+def preview(service: Asked, caller: By, video_id: VideoId, given: PreviewIn) -> PreviewOut:
+    """What would this click give? Nothing is stored.
+
+    With an object, the click adds to its prompts on the frame. Of several previews of one client
+    that wait, only the last is answered with masks.
+    """
+    video = service.video(video_id)
+    index, prompt = service.frame(video, given.frame), _prompt(given)
+    if given.object is not None:
+        service.object(given.object)
+
+    def work(engine: Engine) -> list[Answer]:
+        answers: FrameAnswers = service.answers(engine, video, index)
+        asked = question(service.base, given.object, index, [prompt])
+        first = answers.answer(asked.number, asked.prompts, asked.previous)
+        others = answers.candidates(asked.number, asked.prompts, asked.previous)
+        return [first, *(own for own in others if own.counts != first.counts)]
+
+    try:
+        found = service.worker.ask(work, slot=f"preview {caller.client}").result()
+    except Superseded:
+        return PreviewOut(candidates=[], superseded=True)
+    return PreviewOut(candidates=[candidate_out(own, video) for own in found], superseded=False)
+
+
+@router.post("/objects/{object_id}/merge")
+def merge_objects(service: Asked, caller: By, object_id: ObjectId, given: MergeIn) -> Done:
+    """Another object becomes part of this one."""
+    change = partial(merge, object_id=object_id, other_id=given.other)
+    _reshape(service, caller, (object_id, given.other), "merge", change)
+    return Done()
+
+
+@router.post("/objects/{object_id}/split")
+def split_object(service: Asked, caller: By, object_id: ObjectId, given: FrameIn) -> ObjectOut:
+    """From a frame on, the masks of this object are those of a new one, which is answered."""
+
+    def work(project: Project) -> dict[str, Any]:
+        _, made = split(project, object_id, given.frame)
+        return objects_out(project, [made], [])[0].model_dump(by_alias=True)
+
+    return ObjectOut.model_validate(
+        _reshape(service, caller, (object_id,), "split", work, given.frame)
+    )
+
+
+@router.post("/objects/{object_id}/swap")
+def swap_objects(service: Asked, caller: By, object_id: ObjectId, given: SwapIn) -> Done:
+    """From a frame on, two objects have each other's masks."""
+    change = partial(swap, object_id=object_id, other_id=given.other, frame=given.frame)
+    _reshape(service, caller, (object_id, given.other), "swap", change, given.frame)
+    return Done()
+
+
+@router.post("/objects/{object_id}/clear")
+def clear_frames(service: Asked, caller: By, object_id: ObjectId, given: RangeIn) -> Done:
+    """Delete masks and prompts from start up to stop; tracking may fill these frames again."""
+    change = partial(clear, object_id=object_id, start=given.start, stop=given.stop)
+    _reshape(service, caller, (object_id,), "clear", change, given.start, given.stop)
+    return Done()
+
+
+def _reshape(
+    service: Service,
+    caller: By,
+    object_ids: tuple[int, ...],
+    what: str,
+    change: Callable[[Project], Any],
+    start: int = 0,
+    stop: int = MOST,
+) -> dict[str, Any]:
+    """Change frames of objects from start up to stop, none of which is accepted or locked."""
+    known = service.known(caller)
+    if known is not None:
+        return known
+    found = [service.object(own) for own in object_ids]
+    video = found[0][1]
+    for thing, own in found:
+        service.check_open(thing, own, start, stop)
+    if any(video.id in job.video_ids for job in service.worker.jobs()):
+        raise ValueError("this video is being tracked; stop that first, or wait for its end")
+
+    def work(project: Project) -> dict[str, Any]:
+        answer = change(project)
+        return answer if isinstance(answer, dict) else {}
+
+    return service.change(caller, video, what, work)
+
+
+def _prompt(given: PromptIn) -> Prompt:
+    """Clicks and a box; ValueError if they contradict each other."""
+    return Prompt.clicks(given.points, given.labels, given.box)
+
+
+def _shown(
+    service: Service, thing: ProjectObject, video: ProjectVideo, mask: ProjectMask
+) -> MaskOut:
+    return mask_out(mask, service.freshness(thing, video))
+
+
+def _after(
+    service: Service, caller: By, object_id: int, video: ProjectVideo, frame: int
+) -> MaskOut | None:
+    """The mask after prompts were taken back; those that are left are answered again."""
+
+    def work(engine: Engine) -> None:
+        project = service.project(caller.who)
+        answers = service.answers(engine, video, frame)
+        answer_again(project, object_id, frame, answers=answers, engine=engine)
+
+    service.worker.ask(work).result()
+    return _mask(service, object_id, video, frame)
+
+
+def _mask(service: Service, object_id: int, video: ProjectVideo, frame: int) -> MaskOut | None:
+    thing, _ = service.object(object_id)
+    mask = service.base.mask(object_id, frame)
+    return None if mask is None else _shown(service, thing, video, mask)

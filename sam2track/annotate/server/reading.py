@@ -1,0 +1,201 @@
+"""The project's values in the shapes of the API."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..anchors import find_anchors
+from ..answering import Answer
+from ..freshness import Freshness
+from ..project import Project
+from ..records import ProjectMask, ProjectObject, ProjectVideo, Review
+from ..report import LOW_CONFIDENCE
+from ..tracks import Attribute, ObjectClass
+from ..videos import Videos
+from .bodies import AttributeIn
+from .service import Caller, Service
+from .shapes import (
+    AttributeOut,
+    CandidateOut,
+    ClassOut,
+    LeaseOut,
+    MaskOut,
+    ObjectOut,
+    PromptOut,
+    ReviewOut,
+    VideoDetail,
+    VideoOut,
+)
+
+
+def hex_of(colour: tuple[int, int, int] | None) -> str | None:
+    """``#rrggbb``."""
+    return None if colour is None else "#{:02x}{:02x}{:02x}".format(*colour)
+
+
+def colour_of(text: str | None) -> tuple[int, int, int] | None:
+    """The numbers in ``#rrggbb``."""
+    if text is None:
+        return None
+    red, green, blue = bytes.fromhex(text[1:])
+    return red, green, blue
+
+
+def class_out(own: ObjectClass) -> ClassOut:
+    """A class."""
+    attributes = [
+        AttributeOut.model_validate(
+            {
+                "name": one.name,
+                "type": one.kind,
+                "values": list(one.values),
+                "default": one.default,
+            }
+        )
+        for one in own.attributes
+    ]
+    return ClassOut(id=own.id, name=own.name, colour=hex_of(own.colour), attributes=attributes)
+
+
+def attribute_of(given: AttributeIn) -> Attribute:
+    """An attribute that is given."""
+    return Attribute(given.name, given.type, tuple(given.values), given.default)
+
+
+def video_out(service: Service, caller: Caller, video: ProjectVideo) -> VideoOut:
+    """A video, as a list shows it."""
+    return VideoOut(**_video_values(service, caller, video))
+
+
+def video_detail(service: Service, caller: Caller, video: ProjectVideo) -> VideoDetail:
+    """A video with all but its masks."""
+    project = service.base
+    things, reviews = project.objects(video.id), project.reviews(video.id)
+    return VideoDetail(
+        **_video_values(service, caller, video),
+        objects=objects_out(project, things, reviews),
+        prompts=[own for thing in things for own in prompts_out(project, thing, video)],
+        reviews=[
+            ReviewOut.model_validate(
+                {
+                    "object": own.object_id,
+                    "frame": own.frame,
+                    "state": own.state,
+                    "comment": own.comment,
+                    "locked": own.locked,
+                }
+            )
+            for own in reviews
+        ],
+    )
+
+
+def objects_out(
+    project: Project, things: Sequence[ProjectObject], reviews: Sequence[Review]
+) -> list[ObjectOut]:
+    """Objects with the state of their review."""
+    classes = {own.id: own.name for own in project.classes()}
+    states = {own.object_id: own for own in reviews if own.frame is None}
+    found = []
+    for thing in things:
+        review = states.get(thing.id)
+        found.append(
+            ObjectOut.model_validate(
+                {
+                    "id": thing.id,
+                    "video": thing.video_id,
+                    "number": thing.number,
+                    "class": classes[thing.class_id],
+                    "name": thing.name,
+                    "colour": hex_of(thing.colour),
+                    "attributes": dict(thing.attributes),
+                    "state": "new" if review is None else review.state,
+                    "locked": review is not None and review.locked,
+                    "comment": "" if review is None else review.comment,
+                }
+            )
+        )
+    return found
+
+
+def prompts_out(project: Project, thing: ProjectObject, video: ProjectVideo) -> Iterable[PromptOut]:
+    """What a person said of an object; of masks only that they are there, of imports nothing."""
+    for anchor in find_anchors(project.store, thing.id, video.size).values():
+        if anchor.restart:  # there may be one on every frame
+            continue
+        points: list[list[float]] = []
+        labels: list[int] = []
+        box = None
+        kind = "brush" if anchor.mask else "clicks"
+        for data in anchor.given:
+            if "mask" in data:
+                kind = kind if anchor.mask else "mask"
+                continue
+            points += data["points"]
+            labels += data["labels"]
+            box = data.get("box", box)
+        yield PromptOut.model_validate(
+            {
+                "object": thing.id,
+                "frame": anchor.frame,
+                "kind": kind,
+                "points": points,
+                "labels": labels,
+                "box": box,
+            }
+        )
+
+
+def mask_out(mask: ProjectMask, fresh: Freshness | None) -> MaskOut:
+    """A mask; while the model is loading all count as fresh."""
+    return MaskOut(
+        object=mask.object_id,
+        size=list(mask.size),
+        counts=mask.counts,
+        score=mask.score,
+        presence=mask.presence,
+        confidence=mask.confidence,
+        made=mask.made,
+        fresh=fresh is None or fresh.fresh(mask),
+    )
+
+
+def candidate_out(answer: Answer, video: ProjectVideo) -> CandidateOut:
+    """A mask that prompts may mean."""
+    return CandidateOut(size=list(video.size), counts=answer.counts, score=answer.score)
+
+
+def _video_values(service: Service, caller: Caller, video: ProjectVideo) -> dict[str, Any]:
+    project = service.base
+    review = next(
+        (own for own in project.reviews(video.id) if own.object_id is None and own.frame is None),
+        None,
+    )
+    counted = project.store.one(
+        "SELECT (SELECT count(*) FROM objects WHERE video_id = ? AND NOT removed) AS objects, "
+        "count(DISTINCT frame) AS frames, count(DISTINCT CASE WHEN presence > 0 AND score < ? "
+        "THEN frame END) AS doubtful FROM propagated JOIN objects ON objects.id = object_id "
+        "WHERE video_id = ? AND NOT removed",
+        *(video.id, LOW_CONFIDENCE, video.id),
+    )
+    assert counted is not None
+    lease = service.leases.of(video.id)
+    shown = None
+    if lease is not None:
+        shown = LeaseOut(who=lease.who, frame=lease.frame, mine=lease.client == caller.client)
+    place: Path = Videos(project.store).place(video)
+    return {
+        **{key: getattr(video, key) for key in ("id", "name", "hash", "length", "width", "height")},
+        "fps": video.fps,
+        "state": "new" if review is None else review.state,
+        "comment": "" if review is None else review.comment,
+        "locked": review is not None and review.locked,
+        "object_count": counted["objects"],
+        "tracked_frames": counted["frames"],
+        "doubtful": counted["doubtful"],
+        "missing": not place.exists(),
+        "tracking": any(video.id in job.video_ids for job in service.worker.jobs()),
+        "lease": shown,
+    }

@@ -1,0 +1,248 @@
+"""What the requests share: the project, the model's thread, frames, events and leases."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..answering import FrameAnswers
+from ..clicking import answer_again, needs_answer
+from ..engine import Engine
+from ..freshness import Freshness
+from ..jobs import FindPrompts
+from ..project import Project
+from ..records import ProjectObject, ProjectVideo
+from ..reviews import Reviews
+from ..store import ProjectError
+from .events import Events
+from .frames import Frames
+from .leases import Leases
+from .worker import Worker
+
+ANSWERING_FRAMES = 8  # that are kept encoded
+KEEP_REQUESTS = 7 * 86400.0  # seconds for which a change may be sent again
+
+
+class NotFound(ProjectError):
+    """There is no such thing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Limits of what is sent to the server, in bytes.
+
+    Attributes:
+        body: of a request in JSON.
+        video: of an uploaded video.
+        annotations: of an uploaded file with annotations.
+    """
+
+    body: int = 8 << 20
+    video: int = 8 << 30
+    annotations: int = 512 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks.
+
+    Attributes:
+        client: an id of the page; leases belong to it.
+        who: the person's name, for the log.
+        request: an id of the change, or "".
+    """
+
+    client: str
+    who: str
+    request: str
+
+
+class Service:
+    """A project that is served.
+
+    Args:
+        project: open for writing; it is closed with the service.
+        load: makes the model.
+        model: its name.
+        folders: from which videos may be added by path, beside the project's own.
+        automatic: makes the prompts of videos that have none; None = it is not to be had.
+    """
+
+    def __init__(
+        self,
+        project: Project,
+        load: Callable[[], Engine],
+        *,
+        model: str,
+        folders: Sequence[Path] = (),
+        limits: Limits | None = None,
+        automatic: FindPrompts | None = None,
+    ) -> None:
+        self.base, self.model, self.automatic = project, model, automatic
+        self.folders = tuple(folder.resolve() for folder in (*folders, project.folder))
+        self.limits = limits or Limits()
+        self.events, self.leases, self.frames = Events(), Leases(), Frames()
+        self.worker = Worker(load, self._model_changed)
+        self.scratch = Path(tempfile.mkdtemp(prefix="sam2track-serve-"))
+        self.exports: dict[str, dict[str, Path]] = {}  # by id and name
+        self._answers: OrderedDict[tuple[int, int], FrameAnswers] = OrderedDict()
+        self._fresh: dict[int, tuple[tuple[int, int], Freshness]] = {}
+        self._guard = threading.Lock()
+        with project.store.writing() as connection:
+            connection.execute(
+                "DELETE FROM requests WHERE time < ?", (time.time() - KEEP_REQUESTS,)
+            )
+
+    def close(self) -> None:
+        """End all work; what is finished is stored."""
+        self.events.close()
+        self.worker.close()
+        self.frames.close()
+        self.base.close()
+        shutil.rmtree(self.scratch, ignore_errors=True)
+
+    def project(self, who: str) -> Project:
+        """The project as this person changes it."""
+        return Project(self.base.store, who or self.base.log.who)
+
+    def video(self, video_id: int) -> ProjectVideo:
+        """A video; NotFound if there is none."""
+        try:
+            return self.base.video(video_id)
+        except ProjectError:
+            raise NotFound(f"there is no video {video_id} in this project") from None
+
+    def object(self, object_id: int) -> tuple[ProjectObject, ProjectVideo]:
+        """An object and its video; NotFound if there is none."""
+        try:
+            thing = self.base.object(object_id)
+        except ProjectError as error:
+            raise NotFound(str(error)) from None
+        return thing, self.base.video(thing.video_id)
+
+    def frame(self, video: ProjectVideo, index: int) -> int:
+        """A frame's index; NotFound if the video has no such frame."""
+        if not 0 <= index < video.length:
+            raise NotFound(f"video {video.name!r} has frames 0 to {video.length - 1}, not {index}")
+        return index
+
+    def check_open(
+        self, thing: ProjectObject, video: ProjectVideo, start: int, stop: int | None = None
+    ) -> None:
+        """Raise ProjectError if a frame from start up to stop is accepted or locked."""
+        stop = start + 1 if stop is None else stop
+        barriers = Reviews(self.base.log).barriers(video.id, thing.id, video.length)
+        closed = [frame for frame in barriers if start <= frame < stop]
+        if closed:
+            raise ProjectError(
+                f"object {thing.number} is accepted or locked on frame {min(closed)}; open it "
+                "again to change it"
+            )
+
+    def known(self, caller: Caller) -> dict[str, Any] | None:
+        """The answer to a change that was sent before; None = it was not."""
+        if not caller.request:
+            return None
+        sql = "SELECT answer FROM requests WHERE id = ?"
+        row = self.base.store.one(sql, f"{caller.client}/{caller.request}")
+        return None if row is None else json.loads(row["answer"])
+
+    def change(
+        self,
+        caller: Caller,
+        video: ProjectVideo | None,
+        what: str,
+        work: Callable[[Project], dict[str, Any]],
+    ) -> dict[str, Any]:
+        """Change the project in one transaction, once, however often it is sent.
+
+        Args:
+            video: that is changed; the caller must have its lease, or nobody.
+            what: for those who watch.
+            work: makes the change, and the answer in JSON.
+
+        Raises:
+            LeaseTaken: if somebody else has the video.
+        """
+        known = self.known(caller)
+        if known is not None:
+            return known
+        if video is not None:
+            self.lease(caller, video)
+        project = self.project(caller.who)
+        with project.store.writing() as connection:
+            known = self.known(caller)
+            if known is not None:
+                return known
+            answer = work(project)
+            if caller.request:
+                values = (f"{caller.client}/{caller.request}", time.time(), json.dumps(answer))
+                connection.execute("INSERT INTO requests VALUES (?, ?, ?)", values)
+        place = None if video is None else video.id
+        self.events.publish("changed", video=place, what=what, who=project.log.who)
+        return answer
+
+    def lease(self, caller: Caller, video: ProjectVideo) -> None:
+        """Take the lease of a video for a change; LeaseTaken if somebody else has it."""
+        lease, new = self.leases.take(video.id, caller.client, caller.who or self.base.log.who)
+        if new:
+            self.events.publish("lease", video=video.id, who=lease.who, frame=lease.frame)
+
+    def answers(self, engine: Engine, video: ProjectVideo, index: int) -> FrameAnswers:
+        """A frame that is ready to be clicked on; only in the model's thread."""
+        key = (video.id, index)
+        if key not in self._answers:
+            frame = self.frames.read(self.base, video, index)
+            self._answers[key] = FrameAnswers(engine, frame, video.length)
+        self._answers.move_to_end(key)
+        while len(self._answers) > ANSWERING_FRAMES:
+            self._answers.popitem(last=False)
+        return self._answers[key]
+
+    def freshness(self, thing: ProjectObject, video: ProjectVideo) -> Freshness | None:
+        """What follows from an object's prompts now; None while the model is loading."""
+        engine = self.worker.engine
+        if engine is None:
+            return None
+        row = self.base.store.one(
+            "SELECT (SELECT ifnull(max(id), 0) FROM log) AS last, "
+            "(SELECT ifnull(max(id), 0) FROM provenance) AS made"
+        )
+        assert row is not None
+        version = row["last"], row["made"]
+        with self._guard:
+            found = self._fresh.get(thing.id)
+        if found is not None and found[0] == version:
+            return found[1]
+        fresh = Freshness(self.base, thing, video, engine)
+        with self._guard:
+            self._fresh[thing.id] = version, fresh
+        return fresh
+
+    def answer_missing(self, video: ProjectVideo, caller: Caller) -> None:
+        """Answer prompts whose answer is not there any more, as after undo; in the background."""
+
+        def work(engine: Engine) -> None:
+            project = self.project(caller.who)
+            for thing in project.objects(video.id):
+                frames = {placed.frame for placed in project.prompts(thing.id)}
+                for index in sorted(frames):
+                    if needs_answer(project, thing.id, index, engine):
+                        answers = self.answers(engine, video, index)
+                        answer_again(project, thing.id, index, answers=answers, engine=engine)
+                        self.events.publish(
+                            "changed", video=video.id, what="answer", who=project.log.who
+                        )
+
+        self.worker.ask(work, slot=f"missing {video.id}")
+
+    def _model_changed(self, state: str, message: str) -> None:
+        self.events.publish("model", state=state, message=message)

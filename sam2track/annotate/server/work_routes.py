@@ -1,0 +1,154 @@
+"""Work of the model: tracking, automatic annotation; events; the session."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from fastapi.responses import StreamingResponse
+
+from ..exchange import FORMATS
+from ..project import Project
+from ..ranges import plan_walks
+from .asking import REFUSALS, Asked, By, VideoId
+from .batch import batch_job
+from .bodies import AnnotateIn, ClassIn, TrackIn
+from .leases import LeaseTaken
+from .reading import attribute_of, class_out, colour_of
+from .review_list import review_list
+from .shapes import (
+    CancelOut,
+    ClassOut,
+    FormatOut,
+    JobOut,
+    ModelOut,
+    ProjectOut,
+    QueueItem,
+    SessionOut,
+)
+from .tracking import tracking_job
+
+router = APIRouter(prefix="/api", tags=["work"], responses=REFUSALS)
+
+
+@router.get("/session")
+def read_session(service: Asked, caller: By) -> SessionOut:
+    """What the page begins with."""
+    worker, folder = service.worker, service.base.folder.absolute()
+    return SessionOut(
+        version=version("sam2track"),
+        project=ProjectOut(name=folder.name, folder=str(folder)),
+        who=caller.who,
+        model=ModelOut.model_validate(
+            {"name": service.model, "state": worker.state, "message": worker.message}
+        ),
+        classes=[class_out(own) for own in service.base.classes()],
+        export_formats=[
+            FormatOut(
+                name=name,
+                about=own.title,
+                reads=own.read is not None,
+                images=own.picture is not None,
+            )
+            for name, own in FORMATS.items()
+        ],
+        folders=[str(own) for own in service.folders],
+    )
+
+
+@router.post("/classes")
+def set_class(service: Asked, caller: By, given: ClassIn) -> ClassOut:
+    """Add a class, or change the colour and the attributes of one that is there."""
+
+    def work(project: Project) -> dict[str, Any]:
+        own = project.add_class(
+            given.name, colour_of(given.colour), [attribute_of(one) for one in given.attributes]
+        )
+        return class_out(own).model_dump()
+
+    return ClassOut.model_validate(service.change(caller, None, "class", work))
+
+
+@router.get(
+    "/events",
+    response_class=StreamingResponse,
+    responses={200: {"content": {"text/event-stream": {}}}},
+)
+async def read_events(
+    service: Asked,
+    client: Annotated[str, Query(max_length=100)] = "",
+    who: Annotated[str, Query(max_length=400)] = "",
+) -> StreamingResponse:
+    """Server-sent events: `model`, `changed`, `tracking`, `tracked`, `lease`, `job`.
+
+    A client that reads too slowly is cut off, and should load what it shows again.
+    """
+    return StreamingResponse(
+        service.events.stream(),
+        media_type="text/event-stream",
+        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+    )
+
+
+@router.post("/videos/{video_id}/track")
+def start_tracking(service: Asked, caller: By, video_id: VideoId, given: TrackIn) -> JobOut:
+    """Track objects. Progress comes by events; each frame is stored before it is told.
+
+    Only frames that do not follow from the prompts yet are tracked. Frames that are accepted or
+    locked do not change, and tracking ends before them.
+    """
+    video = service.video(video_id)
+    for own in given.objects:
+        service.object(own)
+    walks = plan_walks(service.base, video, given.objects, given.start, given.stop, given.direction)
+
+    def work(project: Project) -> dict[str, Any]:
+        job = tracking_job(service, caller, video, walks)
+        service.worker.add(job)
+        return {"id": job.id}
+
+    return JobOut.model_validate(service.change(caller, video, "tracking", work))
+
+
+@router.post("/annotate")
+def annotate(service: Asked, caller: By, given: AnnotateIn) -> JobOut:
+    """Annotate videos automatically; progress comes by events of kind `job`.
+
+    With `prompts: project` the objects that they have are tracked.
+    """
+    if given.prompts == "auto" and service.automatic is None:
+        raise ValueError("automatic prompts are not to be had here; give prompts, or add objects")
+    videos = [service.video(own) for own in dict.fromkeys(given.videos)]
+    for video in videos:
+        lease = service.leases.of(video.id)
+        if lease is not None and lease.client != caller.client:
+            raise LeaseTaken(f"{lease.who} annotates video {video.name!r}; leave it out")
+
+    def work(project: Project) -> dict[str, Any]:
+        make = service.automatic if given.prompts == "auto" else None
+        job = batch_job(service, caller, videos, make)
+        service.worker.add(job)
+        return {"id": job.id}
+
+    return JobOut.model_validate(service.change(caller, None, "annotate", work))
+
+
+@router.delete("/annotate")
+def cancel_annotation(service: Asked, caller: By) -> CancelOut:
+    """Cancel automatic annotation; what is finished stays."""
+    return CancelOut(cancelled=service.worker.cancel(kind="annotate"))
+
+
+@router.get("/review")
+def read_queue(service: Asked) -> list[QueueItem]:
+    """What deserves a look, over all videos."""
+    return review_list(service.base)
+
+
+@router.delete("/videos/{video_id}/track")
+def cancel_tracking(service: Asked, caller: By, video_id: VideoId) -> CancelOut:
+    """Cancel the tracking of a video; what is finished stays."""
+    video = service.video(video_id)
+    service.lease(caller, video)
+    return CancelOut(cancelled=service.worker.cancel(kind="track", video_id=video.id))

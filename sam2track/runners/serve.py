@@ -1,0 +1,73 @@
+"""``sam2track serve``: a project in, a page in the browser on which its videos are annotated."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+
+from omegaconf import DictConfig, OmegaConf, open_dict
+
+from ..annotate import Project
+from ..annotate.store import DATABASE
+from ..device import keep_freed_memory, use_threads
+from ..files import expand_home
+from ..model.variants import VARIANTS, find_variant
+from .annotate import make_engine
+from .compose import plain
+
+
+def run(config: DictConfig) -> None:
+    """Serve a project until Ctrl-C; ``config`` is ``configs/serve.yaml``.
+
+    Raises:
+        ValueError, OSError: bad input, or the address cannot be used.
+    """
+    if config.project is None and config.video is None:
+        raise ValueError("project= or video= is missing: sam2track serve video=clip.mp4")
+    missing = [name for name in ("fastapi", "uvicorn") if find_spec(name) is None]
+    if missing:
+        raise ValueError(f"serve needs {missing[0]}: pip install 'sam2track[serve]'")
+    from ..annotate.server import Limits, serve  # FastAPI takes a second to import
+
+    keep_freed_memory()
+    use_threads(config.threads)
+    video = None if config.video is None else Path(expand_home(config.video))
+    if config.project is not None:
+        folder = Path(expand_home(config.project))
+    else:
+        assert video is not None
+        if not video.exists():
+            raise ValueError(f"no such video: {video}; check the path")
+        folder = video.with_name(f"{video.name if video.is_dir() else video.stem}_project")
+    make = Project.open if (folder / DATABASE).exists() else Project.create
+    with make(folder) as project:
+        first = None if video is None else project.add_videos([video])[0].video.id
+        settings = _with_model(config, project)
+        given = plain(config)["folders"]
+        folders = [Path(expand_home(own)) for own in given or []]
+        if given is None and video is not None:
+            folders = [video.absolute().parent]
+        serve(
+            project,
+            lambda: make_engine(settings),
+            model=settings.model,
+            host=config.host,
+            port=config.port,
+            token=config.token,
+            folders=folders,
+            limits=Limits(video=config.upload_mb << 20),
+            open_browser=config.open,
+            video=first,
+        )
+
+
+def _with_model(config: DictConfig, project: Project) -> DictConfig:
+    """The settings with a model: the given one, that of the project's newest masks, or nano."""
+    settings = OmegaConf.create(OmegaConf.to_container(config, resolve=False))
+    assert isinstance(settings, DictConfig)
+    if config.model is None:
+        row = project.store.one("SELECT model FROM provenance ORDER BY id DESC LIMIT 1")
+        with open_dict(settings):
+            settings.model = row["model"] if row and row["model"] in VARIANTS else "nano"
+    find_variant(settings.model)
+    return settings
