@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeGuard
 
 import torch
 import torch.nn.functional as F
@@ -174,7 +174,7 @@ def _refuse(what: str) -> NoReturn:
     raise ValueError(f"an exported model {what}")
 
 
-def is_exported(path: str | Path | None) -> bool:
+def is_exported(path: str | Path | None) -> TypeGuard[str | Path]:
     """Whether a path leads to a folder with an exported model."""
     return path is not None and (Path(path).expanduser() / DESCRIPTION).is_file()
 

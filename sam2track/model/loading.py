@@ -47,7 +47,7 @@ def load_model(
         CheckpointError: the weights cannot be found, or belong to another model.
     """
     variant = find_variant(name)
-    if checkpoint is not None and is_exported(checkpoint):
+    if is_exported(checkpoint):
         return _ready_exported(name, checkpoint, device, precision, compile, memory_pool)
     model = SAM2(variant)
     if memory_pool is not None:
@@ -74,6 +74,8 @@ def load_image_model(
         ValueError, CheckpointError: as :func:`load_model`.
     """
     variant = find_image_variant(name)
+    if isinstance(variant, Variant) and is_exported(checkpoint):
+        return _ready_exported(name, checkpoint, device, precision, compile, None)
     if isinstance(variant, Variant):
         return _ready(SAM2(variant), name, checkpoint, device, precision, compile)
     return _ready(SAM(variant), name, checkpoint, device, precision, compile)

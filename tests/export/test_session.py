@@ -10,7 +10,14 @@ import pytest
 import torch
 from tiny import TINY, noise_frames, square_mask, tiny_model
 
-from sam2track import CheckpointError, Prompt, TrackingSession, load_model
+from sam2track import (
+    CheckpointError,
+    ImagePredictor,
+    Prompt,
+    TrackingSession,
+    load_image_model,
+    load_model,
+)
 from sam2track.export import write_model
 from sam2track.memory import DistractorSettings, FifoMemory, RedetectMemory, TreeSettings
 from sam2track.model.backbones import PlainViTSpec, RepViTSpec
@@ -79,6 +86,16 @@ def test_nano_is_exact(nano_folder):
     models = load_model("nano", device="cpu", precision="fp32"), load_model("nano", nano_folder)
     frames = [video.read(index) for index in range(8)]
     assert_same(*(follow(model, frames, prompts, corrections) for model in models))
+
+
+def test_single_images_too(nano_folder):
+    picture = SyntheticVideo((120, 214), 1, seed=0).read(0).image
+    ours = load_image_model("nano", device="cpu", precision="fp32")
+    a, b = (
+        predictor.predict(predictor.encode(picture), [Prompt.click(60, 60), Prompt.click(9, 99)])
+        for predictor in map(ImagePredictor, (ours, load_image_model("nano", nano_folder)))
+    )
+    torch.testing.assert_close(a.logits, b.logits, rtol=0, atol=1e-3)
 
 
 def test_more_than_fixed_shapes_hold_is_refused(tiny_folder, tiny_variant):
