@@ -9,6 +9,7 @@ from .types import Frame, FrameOutcome, FrameResult
 from .video import VideoError, open_video
 
 if TYPE_CHECKING:
+    from .annotate.widget import widget
     from .image import EncodedImage, ImageMasks, ImagePredictor
     from .sinks import BoxSink, CocoSink, FanOut, OverlaySink, PaletteSink, PreviewSink, Sink
 
@@ -38,6 +39,7 @@ __all__ = [
     "load_image_model",
     "load_model",
     "open_video",
+    "widget",
 ]
 
 
@@ -51,6 +53,10 @@ def __getattr__(name: str) -> Any:
         from . import image
 
         return getattr(image, name)
+    if name == "widget":
+        from .annotate.widget import widget
+
+        return widget
     if name == "__version__":
         from importlib.metadata import version
 

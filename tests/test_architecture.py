@@ -20,6 +20,7 @@ ALLOWED = {
     "track": {"video", "prompts", "masks", "model", "memory"},
     "image": {"video", "prompts", "masks", "model"},
     "compat": {"video", "prompts", "masks", "model", "memory", "track", "image"},
+    "export": {"model"},
     "sinks": {"masks", "prompts"},
     "synthetic": {"masks", "video"},
     "data": {"masks", "video", "synthetic"},
@@ -37,6 +38,7 @@ ALLOWED = {
     },
     "train": {"video", "prompts", "masks", "model", "memory", "track", "data", "metrics"},
     "annotate": {"video", "prompts", "masks", "model", "memory", "track", "sinks"},
+    "integrations": {"video", "prompts", "masks", "model", "track", "image", "annotate"},
 }
 HYDRA_ROOMS = {"cli", "runners", "__main__"}
 

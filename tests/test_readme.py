@@ -10,6 +10,8 @@ import re
 import shlex
 import shutil
 import subprocess
+import sys
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -20,8 +22,11 @@ from conftest import write_video
 from PIL import Image
 
 from sam2track import open_video
+from sam2track.annotate import Project
 from sam2track.cli import main
+from sam2track.image import AutomaticSettings
 from sam2track.model.weights import packaged_weights
+from sam2track.runners import automatic
 from sam2track.runners.compose import hydra_setting
 from sam2track.runners.loader import Loader
 from sam2track.runners.sweep import job_labels
@@ -99,6 +104,44 @@ def test_a_command_that_takes_long_is_understood(command):
         assert len(job_labels(Loader(verb), verb, settings)) > 1
     else:
         assert compose_config(verb, arguments)
+
+
+MANY = [line for line in COMMANDS if "project=ten" in line]
+
+
+@WITHOUT_WEIGHTS
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("grid", ["coarse", pytest.param("whole", marks=pytest.mark.slow)])
+def test_the_section_on_many_videos(desk, grid, monkeypatch):
+    """As it stands there; without ``whole`` fewer clicks look for objects."""
+    command = re.search(r"`python (scripts/cut_clips.py .*?)`", README)[1].split()
+    size = ["--frames", "6"] if grid == "coarse" else []
+    subprocess.run([sys.executable, ROOT / command[0], *command[1:], *size], check=True)
+    prompts = re.search(r"`cup.json` is\s+`(.*?)`", README)[1]
+    (desk / "cup.json").write_text(prompts)
+    if grid == "coarse":
+        quick = partial(AutomaticSettings, points_per_side=9, use_m2m=False)
+        monkeypatch.setattr(automatic, "AutomaticSettings", lambda **own: quick(sharpen=False))
+    assert len(MANY) == 5
+    for line in MANY:
+        assert main(shlex.split(line)[1:]) == 0, line
+    with Project.open("ten", read_only=True) as project:
+        videos = project.videos()
+        assert len(videos) == 10
+        objects = {video.name: len(project.objects(video.id)) for video in videos}
+        assert min(objects.values()) >= 1
+        names = [own.name for own in project.classes()]
+        assert names == ["object", "cup"]
+        added = json.loads(prompts)[0]["object"]
+        cup = next(own for own in project.objects("cup-1") if own.number == added)
+        assert names[cup.class_id - 1] == "cup"
+        length = project.video("cup-1").length
+        assert project.mask(cup.id, length - 1).pixels().any()
+    found = json.loads(Path("ten_coco/annotations/instances_default.json").read_text())
+    assert {own["name"] for own in found["videos"]} == objects.keys()
+    assert len(list(Path("ten_yolo").rglob("*.jpg"))) == 10 * length
+    assert len(list(Path("ten_cvat").rglob("annotations.xml"))) == 10
+    assert Path("ten/report.html").read_text().count("<h2>") == 10
 
 
 @WITHOUT_WEIGHTS

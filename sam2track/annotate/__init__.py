@@ -12,6 +12,7 @@ from .records import (
     Provenance,
     Review,
 )
+from .review_queue import ReviewItem, review_queue
 from .store import ProjectError
 from .tracks import Annotations, Attribute, ObjectClass, Track, TrackFrame, Video, VideoTracks
 from .videos import Added, ChangedVideo
@@ -32,10 +33,12 @@ __all__ = [
     "ProjectVideo",
     "Provenance",
     "Review",
+    "ReviewItem",
     "Step",
     "Track",
     "TrackFrame",
     "Video",
     "VideoTracks",
     "load_engine",
+    "review_queue",
 ]

@@ -17,6 +17,7 @@ from .anchors import anchors_of, digest_of, pack_prompt
 from .engine import Engine
 from .planning import is_complete
 from .project import Project
+from .quality import rate
 from .records import ProjectVideo
 from .tasks import Count, Task, TaskResult, Watch, make_task, merge, one_line
 from .videos import Videos
@@ -78,6 +79,8 @@ class Jobs:
         class_name: of objects that are new.
         direction: see :meth:`Project.propagate`.
         found: makes the prompts with the model, where the video is tracked; None = nothing does.
+        check: whether tracks are rated at the end (:mod:`.quality`).
+        min_quality: then, of objects that were found; see :func:`.quality.rate`.
     """
 
     project: Project
@@ -86,6 +89,8 @@ class Jobs:
     class_name: str = "object"
     direction: str = "both"
     found: FindPrompts | None = None
+    check: bool = False
+    min_quality: float = 0.0
 
     def run(self, path: str | Path, watch: Watch = iter) -> JobResult:
         """Annotate one video. What is wrong with it is in the result, and in the project.
@@ -121,6 +126,8 @@ class Jobs:
         options = {"direction": self.direction, "engine": self.engine}
         for _ in watch(self.project.propagate(objects, **options)):
             pass
+        if self.check:
+            rate(self.project, video, self.engine, min_quality=self.min_quality)
 
     def begin(self, path: str | Path) -> Job | JobResult:
         """Add a video with its prompts, and note that the work begins.
@@ -151,7 +158,7 @@ class Jobs:
     def task(self, job: Job) -> Task:
         """The same for a worker, which has the model."""
         settings = {"class_name": self.class_name, "direction": self.direction}
-        settings |= {"found": self.found}
+        settings |= {"found": self.found, "check": self.check, "min_quality": self.min_quality}
         return make_task(self.project, job.video, self.engine.key, settings)
 
     def deliver(self, job: Job, result: TaskResult) -> JobResult:
@@ -185,7 +192,9 @@ class Jobs:
         for thing in self.project.objects(video.id):
             anchors = anchors_of(self.project.store, thing, video)
             told.append([thing.number, [(own.frame, own.digest) for own in anchors.values()]])
-        return digest_of([video.hash, told, self.engine.key, self.direction])
+        more = [self.min_quality] if self.check else []
+        more += ["found"] if self.found is not None else []
+        return digest_of([video.hash, told, self.engine.key, self.direction, *more])
 
     def _is_done(self, key: str, video: ProjectVideo) -> bool:
         row = self.project.store.one("SELECT state FROM jobs WHERE key = ?", key)
@@ -288,7 +297,8 @@ def give_prompts(
     ]
     for number, items in wanted.items():
         if number not in objects:
-            objects[number] = project.add_object(video.id, class_name, number=number).id
+            label = items[0].label or class_name
+            objects[number] = project.add_object(video.id, label, number=number).id
         old = [entry for entry in entries if entry.object_id == objects[number]]
         new = [(item.frame, pack_prompt(item.prompt)) for item in items]
         if [(entry.frame, entry.data["prompt"]) for entry in old] == new:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
 from ..files import expand_home
 from ..prompts import PlacedPrompt, Prompt
 from ..prompts.prompt_files import read_masks, read_prompts_file
+from ..track import Find
+from .box_files import Given, is_box_file, read_box_file
 from .jobs import PromptSource
 from .records import ProjectVideo
 
@@ -16,25 +18,63 @@ FIRST = "first"
 FIELDS = ("{name}", "{folder}", "{video}")
 _PICTURES = (".png", ".webp", ".bmp", ".tif", ".tiff", ".gif")
 
+# As a PromptSource; from a file of detections it is what is seen on each frame.
+GivenSource = Callable[[ProjectVideo, Path], Given]
 
-def prompt_source(spec: str) -> PromptSource:
+
+def prompt_source(spec: str, *, every: int = 10, least_score: float = 0.0) -> GivenSource:
     """The source that a setting names.
 
     Args:
         spec: ``first``: the masks of the first frame, in a picture beside the video that has its
-            name, ``clip.png`` for ``clip.mp4``; a file of prompts or a picture of masks, the same
-            for all videos; or a template of such a path, in which ``{name}`` is the video's name,
-            ``{folder}`` its folder, and ``{video}`` its path.
+            name, ``clip.png`` for ``clip.mp4``; a file of prompts, of boxes
+            (:mod:`.box_files`) or a picture of masks, the same for all videos; or a template of
+            such a path (boxes then as text), in which ``{name}`` is the video's name, ``{folder}``
+            its folder, and ``{video}`` its path.
+        every, least_score: of files of boxes.
 
     Raises:
         ValueError: if the file of all videos cannot be read.
     """
     if spec == FIRST:
         return _first
+    options = {"every": every, "least_score": least_score}
     if any(field in spec for field in FIELDS):
-        return partial(_from_template, spec)
-    placed = read_placed(expand_home(spec))
+        return partial(_from_template, spec, options)
+    path = expand_home(spec)
+    if is_box_file(path):
+        if not path.is_file():
+            raise ValueError(f"no such file of boxes: {path}")
+        return lambda video, place: read_box_file(path, video, **options)
+    placed = read_placed(path)
     return lambda video, place: placed
+
+
+def may_detect(spec: str) -> bool:
+    """Whether what a setting names may hold detections, which begin objects where none is yet."""
+    if any(field in spec for field in FIELDS):
+        return spec.lower().endswith(".txt")
+    return spec != FIRST and is_box_file(expand_home(spec))
+
+
+def given_by(source: GivenSource) -> PromptSource:
+    """The prompts of a source, without detections."""
+
+    def given(video: ProjectVideo, place: Path) -> Sequence[PlacedPrompt]:
+        found = source(video, place)
+        return () if callable(found) else found
+
+    return given
+
+
+def found_in(source: GivenSource, begin: Callable[[Find], PromptSource]) -> PromptSource:
+    """The detections of a source, which become prompts by ``begin``."""
+
+    def given(video: ProjectVideo, place: Path) -> Sequence[PlacedPrompt]:
+        found = source(video, place)
+        return begin(found)(video, place) if callable(found) else ()
+
+    return given
 
 
 def read_placed(path: Path) -> list[PlacedPrompt]:
@@ -54,7 +94,10 @@ def _first(video: ProjectVideo, place: Path) -> Sequence[PlacedPrompt]:
     raise ValueError(f"prompts=first: there is no {stem}.png beside it with the masks of frame 0")
 
 
-def _from_template(template: str, video: ProjectVideo, place: Path) -> Sequence[PlacedPrompt]:
+def _from_template(template: str, options: dict, video: ProjectVideo, place: Path) -> Given:
     stem = place.name if place.is_dir() else place.stem
-    path = template.replace("{name}", stem).replace("{folder}", str(place.parent))
-    return read_placed(expand_home(path.replace("{video}", str(place))))
+    text = template.replace("{name}", stem).replace("{folder}", str(place.parent))
+    path = expand_home(text.replace("{video}", str(place)))
+    if path.suffix.lower() == ".txt":
+        return read_box_file(path, video, **options)
+    return read_placed(path)

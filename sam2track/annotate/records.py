@@ -103,10 +103,15 @@ class ProjectMask:
     def confidence(self) -> float:
         """How sure the model is, 0..1: the predicted IoU times the probability that the object is
         there; of an absent object the probability that it is not. 1 for a person's mask."""
-        if self.presence is None or self.score is None:
-            return 1.0
-        there = 1 / (1 + math.exp(-min(max(self.presence, -50.0), 50.0)))
-        return self.score * there if self.presence > 0 else 1 - there
+        return confidence(self.score, self.presence)
+
+
+def confidence(score: float | None, presence: float | None) -> float:
+    """:attr:`ProjectMask.confidence` of a predicted IoU and a presence logit."""
+    if presence is None or score is None:
+        return 1.0
+    there = 1 / (1 + math.exp(-min(max(presence, -50.0), 50.0)))
+    return score * there if presence > 0 else 1 - there
 
 
 @dataclass(frozen=True, slots=True)

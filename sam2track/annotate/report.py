@@ -1,6 +1,6 @@
 """Writes ``report.html`` of a project: one page without other files.
 
-For each video: a preview, its objects, the frames on which the model is not sure, the time spent.
+For each video: a preview, its objects, what deserves a look and why, the time spent.
 """
 
 from __future__ import annotations
@@ -19,11 +19,12 @@ from pycocotools import mask as coco
 from ..files import write_text
 from ..masks import draw_caption, draw_objects, object_colour
 from .project import Project
+from .quality import ratings
 from .records import ProjectMask, ProjectObject, ProjectVideo
+from .review_queue import LOW_CONFIDENCE, ReviewItem, ranges, review_queue
 
-LOW_CONFIDENCE = 0.5
 _TILES, _TILE_WIDTH = 4, 300
-_OBJECTS = 40  # rows for one video
+_OBJECTS, _QUEUE = 40, 15  # rows for one video
 _VIDEOS = 300  # with pictures; more would make the page too large
 
 
@@ -34,6 +35,7 @@ class ObjectRow:
     Attributes:
         masks: frames with a mask that is not empty.
         confidence: mean over all its frames, 0..1.
+        quality: its rating, 0..1; None = not rated.
         low: the frames of low confidence, such as ``3-7, 12``.
     """
 
@@ -44,12 +46,13 @@ class ObjectRow:
     state: str
     masks: int
     confidence: float | None
+    quality: float | None
     low: str
 
 
 @dataclass(frozen=True, slots=True)
 class VideoRow:
-    """A video in the report; ``pictures`` are data URIs."""
+    """A video in the report; ``pictures`` are data URIs, ``queue`` is what deserves a look."""
 
     name: str
     about: str
@@ -61,6 +64,8 @@ class VideoRow:
     objects: tuple[ObjectRow, ...]
     more: int
     low: int
+    queue: tuple[ReviewItem, ...]
+    waiting: int
     pictures: tuple[str, ...]
 
 
@@ -100,22 +105,13 @@ def low_frames(masks: Iterable[ProjectMask], below: float = LOW_CONFIDENCE) -> l
     return [mask.frame for mask in masks if mask.confidence < below]
 
 
-def ranges(frames: Sequence[int]) -> str:
-    """Ascending frames in short: ``3-7, 12``."""
-    parts: list[list[int]] = []
-    for frame in frames:
-        if parts and frame == parts[-1][1] + 1:
-            parts[-1][1] = frame
-        else:
-            parts.append([frame, frame])
-    return ", ".join(str(a) if a == b else f"{a}-{b}" for a, b in parts)
-
-
 def _video_row(project: Project, video: ProjectVideo, *, pictures: bool) -> VideoRow:
     things = project.objects(video.id)
     reviews = project.reviews(video.id)
     states = {own.object_id: own.state for own in reviews if own.frame is None}
     classes = {own.id: own for own in project.classes()}
+    rated = ratings(project, video)
+    queue = review_queue(project, video.id)
     rows, low = [], set()
     for thing in things:
         masks = list(project.masks(thing.id))
@@ -132,6 +128,7 @@ def _video_row(project: Project, video: ProjectVideo, *, pictures: bool) -> Vide
                 states.get(thing.id, "new"),
                 sum(not _is_empty(mask) for mask in masks),
                 sum(confidences) / len(confidences) if confidences else None,
+                rated.get(thing.id, {}).get("score"),
                 ranges(doubtful),
             )
         )
@@ -156,6 +153,8 @@ def _video_row(project: Project, video: ProjectVideo, *, pictures: bool) -> Vide
         tuple(rows[:_OBJECTS]),
         max(0, len(rows) - _OBJECTS),
         len(low),
+        tuple(queue[:_QUEUE]),
+        len(queue),
         shown,
     )
 

@@ -17,7 +17,7 @@ from .anchors import find_anchors
 from .engine import Engine
 from .log import Log
 from .passes import Pass
-from .records import ProjectMask, Provenance
+from .records import ProjectMask, Provenance, confidence
 from .store import ProjectError
 
 # Masks of persons that count: the last of each frame.
@@ -103,6 +103,16 @@ class StoredMasks:
     def edited_frames(self, object_id: int, length: int) -> set[int]:
         """The frames on which a person's mask counts."""
         return {row["frame"] for row in self.store.rows(_EDITED, object_id, 0, length)}
+
+    def unsure(self, object_id: int, length: int, below: float) -> list[tuple[int, float]]:
+        """The frames whose confidence is lower, in order, with it; a person's masks are sure."""
+        sql = "SELECT frame, score, presence FROM propagated WHERE object_id = ? ORDER BY frame"
+        sure = self.edited_frames(object_id, length)
+        found = [
+            (row["frame"], confidence(row["score"], row["presence"]))
+            for row in self.store.rows(sql, object_id)
+        ]
+        return [(k, own) for k, own in found if own < below and k not in sure]
 
     def edit(
         self,

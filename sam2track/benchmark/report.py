@@ -14,6 +14,7 @@ import yaml
 from ..files import write_text
 from .attributes import by_attribute
 from .cases import Case
+from .engine_table import CAPTION, engine_rounds, engine_rows
 from .results import Record, mean_of, measures_of_dataset
 
 PACKAGE = "sam2track.benchmark"
@@ -88,6 +89,7 @@ def write_report(
         over_time=_over_time([row["j"] for _, row in objects]),
         sparks=[(name, row[lead], _spark(row["j"])) for name, row in worst],
         attributes=_attributes(records, lead),
+        engine=_engine(results),
         cases=cases,
         settings=settings,
     )
@@ -103,6 +105,19 @@ def _published(results: Mapping[str, Any]) -> dict[str, Any] | None:
     rows.append((results["method"], results["mean"][known["measure"]], None))  # this run
     rows.sort(key=lambda row: -row[1])
     return {"sequences": None, **known, "rows": rows}
+
+
+def _engine(results: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The tables of the data engine, if it was played, with a line for each column."""
+    if "engine" not in results:
+        return None
+    (_, titles), *phases = engine_rows(results["engine"])
+    return {
+        "caption": CAPTION,
+        "phases": [name for name, _ in phases],
+        "lines": list(zip(titles, *(values for _, values in phases), strict=True)),
+        "rounds": engine_rounds(results["engine"]),
+    }
 
 
 def _over_time(curves: Sequence[Sequence[float | None]]) -> list[list[float]]:

@@ -7,6 +7,8 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from .engine_table import summarise_engine
+
 MASK_MEASURES = ("J&F", "J", "F", "J recall", "J decay")
 BOX_MEASURES = ("AUC", "precision", "normalised precision", "AO", "SR50", "SR75")
 MEASURES = {
@@ -60,8 +62,8 @@ def summarise(
 
     ``mean``: over all objects, in percent, and frames per second; ``groups``: the mean of each, if
     there are any; ``rounds``: the mean J&F by number of annotated frames, if interactive;
-    ``sequences``: the same for each, with its objects; ``broken``: the errors of the
-    sequences that are missing.
+    ``engine``: of :func:`.engine_table.summarise_engine`, if it was played; ``sequences``: the same
+    for each, with its objects; ``broken``: the errors of the sequences that are missing.
     """
     objects = [row for record in records for row in record["objects"].values()]
     mean: dict[str, float] = mean_of(objects) | dict(pooled)
@@ -75,6 +77,9 @@ def summarise(
     rounds = [row["rounds"] for row in objects if "rounds" in row]
     if rounds:
         results["rounds"] = [sum(column) / len(column) for column in zip(*rounds, strict=True)]
+    played = [row["engine"] for row in objects if "engine" in row]
+    if played:
+        results["engine"] = summarise_engine(played)
     results["sequences"] = {
         record["sequence"]: {
             **mean_of(list(record["objects"].values())),

@@ -45,11 +45,16 @@ class SequenceScorer:
         if index not in self.known:
             return
         if self.apart:
-            masks = dict(zip(result.object_ids, result.masks.cpu().numpy(), strict=True))
-            self.frames[index] = score_apart(masks, self.sequence.masks(index))
+            masks = zip(result.object_ids, result.masks.cpu().numpy(), strict=True)
+            self.add_masks(index, dict(masks))
         else:
             truth = self.sequence.labels(index)
             self.frames[index] = score_frame(result.label_map(), truth, self.toolkit)
+
+    def add_masks(self, index: int, masks: Mapping[int, Bool[np.ndarray, "H W"]]) -> None:
+        """Score each object of a frame on its own, if it is annotated; errors as for ``add``."""
+        if index in self.known:
+            self.frames[index] = score_apart(masks, self.sequence.masks(index))
 
     def scores(self) -> dict[int, dict[str, Any]]:
         """The scores of every object, in percent; none if the ground truth is not public.

@@ -111,6 +111,10 @@ class CopySession:
         self.soft[object_id] = mask.astype(np.float32)
         return mask
 
+    def remove(self, object_id: int) -> None:
+        """Forget an object."""
+        del self.soft[object_id]
+
     def advance(self, frame: Frame, *, direction: int = 1) -> FrameOutcome:
         """The masks as they are; above one half is the object."""
         masks = np.stack([*self.soft.values()]) if self.soft else np.zeros((0, *frame.size))

@@ -10,17 +10,20 @@ import os
 import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..data.readers.sequence import MaskSequence
+from ..types import FrameResult
 from .boxes import run_boxes
+from .data_engine import annotate_in_phases, records_of
 from .datasets import BoxDataset, Dataset, OpenDataset, frame_name
 from .files import measure_memory, write_record
 from .layouts import write_masks
 from .pool import Work
-from .protocols import INTERACTIVE, Tracked, semi_supervised
+from .protocols import INTERACTIVE, Starts, Tracked, semi_supervised
 from .scoring import SequenceScorer
 from .trackers import StartSession, Tracker
 
@@ -46,7 +49,8 @@ class Task:
                 dataset, boxes[name], start, self.out, margins=self.box_margins
             )
         sequences = {sequence.name: sequence for sequence in dataset.sequences}
-        return lambda name: run_sequence(self, dataset, sequences[name], start)
+        run = run_engine if self.protocol == "engine" else run_sequence
+        return lambda name: run(self, dataset, sequences[name], start)
 
 
 def run_sequence(task: Task, dataset: Dataset, sequence: MaskSequence, start: StartSession) -> None:
@@ -56,14 +60,12 @@ def run_sequence(task: Task, dataset: Dataset, sequence: MaskSequence, start: St
         ValueError: if it has an error: a picture or an annotation that cannot be read, an object
             that never appears.
     """
-    final = task.out / "masks" / sequence.name
-    part = final.with_name(f".{sequence.name}.{os.getpid()}.part")
     submitted = submitted_frames(sequence, dataset)
     names: dict[int, str] = getattr(sequence, "object_names", {})
     interactive = task.protocol != "semi"
     scorers: list[SequenceScorer] = []
     frames, seconds = 0, 0.0
-    try:
+    with _whole_folder(task.out / "masks" / sequence.name) as part:
         with measure_memory() as memory:
             for tracked, took in _timed(_track(task, sequence, start)):
                 if tracked.round == len(scorers):
@@ -75,9 +77,46 @@ def run_sequence(task: Task, dataset: Dataset, sequence: MaskSequence, start: St
                 scorers[-1].add(tracked.result)
                 frames, seconds = frames + 1, seconds + took
         objects = _objects(scorers, names)
+    write_record(task.out, sequence, frames, seconds, memory=memory, objects=objects)
+
+
+def run_engine(task: Task, dataset: Dataset, sequence: MaskSequence, start: StartSession) -> None:
+    """Annotate one sequence in the phases of the data engine; write the masks of the last one.
+
+    Raises:
+        ValueError: as :func:`run_sequence`.
+    """
+    submitted, starts = submitted_frames(sequence, dataset), _starts(sequence)
+    names: dict[int, str] = getattr(sequence, "object_names", {})
+    began = time.perf_counter()
+    with _whole_folder(task.out / "masks" / sequence.name) as part:
+
+        def shown(result: FrameResult) -> None:
+            if submitted is None or result.index in submitted:
+                stem = frame_name(sequence, result.index)
+                write_masks(part, stem, result, dataset.layout, names)
+
+        with measure_memory() as memory:
+            found = annotate_in_phases(
+                start, dataset, sequence, starts, rounds=task.rounds, shown=shown
+            )
+    objects = {
+        names.get(object_id, str(object_id)): found["full"][object_id].scores | {"engine": own}
+        for object_id, own in records_of(found)
+        if found["full"][object_id].scores  # else its ground truth is not scored
+    }
+    seconds = time.perf_counter() - began
+    write_record(task.out, sequence, len(sequence), seconds, memory=memory, objects=objects)
+
+
+@contextmanager
+def _whole_folder(final: Path) -> Iterator[Path]:
+    """A new folder to write into, which gets its name if there was no error."""
+    part = final.with_name(f".{final.name}.{os.getpid()}.part")
+    try:
+        yield part
         shutil.rmtree(final, ignore_errors=True)  # of a killed run: it has no record
         part.rename(final)
-        write_record(task.out, sequence, frames, seconds, memory=memory, objects=objects)
     finally:
         shutil.rmtree(part, ignore_errors=True)
 
@@ -92,6 +131,14 @@ def submitted_frames(sequence: MaskSequence, dataset: Dataset) -> frozenset[int]
 
 def _track(task: Task, sequence: MaskSequence, start: StartSession) -> Iterator[Tracked]:
     """The protocol's frames; ValueError if objects are missing."""
+    starts = _starts(sequence)
+    if task.protocol == "semi":
+        return semi_supervised(start, sequence, starts, prompt=task.prompt)
+    return INTERACTIVE[task.protocol](start, sequence, starts, rounds=task.rounds)
+
+
+def _starts(sequence: MaskSequence) -> Starts:
+    """The objects by their first frames; ValueError if some are missing."""
     starts = sequence.starts()
     appearing = {object_id for masks in starts.values() for object_id in masks}
     listed = {k for key in ("groups", "spans", "object_names") for k in getattr(sequence, key, ())}
@@ -102,9 +149,7 @@ def _track(task: Task, sequence: MaskSequence, start: StartSession) -> Iterator[
             f"object {min(listed - appearing)} of {sequence.name} is listed, but never appears in "
             "an annotation"
         )
-    if task.protocol == "semi":
-        return semi_supervised(start, sequence, starts, prompt=task.prompt)
-    return INTERACTIVE[task.protocol](start, sequence, starts, rounds=task.rounds)
+    return starts
 
 
 def _timed(items: Iterator[Tracked]) -> Iterator[tuple[Tracked, float]]:

@@ -140,9 +140,11 @@ class PlacedPrompt:
         frame: index in the video.
         prompt: the prompt.
         source: where it was given, for messages: ``click=[320,240]``, ``prompts.json, entry 2``.
+        label: the class of the object; empty = unknown.
     """
 
     object_id: int
     frame: int
     prompt: Prompt
     source: str = "a prompt"
+    label: str = ""

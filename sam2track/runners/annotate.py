@@ -19,7 +19,6 @@ from tqdm import tqdm
 from ..annotate import Engine, Project, Step, load_engine
 from ..annotate.executors import Executor, LocalPool, run_all
 from ..annotate.jobs import JobResult, Jobs
-from ..annotate.prompt_sources import prompt_source
 from ..annotate.report import write_report
 from ..annotate.store import DATABASE
 from ..benchmark.report import has_jinja, require_jinja
@@ -27,6 +26,7 @@ from ..device import keep_freed_memory, use_threads
 from ..files import expand_home
 from . import RunFailed
 from .compose import plain
+from .found_prompts import prompts_of
 from .sweep import paths_of
 from .tracker import make_tracker
 
@@ -51,7 +51,7 @@ def run(config: DictConfig) -> None:
         require_jinja()
     keep_freed_memory()
     use_threads(config.threads)
-    source = None if config.prompts is None else prompt_source(str(config.prompts))
+    source, found = prompts_of(config)  # before a folder is made
     folder = expand_home(config.project)
     given = _videos(config)
     with ExitStack() as stack:
@@ -67,7 +67,9 @@ def run(config: DictConfig) -> None:
         paths = given or [str(project.folder / video.path) for video in project.videos()]
         if not paths:
             raise ValueError("videos= is missing: the project has none yet")
-        jobs = Jobs(project, engine, source, config.class_name, config.direction)
+        rated = config.prompts in ("auto", "detector") if config.check is None else config.check
+        options = {"found": found, "check": rated, "min_quality": config.min_quality}
+        jobs = Jobs(project, engine, source, config.class_name, config.direction, **options)
         try:
             results = _run_all(jobs, paths, executor, config.executor.tries)
         finally:

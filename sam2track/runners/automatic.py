@@ -1,14 +1,19 @@
-"""Makes the generator of automatic masks from settings, the same for ``image`` and ``track``."""
+"""Makes the generator of automatic masks from settings, the same for all verbs that use it."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import lru_cache
+
 import numpy as np
+from jaxtyping import Bool
 from omegaconf import DictConfig
 
 from ..image import AutomaticMaskGenerator, AutomaticSettings, ImagePredictor
 from ..model import ImageModel, load_image_model
 from ..prompts import Prompt
-from ..track.automatic_prompts import AutomaticPrompts
+from ..track import AutomaticPrompts, Find, Proposal
+from ..types import Frame
 from .compose import plain
 
 
@@ -18,20 +23,48 @@ def make_generator(model: ImageModel, config: DictConfig) -> AutomaticMaskGenera
     return AutomaticMaskGenerator(ImagePredictor(model), settings)
 
 
-def make_automatic_prompts(model: ImageModel, config: DictConfig) -> AutomaticPrompts:
-    """The user of ``prompts=auto``; ``image_model`` finds the masks if there is one.
+@dataclass(frozen=True, slots=True)
+class AutomaticMasks:
+    """How masks are found on frames; plain values, which go to workers too.
 
-    Args:
-        model: the tracker's.
-        config: ``configs/track.yaml``, composed.
+    Attributes:
+        image_model, image_checkpoint: that find them; None = the tracker's model does.
+        device, precision: of that model.
     """
-    if config.image_model is not None:
-        options = {"device": config.device, "precision": config.precision}
-        model = load_image_model(config.image_model, config.image_checkpoint, **options)
-    generator = make_generator(model, config)
 
-    def find(picture: np.ndarray, where: np.ndarray) -> list[Prompt]:
-        found = sorted(generator.generate(picture, where=where), key=lambda own: -own.score)
-        return [Prompt.from_mask(own.mask()) for own in found]
+    settings: AutomaticSettings
+    image_model: str | None
+    image_checkpoint: str | None
+    device: str
+    precision: str
 
+    def find(self, model: ImageModel) -> Find:
+        """Finds automatic masks on frames, with the tracker's model or an image model."""
+        if self.image_model is not None:
+            where = self.device, self.precision
+            model = _image_model(self.image_model, self.image_checkpoint, *where)
+        generator = AutomaticMaskGenerator(ImagePredictor(model), self.settings)
+
+        def find(frame: Frame, where: Bool[np.ndarray, "H W"]) -> list[Proposal]:
+            found = sorted(generator.generate(frame.image, where=where), key=lambda own: -own.score)
+            return [Proposal(Prompt.from_mask(own.mask())) for own in found]
+
+        return find
+
+
+@lru_cache(maxsize=1)
+def _image_model(name: str, checkpoint: str | None, device: str, precision: str) -> ImageModel:
+    return load_image_model(name, checkpoint, device=device, precision=precision)
+
+
+def automatic_masks(config: DictConfig) -> AutomaticMasks:
+    """What ``configs/track.yaml`` or ``configs/annotate.yaml``, composed, says of them."""
+    settings = AutomaticSettings(**plain(config.automatic), sharpen=config.sharpen)
+    image = config.image_model, config.image_checkpoint
+    return AutomaticMasks(settings, *image, str(config.device), config.precision)
+
+
+def make_automatic_prompts(model: ImageModel, config: DictConfig) -> AutomaticPrompts:
+    """The user of ``prompts=auto`` of ``track``; ``model`` is the tracker's."""
+    find = automatic_masks(config).find(model)
     return AutomaticPrompts(find, every=config.auto_every, max_objects=config.max_objects)

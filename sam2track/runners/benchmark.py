@@ -24,6 +24,7 @@ from ..benchmark.boxes import pooled
 from ..benchmark.cases import worst_cases
 from ..benchmark.compare import load_run, write_comparison
 from ..benchmark.datasets import BoxDataset, Dataset, OpenDataset
+from ..benchmark.engine_table import engine_table
 from ..benchmark.files import record_path, write_json
 from ..benchmark.layouts import pack
 from ..benchmark.pool import spread
@@ -91,6 +92,10 @@ def _check_settings(config: DictConfig) -> None:
         raise ValueError(
             f"protocol={config.protocol}: a user waits for no late result; give memory.lag=0"
         )
+    if config.protocol == "engine" and config.tracker != "session":
+        raise ValueError(
+            f"protocol=engine, tracker={config.tracker}: only tracker=session takes clicks"
+        )
 
 
 def _claim(out: Path, config: DictConfig) -> None:
@@ -151,8 +156,9 @@ def _track(task: Task, names: Sequence[str], config: DictConfig) -> dict[str, st
                     broken[outcome.item] = outcome.error
                     bar.write(f"broken: {outcome.item}: {outcome.error}", file=sys.stderr)
     except KeyboardInterrupt as stop:  # or what SIGTERM makes of it
+        done = sum(record_path(task.out, name).is_file() for name in names)
         raise type(stop)(
-            f"interrupted; {bar.n} of {len(names)} sequences are finished in {task.out}, and the "
+            f"interrupted; {done} of {len(names)} sequences are finished in {task.out}, and the "
             "same command goes on from there"
         ) from None
     return broken
@@ -178,10 +184,14 @@ def _conclude(
     ]
     boxes = isinstance(dataset, BoxDataset)
     about = {"dataset": dataset.name, "method": describe_run(config)}
-    results = about | summarise(records, broken, pooled(dataset, records) if boxes else {})
+    results: dict[str, Any] = about | summarise(
+        records, broken, pooled(dataset, records) if boxes else {}
+    )
     write_json(out / "results.json", results)
     write_text(out / "objects.csv", objects_csv(records))
     print(table(results))
+    if "engine" in results:
+        print(engine_table(results["engine"]))
     kind = "boxes" if boxes else "masks"
     if config.zip or (config.zip is None and not dataset.has_truth):
         done = [record["sequence"] for record in records]
@@ -228,5 +238,8 @@ def describe_run(config: DictConfig) -> str:
         return {"copy": "First mask, copied", "flow": "First mask, by optical flow"}[config.tracker]
     memory = config.memory.get("_target_", "").rpartition(".")[2]
     memory = memory.removesuffix("Memory").removesuffix("Settings").lower()
-    what = config.prompt if config.protocol == "semi" else config.protocol.replace("_", " ")
+    interactive = {"engine": "data engine, simulated"}.get(
+        config.protocol, config.protocol.replace("_", " ")
+    )
+    what = config.prompt if config.protocol == "semi" else interactive
     return f"{config.model}, {memory}, {what}"

@@ -87,13 +87,16 @@ KINDS: dict[str, Kind | None] = {
     "memory.lag": Kind(least=0, null=True),
     "memory.pool": Kind(choices=(1, 2, 4), null=True),
     "tracker": Kind(choices=("session", "copy", "flow")),
-    "protocol": Kind(choices=("semi", "interactive_offline", "interactive_online")),
+    "protocol": Kind(choices=("semi", "interactive_offline", "interactive_online", "engine")),
     "rounds": Kind(least=1),
     "prompt": Kind(choices=PROMPTS),
     "zip": Kind(bool, null=True),
     "workers": Kind(least=0),
     "benchmark.device": None,
     "annotate.direction": Kind(choices=("both", "forward", "backward")),
+    "annotate.check": Kind(bool, null=True),
+    **dict.fromkeys(("min_quality", "detector_score"), SHARE),
+    "detector": Kind(str, null=True),
     **dict.fromkeys(("executor.devices", "executor.init"), None),
     "executor.address": Kind(str, null=True),
     "executor.workers": Kind(least=1, null=True),
@@ -116,6 +119,10 @@ KINDS: dict[str, Kind | None] = {
     "train.precision": Kind(choices=("auto", "fp32", "bf16")),
     "pretrain.precision": Kind(choices=("auto", "fp32", "bf16")),
     "evaluate.prompt": Kind(choices=PROMPTS),
+    "to": Kind(choices=("onnx", "torch")),
+    "convert.precision": Kind(choices=("fp32", "fp16", "int8")),
+    "rows": Kind(choices=(1,), null=True),
+    **dict.fromkeys(("memories", "pointers", "points"), Kind(least=1, null=True)),
 }
 
 

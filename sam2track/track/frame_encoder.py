@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -14,6 +15,7 @@ from ..model.sam2 import SAM2
 from ..types import Frame, FrameFeatures, WindowBox
 
 Windows = Sequence[WindowBox | None]
+FeatureStore = dict[WindowBox | None, FrameFeatures]  # of one picture, by window
 WHOLE = (None,)  # the only window of a frame that is seen as it is
 
 
@@ -22,7 +24,7 @@ class FrameEncoder:
 
     def __init__(self, model: SAM2) -> None:
         self.model = model
-        self.known: deque[tuple[Frame, dict[WindowBox | None, FrameFeatures]]] = deque()
+        self.known: deque[tuple[Frame, FeatureStore]] = deque()
         # This frame and the next, as far as they were begun.
         self.begun: deque[tuple[Frame, Windows, Future[FrameFeatures]]] = deque(maxlen=2)
         self.thread = ThreadPoolExecutor(1, "sam2track-encoder")
@@ -30,6 +32,15 @@ class FrameEncoder:
     def encode_ahead(self, frame: Frame) -> None:
         """Encode a frame that is to come. From any thread, in the order of tracking."""
         self.known.append((frame, {None: self._encode(frame, None)}))
+
+    @contextmanager
+    def sharing(self, frame: Frame, store: FeatureStore) -> Iterator[None]:
+        """While it lasts, a frame's features are looked up and kept in ``store``; after it none."""
+        self.known = deque([(frame, store)])
+        try:
+            yield
+        finally:
+            self.known.clear()
 
     def begin(self, frame: Frame, windows: Windows) -> None:
         """Begin to encode windows of the frame that comes next, in a thread."""

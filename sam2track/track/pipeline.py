@@ -33,6 +33,8 @@ class Session(Protocol):
 
     def prompt(self, object_id: int, prompt: Prompt, frame: Frame) -> Bool[np.ndarray, "H W"]: ...
 
+    def remove(self, object_id: int) -> None: ...
+
     def advance(self, frame: Frame, *, direction: int = 1) -> FrameOutcome: ...
 
     def settled(self) -> Iterator[FrameOutcome]: ...
@@ -135,7 +137,9 @@ def follow(
             broken_off = reason
     rest = iter(read() if session.lag is None else waiting)
     for outcome in session.flush():  # frames before the first object are passed already
-        yield next(frame for frame in rest if frame.index == outcome.index), outcome
+        frame = next((frame for frame in rest if frame.index == outcome.index), None)
+        if frame is not None:  # None: the user advanced onto it and then failed
+            yield frame, outcome
     if broken_off is not None:
         raise broken_off
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from annotate.small_project import LENGTH, contents, tiny_engine, write_clip
+from annotate.test_store import files_up_to
 from annotate.worker_engines import (
     DEADLY,
     deadly,
@@ -24,8 +25,9 @@ from annotate.worker_engines import (
     two_objects,
 )
 
-from sam2track.annotate import Project
+from sam2track.annotate import Project, ProjectError
 from sam2track.annotate.executors import LocalPool, carry_out, run_all
+from sam2track.annotate.executors.worker import Worker
 from sam2track.annotate.jobs import Jobs
 from sam2track.annotate.tasks import pack, unpack
 
@@ -234,6 +236,26 @@ def test_a_video_that_is_not_on_the_machine_of_the_worker(project, clips, tmp_pa
     place.rename(tmp_path / "elsewhere")
     with pytest.raises(OSError, match=r"a is not there on .*; videos must have the same path"):
         carry_out(task, jobs.engine, tmp_path / "work")
+
+
+def test_a_full_disk(project, clips, expected, tmp_path):
+    jobs, job, task = begun(project, clips[0])
+    worker = Worker(good, {}, 1, str(tmp_path / "work"))
+    worker.engine = jobs.engine
+    for size in (4096, 160_000):  # no project can be made; it is full while the video is tracked
+        with files_up_to(size):
+            attempt = worker.work(task)
+        assert (attempt.result, attempt.broken) == (None, False)
+        assert "can't be written" in attempt.error
+        assert "free some space" in attempt.error
+    result = unpack(worker.work(task).result)
+    project.store.rows("PRAGMA wal_checkpoint(TRUNCATE)")
+    with files_up_to(4096), pytest.raises(ProjectError, match=r"can't be written .*; free some"):
+        jobs.deliver(job, result)
+    assert by_number(project) == {}
+    assert jobs.deliver(job, result).status == "done"
+    assert by_number(project) == {k: own for k, own in expected.items() if k[0] == "a"}
+    intact(project.folder)
 
 
 @pytest.mark.parametrize("spoil", [bytes, lambda data: data[:-9], lambda data: b"[]"])

@@ -10,7 +10,7 @@ import random
 import shutil
 import signal
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -51,7 +51,9 @@ def cluster():
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", os.pathsep.join([str(TESTS), str(TESTS.parent)]))
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-        made = cluster_utils.Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
+        made = cluster_utils.Cluster(
+            initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False}
+        )
         for _ in range(2):
             made.add_node(num_cpus=1)
         yield made
@@ -89,8 +91,11 @@ def kill_a_node(process, cluster, rng):
     """Kill a node that is not the head, and add another."""
     node = rng.choice(sorted(cluster.worker_nodes, key=lambda own: own.unique_id))
     cluster.remove_node(node, allow_graceful=False)
-    cluster.add_node(num_cpus=1)
-    return True
+    for _ in range(5):
+        with suppress(Exception):  # on a busy machine Ray gives up after 30 seconds
+            cluster.add_node(num_cpus=1)
+            return True
+    raise AssertionError("Ray could start no other node")
 
 
 @contextmanager
@@ -152,8 +157,9 @@ def check(whole, name, kills, run):
             assert by_number(project) == expected
             rows = project.store.rows("SELECT state FROM jobs")
             assert [row["state"] for row in rows] == ["done"] * CLIPS
-            ended = [own for own in project.history() if own.what == "propagate"]
-            assert len({own.video_id for own in ended if own.data["ended"]}) == CLIPS == len(ended)
+            told = [own for own in project.history() if own.what == "propagate"]
+            ended = [own.video_id for own in told if own.data["ended"]]  # others were broken off
+            assert len(set(ended)) == CLIPS == len(ended)
         intact(place)
         tracked += (place / "steps").stat().st_size
         shutil.rmtree(place)

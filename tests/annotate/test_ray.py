@@ -8,6 +8,7 @@ from functools import partial
 
 import pytest
 from annotate.small_project import write_clip
+from annotate.test_docs import python_blocks
 from annotate.test_executors import (
     TESTS,
     by_number,
@@ -19,8 +20,11 @@ from annotate.test_executors import (
     work,
 )
 from annotate.worker_engines import DEADLY, deadly, good, missing
+from tiny import square_mask
 
+from sam2track import Prompt
 from sam2track.annotate.executors import RayPool
+from sam2track.model.weights import packaged_weights
 
 ray = pytest.importorskip("ray")
 __all__ = ["clips", "expected", "project"]
@@ -40,7 +44,7 @@ def cluster(environment):
     """A head without room for workers, and two nodes with room for one each."""
     from ray.cluster_utils import Cluster
 
-    made = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
+    made = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
     for _ in range(2):
         made.add_node(num_cpus=1)
     yield made
@@ -91,3 +95,21 @@ def test_what_ray_cannot_do(cluster):
         pool(cluster, gpus=1)
     with pytest.raises(ValueError, match=r"executor.address=127.0.0.1:9: .*refused"):
         RayPool(good, 1, address="127.0.0.1:9")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(packaged_weights("nano") is None, reason="nano has no weights")
+def test_the_example_does_what_it_says(environment, project, clips, tmp_path, monkeypatch, capsys):
+    (block,) = (own for own in python_blocks() if "RayPool" in own)
+    block = block.replace('address="auto", gpus=0.25', "init={'num_cpus': 1}")
+    block = block.replace('"/data/a.mp4", "/data/b.mp4"', f'"{clips[0]}", "{clips[1]}"')
+    for path in clips[:2]:
+        project.add_videos([path])
+        thing = project.add_object(path.name, "square")
+        project.prompt(thing.id, 0, Prompt.from_mask(square_mask()))
+    project.close()
+    project.folder.rename(tmp_path / "cats")
+    monkeypatch.chdir(tmp_path)
+    exec(block, {})
+    assert capsys.readouterr().out.split() == ["a", "done", "b", "done"]
+    assert not ray.is_initialized()

@@ -10,7 +10,8 @@ import pytest
 from annotate.small_project import add_object, clip_project, run, tiny_engine
 
 from sam2track.annotate.jobs import Jobs
-from sam2track.annotate.report import low_frames, ranges, write_report
+from sam2track.annotate.report import low_frames, write_report
+from sam2track.annotate.review_queue import ranges
 
 pytest.importorskip("jinja2")
 

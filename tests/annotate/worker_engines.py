@@ -9,14 +9,17 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 from annotate.small_project import tiny_engine
 from tiny import square_mask
 
 from sam2track import Prompt
 from sam2track.annotate import Engine, Project, propagation
+from sam2track.annotate.automatic import FoundPrompts
 from sam2track.annotate.executors import Executor, LocalPool, RayPool, local_pool, ray_pool, run_all
 from sam2track.annotate.jobs import Jobs
 from sam2track.prompts import PlacedPrompt
+from sam2track.track import Proposal
 
 DEADLY = 7  # frames of a video that kills whoever tracks it
 
@@ -30,6 +33,19 @@ def found_objects(project: Project, engine: Engine):
     """A source of prompts for whose making a model is needed."""
     assert engine.start(length=1) is not None
     return two_objects
+
+
+def found_masks(project: Project, engine: Engine):
+    """A source that finds a square on frame 0, and a corner later."""
+
+    def find(frame, where):
+        if frame.index == 5:
+            corner = np.zeros(frame.size, bool)
+            corner[-12:, -16:] = True
+            return [Proposal(Prompt.from_mask(corner), "car")]
+        return [Proposal(Prompt.from_mask(square_mask()))] if not frame.index else []
+
+    return FoundPrompts(project, engine, find, every=5)
 
 
 def good(**options) -> Engine:

@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -127,9 +128,65 @@ def test_first_masks_and_a_folder_of_videos(here):
     assert len(masks()) == 8
 
 
+def squares(name="clips/squares"):
+    """A clip in which a red square moves over a grey floor, for a detector of red squares."""
+    Path(name).mkdir()
+    for index in range(6):
+        image = np.full((96, 96, 3), 120, np.uint8)
+        image[24:60, 12 + 2 * index : 48 + 2 * index] = (255, 0, 0)
+        Image.fromarray(image).save(f"{name}/{index}.png")
+
+
+def test_everything_without_prompts(here, capfd):
+    squares()
+    settings = ["videos=clips/squares", "prompts=auto", "auto_every=3"]
+    settings += ["automatic.points_per_side=6", "automatic.use_m2m=false"]  # quick
+    assert annotate(*settings, "report=true") == 0
+    found = masks()
+    assert {frame for _, _, frame in found} == set(range(6))
+    with Project.open("P", read_only=True) as project:
+        assert any(entry.what == "quality" for entry in project.history())
+        told = [e.data["source"] for e in project.history() if e.what == "prompt"]
+    assert all(source.startswith("automatic, frame ") for source in told)
+    assert annotate(*settings) == 0
+    assert "finished before" in capfd.readouterr().out
+    assert masks() == found
+    assert "quality" in Path("P/report.html").read_text()
+
+
+def test_a_detector_and_boxes_of_a_file(here):
+    squares()
+    network = ROOT / "tests" / "annotate" / "detectors" / "yolov8.onnx"
+    arguments = ["prompts=detector", f"detector={network}", "check=false", "report=false"]
+    arguments += ["detector_score=0.9"]  # cells beside the square see a part of it
+    assert annotate("videos=clips/squares", *arguments) == 0
+    with Project.open("P", read_only=True) as project:
+        assert [own.name for own in project.classes()] == ["red thing"]
+        assert len(project.objects()) == 1
+        assert not [entry for entry in project.history() if entry.what == "quality"]
+    shutil.rmtree("P")
+    Path("clips/squares.txt").write_text("1,4,13,25,36,36,1,-1,-1,-1\n4,4,19,25,36,36,1,-1,-1,-1\n")
+    arguments = ["prompts={folder}/{name}.txt", "auto_every=2", "class_name=square"]
+    assert annotate("videos=clips/squares", *arguments, "report=false") == 0
+    with Project.open("P", read_only=True) as project:
+        (thing,) = project.objects()
+        assert (thing.number, project.classes()[0].name) == (4, "square")
+        assert [item.frame for item in project.prompts(thing.id)] == [0, 3]
+        mask = project.mask(thing.id, 0).pixels()
+    assert mask[24:60, 12:48].mean() > 0.8
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["videos=clips/one.mp4", "prompts=detector"], "detector= is missing"),
+        (
+            ["videos=clips/one.mp4", "prompts=detector", "detector=x"],
+            "detector=x: no such detector",
+        ),
+        (["videos=clips/one.mp4", "prompts=detector", "detector=x.onnx"], "x.onnx cannot be read"),
+        (["videos=clips/one.mp4", "prompts=det.txt"], "no such file of boxes: det.txt"),
+        (["min_quality=2"], "min_quality=2: must be a number from 0 up to 1"),
         (["videos=clips/one.mp4", "prompts=no.json"], "no such prompts file: no.json"),
         (["prompts=prompts.json"], "videos= is missing: the project has none yet"),
         (["executor=ry"], "executor=ry"),
@@ -144,6 +201,12 @@ def test_wrong_settings(here, capfd, arguments, message):
     assert message in capfd.readouterr().err
     if "videos" in arguments[0]:
         assert not Path("P").exists()
+
+
+def test_a_project_in_use_is_said_before_workers_begin(here, capfd):
+    with Project.create("P"):
+        assert annotate("videos=clips", "executor.workers=2") == 2
+    assert "P is in use by another process; wait" in capfd.readouterr().err
 
 
 @pytest.mark.parametrize("verb", ["annotate", "export", "import"])
@@ -195,6 +258,41 @@ def test_ctrl_c_says_how_to_go_on(here, capfd, monkeypatch):
     assert annotate("videos=[clips/one.mp4,clips/two]", "prompts=prompts.json") == 130
     assert "error: interrupted after 1 of 2 videos; run it again" in capfd.readouterr().err
     assert len(masks()) == 16
+
+
+@pytest.mark.slow
+def test_a_command_without_prompts_that_is_killed_goes_on(here):
+    """Killed while it looks for objects, tracks, or rates: the same prompts, masks and ratings."""
+    command = [sys.executable, ROOT / "scripts" / "cut_clips.py", ROOT / "videos", "cuts"]
+    options = {"env": {**os.environ, "PYTHONPATH": str(ROOT)}, "check": True}
+    subprocess.run([*command, "--count", "2", "--frames", "12"], **options)
+    command = [sys.executable, "-m", "sam2track", "annotate", "threads=1", "report=false"]
+    command += ["videos=cuts", "prompts=auto", "auto_every=5"]
+    began = time.monotonic()
+    subprocess.run([*command, "project=whole"], **options)
+    seconds = time.monotonic() - began
+    for share in (0.3, 0.5, 0.6, 0.7, 0.7):
+        process = subprocess.Popen([*command, "project=P"], env=options["env"])
+        try:
+            process.wait(share * seconds)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+    subprocess.run([*command, "project=P"], **options)
+
+    def told(folder):
+        with Project.open(folder, read_only=True) as project:
+            kinds = ("prompt", "quality", "review", "add object")
+            entries = [(e.what, e.object_id, e.frame, e.data) for e in project.history()]
+            states = [review for video in project.videos() for review in project.reviews(video.id)]
+            return [entry for entry in entries if entry[0] in kinds], states
+
+    found = masks()
+    assert len({thing for _, thing, _ in found}) > 1
+    assert told("P") == told("whole")
+    shutil.rmtree("P")
+    shutil.move("whole", "P")
+    assert found == masks()
 
 
 @pytest.mark.slow

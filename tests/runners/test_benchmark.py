@@ -241,6 +241,20 @@ def test_interactive(tmp_path, davis, random_nano, protocol):
     assert "annotated frames" in (out / "report.html").read_text()
 
 
+def test_data_engine(tmp_path, davis, random_nano, capfd):
+    out = tmp_path / "out"
+    arguments = ["tracker=session", f"checkpoint={random_nano}", "dataset.names=[cat]", "rounds=2"]
+    assert benchmark(f"dataset.root={davis}", f"out={out}", "protocol=engine", *arguments) == 0
+    found = results(out)
+    assert found["engine"].keys() == {"image", "mask", "full"}
+    assert found["engine"]["full"]["J&F"] == pytest.approx(found["mean"]["J&F"])
+    assert len(found["engine"]["mask"]["rounds"]["online"]) == 2
+    assert "data engine, simulated" in capfd.readouterr().out
+    assert "Simulated: " in (out / "report.html").read_text()
+    assert (out / "masks" / "cat").is_dir()
+    assert not leftovers(out)
+
+
 # -- starting again, and what is broken
 
 
@@ -320,6 +334,7 @@ def test_an_object_that_is_listed_but_never_appears(tmp_path):
         ("tracker=magic", "tracker=magic: must be session, copy or flow"),
         ("prompt=voice", "prompt=voice: must be mask, box or click"),
         ("protocol=fast", "protocol=fast: must be semi"),
+        ("protocol=engine", "protocol=engine, tracker="),
         ("workers=-1", "workers=-1"),
         ("rounds=0", "rounds=0"),
         ("dataset.root=nowhere", "no list nowhere"),

@@ -7,8 +7,7 @@ import pytest
 import torch
 
 from sam2track import Frame, FrameOutcome, FrameResult, Prompt
-from sam2track.track import track
-from sam2track.track.automatic_prompts import AutomaticPrompts
+from sam2track.track import AutomaticPrompts, Proposal, track
 
 SIZE = (40, 60)
 
@@ -74,10 +73,9 @@ def follow(seen, *, later=None, frames=30, **options):
     now = iter(range(frames))
     images = [np.full((*SIZE, 3), index, np.uint8) for index in now]
 
-    def find(image, where):
-        index = int(image[0, 0, 0])
-        asked[index] = where
-        return [Prompt.from_mask(mask) for mask in seen(index)]
+    def find(frame, where):
+        asked[frame.index] = where
+        return [Proposal(Prompt.from_mask(mask)) for mask in seen(frame.index)]
 
     user = AutomaticPrompts(find, **options)
     video = [Frame(index, image) for index, image in enumerate(images)]
@@ -115,6 +113,23 @@ def test_objects_that_became_one_are_merged_into_the_older():
         lambda index: [LEFT, RIGHT] if not index else [], later={(5, 2): LEFT}, frames=60
     )
     assert ids[59] == (1,)
+
+
+def test_a_box_on_an_object_begins_no_second_one():
+    def find(frame, where):
+        boxes = [[3, 6, 23, 30], [35, 5, 55, 30], [36, 5, 56, 31], [0, 0, 1, 1]]
+        return [Proposal(Prompt.from_box(box), "x") for box in boxes]
+
+    class Boxed(Scripted):
+        def prompt(self, object_id, prompt, frame):
+            mask = rectangle(*prompt.box.astype(int))
+            return super().prompt(object_id, Prompt.from_mask(mask), frame)
+
+    user, session = AutomaticPrompts(find, every=1, first_id=4), Boxed()
+    for index in range(2):
+        user.prompt(session, Frame(index, np.zeros((*SIZE, 3), np.uint8)), 1)
+        assert session.object_ids == (4, 5)
+        assert [own.label for own in user.begun.values()] == ["x", "x"][: 2 - 2 * index]
 
 
 def test_with_too_many_objects_the_best_are_followed():

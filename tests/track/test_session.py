@@ -65,6 +65,26 @@ def test_a_frame_encoded_ahead_in_another_thread_is_as_one_that_is_not(model):
         assert torch.equal(ours.logits, theirs.logits)
 
 
+def test_sessions_on_one_picture_share_its_features(model, monkeypatch):
+    frames, encoded, encode = noise_frames(3), [], model.encode
+    monkeypatch.setattr(model, "encode", lambda own: encoded.append(1) or encode(own))
+    sessions = {k: TrackingSession(model) for k in PROMPTS}
+    for frame in frames:
+        store, found = {}, {}
+        for k, session in sessions.items():
+            # The index is the session's own: another one began elsewhere.
+            own = Frame(frame.index + 5 * k, frame.image)
+            with session.encoder.sharing(own, store):
+                if frame.index == 0:
+                    session.prompt(k, PROMPTS[k], own)
+                found[k] = session.step(own)
+            assert not session.encoder.known
+    assert len(encoded) == len(frames)
+    monkeypatch.undo()
+    for k, result in found.items():
+        assert torch.equal(result.logits, track(model, frames, {k: PROMPTS[k]})[-1].logits)
+
+
 def test_another_size_is_refused_when_encoded_ahead(model):
     session = TrackingSession(model)
     frames = [noise_frames(1)[0], noise_frames(1, size=(32, 64))[0]]

@@ -118,13 +118,19 @@ def _values(clip: Clip, classes: Sequence[ObjectClass], losses: Losses) -> dict[
 
 
 def read_mot(path: Path, collector: Collector) -> None:
-    """Read folders of the MOT Challenge, or a file of results such as ``boxes.txt``."""
+    """Read folders of the MOT Challenge, or a file of results such as ``boxes.txt``.
+
+    If all ids of a file are -1, as of detections, each box is a track of its own.
+    """
     for name, file in _texts(path, collector).items():
         collector.video(name, None)  # MOT tells sizes only in seqinfo.ini
         labels = _read_labels(file.parent, collector)
-        for number, line in enumerate(read_text(file).splitlines(), start=1):
+        lines = [
+            [field.strip() for field in line.split(",")] for line in read_text(file).splitlines()
+        ]
+        detections = {fields[1] for fields in lines if len(fields) > 1} == {"-1"}
+        for number, fields in enumerate(lines, start=1):
             where = f"{file}, line {number}"
-            fields = [field.strip() for field in line.split(",")]
             if fields == [""]:
                 continue
             if len(fields) < 7:
@@ -133,7 +139,8 @@ def read_mot(path: Path, collector: Collector) -> None:
                 collector.losses.add("boxes that are marked to be ignored", where)
                 continue
             index = whole(fields[0], f"{where}: the frame", least=1) - 1
-            track_id = whole(fields[1], f"{where}: the id", least=1)
+            given = number if detections else fields[1]
+            track_id = whole(given, f"{where}: the id", least=1)
             x, y, width, height = (real(field, where) for field in fields[2:6])
             if width <= 0 or height <= 0:
                 raise ValueError(f"{where}: the box is {width:g}x{height:g}; it should have a size")

@@ -53,21 +53,26 @@ def _refuse_constant(name: str) -> object:
 
 
 def read_xml(path: Path) -> ElementTree.Element:
-    """The root of an XML file. A document type is refused, since entities can expand endlessly."""
+    """The root of an XML file; see :func:`parse_xml`."""
+    return parse_xml(read_text(path), str(path))
+
+
+def parse_xml(text: str, where: str) -> ElementTree.Element:
+    """The root of an XML text. A document type is refused, since entities can expand endlessly."""
     builder, parser = ElementTree.TreeBuilder(), expat.ParserCreate()
 
     def refuse(*_: object) -> None:
-        raise ValueError(f"{path} has a document type (DTD), which annotations do not need")
+        raise ValueError(f"{where} has a document type (DTD), which annotations do not need")
 
     parser.StartDoctypeDeclHandler = refuse
     parser.StartElementHandler = builder.start
     parser.EndElementHandler = builder.end
     parser.CharacterDataHandler = builder.data
     try:
-        parser.Parse(read_text(path).encode(), True)
+        parser.Parse(text.encode(), True)
         return builder.close()
     except expat.ExpatError as error:
-        raise ValueError(f"{path} is not valid XML ({error}); it may be cut off") from None
+        raise ValueError(f"{where} is not valid XML ({error}); it may be cut off") from None
 
 
 def picture_path(text: object, where: str) -> PurePosixPath:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import socket
+import sqlite3
 import tempfile
 import time
 from collections.abc import Mapping
@@ -120,6 +121,8 @@ def carry_out(task: Task, engine: Engine, folder: Path) -> bytes:
         try:
             Jobs(project, engine, **task.settings).work(video, counted)
         except ValueError as reason:
+            if isinstance(reason.__cause__, sqlite3.Error):
+                raise  # of the disk here, not of the video
             error = one_line(reason)
         changes = changes_of(project, task)
     data = pack(TaskResult(counted.frames, time.monotonic() - began, error, changes))

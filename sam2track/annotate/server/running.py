@@ -36,6 +36,7 @@ def serve(
     video: int | None = None,
     automatic: FindPrompts | None = None,
     say: Callable[[str], None] = print,
+    framed: bool = False,
 ) -> None:
     """Serve a project until Ctrl-C. It is closed then.
 
@@ -49,6 +50,7 @@ def serve(
         open_browser: open the page.
         video: that the page begins with.
         automatic: see :class:`Service`.
+        framed: the page may be shown in a frame of a page of this computer, such as a notebook.
 
     Raises:
         OSError: if the address cannot be used.
@@ -62,7 +64,7 @@ def serve(
     service = Service(
         project, load, model=model, folders=folders, limits=limits, automatic=automatic
     )
-    guarded = Guard(make_app(service), token=token, limits=limits)
+    guarded = Guard(make_app(service), token=token, limits=limits, framed=framed)
     address = f"http://{_shown(host)}:{listening.getsockname()[1]}/"
     marks = [f"video={video}"] * (video is not None) + [f"token={token}"] * (token is not None)
     address += f"#{'&'.join(marks)}" if marks else ""

@@ -29,6 +29,7 @@ _POLICY = (
     "default-src 'self'; img-src 'self' blob: data:; object-src 'none'; base-uri 'none'; "
     "form-action 'none'; frame-ancestors 'none'"
 )
+_NOTEBOOKS = "http://localhost:* http://127.0.0.1:* https://localhost:* vscode-webview:"
 _HEADERS = {
     "Content-Security-Policy": _POLICY,
     "X-Content-Type-Options": "nosniff",
@@ -58,8 +59,15 @@ class Guard:
         token: must come with each request for data; None = only this computer is served.
     """
 
-    def __init__(self, app: ASGIApp, *, token: str | None, limits: Limits) -> None:
+    def __init__(
+        self, app: ASGIApp, *, token: str | None, limits: Limits, framed: bool = False
+    ) -> None:
         self.app, self.token, self.limits = app, token, limits
+        self.headers = dict(_HEADERS)
+        if framed:
+            del self.headers["X-Frame-Options"]
+            policy = _POLICY.replace("frame-ancestors 'none'", f"frame-ancestors {_NOTEBOOKS}")
+            self.headers["Content-Security-Policy"] = policy
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -76,7 +84,7 @@ class Guard:
             nonlocal told
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                headers.update(_HEADERS)
+                headers.update(self.headers)
                 data = scope["path"].startswith("/api")
                 headers.setdefault("Cache-Control", "no-store" if data else "no-cache")
                 if message["status"] >= 400 and not told:

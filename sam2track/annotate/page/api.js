@@ -1,0 +1,189 @@
+/**
+ * Requests to the server. Reads are sent at once. Changes wait in one queue and are sent in order;
+ * when the server is gone they wait until it is back, and an id lets it answer a repeat.
+ */
+
+import { remembered } from "./dom.js";
+import { announce } from "./state.js";
+
+/** @typedef {Object} Job
+ * @property {string} method
+ * @property {string|(() => string)} path
+ * @property {unknown} body
+ * @property {string} id
+ * @property {(answer: any) => void} resolve
+ * @property {(error: Error) => void} reject
+ */
+
+/** An answer of the server that says what was wrong. */
+export class Refused extends Error {
+  /** @param {string} message @param {number} status */
+  constructor(message, status) {
+    super(message);
+    this.status = status;
+  }
+}
+
+class Gone extends Error {}
+
+/** @type {Job[]} */
+const queue = [];
+let sending = false;
+/** `made` counts changes begun and ended: what was read meanwhile may be old. */
+export const connection = { up: true, waiting: 0, made: 0 };
+export const client = newId();
+let token = "";
+
+/** Take a token from the address (#token=) once, keep it for this tab, and as a cookie for pictures. */
+export async function takeToken() {
+  const given = new URLSearchParams(location.hash.slice(1)).get("token");
+  if (given) {
+    sessionStorage.setItem("sam2track.token", given);
+    const rest = location.hash.slice(1).split("&").filter((part) => !part.startsWith("token="));
+    history.replaceState(null, "", `${location.pathname}#${rest.join("&")}`);
+  }
+  token = given ?? sessionStorage.getItem("sam2track.token") ?? "";
+  if (token) await send("POST", "/api/token");
+}
+
+/** @returns {string} how others see this annotator; empty = as the server says */
+function myName() {
+  return remembered("who", "");
+}
+
+function newId() {
+  const bytes = crypto.getRandomValues(new Uint8Array(12));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/**
+ * @param {string} method
+ * @param {string} path
+ * @param {unknown} [body] JSON, or a file
+ * @param {{id?: string, signal?: AbortSignal, keepalive?: boolean}} [options]
+ */
+export async function send(method, path, body, options = {}) {
+  /** @type {Record<string, string>} */
+  const headers = { "X-Client": client };
+  if (token) headers.Authorization = `Bearer ${token}`;
+  if (options.id) headers["X-Request-Id"] = options.id;
+  if (myName()) headers["X-Who"] = encodeURIComponent(myName());
+  const file = body instanceof Blob;
+  if (body !== undefined) headers["Content-Type"] = `application/${file ? "octet-stream" : "json"}`;
+  const content = body === undefined ? undefined : file ? body : JSON.stringify(body);
+  let response;
+  try {
+    const { signal, keepalive } = options;
+    response = await fetch(path, { method, headers, body: content, signal, keepalive });
+  } catch (error) {
+    if (error instanceof DOMException && error.name === "AbortError") throw error;
+    setUp(false);
+    throw new Gone("The server does not answer.");
+  }
+  if (response.status >= 502 && response.status <= 504) {
+    setUp(false);
+    throw new Gone("The server does not answer.");
+  }
+  setUp(true);
+  const json = (response.headers.get("Content-Type") ?? "").includes("json");
+  const answer = json ? await response.json() : await response.blob();
+  if (!response.ok) {
+    const said = json && typeof answer.error === "string" ? answer.error : "";
+    throw new Refused(said || `The server refused this (${response.status}).`, response.status);
+  }
+  return answer;
+}
+
+/** @param {string} path @param {AbortSignal} [signal] */
+export function get(path, signal) {
+  return send("GET", path, undefined, { signal });
+}
+
+/**
+ * Change something. The promise is kept when the server has stored it.
+ * @param {string} method
+ * @param {string|(() => string)} path a function is asked when the change's turn comes
+ * @param {unknown} [body]
+ * @returns {Promise<any>}
+ */
+export function change(method, path, body) {
+  return new Promise((resolve, reject) => {
+    queue.push({ method, path, body, id: newId(), resolve, reject });
+    count();
+    if (!sending) void drain();
+  });
+}
+
+async function drain() {
+  sending = true;
+  while (queue.length) {
+    const job = queue[0];
+    try {
+      const path = typeof job.path === "function" ? job.path() : job.path;
+      const answer = await send(job.method, path, job.body, { id: job.id });
+      queue.shift();
+      job.resolve(answer);
+    } catch (error) {
+      if (error instanceof Gone) {
+        await new Promise((wake) => setTimeout(wake, 700));
+        continue;
+      }
+      queue.shift();
+      job.reject(/** @type {Error} */ (error));
+    }
+    count();
+    // What waited for this answer goes first: the next change may need what it said.
+    await new Promise((next) => setTimeout(next));
+  }
+  sending = false;
+}
+
+function count() {
+  connection.waiting = queue.length;
+  connection.made++;
+  announce("connection");
+}
+
+/** @param {boolean} up */
+function setUp(up) {
+  if (connection.up === up) return;
+  connection.up = up;
+  announce("connection");
+  if (up) announce("reconnected");
+}
+
+/**
+ * Listen to the server's events.
+ * @param {Record<string, (data: any) => void>} listeners
+ */
+export function listen(listeners) {
+  const events = new EventSource(`/api/events?client=${client}&who=${encodeURIComponent(myName())}`);
+  for (const [name, listener] of Object.entries(listeners)) {
+    events.addEventListener(name, (event) => listener(JSON.parse(event.data)));
+  }
+  events.addEventListener("open", () => setUp(true));
+  events.addEventListener("error", () => {
+    setUp(false);
+    // A closed stream does not come back by itself (for example after an error page).
+    if (events.readyState === EventSource.CLOSED) setTimeout(() => listen(listeners), 1500);
+  });
+}
+
+/** The address of a frame's picture.
+ * @param {{id: number, hash: string, width: number}} video
+ * @param {number} frame
+ * @param {number} [width] in pixels, of a smaller picture
+ */
+export function frameAddress(video, frame, width) {
+  const size = width && width < video.width ? `width=${width}&` : "";
+  return `/api/videos/${video.id}/frames/${frame}?${size}h=${video.hash}`;
+}
+
+/** Fetch a frame's picture.
+ * @param {string} address
+ * @param {AbortSignal} [signal]
+ * @returns {Promise<Blob>}
+ */
+export function getPicture(address, signal) {
+  return get(address, signal);
+}

@@ -1,0 +1,180 @@
+/** The list of videos: previews, states, adding, batch start, import. */
+
+import { frameAddress, get, send } from "./api.js";
+import { byId, h } from "./dom.js";
+import { dialog, failed, notice, trying } from "./notices.js";
+import { openVideo, refreshList } from "./opening.js";
+import { announce, app, clock, count, watch } from "./state.js";
+
+/** @typedef {import("./types.js").VideoSummary} VideoSummary */
+
+/** @type {Set<number>} videos that are marked in the list */
+const marked = new Set();
+/** @type {HTMLElement|null} */
+let body = null;
+
+/** Show the list. */
+export function showVideos() {
+  const grid = h("div", { class: "videos" });
+  const box = dialog("Videos", tools(), grid);
+  box.classList.add("large");
+  body = grid;
+  box.addEventListener("close", () => (body = null));
+  fill();
+  void trying(refreshList);
+}
+
+function tools() {
+  const file = h("input", { type: "file", accept: "video/*,.mkv,.avi", multiple: true, hidden: true });
+  file.addEventListener("change", () => void upload([...(file.files ?? [])]));
+  const path = h("input", { placeholder: "or a path on the server", "aria-label": "Path on the server",
+    list: "server-files" });
+  const known = h("datalist", { id: "server-files" });
+  void trying(async () => {
+    for (const { path: folder, files } of await get("/api/folders")) {
+      known.append(...files.map((/** @type {string} */ name) => h("option", { value: `${folder}/${name}` })));
+    }
+  });
+  const form = h("form", { class: "row" }, path, known, h("button", { text: "Add" }));
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    if (path.value.trim()) void addPath(path.value.trim());
+  });
+  return h("div", { class: "row wrap" },
+    h("button", { class: "primary", text: "Add videos", on: { click: () => file.click() } }), form,
+    h("button", { text: "Annotate automatically", title: "Finds and tracks objects in the marked videos, or in all",
+      on: { click: () => void batch() } }),
+    h("button", { text: "Import…", on: { click: showImport } }), file);
+}
+
+/** @param {VideoSummary} video */
+function card(video) {
+  const open = () => {
+    body?.closest("dialog")?.close();
+    void openVideo(video.id);
+  };
+  const picture = h("img", { src: frameAddress(video, 0, 320), alt: "", loading: "lazy" });
+  const state = [video.state, video.object_count ? `${video.object_count} object${video.object_count > 1 ? "s" : ""}` : "no objects"];
+  if (video.doubtful) state.push(`${count(video.doubtful)} doubtful`);
+  if (video.missing) state.push("file is missing");
+  if (video.lease && !video.lease.mine) state.push(`${video.lease.who} works on it`);
+  const share = video.length ? Math.min(video.tracked_frames / video.length, 1) : 0;
+  const meter = h("progress", { max: 1, value: share, "aria-label": "tracked" });
+  const mark = h("input", { type: "checkbox", checked: marked.has(video.id), "aria-label": `Mark ${video.name}` });
+  mark.addEventListener("change", () => (mark.checked ? marked.add(video.id) : marked.delete(video.id)));
+  return h("div", { class: `card${video.id === app.video?.id ? " chosen" : ""}` },
+    h("button", { class: "open", on: { click: open } }, picture,
+      h("span", { class: "name", text: video.name }),
+      h("span", { class: "condition", text: `${count(video.length)} frames · ${clock(video.length, video.fps)}` }),
+      h("span", { class: "condition", text: state.join(" · ") })),
+    meter, mark);
+}
+
+function fill() {
+  if (!body) return;
+  const none = h("p", { class: "hint", text: "No video yet. Add one, or drop files on the page." });
+  body.replaceChildren(...(app.videos.length ? app.videos.map(card) : [none]));
+}
+
+/** @param {string} path */
+async function addPath(path) {
+  await trying(async () => {
+    const added = await send("POST", "/api/videos", { path });
+    await refreshList();
+    openFirst(added);
+  });
+}
+
+/** Send files to the server. @param {File[]} files */
+export async function upload(files) {
+  for (const file of files) {
+    notice(`Sending ${file.name}…`, { id: "upload" });
+    await trying(async () => {
+      const added = await send("POST", `/api/uploads?name=${encodeURIComponent(file.name)}`, file);
+      await refreshList();
+      notice(`${file.name} is added.`, { kind: "done", id: "upload" });
+      openFirst(added);
+    });
+  }
+}
+
+/** Open a video that was added when there was none. @param {any} added */
+function openFirst(added) {
+  const id = added?.video?.id ?? app.videos.at(-1)?.id;
+  if (!app.video && id !== undefined) {
+    body?.closest("dialog")?.close();
+    void openVideo(id);
+  }
+}
+
+async function batch() {
+  const videos = marked.size ? [...marked] : app.videos.map((video) => video.id);
+  await trying(async () => {
+    await send("POST", "/api/annotate", { videos, prompts: "auto" });
+    notice(`${videos.length} video${videos.length > 1 ? "s are" : " is"} annotated automatically. You can go on meanwhile.`);
+  });
+}
+
+/** The server's news of such work. @param {any} data */
+export function onJob(data) {
+  const { state, share = 0, message } = data;
+  const text = state === "running"
+    ? `Automatic annotation: ${Math.round(100 * share)} %${message ? `. ${message}` : ""}`
+    : state === "done" ? "Automatic annotation is done." : `Automatic annotation: ${message}`;
+  const stop = { text: "Stop", run: () => void send("DELETE", "/api/annotate").catch(failed) };
+  const kind = state === "failed" ? "error" : state === "done" ? "done" : "info";
+  notice(text, { id: "job", kind, actions: state === "running" ? [stop] : undefined });
+  if (state !== "running") void refreshList().catch(failed);
+}
+
+function showImport() {
+  const known = (app.session?.export_formats ?? []).filter(({ reads }) => reads);
+  const format = h("select", {}, ...known.map(({ name, about }) => h("option", { value: name, text: `${name}: ${about}` })));
+  const which = h("select", {}, h("option", { value: "new", text: "become new objects" }),
+    h("option", { value: "same", text: "replace masks of objects with the same id" }));
+  const file = h("input", { type: "file", required: true });
+  const form = h("form", { class: "stack" },
+    h("label", { class: "field" }, h("span", { text: "Format" }), format),
+    h("label", { class: "field" }, h("span", { text: "File (or a zip)" }), file),
+    h("label", { class: "field" }, h("span", { text: "Tracks" }), which),
+    h("p", { class: "hint", text: "The videos must be in this project, under the same names." }),
+    h("button", { class: "primary", text: "Import" }));
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    const chosen = file.files?.[0];
+    if (chosen) void trying(async () => {
+      const query = new URLSearchParams({ format: format.value, objects: which.value, name: chosen.name });
+      const answer = await send("POST", `/api/imports?${query}`, chosen);
+      box.close();
+      const notes = Array.isArray(answer.notes) ? answer.notes.join(" ") : "";
+      notice(`${chosen.name}: ${answer.objects} objects, ${count(answer.masks)} masks. ${notes}`, { kind: "done" });
+      await refreshList();
+      announce("reread");
+    });
+  });
+  const box = dialog("Import", form);
+}
+
+/** Where in the list the video is, and dropping files anywhere. */
+export function startVideos() {
+  watch("videos", fill);
+  watch("video videos", () => {
+    const at = app.videos.findIndex((video) => video.id === app.video?.id);
+    const name = app.video?.name ?? "no video";
+    byId("video-name").textContent = app.videos.length > 1 ? `${name} (${at + 1} of ${app.videos.length})` : name;
+    byId("drop").hidden = app.videos.length > 0;
+    byId("view-controls").hidden = !app.video;
+    document.title = app.video ? `${app.video.name} · sam2track` : "sam2track";
+  });
+  const stop = (/** @type {DragEvent} */ event) => {
+    if (!event.dataTransfer?.types.includes("Files")) return;
+    event.preventDefault();
+    document.body.classList.toggle("dropping", event.type === "dragover");
+    if (event.type === "drop") void upload([...event.dataTransfer.files]);
+  };
+  for (const name of /** @type {("dragover"|"dragleave"|"drop")[]} */ (["dragover", "dragleave", "drop"])) {
+    document.addEventListener(name, stop);
+  }
+  const file = /** @type {HTMLInputElement} */ (byId("drop-file"));
+  file.addEventListener("change", () => void upload([...(file.files ?? [])]));
+}

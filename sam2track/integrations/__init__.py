@@ -1,0 +1,1 @@
+"""The models inside other annotation tools: CVAT and Label Studio (docs/integrations.md)."""

@@ -1,0 +1,176 @@
+"""Label Studio's regions: percent and frame numbers from 1 go in, prompts in pixels come out, and
+back.
+
+A video region has key frames; between them its box is linear, and it ends at one that is not
+``enabled``.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from jaxtyping import Bool
+
+from ...annotate.exchange import encode_brush
+from ...prompts import Prompt
+from .interface import Control
+
+Region = Mapping[str, Any]
+Box = tuple[float, float, float, float]  # x0, y0, x1, y1 in pixels
+POINTS = ("keypoint", "keypointlabels")
+BOXES = ("rectangle", "rectanglelabels")
+
+
+@dataclass(frozen=True, slots=True)
+class KeyFrame:
+    """A box on a frame, as the tool has it.
+
+    Attributes:
+        frame: from 1.
+        percent: x, y, width and height in percent of the picture.
+        enabled: whether the object is shown after it too.
+    """
+
+    frame: int
+    percent: tuple[float, float, float, float]
+    enabled: bool
+
+    def box(self, size: tuple[int, int]) -> Box:
+        """In pixels of a picture of this height and width."""
+        height, width = size
+        x, y, across, down = (value / 100 for value in self.percent)
+        return x * width, y * height, (x + across) * width, (y + down) * height
+
+
+@dataclass(frozen=True, slots=True)
+class FrameNumbers:
+    """Which picture of a file is a frame of the tool, which counts frames of its own rate.
+
+    Attributes:
+        count: the tool's number of frames; length: the file's; duration: in seconds.
+    """
+
+    count: int
+    length: int
+    duration: float
+
+    def index(self, frame: int) -> int:
+        """The picture's index, from 0."""
+        if abs(self.count - self.length) <= 1:  # the tool rounds
+            return min(frame - 1, self.length - 1)
+        return min(round((frame - 1) * self.length / self.count), self.length - 1)
+
+    def time(self, frame: int) -> float:
+        """In seconds."""
+        return (frame - 1) * self.duration / self.count
+
+
+def key_frames(region: Region) -> list[KeyFrame]:
+    """The key frames of a video region, by frame.
+
+    Raises:
+        ValueError: if it has none, or one is not a box.
+    """
+    try:
+        found = {
+            int(own["frame"]): KeyFrame(
+                int(own["frame"]), _percent(own), bool(own.get("enabled", True))
+            )
+            for own in region["value"]["sequence"]
+        }
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ValueError(f"region {region.get('id')} is no box on a video: {error!r}") from None
+    if not found or min(found) < 1:
+        raise ValueError(f"region {region.get('id')}: give key frames from 1")
+    return [found[frame] for frame in sorted(found)]
+
+
+def key_frame(
+    frame: int, box: Sequence[float], size: tuple[int, int], *, enabled: bool
+) -> KeyFrame:
+    """A box in pixels as a key frame."""
+    height, width = size
+    x0, y0, x1, y1 = box
+    sides = x0 / width, y0 / height, (x1 - x0) / width, (y1 - y0) / height
+    x, y, across, down = (100 * side for side in sides)
+    return KeyFrame(frame, (x, y, across, down), enabled)
+
+
+def sequence_entry(own: KeyFrame, numbers: FrameNumbers) -> dict[str, Any]:
+    """A key frame as Label Studio stores it."""
+    x, y, width, height = own.percent
+    place = {"x": x, "y": y, "width": width, "height": height, "rotation": 0}
+    return {"frame": own.frame, "enabled": own.enabled, "time": numbers.time(own.frame)} | place
+
+
+def image_prompt(regions: Sequence[Region], size: tuple[int, int]) -> tuple[Prompt, str | None]:
+    """The clicks and the last box of some regions as one prompt, and the label that was chosen.
+
+    Raises:
+        ValueError: if there is none, or one is not what its type says.
+    """
+    height, width = size
+    points, labels, box, chosen = [], [], None, None
+    for region in regions:
+        kind = region.get("type")
+        if kind not in POINTS and kind not in BOXES:
+            continue
+        try:
+            value = region["value"]
+            x, y = value["x"] * width / 100, value["y"] * height / 100
+            if kind in POINTS:
+                points.append([min(x, width - 1), min(y, height - 1)])
+                labels.append(int(region.get("is_positive", True)))
+            else:
+                box = KeyFrame(1, _percent(value), True).box(size)
+            chosen = (value.get(kind) or [chosen])[0]
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise ValueError(f"region {region.get('id')} is no {kind}: {error!r}") from None
+    if not points and box is None:
+        raise ValueError("there is no click and no rectangle to segment from")
+    return Prompt.clicks(np.array(points, float).reshape(-1, 2), labels, box), chosen
+
+
+def mask_region(
+    mask: Bool[np.ndarray, "H W"], control: Control, label: str | None, score: float, name: str
+) -> dict[str, Any]:
+    """A mask as a region of a brush or bitmask control.
+
+    Args:
+        label: the first of the control's if it has not this one.
+        name: the region's id.
+    """
+    kind = control.tag.lower()
+    if kind.startswith("brush"):
+        value: dict[str, Any] = {"format": "rle", "rle": encode_brush(mask)}
+    else:
+        _, data = cv2.imencode(".png", mask * np.uint8(255))
+        value = {
+            "imageDataURL": "data:image/png;base64," + base64.b64encode(data.tobytes()).decode()
+        }
+    if control.labels:
+        value[kind] = [label if label in control.labels else control.labels[0]]
+    height, width = mask.shape
+    return {
+        "id": name,
+        "type": kind,
+        "from_name": control.name,
+        "to_name": control.to_name,
+        "original_width": width,
+        "original_height": height,
+        "image_rotation": 0,
+        "score": score,
+        "value": value,
+    }
+
+
+def _percent(value: Mapping[str, Any]) -> tuple[float, float, float, float]:
+    if value.get("rotation"):
+        raise ValueError("the box is turned, which is not read")
+    x, y, width, height = (float(value[key]) for key in ("x", "y", "width", "height"))
+    return x, y, width, height
