@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from jaxtyping import Bool
@@ -41,8 +42,9 @@ def batch_job(
         tell = _teller(service, job.id, len(videos))
         try:
             yield
-            found = None if make is None else _with_breath(make, lambda: _breathe(service, job))
-            jobs = Jobs(project, engine, found=found, check=found is not None)
+            breathe = partial(_breathe, service, job)
+            found = None if make is None else _with_breath(make, breathe)
+            jobs = Jobs(project, engine, found=found, check=found is not None, pause=breathe)
             for done, video in enumerate(videos):
                 yield
                 tell(video, "running", done, 0.0, "")

@@ -170,8 +170,12 @@ class Running:
             with urllib.request.urlopen(asked, timeout=timeout) as answer:
                 return answer.status, json.load(answer)
         except urllib.error.HTTPError as error:
-            return error.code, json.load(error)
+            status, answer = error.code, error
         except (http.client.HTTPException, ValueError) as error:  # broken off
+            raise OSError(str(error)) from error
+        try:
+            return status, json.load(answer)
+        except (http.client.HTTPException, ValueError) as error:
             raise OSError(str(error)) from error
 
     def stop(self, how=signal.SIGKILL) -> None:
