@@ -8,7 +8,7 @@ the log and review states with their reasons come out. What a person decided sta
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -70,7 +70,12 @@ class Quality:
 
 
 def rate(
-    project: Project, video: ProjectVideo, engine: Engine, *, min_quality: float = 0.0
+    project: Project,
+    video: ProjectVideo,
+    engine: Engine,
+    *,
+    min_quality: float = 0.0,
+    pause: Callable[[], None] | None = None,
 ) -> None:
     """Rate the objects of a video that nobody accepted or rejected, after they were tracked.
 
@@ -80,6 +85,7 @@ def rate(
     Args:
         min_quality: objects that were found, that no person touched, and whose score is lower are
             rejected.
+        pause: is called after each frame that is tracked back.
 
     Raises:
         ValueError: a frame cannot be read.
@@ -98,7 +104,7 @@ def rate(
         if before.get(own.id, {}).get("of") == digests[own.id]
     }
     returns = known | track_back(
-        project, video, [own for own in rest if own.id not in known], engine
+        project, video, [own for own in rest if own.id not in known], engine, pause
     )
     with project.store.writing():
         for own in things:
