@@ -122,6 +122,8 @@ def small_project(task: Task, folder: Path) -> Project:
     try:
         if not project.videos():
             with project.store.writing() as connection:
+                # A part of an entry is before it in the log, and names it.
+                connection.execute("PRAGMA defer_foreign_keys = ON")
                 for table, rows in task.tables.items():
                     _insert(connection, table, rows)
                 connection.execute("UPDATE videos SET path = ?", (task.place,))
@@ -178,6 +180,10 @@ def merge(project: Project, video: ProjectVideo, changes: Mapping[str, Rows]) ->
             )
             sql = "SELECT id FROM provenance WHERE key = ? AND version = ?"
             (made[made_id],) = connection.execute(sql, (values[0], values[4])).fetchone()
+        connection.executemany(  # prompts that are tracked now
+            "DELETE FROM answers WHERE object_id = ? AND frame = ?",
+            [row[:2] for row in changes["propagated"] if row[5] == "prompt"],
+        )
         connection.executemany(
             "INSERT OR REPLACE INTO propagated VALUES (?, ?, ?, ?, ?, ?, ?)",
             (

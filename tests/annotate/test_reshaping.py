@@ -10,6 +10,7 @@ from tiny import square_mask
 from sam2track import Prompt
 from sam2track.annotate import ProjectError
 from sam2track.annotate.reshaping import clear, merge, split, swap
+from sam2track.annotate.tasks import make_task, small_project
 
 
 @pytest.fixture
@@ -155,3 +156,16 @@ def test_a_mask_by_hand_that_is_taken_back_shows_the_prompts_before_it(project):
     project.withdraw(1, 6)
     assert project.mask(1, 6).made == "propagated"
     assert [own.frame for own in project.prompts(1)] == [0, 6]
+
+
+def test_a_worker_takes_such_entries_along(project, tmp_path):
+    project.prompt(1, 5, Prompt.click(30, 20))
+    project.edit_mask(1, 8, square_mask())
+    clear(project, 1, 4, 9)
+    swap(project, 1, 2, 9)
+    task = make_task(project, project.video("a"), "key", {})
+    with small_project(task, tmp_path / "small") as small:
+        assert contents(small) == contents(project)
+        small.undo("a")
+        small.undo("a")
+        assert [own.frame for own in small.prompts(1)] == [0, 5, 8]

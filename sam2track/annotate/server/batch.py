@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from ..engine import Engine
-from ..jobs import Jobs, PromptSource
-from ..project import Project
+from ..jobs import FindPrompts, Jobs
 from ..propagation import Step
 from ..records import ProjectVideo
 from ..videos import Videos
@@ -17,8 +16,6 @@ from .service import Caller, Service
 from .tracking import new_id
 from .worker import LongJob, Steps
 
-# Makes the source of prompts for videos that have none.
-MakeSource = Callable[[Project, Engine], PromptSource]
 _TELL_EVERY = 5  # frames
 
 
@@ -27,7 +24,7 @@ class Cancelled(BaseException):
 
 
 def batch_job(
-    service: Service, caller: Caller, videos: Sequence[ProjectVideo], make: MakeSource | None
+    service: Service, caller: Caller, videos: Sequence[ProjectVideo], make: FindPrompts | None
 ) -> LongJob:
     """A job that annotates videos, one after the other; one that fails stops no other."""
 
@@ -36,8 +33,7 @@ def batch_job(
         tell = _teller(service, job.id, len(videos))
         try:
             yield
-            source = None if make is None else make(project, engine)
-            jobs = Jobs(project, engine, source)
+            jobs = Jobs(project, engine, found=make)
             for done, video in enumerate(videos):
                 yield
                 tell(video, "running", done, 0.0, "")

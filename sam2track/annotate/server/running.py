@@ -15,7 +15,7 @@ from types import FrameType
 import uvicorn
 
 from ..engine import Engine
-from ..jobs import PromptSource
+from ..jobs import FindPrompts
 from ..project import Project
 from .app import make_app
 from .security import LOCAL, Guard
@@ -34,7 +34,7 @@ def serve(
     limits: Limits | None = None,
     open_browser: bool = True,
     video: int | None = None,
-    automatic: Callable[[Project, Engine], PromptSource] | None = None,
+    automatic: FindPrompts | None = None,
     say: Callable[[str], None] = print,
     framed: bool = False,
 ) -> None:

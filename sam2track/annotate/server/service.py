@@ -17,7 +17,7 @@ from ..answering import FrameAnswers
 from ..clicking import answer_again, needs_answer
 from ..engine import Engine
 from ..freshness import Freshness
-from ..jobs import PromptSource
+from ..jobs import FindPrompts
 from ..project import Project
 from ..records import ProjectObject, ProjectVideo
 from ..reviews import Reviews
@@ -84,7 +84,7 @@ class Service:
         model: str,
         folders: Sequence[Path] = (),
         limits: Limits | None = None,
-        automatic: Callable[[Project, Engine], PromptSource] | None = None,
+        automatic: FindPrompts | None = None,
     ) -> None:
         self.base, self.model, self.automatic = project, model, automatic
         self.folders = tuple(folder.resolve() for folder in (*folders, project.folder))
