@@ -143,6 +143,7 @@ def large(browser: Any, folder: Path) -> None:
             server.send("PUT", f"/api/objects/{thing['id']}/masks/7", encode_runs(mask))
         me.page.reload()
         me.page.wait_for_selector("#ready", state="attached")
+        me.wait("app.video && frames.hasPicture(app.frame)")
         me.page.evaluate(SEEK, 7)
         me.wait("masks.masksOf(7).size === 20")
         me.page.evaluate(ZOOM)
