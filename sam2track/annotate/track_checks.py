@@ -76,7 +76,7 @@ def track_back(
         first = next(iter(anchors), 0)
         last = first
         for mask in project.masks(own.id, first):
-            if coco.area({"size": list(video.size), "counts": mask.counts}):
+            if mask.area:
                 last = mask.frame
         start, end = project.mask(own.id, first), project.mask(own.id, last)
         if last > first and start is not None and end is not None:
