@@ -20,6 +20,7 @@ import torch
 from ..files import whole_folder, write_text
 from ..model import SAM2
 from ..model.exported import DESCRIPTION
+from ..model.sam2 import ABSENT
 from ..types import ANCHOR_SLOT
 from .signatures import Graph, Sizes, graphs_of
 
@@ -118,7 +119,7 @@ def describe(
         "span": 16,
         "stability_delta": 0.05,
         "stability_threshold": 0.98,
-        "absent_logit": -1024.0,
+        "absent_logit": ABSENT,
         "no_memory": model.no_memory.flatten().tolist(),
         "no_pointer": model.no_pointer.flatten().tolist(),
         "mask_kernel": kernel.weight[0, 0].tolist(),
