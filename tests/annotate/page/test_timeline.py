@@ -48,7 +48,18 @@ def test_a_range_is_tracked(person: Person) -> None:
     person.wait("app.lanes.get(app.selected).at(-1).stop > 1")
     person.saved()
     assert person.look("app.lanes.get(args[0]).at(-1).stop", thing) == 6
-    person.press("Escape", "End", "q", "Home", "w")
+    person.look("app.range = [0, 0]")
+    person.press(
+        "Escape", "Home", "n", *["f"] * 4
+    )  # a click in the middle of a range is tracked both ways
+    person.click(*CUP)
+    person.saved()
+    other = person.look("app.selected")
+    person.press("o", "d", "d", "q", "f", "f", "f", "f", "w", "t")
+    person.until(lambda: person.look("app.lanes.get(args[0]).at(-1).stop", other) == 7)
+    person.saved()
+    assert person.look("app.lanes.get(args[0])[0].start", other) == 2
+    person.press("o", "Escape", "End", "q", "Home", "w")
     assert person.look("app.range") == [0, 1]
     person.press("Escape")
     assert person.look("app.range") is None
