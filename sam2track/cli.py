@@ -24,6 +24,7 @@ VERBS = {
     "train": "train a tracker, or fine-tune one",
     "pretrain": "train a trunk on pictures without labels",
     "benchmark": "measure a tracker on a dataset",
+    "convert": "write a tracker for other runtimes, such as ONNX Runtime",
     "annotate": "annotate many videos in a project",
     "serve": "open a page in the browser to annotate videos",
     "export": "write a project's annotations in the format of another tool",

@@ -20,6 +20,7 @@ ALLOWED = {
     "track": {"video", "prompts", "masks", "model", "memory"},
     "image": {"video", "prompts", "masks", "model"},
     "compat": {"video", "prompts", "masks", "model", "memory", "track", "image"},
+    "export": {"model"},
     "sinks": {"masks", "prompts"},
     "synthetic": {"masks", "video"},
     "data": {"masks", "video", "synthetic"},

@@ -6,6 +6,7 @@ has that key now. Masks by hand are always fresh, and so is the answer to the pr
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -63,8 +64,8 @@ class Freshness:
             passes = []
         self.parts = [part for one in passes for part in _parts(one)]
         keys = sorted({part.key for part in self.parts})
-        marks = ", ".join("?" * len(keys))
-        rows = self.store.rows(f"SELECT id, key FROM provenance WHERE key IN ({marks})", *keys)
+        sql = "SELECT id, key FROM provenance WHERE key IN (SELECT value FROM json_each(?))"
+        rows = self.store.rows(sql, json.dumps(keys))
         self.ids: dict[str, set[int]] = {key: set() for key in keys}
         for row in rows:
             self.ids[row["key"]].add(row["id"])

@@ -81,6 +81,7 @@ class Jobs:
         found: makes the prompts with the model, where the video is tracked; None = nothing does.
         check: whether tracks are rated at the end (:mod:`.quality`).
         min_quality: then, of objects that were found; see :func:`.quality.rate`.
+        pause: is called after each frame of the check.
     """
 
     project: Project
@@ -91,6 +92,7 @@ class Jobs:
     found: FindPrompts | None = None
     check: bool = False
     min_quality: float = 0.0
+    pause: Callable[[], None] | None = None
 
     def run(self, path: str | Path, watch: Watch = iter) -> JobResult:
         """Annotate one video. What is wrong with it is in the result, and in the project.
@@ -127,7 +129,8 @@ class Jobs:
         for _ in watch(self.project.propagate(objects, **options)):
             pass
         if self.check:
-            rate(self.project, video, self.engine, min_quality=self.min_quality)
+            options = {"min_quality": self.min_quality, "pause": self.pause}
+            rate(self.project, video, self.engine, **options)
 
     def begin(self, path: str | Path) -> Job | JobResult:
         """Add a video with its prompts, and note that the work begins.

@@ -8,21 +8,19 @@ the log and review states with their reasons come out. What a person decided sta
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
-
-from pycocotools import mask as coco
 
 from .anchors import digest_of
 from .automatic import found_objects
 from .engine import Engine
 from .project import Project
-from .records import ProjectMask, ProjectObject, ProjectVideo
+from .records import LOW_CONFIDENCE, ProjectMask, ProjectObject, ProjectVideo
 from .reviews import Reviews
 from .track_checks import duplicates, track_back
 
-LOW_CONFIDENCE, LOW_RETURN = 0.5, 0.5
+LOW_RETURN = 0.5
 JUMP = 4.0  # times the area before
 LEAST_AREA = 0.002  # share of the frame: of smaller masks the area says little
 RARELY = 0.1  # of its frames
@@ -70,7 +68,12 @@ class Quality:
 
 
 def rate(
-    project: Project, video: ProjectVideo, engine: Engine, *, min_quality: float = 0.0
+    project: Project,
+    video: ProjectVideo,
+    engine: Engine,
+    *,
+    min_quality: float = 0.0,
+    pause: Callable[[], None] | None = None,
 ) -> None:
     """Rate the objects of a video that nobody accepted or rejected, after they were tracked.
 
@@ -80,6 +83,7 @@ def rate(
     Args:
         min_quality: objects that were found, that no person touched, and whose score is lower are
             rejected.
+        pause: is called after each frame that is tracked back.
 
     Raises:
         ValueError: a frame cannot be read.
@@ -98,7 +102,7 @@ def rate(
         if before.get(own.id, {}).get("of") == digests[own.id]
     }
     returns = known | track_back(
-        project, video, [own for own in rest if own.id not in known], engine
+        project, video, [own for own in rest if own.id not in known], engine, pause
     )
     with project.store.writing():
         for own in things:
@@ -138,7 +142,7 @@ def measure(
     confidence, jump, jump_frame, before = 0.0, 1.0, None, 0.0
     for mask in masks:
         total += 1
-        area = float(coco.area({"size": list(size), "counts": mask.counts}))
+        area = float(mask.area)
         if not area:
             continue
         seen += 1

@@ -106,12 +106,13 @@ class StoredMasks:
 
     def unsure(self, object_id: int, length: int, below: float) -> list[tuple[int, float]]:
         """The frames whose confidence is lower, in order, with it; a person's masks are sure."""
-        sql = "SELECT frame, score, presence FROM propagated WHERE object_id = ? ORDER BY frame"
+        rows = self.store.tuples(  # without most of those that are sure: 1 / (1 + exp(-3)) > 0.95
+            "SELECT frame, score, presence FROM propagated WHERE object_id = ? AND "
+            "(presence < 3 OR score < ?) ORDER BY frame",
+            *(object_id, below / 0.95),
+        )
         sure = self.edited_frames(object_id, length)
-        found = [
-            (row["frame"], confidence(row["score"], row["presence"]))
-            for row in self.store.rows(sql, object_id)
-        ]
+        found = [(frame, confidence(score, presence)) for frame, score, presence in rows]
         return [(k, own) for k, own in found if own < below and k not in sure]
 
     def edit(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import groupby
 from typing import Any
@@ -57,11 +57,18 @@ def duplicates(
 
 
 def track_back(
-    project: Project, video: ProjectVideo, things: Sequence[ProjectObject], engine: Engine
+    project: Project,
+    video: ProjectVideo,
+    things: Sequence[ProjectObject],
+    engine: Engine,
+    pause: Callable[[], None] | None = None,
 ) -> dict[int, float | None]:
     """The IoU of each object's first mask and what is found there by tracking back from its last.
 
     None for an object that is not seen after its first prompt. It takes as long as tracking.
+
+    Args:
+        pause: is called after each frame.
     """
     back = _Back()
     for own in things:
@@ -69,7 +76,7 @@ def track_back(
         first = next(iter(anchors), 0)
         last = first
         for mask in project.masks(own.id, first):
-            if coco.area({"size": list(video.size), "counts": mask.counts}):
+            if mask.area:
                 last = mask.frame
         start, end = project.mask(own.id, first), project.mask(own.id, last)
         if last > first and start is not None and end is not None:
@@ -81,6 +88,8 @@ def track_back(
     with project.open_video(video.id) as source:
         read = partial(walk, source, back.last, -1, back.last - back.first + 1)
         for frame, outcome in follow(session, read, back, direction=-1):
+            if pause is not None:
+                pause()
             due = [k for k in outcome.object_ids if back.starts[k].frame == frame.index]
             if due:
                 result = session.render(outcome, frame).cpu()

@@ -89,13 +89,14 @@ class Attention(nn.Module):
         rotations: tuple[Rotation, Rotation] | None = None,
         unplaced: int = 0,
         weights: Float[Tensor, "B Lk-unplaced"] | None = None,
+        bias: Float[Tensor, "B Lk"] | None = None,
     ) -> Float[Tensor, "B Lq C"]:
         """Attend.
 
         With rotations (of the queries, of the keys) the keys are those of n memories one after
         another, all rotated in the same way, then ``unplaced`` tokens, which are not rotated.
         ``weights`` multiply the keys of the memories. A single memory is not pooled, as in the
-        released code.
+        released code. ``bias`` is added to the logits of each key, without rotations.
         """
         lowered = (0, 0.0)
         q, k = self.split(self.q_proj(q)), self.split(self.k_proj(k))
@@ -117,7 +118,11 @@ class Attention(nn.Module):
         if narrow and takes_blocks(q):
             x = self.v_proj(mix_by_blocks(q, k, v[:, None].to(q.dtype), lowered=lowered))
         else:
-            x = mix(q, k, self.split(self.v_proj(v)), lowered=lowered)
+            v = self.split(self.v_proj(v))
+            if bias is None:
+                x = mix(q, k, v, lowered=lowered)
+            else:
+                x = F.scaled_dot_product_attention(q, k, v, attn_mask=bias[:, None, None])
         return self.out_proj(x.transpose(1, 2).flatten(2))
 
     def _pooled(
@@ -176,8 +181,8 @@ def mix_by_blocks(
     of queries and keys are multiplied by ``scale``, by default ``D ** -0.5``.
     """
     batch = q.shape[:2]
-    scale = q.shape[3] ** -0.5 if scale is None else scale
-    q, k, v = (q * scale).flatten(0, 1), k.flatten(0, 1).transpose(1, 2), v.flatten(0, 1)
+    factor: float = q.shape[3] ** -0.5 if scale is None else scale
+    q, k, v = (q * factor).flatten(0, 1), k.flatten(0, 1).transpose(1, 2), v.flatten(0, 1)
     if len(k) > 1:
         k = k.contiguous()  # else each product of several matrices would copy it
     # All blocks share one buffer: a new one for each block takes a seventh of the time. (matmul

@@ -8,6 +8,7 @@ from typing import TypeVar
 import torch
 
 from ..device import pick_device, pick_precision
+from .exported import is_exported, load_exported
 from .sam import SAM
 from .sam2 import SAM2
 from .variants import Variant, find_image_variant, find_variant
@@ -31,7 +32,8 @@ def load_model(
         name: one of :data:`sam2track.model.variants.VARIANTS`: ``nano``, which comes with the
             package, ``sam2.1_hiera_{tiny,small,base_plus,large}``, ``sam2_hiera_...``, ``edgetam``,
             ``efficienttam_{ti,s}``, and these with ``_1``, ``_2`` or ``_512x512``.
-        checkpoint: an official ``.pt``, a ``.safetensors`` of ``transformers`` or of ours;
+        checkpoint: an official ``.pt``, a ``.safetensors`` of ``transformers`` or of ours, or a
+            folder that ``sam2track convert`` has written (docs/export.md);
             default: the packaged weights, or the released ones from the Hugging Face hub.
         device: ``auto`` (CUDA if there is one), ``cpu``, ``cuda``, ``cuda:1``, ...
         precision: ``auto`` (bf16 on CUDA and on CPUs with AMX or AVX512_BF16, else fp32), ``fp32``,
@@ -44,7 +46,10 @@ def load_model(
         ValueError: unknown model, device or precision, or a memory that cannot be pooled so.
         CheckpointError: the weights cannot be found, or belong to another model.
     """
-    model = SAM2(find_variant(name))
+    variant = find_variant(name)
+    if is_exported(checkpoint):
+        return _ready_exported(name, checkpoint, device, precision, compile, memory_pool)
+    model = SAM2(variant)
     if memory_pool is not None:
         model.pool_memory(memory_pool)
     return _ready(model, name, checkpoint, device, precision, compile)
@@ -69,9 +74,31 @@ def load_image_model(
         ValueError, CheckpointError: as :func:`load_model`.
     """
     variant = find_image_variant(name)
+    if isinstance(variant, Variant) and is_exported(checkpoint):
+        return _ready_exported(name, checkpoint, device, precision, compile, None)
     if isinstance(variant, Variant):
         return _ready(SAM2(variant), name, checkpoint, device, precision, compile)
     return _ready(SAM(variant), name, checkpoint, device, precision, compile)
+
+
+def _ready_exported(
+    name: str,
+    folder: str | Path,
+    device: str | torch.device,
+    precision: str,
+    compile: bool,
+    memory_pool: int | None,
+) -> SAM2:
+    """An exported model, unless it is asked for what its graphs cannot do."""
+    target = torch.device("cpu") if str(device) == "auto" else pick_device(device)
+    model = load_exported(folder, name, device=target)
+    if memory_pool is not None:
+        model.pool_memory(memory_pool)
+    if precision != "auto":
+        model.lower(pick_precision(precision, target))
+    if compile:
+        model.compile_parts()
+    return model
 
 
 def _ready(

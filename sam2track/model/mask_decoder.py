@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import torch
-from jaxtyping import Float
+import torch.nn.functional as F
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from ..types import Candidates, FrameFeatures
@@ -43,17 +44,18 @@ class TwoWayBlock(nn.Module):
         image: Float[Tensor, "R hw C"],
         token_position: Float[Tensor, "R L C"],
         image_position: Float[Tensor, "1 hw C"],
+        bias: Float[Tensor, "R L"] | None = None,
     ) -> tuple[Float[Tensor, "R L C"], Float[Tensor, "R hw C"]]:
         if self.first:  # here the tokens are still equal to their positions
-            tokens = self.norm1(self.self_attn(tokens, tokens, tokens))
+            tokens = self.norm1(self.self_attn(tokens, tokens, tokens, bias=bias))
         else:
             q = tokens + token_position
-            tokens = self.norm1(tokens + self.self_attn(q, q, tokens))
+            tokens = self.norm1(tokens + self.self_attn(q, q, tokens, bias=bias))
         placed = image + image_position
         found = self.cross_attn_token_to_image(tokens + token_position, placed, image)
         tokens = self.norm2(tokens + found)
         tokens = self.norm3(tokens + self.mlp(tokens))
-        found = self.cross_attn_image_to_token(placed, tokens + token_position, tokens)
+        found = self.cross_attn_image_to_token(placed, tokens + token_position, tokens, bias=bias)
         return tokens, self.norm4(image + found)
 
 
@@ -73,10 +75,11 @@ class TwoWayTransformer(nn.Module):
         tokens: Float[Tensor, "R L C"],
         image: Float[Tensor, "R hw C"],
         image_position: Float[Tensor, "1 hw C"],
+        bias: Float[Tensor, "R L"] | None = None,
     ) -> tuple[Float[Tensor, "R L C"], Float[Tensor, "R hw C"]]:
         position = tokens
         for layer in self.layers:
-            tokens, image = layer(tokens, image, position, image_position)
+            tokens, image = layer(tokens, image, position, image_position, bias)
         attended = self.final_attn_token_to_image(tokens + position, image + image_position, image)
         return self.norm_final_attn(tokens + attended), image
 
@@ -140,6 +143,8 @@ class MaskDecoder(nn.Module):
         sparse: Float[Tensor, "R P C"],
         dense: Float[Tensor, "R C #h #w"],
         position: Float[Tensor, "1 C h w"],
+        *,
+        unused: Bool[Tensor, "R P"] | None = None,
     ) -> Candidates:
         """All four masks; the first is the one for a clear prompt.
 
@@ -147,14 +152,20 @@ class MaskDecoder(nn.Module):
             conditioned: stride 16, after memory attention.
             features: where the skip connections are read.
             sparse, dense, position: from the prompt encoder.
+            unused: tokens of ``sparse`` that nothing attends to: a model that is exported with a
+                fixed number of points has them. None = all are used.
         """
         own = [self.iou_token.weight, self.mask_tokens.weight]
         if self.obj_score_token is not None:
             own.insert(0, self.obj_score_token.weight)
-        tokens = torch.cat((torch.cat(own).expand(len(sparse), -1, -1), sparse), dim=1)
+        tokens = torch.cat((torch.cat(own).expand(sparse.shape[0], -1, -1), sparse), dim=1)
+        bias = None
+        if unused is not None:
+            bias = tokens.new_zeros(unused.shape).masked_fill(unused, -torch.inf)
+            bias = F.pad(bias, (tokens.shape[1] - sparse.shape[1], 0))
         grid = conditioned.shape[-2:]
-        shared = many_prompts.same_in_all_rows(conditioned) and many_prompts.same_in_all_rows(dense)
-        if shared and not torch.is_grad_enabled() and not torch.compiler.is_compiling():
+        eager = not torch.is_grad_enabled() and not torch.compiler.is_compiling()
+        if eager and all(map(many_prompts.same_in_all_rows, (conditioned, dense))):
             cells = (conditioned[:1] + dense[:1], position)
             cells = (own.flatten(2).transpose(1, 2).contiguous() for own in cells)
             tokens, image = many_prompts.transform(self.transformer, tokens, *cells)
@@ -163,8 +174,9 @@ class MaskDecoder(nn.Module):
                 tokens,
                 (conditioned + dense).flatten(2).transpose(1, 2),
                 position.flatten(2).transpose(1, 2),
+                bias,
             )
-        presence = tokens.new_full((len(tokens), 1), PRESENT)
+        presence = tokens.new_full((tokens.shape[0], 1), PRESENT)
         if self.pred_obj_score_head is not None:
             presence, tokens = self.pred_obj_score_head(tokens[:, 0]), tokens[:, 1:]
         score, masks = tokens[:, 0], tokens[:, 1 : 1 + 1 + CANDIDATES]

@@ -63,12 +63,12 @@ class Perceiver(nn.Module):
         cells = memory.permute(0, 2, 3, 1)  # (R, h, w, D)
         windows = into_windows(cells, self.window)[0].flatten(1, 2)  # (R * latents_2d, cells, D)
         cells = cells.flatten(1, 2)
-        latents = self.latents.expand(len(memory), -1, -1)
-        ordered = self.latents_2d.repeat(len(memory), 1)[:, None]  # (R * latents_2d, 1, D)
+        latents = self.latents.expand(memory.shape[0], -1, -1)
+        ordered = self.latents_2d.repeat(memory.shape[0], 1)[:, None]  # (R * latents_2d, 1, D)
         for layer in self.layers:
             latents = layer(latents, cells, self.cell_positions)
             ordered = layer(ordered, windows, None)
-        ordered = ordered[:, 0].unflatten(0, (len(memory), -1))
+        ordered = ordered[:, 0].unflatten(0, (memory.shape[0], -1))
         return self.norm(torch.cat((latents, ordered), dim=1))
 
 

@@ -89,10 +89,10 @@ class PromptEncoder(nn.Module):
         tokens = torch.where((prompts.labels == NOT_A_POINT)[..., None], nothing, tokens)
         pad = prompts.labels.shape[1] > 0
         pad = pad and (self.pad_boxes or not bool((prompts.labels > 1).any()))
-        padding = nothing.expand(len(tokens), -1, -1)
+        padding = nothing.expand(tokens.shape[0], -1, -1)
         sparse = torch.cat((tokens, padding), dim=1) if pad else tokens
         if prompts.mask is None:
-            dense = self.no_mask_embed.weight[..., None, None].expand(len(tokens), -1, 1, 1)
+            dense = self.no_mask_embed.weight[..., None, None].expand(tokens.shape[0], -1, 1, 1)
         else:
             dense = self.mask_downscaling(prompts.mask)
         centre = (torch.arange(self.grid, device=dense.device) + 0.5) / self.grid

@@ -2,7 +2,8 @@
 
 SAM 2 (2408.00714) in five steps: encode a frame, attend to memories, decode candidates, resolve
 the choice among them, memorise the outcome. :meth:`SAM2.adopt` instead takes the user's
-mask as the outcome.
+mask as the outcome. The computations of :meth:`~SAM2.encode`, :meth:`~SAM2.condition`,
+:meth:`~SAM2.predict` and :meth:`~SAM2.spatial_memory` are what :mod:`sam2track.export` writes.
 """
 
 from __future__ import annotations
@@ -50,6 +51,7 @@ class SAM2(nn.Module):
         self.variant = variant
         self.precision = torch.float32  # of the computation, under autocast
         self.compiled = False
+        self.memory_dtype = torch.bfloat16  # half the memory; the released code does the same
         # Below this stability another mask replaces the clear one on a picture; 0 = never.
         self.picture_stability = 0.98
         self.trunk = variant.trunk.build()
@@ -172,14 +174,16 @@ class SAM2(nn.Module):
     def attend(
         self, features: FrameFeatures, recalls: Sequence[Recall]
     ) -> Float[Tensor, "R C h w"]:
-        """Features conditioned on what each row recalls; the recalls must have one shape.
-
-        The computation is ``memory_attention(stride16, collate(recalls))``: tensors only.
-        """
+        """Features conditioned on what each row recalls; the recalls must have one shape."""
         if not recalls[0].memories:
             conditioned = features.stride16 + self.no_memory.flatten()[:, None, None]
             return conditioned.expand(len(recalls), -1, -1, -1)
-        stride16 = features.stride16.expand(len(recalls), -1, -1, -1)
+        return self.condition(features.stride16.expand(len(recalls), -1, -1, -1), recalls)
+
+    def condition(
+        self, stride16: Float[Tensor, "R C h w"], recalls: Sequence[Recall]
+    ) -> Float[Tensor, "R C h w"]:
+        """:meth:`attend` where every row recalls memories."""
         return self.memory_attention(stride16, self.collate(recalls))
 
     def decode(
@@ -199,10 +203,16 @@ class SAM2(nn.Module):
         """
         if prompts is None:
             prompts = self.no_prompts(len(conditioned))
-        candidates = self.mask_decoder(conditioned, features, *self.prompt_encoder(prompts))
+        candidates = self.predict(conditioned, features, prompts)
         if prompts.labels.shape[1] > 1:
             return clear_or_best(candidates, stability_delta, stability_threshold)
         return ambiguous(candidates)
+
+    def predict(
+        self, conditioned: Float[Tensor, "R C h w"], features: FrameFeatures, prompts: PromptTokens
+    ) -> Candidates:
+        """All four candidate masks; the first is the one for a clear prompt."""
+        return self.mask_decoder(conditioned, features, *self.prompt_encoder(prompts))
 
     def decode_picture(
         self, features: FrameFeatures, prompts: PromptTokens, *, multimask: bool
@@ -218,7 +228,7 @@ class SAM2(nn.Module):
             mask = prompts.mask.clamp(-LARGEST_LOGIT, LARGEST_LOGIT)
             prompts = replace(prompts, mask=mask)
         conditioned = self.attend(features, [Recall((), (), (), ())] * len(prompts.labels))
-        candidates = self.mask_decoder(conditioned, features, *self.prompt_encoder(prompts))
+        candidates = self.predict(conditioned, features, prompts)
         if multimask:
             return ambiguous(candidates)
         return clear_or_best(candidates, 0.05, self.picture_stability)
@@ -253,7 +263,7 @@ class SAM2(nn.Module):
         logits = F.interpolate(logits, (side, side), mode="bilinear", antialias=True)
         prompts = replace(self.no_prompts(len(mask)), mask=self.mask_downsample(mask))
         stride16 = features.stride16.expand(len(mask), -1, -1, -1)
-        candidates = self.mask_decoder(stride16, features, *self.prompt_encoder(prompts))
+        candidates = self.predict(stride16, features, prompts)
         given = mask.flatten(1).amax(1, keepdim=True) > 0  # (R, 1)
         present = given & (candidates.presence > 0)
         pointers = self.pointer_projection(candidates.tokens[:, 0])
@@ -268,20 +278,26 @@ class SAM2(nn.Module):
         self, features: FrameFeatures, resolved: Resolved, *, index: int, from_prompt: bool
     ) -> list[MemoryFrame]:
         """One memory per row. Masks from prompts are thresholded at zero, as shown to the user."""
-        side = self.variant.image_size
-        logits = F.interpolate(resolved.logits, (side, side), mode="bilinear")
-        mask = (logits > 0).to(logits.dtype) if from_prompt else logits.sigmoid()
-        memory = self.memory_encoder(features.stride16, MEMORY_SCALE * mask + MEMORY_BIAS)
-        if self.absent_memory is not None:
-            absent = (resolved.presence <= 0)[..., None, None]
-            memory = memory + absent * self.absent_memory[..., None, None]
-        tokens = self.compression(memory)  # (R, T, D)
+        tokens = self.spatial_memory(features.stride16, resolved, from_prompt)
         if not self.training:
-            tokens = tokens.to(torch.bfloat16)  # half the memory; the released code does the same
+            tokens = tokens.to(self.memory_dtype)
         parts = (tokens, resolved.pointers, resolved.scores, resolved.presence[:, 0])
         if from_prompt and not self.training:
             parts = (*parts, self.appearance(features, resolved.logits)[:, 0])
         return [MemoryFrame(index, *row) for row in zip(*parts, strict=True)]
+
+    def spatial_memory(
+        self, stride16: Float[Tensor, "#R C h w"], resolved: Resolved, from_prompt: bool
+    ) -> Float[Tensor, "R T D"]:
+        """The tokens of the rows' memories."""
+        side = self.variant.image_size
+        logits = F.interpolate(resolved.logits, (side, side), mode="bilinear")
+        mask = (logits > 0).to(logits.dtype) if from_prompt else logits.sigmoid()
+        memory = self.memory_encoder(stride16, MEMORY_SCALE * mask + MEMORY_BIAS)
+        if self.absent_memory is not None:
+            absent = (resolved.presence <= 0)[..., None, None]
+            memory = memory + absent * self.absent_memory[..., None, None]
+        return self.compression(memory)
 
     def appearance(
         self, features: FrameFeatures, logits: Float[Tensor, "R M 4*h 4*w"]

@@ -14,6 +14,7 @@ from ..files import expand_home
 from ..model.variants import VARIANTS, find_variant
 from .annotate import make_engine
 from .compose import plain
+from .found_prompts import AUTO, DETECTOR, prompts_of
 
 
 def run(config: DictConfig) -> None:
@@ -43,6 +44,9 @@ def run(config: DictConfig) -> None:
     with make(folder) as project:
         first = None if video is None else project.add_videos([video])[0].video.id
         settings = _with_model(config, project)
+        with open_dict(settings):
+            settings.prompts = AUTO if config.detector is None else DETECTOR
+        _, automatic = prompts_of(settings)
         given = plain(config)["folders"]
         folders = [Path(expand_home(own)) for own in given or []]
         if given is None and video is not None:
@@ -58,6 +62,7 @@ def run(config: DictConfig) -> None:
             limits=Limits(video=config.upload_mb << 20),
             open_browser=config.open,
             video=first,
+            automatic=automatic,
         )
 
 

@@ -119,6 +119,10 @@ KINDS: dict[str, Kind | None] = {
     "train.precision": Kind(choices=("auto", "fp32", "bf16")),
     "pretrain.precision": Kind(choices=("auto", "fp32", "bf16")),
     "evaluate.prompt": Kind(choices=PROMPTS),
+    "to": Kind(choices=("onnx", "torch")),
+    "convert.precision": Kind(choices=("fp32", "fp16", "int8")),
+    "rows": Kind(choices=(1,), null=True),
+    **dict.fromkeys(("memories", "pointers", "points"), Kind(least=1, null=True)),
 }
 
 

@@ -6,9 +6,18 @@ Each video is a step. Between its frames urgent questions are answered, and it c
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
 
+import numpy as np
+from jaxtyping import Bool
+
+from ...track import Proposal
+from ...types import Frame
+from ..automatic import FoundPrompts
 from ..engine import Engine
-from ..jobs import FindPrompts, Jobs
+from ..jobs import FindPrompts, Jobs, PromptSource
+from ..project import Project
 from ..propagation import Step
 from ..records import ProjectVideo
 from ..videos import Videos
@@ -33,7 +42,9 @@ def batch_job(
         tell = _teller(service, job.id, len(videos))
         try:
             yield
-            jobs = Jobs(project, engine, found=make)
+            breathe = partial(_breathe, service, job)
+            found = None if make is None else _with_breath(make, breathe)
+            jobs = Jobs(project, engine, found=found, check=found is not None, pause=breathe)
             for done, video in enumerate(videos):
                 yield
                 tell(video, "running", done, 0.0, "")
@@ -65,6 +76,24 @@ def batch_job(
 
     job = LongJob(new_id(), "annotate", tuple(video.id for video in videos), begin)
     return job
+
+
+def _with_breath(make: FindPrompts, breathe: Callable[[], None]) -> FindPrompts:
+    """The same prompts; now and then while they are looked for, others are served."""
+
+    def source_of(project: Project, engine: Engine) -> PromptSource:
+        source = make(project, engine)
+        if not isinstance(source, FoundPrompts):
+            return source
+        find = source.find
+
+        def breathing(frame: Frame, where: Bool[np.ndarray, "H W"]) -> Sequence[Proposal]:
+            breathe()
+            return find(frame, where)
+
+        return replace(source, find=breathing)
+
+    return source_of
 
 
 def _breathe(service: Service, job: LongJob) -> None:

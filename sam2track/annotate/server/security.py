@@ -85,7 +85,8 @@ class Guard:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 headers.update(self.headers)
-                headers.setdefault("Cache-Control", "no-store")
+                data = scope["path"].startswith("/api")
+                headers.setdefault("Cache-Control", "no-store" if data else "no-cache")
                 if message["status"] >= 400 and not told:
                     told = True
                     LOG.warning("refused %s: %s from %s", message["status"], where, client)

@@ -227,22 +227,22 @@ class Service:
             self._fresh[thing.id] = version, fresh
         return fresh
 
-    def answer_missing(self, video: ProjectVideo, caller: Caller) -> None:
-        """Answer prompts whose answer is not there any more, as after undo; in the background."""
+    def answer_missing(self, video: ProjectVideo, object_id: int, index: int, who: str) -> None:
+        """Answer the prompts of a frame whose answer is not there any more, as after undo; in the
+        background."""
 
         def work(engine: Engine) -> None:
-            project = self.project(caller.who)
-            for thing in project.objects(video.id):
-                frames = {placed.frame for placed in project.prompts(thing.id)}
-                for index in sorted(frames):
-                    if needs_answer(project, thing.id, index, engine):
-                        answers = self.answers(engine, video, index)
-                        answer_again(project, thing.id, index, answers=answers, engine=engine)
-                        self.events.publish(
-                            "changed", video=video.id, what="answer", who=project.log.who
-                        )
+            project = self.project(who)
+            try:
+                if not needs_answer(project, object_id, index, engine):
+                    return
+            except ProjectError:  # the object is gone again
+                return
+            answers = self.answers(engine, video, index)
+            answer_again(project, object_id, index, answers=answers, engine=engine)
+            self.events.publish("changed", video=video.id, what="answer", who=project.log.who)
 
-        self.worker.ask(work, slot=f"missing {video.id}")
+        self.worker.ask(work)
 
     def _model_changed(self, state: str, message: str) -> None:
         self.events.publish("model", state=state, message=message)

@@ -274,7 +274,8 @@ class QueueItem(BaseModel):
 
     video: int
     object: int | None
-    frame: int | None
+    frame: int | None = Field(description="The first frame; None = the whole track.")
+    last: int | None = Field(description="The last frame.")
     why: str
     state: ReviewState
 

@@ -276,8 +276,10 @@ def _again(service: Service, caller: By, video_id: int, *, undo: bool) -> UndoOu
         }
 
     answer = service.change(caller, video, "undo" if undo else "redo", work)
-    service.answer_missing(video, caller)
-    return UndoOut.model_validate(answer)
+    said = UndoOut.model_validate(answer)
+    if said.object is not None and said.frame is not None:
+        service.answer_missing(video, said.object, said.frame, caller.who)
+    return said
 
 
 def _things(service: Service, video: ProjectVideo, objects: str | None) -> list[ProjectObject]:

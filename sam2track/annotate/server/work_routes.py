@@ -11,12 +11,12 @@ from fastapi.responses import StreamingResponse
 from ..exchange import FORMATS
 from ..project import Project
 from ..ranges import plan_walks
+from ..review_queue import review_queue
 from .asking import REFUSALS, Asked, By, VideoId
 from .batch import batch_job
 from .bodies import AnnotateIn, ClassIn, TrackIn
 from .leases import LeaseTaken
 from .reading import attribute_of, class_out, colour_of
-from .review_list import review_list
 from .shapes import (
     CancelOut,
     ClassOut,
@@ -143,7 +143,20 @@ def cancel_annotation(service: Asked, caller: By) -> CancelOut:
 @router.get("/review")
 def read_queue(service: Asked) -> list[QueueItem]:
     """What deserves a look, over all videos."""
-    return review_list(service.base)
+    ids = {video.name: video.id for video in service.base.videos()}
+    return [
+        QueueItem.model_validate(
+            {
+                "video": ids[own.video],
+                "object": own.object_id,
+                "frame": own.frame,
+                "last": own.last,
+                "why": own.why,
+                "state": own.state,
+            }
+        )
+        for own in review_queue(service.base)
+    ]
 
 
 @router.delete("/videos/{video_id}/track")

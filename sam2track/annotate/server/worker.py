@@ -134,6 +134,8 @@ class Worker:
 
     def close(self) -> None:
         """End the thread after its current step; what is finished is stored."""
+        for job in self.jobs():
+            job.cancelled.set()
         with self._wake:
             self._closing = True
             self._wake.notify()

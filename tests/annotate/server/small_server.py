@@ -30,14 +30,24 @@ WHO = {"X-Client": "tab-1", "X-Who": "anna"}
 
 
 @contextmanager
-def serving(folder: Path, *, token=None, limits=None, load=tiny_engine, clips=1, length=LENGTH):
+def serving(
+    folder: Path,
+    *,
+    token=None,
+    limits=None,
+    load=tiny_engine,
+    clips=1,
+    length=LENGTH,
+    automatic=None,
+):
     """A client of a server of a new project, or of the one that is in the folder."""
     known = (folder / "P" / "project.db").exists()
     project = (
         Project.open(folder / "P") if known else clip_project(folder, clips=clips, length=length)
     )
     limits = limits or Limits()
-    service = Service(project, load, model="tiny", folders=[folder], limits=limits)
+    options = {"folders": [folder], "limits": limits, "automatic": automatic}
+    service = Service(project, load, model="tiny", **options)
     app = Guard(make_app(service), token=token, limits=limits)
     # Errors of the server are answers here too.
     with TestClient(app, "http://localhost", False, headers=WHO) as client:
@@ -160,8 +170,12 @@ class Running:
             with urllib.request.urlopen(asked, timeout=timeout) as answer:
                 return answer.status, json.load(answer)
         except urllib.error.HTTPError as error:
-            return error.code, json.load(error)
+            status, answer = error.code, error
         except (http.client.HTTPException, ValueError) as error:  # broken off
+            raise OSError(str(error)) from error
+        try:
+            return status, json.load(answer)
+        except (http.client.HTTPException, ValueError) as error:
             raise OSError(str(error)) from error
 
     def stop(self, how=signal.SIGKILL) -> None:

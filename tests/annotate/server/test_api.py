@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import threading
 import zipfile
 
 import cv2
@@ -30,8 +31,11 @@ from annotate.server.small_server import (
 from annotate.small_project import tiny_engine, write_clip
 from tiny import SIZE, noise_frames, square_mask
 
+from sam2track import Prompt
 from sam2track.annotate import Project
+from sam2track.annotate.automatic import FoundPrompts
 from sam2track.masks import decode_runs
+from sam2track.track import Proposal
 
 RAW = {"Content-Type": "application/octet-stream"}
 
@@ -374,6 +378,34 @@ def test_batch_annotation_of_what_has_prompts(tmp_path):
         assert len(masks(client)) == LENGTH
         assert good(client.get("/api/videos/1"))["state"] == "review"
         refused(client.post("/api/annotate", json={"videos": [1]}), 400, "automatic prompts")
+
+
+def test_automatic_annotation_answers_clicks_meanwhile_and_can_be_cancelled(tmp_path):
+    looked, going = threading.Event(), threading.Event()
+
+    def find(frame, where):
+        looked.set()
+        going.wait(60)
+        return [Proposal(Prompt.from_mask(square_mask()))] if where.all() else []
+
+    def automatic(project, engine):
+        return FoundPrompts(project, engine, find, every=2)
+
+    with serving(tmp_path, clips=2, length=30, automatic=automatic) as client:
+        thing = add_object(client)
+        events = listen(client.service)
+        good(client.post("/api/annotate", json={"videos": [2, 1]}))
+        assert looked.wait(60)
+        going.set()
+        click(client, thing)  # between two looks
+        wait_for(lambda: any(data.get("video_state") == "done" for _, data in events))
+        good(client.delete("/api/annotate"))
+        wait_for(lambda: not client.service.worker.jobs())
+        assert events[-1][1]["state"] in ("done", "failed")
+        found = good(client.get("/api/videos/2"))
+        assert [own["class"] for own in found["objects"]] == ["object"]
+        assert found["tracked_frames"] == 30
+        assert [own["object"] for own in good(client.get("/api/review"))]
 
 
 def test_a_model_that_cannot_be_loaded(tmp_path):

@@ -69,6 +69,8 @@ class Session:
             self.confirmed.append((*change, answer))
         else:
             assert status in (400, 404), answer
+            if "/objects/" in path and status == 404:  # undo has taken it back
+                self.objects.remove(int(path.split("/")[3]))
         self.open = None
 
     def run(self, server: Running) -> None:

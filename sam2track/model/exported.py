@@ -1,0 +1,247 @@
+"""A tracker whose computations run as exported graphs, in ONNX Runtime or as PyTorch programs.
+
+In: a folder that ``sam2track convert`` has written. Out: a model for
+:class:`sam2track.TrackingSession`. Only the graphs' own work is done by them; what memory recalls,
+and the choice among masks, are as in :class:`SAM2`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NoReturn, TypeGuard
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from ..types import Candidates, FrameFeatures, PromptTokens, Recall, Resolved
+from .sam2 import SAM2
+from .variants import Variant, find_variant
+from .weights import CheckpointError
+
+DESCRIPTION = "model.json"  # of the graphs in a folder
+UNUSED = -2  # label of a point that is not there
+Run = Callable[[Mapping[str, Tensor]], Sequence[Tensor]]  # a graph
+
+
+class ExportedSAM2(SAM2):
+    """SAM 2 with graphs in the place of its parts. It has no weights of its own.
+
+    Args:
+        about: the content of ``model.json``.
+        variant: with the exported ``image_size``.
+        graphs: by name.
+    """
+
+    def __init__(
+        self, about: Mapping[str, Any], variant: Variant, graphs: Mapping[str, Run]
+    ) -> None:
+        with torch.device("meta"):  # without memory
+            super().__init__(variant)
+        for part in ("trunk", "neck", "memory_tokens", "memory_attention", "prompt_encoder"):
+            delattr(self, part)
+        for part in ("mask_decoder", "memory_encoder", "compression", "absent_memory"):
+            delattr(self, part)
+        self.about, self.graphs = about, graphs
+        self.no_memory = _constant(about["no_memory"], 1, 1, -1)
+        self.no_pointer = _constant(about["no_pointer"], 1, -1)
+        self.mask_downsample = nn.Conv2d(1, 1, kernel_size=4, stride=4)
+        self.mask_downsample.weight = _constant(about["mask_kernel"], 1, 1, 4, 4)
+        self.mask_downsample.bias = _constant(about["mask_bias"], 1)
+        self.pointer_projection = nn.Identity()  # the graph's tokens are pointers
+        self.mean = torch.tensor(variant.mean)[:, None, None]
+        self.std = torch.tensor(variant.std)[:, None, None]
+        self.eval().requires_grad_(False)
+
+    @property
+    def rows_at_once(self) -> int | None:
+        return 1 if self._size("mask_decoder", "labels", 0) == 1 else super().rows_at_once
+
+    def lower(self, precision: torch.dtype) -> None:
+        if precision != torch.float32:
+            _refuse("computes in the precision of its files; leave precision= out")
+
+    def pool_memory(self, side: int) -> None:
+        if side != 1:
+            _refuse("attends to all memory tokens; leave memory.pool= out")
+
+    def compile_parts(self) -> None:
+        _refuse("is not compiled; leave compile= out")
+
+    def encode(self, image: Float[Tensor, "B 3 S S"]) -> FrameFeatures:
+        return FrameFeatures(*self._run("image_encoder", {"image": image}))
+
+    def condition(
+        self, stride16: Float[Tensor, "R C h w"], recalls: Sequence[Recall]
+    ) -> Float[Tensor, "R C h w"]:
+        rows, (memories, pointers) = len(recalls), recalls[0].shape
+        features = torch.stack([m.features for own in recalls for m in own.memories])
+        weights = [own.weights or (1.0,) * memories for own in recalls]
+        given = {
+            "memories": features.float().unflatten(0, (rows, memories)),
+            "slots": torch.tensor([own.slots for own in recalls]) % self.variant.slots,
+            "weights": torch.tensor(weights),
+            "memory_mask": torch.zeros(rows, memories),
+            "pointers": torch.zeros(rows, pointers, self.variant.width),
+            "distances": torch.zeros(rows, pointers),
+            "pointer_mask": torch.zeros(rows, pointers),
+        }
+        if pointers:
+            given["pointers"] = torch.stack([torch.stack(own.pointers) for own in recalls])
+            ago = [[offset / (own.span - 1) for offset in own.offsets] for own in recalls]
+            given["distances"] = torch.tensor(ago)
+        lacking = {"memories": memories, "pointers": pointers}
+        for name, count in lacking.items():
+            lacking[name] = self._lacking("memory_attention", name, count)
+        for name, tensor in given.items():
+            kind = "pointers" if name.startswith(("point", "dist")) else "memories"
+            filling = -torch.inf if name.endswith("_mask") else 0
+            given[name] = _fill(tensor, lacking[kind], filling)
+        return self._run("memory_attention", {"stride16": stride16, **given})[0]
+
+    def predict(
+        self, conditioned: Float[Tensor, "R C h w"], features: FrameFeatures, prompts: PromptTokens
+    ) -> Candidates:
+        rows, points = prompts.labels.shape
+        lacking = self._lacking("mask_decoder", "labels", points)
+        mask = prompts.mask
+        side = 4 * self.variant.grid
+        given = {
+            "conditioned": conditioned,
+            "coords": _fill(prompts.coords.float(), lacking, 0),
+            "labels": _fill(prompts.labels.long(), lacking, UNUSED),
+            "mask": torch.zeros(rows, 1, side, side) if mask is None else mask,
+            "mask_given": torch.full((rows,), float(mask is not None)),
+        }
+        skips = {"stride8": features.stride8, "stride4": features.stride4}
+        given |= {k: x.expand(rows, -1, -1, -1) for k, x in skips.items() if x is not None}
+        masks, scores, pointers, presence = self._run("mask_decoder", given)
+        return Candidates(masks, scores, pointers, presence)
+
+    def spatial_memory(
+        self, stride16: Float[Tensor, "#R C h w"], resolved: Resolved, from_prompt: bool
+    ) -> Float[Tensor, "R T D"]:
+        rows = len(resolved.scores)
+        given = {
+            "stride16": stride16.expand(rows, -1, -1, -1),
+            "logits": resolved.logits,
+            "presence": resolved.presence,
+            "from_prompt": torch.full((rows,), float(from_prompt)),
+        }
+        return self._run("memory_encoder", given)[0]
+
+    def _run(self, name: str, given: Mapping[str, Tensor]) -> Sequence[Tensor]:
+        """The outputs of a graph; row by row if it takes one only."""
+        rows = len(next(iter(given.values())))
+        if rows == 1 or self._size(name, next(iter(given)), 0) != 1:
+            return self.graphs[name](given)
+        parts = [
+            self.graphs[name]({k: x[i : i + 1] for k, x in given.items()}) for i in range(rows)
+        ]
+        return [torch.cat(own) for own in zip(*parts, strict=True)]
+
+    def _size(self, graph: str, name: str, axis: int) -> int | None:
+        """A fixed size of an input; None = it is not fixed."""
+        size = self.about["graphs"][graph]["inputs"][name]["shape"][axis]
+        return size if isinstance(size, int) else None
+
+    def _lacking(self, graph: str, name: str, count: int) -> int:
+        """How many masked entries are added to this many, to be as many as the graph takes."""
+        fixed = self._size(graph, name, 1)
+        if fixed is not None and count > fixed:
+            kind = "points" if name == "labels" else name
+            raise ValueError(
+                f"the exported model takes {fixed} {kind}, but there are {count}; export it with "
+                f"{kind}={count}, or without {kind}= for any number"
+            )
+        return max(fixed or 1, count) - count
+
+
+def _constant(values: object, *shape: int) -> nn.Parameter:
+    return nn.Parameter(torch.tensor(values).reshape(shape))
+
+
+def _fill(x: Tensor, count: int, value: float) -> Tensor:
+    """More entries on the second axis."""
+    return F.pad(x, (*(0, 0) * (x.dim() - 2), 0, count), value=value) if count else x
+
+
+def _refuse(what: str) -> NoReturn:
+    raise ValueError(f"an exported model {what}")
+
+
+def is_exported(path: str | Path | None) -> TypeGuard[str | Path]:
+    """Whether a path leads to a folder with an exported model."""
+    return path is not None and (Path(path).expanduser() / DESCRIPTION).is_file()
+
+
+def load_exported(
+    folder: str | Path, name: str, *, device: torch.device, threads: int | None = None
+) -> ExportedSAM2:
+    """A model of a folder that ``sam2track convert`` has written.
+
+    Args:
+        name: the variant's name.
+        device: that the graphs run on; tensors between them are on the CPU.
+        threads: of the graphs; default: PyTorch's number, or 1 for a small model on the CPU.
+
+    Raises:
+        CheckpointError: if it holds another model, or a file is missing or is no graph.
+        ValueError: if the runtime, or its part for the device, is missing.
+    """
+    folder = Path(folder).expanduser()
+    about = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
+    if about["model"] != name:
+        raise CheckpointError(
+            f"{folder} holds {about['model']}, but model={name} was asked for; "
+            f"use model={about['model']}"
+        )
+    variant = replace(find_variant(name), image_size=about["image_size"])
+    model = ExportedSAM2(about, variant, {})
+    threads = threads or (1 if model.small_on_cpu else torch.get_num_threads())
+    files = {part: folder / graph["file"] for part, graph in about["graphs"].items()}
+    for path in files.values():
+        if not path.is_file():
+            raise CheckpointError(f"no such file: {path}; export the model again")
+    if about["format"] == "onnx":
+        model.graphs = {part: _onnx_graph(path, device, threads) for part, path in files.items()}
+    else:
+        model.graphs = {part: _torch_graph(path, device) for part, path in files.items()}
+    return model
+
+
+def _onnx_graph(path: Path, device: torch.device, threads: int) -> Run:
+    """A graph in ONNX Runtime."""
+    try:
+        import onnxruntime
+    except ImportError:
+        raise ValueError(f"{path} needs onnxruntime; pip install 'sam2track[onnx]'") from None
+    provider = "CUDAExecutionProvider" if device.type == "cuda" else "CPUExecutionProvider"
+    if provider not in onnxruntime.get_available_providers():
+        raise ValueError(
+            f"device={device}: ONNX Runtime has no {provider}; install onnxruntime-gpu"
+        )
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    try:
+        session = onnxruntime.InferenceSession(path, options, [provider])
+    except Exception as error:  # of ONNX Runtime's own classes
+        raise CheckpointError(f"{path} cannot be loaded: {error}") from None
+
+    def run(given: Mapping[str, Tensor]) -> Sequence[Tensor]:
+        arrays = {name: x.contiguous().numpy() for name, x in given.items()}
+        return [torch.from_numpy(x) for x in session.run(None, arrays)]
+
+    return run
+
+
+def _torch_graph(path: Path, device: torch.device) -> Run:
+    """A program of ``torch.export``."""
+    if device.type != "cpu":
+        raise ValueError(f"device={device}: programs of torch.export run on the CPU")
+    program = torch.export.load(path).module()
+    return lambda given: program(*given.values())
