@@ -139,15 +139,20 @@ def test_videos_export_import(person: Person, server: Server, tmp_path: Path) ->
 
 
 def test_attributes(person: Person, server: Server) -> None:
-    attribute = {"name": "side", "type": "select", "values": ["left", "right"], "default": "left"}
-    server.send("POST", "/api/classes", {"name": "hand", "attributes": [attribute]})
-    person.wait("app.session.classes.some((one) => one.name === 'hand')")
     person.click(*CUP)
     person.saved()
     page = person.page
     person.press("c")
-    page.locator("dialog .choice", has_text="hand").click()
+    page.get_by_label("Another class").fill("hand")
+    person.press("Enter")
     person.saved()
+    person.press("c")
+    page.get_by_text("Attributes of hand").click()
+    page.locator("dialog textarea").fill("side: left, right\ngloved: yes/no\nfingers: number")
+    page.get_by_role("button", name="Save attributes").click()
+    person.wait("app.session.classes.some((one) => one.attributes.length === 3)")
+    kinds = [one["type"] for one in server.get("/api/session")["classes"][-1]["attributes"]]
+    assert kinds == ["select", "checkbox", "number"]
     page.get_by_label("side").select_option("right")
     person.saved()
     (thing,) = server.get("/api/videos/1")["objects"]
