@@ -48,7 +48,18 @@ def test_a_range_is_tracked(person: Person) -> None:
     person.wait("app.lanes.get(app.selected).at(-1).stop > 1")
     person.saved()
     assert person.look("app.lanes.get(args[0]).at(-1).stop", thing) == 6
-    person.press("Escape", "End", "q", "Home", "w")
+    person.look("app.range = [0, 0]")
+    person.press(
+        "Escape", "Home", "n", *["f"] * 4
+    )  # a click in the middle of a range is tracked both ways
+    person.click(*CUP)
+    person.saved()
+    other = person.look("app.selected")
+    person.press("o", "d", "d", "q", "f", "f", "f", "f", "w", "t")
+    person.until(lambda: person.look("app.lanes.get(args[0]).at(-1).stop", other) == 7)
+    person.saved()
+    assert person.look("app.lanes.get(args[0])[0].start", other) == 2
+    person.press("o", "Escape", "End", "q", "Home", "w")
     assert person.look("app.range") == [0, 1]
     person.press("Escape")
     assert person.look("app.range") is None
@@ -128,15 +139,20 @@ def test_videos_export_import(person: Person, server: Server, tmp_path: Path) ->
 
 
 def test_attributes(person: Person, server: Server) -> None:
-    attribute = {"name": "side", "type": "select", "values": ["left", "right"], "default": "left"}
-    server.send("POST", "/api/classes", {"name": "hand", "attributes": [attribute]})
-    person.wait("app.session.classes.some((one) => one.name === 'hand')")
     person.click(*CUP)
     person.saved()
     page = person.page
     person.press("c")
-    page.locator("dialog .choice", has_text="hand").click()
+    page.get_by_label("Another class").fill("hand")
+    person.press("Enter")
     person.saved()
+    person.press("c")
+    page.get_by_text("Attributes of hand").click()
+    page.locator("dialog textarea").fill("side: left, right\ngloved: yes/no\nfingers: number")
+    page.get_by_role("button", name="Save attributes").click()
+    person.wait("app.session.classes.some((one) => one.attributes.length === 3)")
+    kinds = [one["type"] for one in server.get("/api/session")["classes"][-1]["attributes"]]
+    assert kinds == ["select", "checkbox", "number"]
     page.get_by_label("side").select_option("right")
     person.saved()
     (thing,) = server.get("/api/videos/1")["objects"]
