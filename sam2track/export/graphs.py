@@ -16,13 +16,13 @@ from torch import Tensor, nn
 
 from ..model import SAM2
 from ..model.attention import Attention, Rotation
+from ..model.exported import UNUSED
 from ..model.layers import sine_position_1d
 from ..model.memory_attention import MemoryAttentionLayer
 from ..model.sam2 import MEMORY_BIAS, MEMORY_SCALE
 from ..types import FrameFeatures, PromptTokens
 
 QUERIES = 256  # so many attend at a time, since the weights of all would take half a gigabyte
-UNUSED = -2  # label of a point that is not there
 
 
 class ImageEncoder(nn.Module):
