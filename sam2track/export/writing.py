@@ -45,7 +45,7 @@ def write_model(
         name: of its variant.
         to: ``onnx``, or ``torch`` for programs of ``torch.export``.
         precision: of stored weights, for ONNX: ``fp32``, ``fp16`` (computed in fp32), or ``int8``
-            (matrix products in whole numbers, :mod:`.quantising`).
+            (matrix products in whole numbers, :mod:`.onnx_files`).
         sizes: that are fixed; default: none is.
 
     Raises:
@@ -54,7 +54,8 @@ def write_model(
     """
     if to not in FORMATS or precision not in PRECISIONS:
         raise ValueError(
-            f"to={to} precision={precision}: there is {', '.join((*FORMATS, *PRECISIONS))}"
+            f"to={to}, precision={precision}: choose to= of {', '.join(FORMATS)} and precision= of "
+            f"{', '.join(PRECISIONS)}"
         )
     if to == "torch" and precision != "fp32":
         raise ValueError(f"precision={precision} is for to=onnx; to=torch writes fp32")

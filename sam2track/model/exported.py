@@ -181,22 +181,22 @@ def is_exported(path: str | Path | None) -> TypeGuard[str | Path]:
     return path is not None and (Path(path).expanduser() / DESCRIPTION).is_file()
 
 
-def load_exported(
-    folder: str | Path, name: str, *, device: torch.device, threads: int | None = None
-) -> ExportedSAM2:
+def load_exported(folder: str | Path, name: str, *, device: torch.device) -> ExportedSAM2:
     """A model of a folder that ``sam2track convert`` has written.
+
+    Programs of ``torch.export`` may hold pickles, which run code: load only those that you trust.
+    Graphs of ONNX hold none.
 
     Args:
         name: the variant's name.
         device: that the graphs run on; tensors between them are on the CPU.
-        threads: of the graphs; default: PyTorch's number, or 1 for a small model on the CPU.
 
     Raises:
-        CheckpointError: if it holds another model, or a file is missing or is no graph.
+        CheckpointError: if it holds another model, or a file is missing, damaged or no graph.
         ValueError: if the runtime, or its part for the device, is missing.
     """
     folder = Path(folder).expanduser()
-    about = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
+    about = _read_description(folder / DESCRIPTION)
     if about["model"] != name:
         raise CheckpointError(
             f"{folder} holds {about['model']}, but model={name} was asked for; "
@@ -204,7 +204,7 @@ def load_exported(
         )
     variant = replace(find_variant(name), image_size=about["image_size"])
     model = ExportedSAM2(about, variant, {})
-    threads = threads or (1 if model.small_on_cpu else torch.get_num_threads())
+    threads = 1 if model.small_on_cpu else torch.get_num_threads()
     files = {part: folder / graph["file"] for part, graph in about["graphs"].items()}
     for path in files.values():
         if not path.is_file():
@@ -214,6 +214,19 @@ def load_exported(
     else:
         model.graphs = {part: _torch_graph(path, device) for part, path in files.items()}
     return model
+
+
+def _read_description(path: Path) -> dict[str, Any]:
+    """The content of ``model.json``."""
+    try:
+        about = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise CheckpointError(f"{path} is damaged: {error}; export the model again") from None
+    needed = {"format", "model", "image_size", "graphs"}
+    needed |= {"no_memory", "no_pointer", "mask_kernel", "mask_bias"}
+    if not isinstance(about, dict) or not needed <= about.keys():
+        raise CheckpointError(f"{path} does not describe a model of sam2track convert")
+    return about
 
 
 def _onnx_graph(path: Path, device: torch.device, threads: int) -> Run:
@@ -245,5 +258,8 @@ def _torch_graph(path: Path, device: torch.device) -> Run:
     """A program of ``torch.export``."""
     if device.type != "cpu":
         raise ValueError(f"device={device}: programs of torch.export run on the CPU")
-    program = torch.export.load(path).module()
+    try:
+        program = torch.export.load(path).module()
+    except Exception as error:  # of many classes
+        raise CheckpointError(f"{path} cannot be loaded: {error}") from None
     return lambda given: program(*given.values())

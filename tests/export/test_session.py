@@ -126,6 +126,10 @@ def test_what_an_exported_model_cannot_do_is_refused(nano_folder, tmp_path):
     (copy / "mask_decoder.onnx").unlink()
     with pytest.raises(CheckpointError, match=r"no such file: .*mask_decoder\.onnx"):
         load_model("nano", copy)
+    for text, words in (("{", "is damaged"), ('{"format": "x"}', "does not describe a model")):
+        (copy / "model.json").write_text(text)
+        with pytest.raises(CheckpointError, match=words):
+            load_model("nano", copy)
 
 
 LATENTS = PerceiverSpec(latents=5, latents_2d=4)
