@@ -101,6 +101,7 @@ def states(
     me.press("p", "Home", *["Shift+F"] * 3, "1")
     me.click(CUP[0], CUP[1] + 60)
     me.saved()
+    page.wait_for_selector("#progress:not([hidden])")
     shoot(page, "08-correction")
     me.press("Enter")
     me.wait("app.tracking")

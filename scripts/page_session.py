@@ -136,7 +136,7 @@ def draw_pointer(picture: Image.Image, x: float, y: float) -> None:
 def save_film(pictures: list[tuple[Image.Image, int]], out: Path) -> None:
     """As an animated WebP."""
     first, *rest = [picture for picture, _ in pictures]
-    options: dict[str, Any] = {"quality": 60, "method": 6, "minimize_size": True}
+    options: dict[str, Any] = {"quality": 70, "method": 4, "kmin": 1, "kmax": 2}
     durations = [milliseconds for _, milliseconds in pictures]
     first.save(out, save_all=True, append_images=rest, duration=durations, loop=0, **options)
     print(f"{out}: {len(pictures)} pictures, {out.stat().st_size / 1e6:.2f} MB")

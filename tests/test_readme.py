@@ -11,7 +11,6 @@ import shlex
 import shutil
 import subprocess
 import sys
-from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -26,7 +25,8 @@ from sam2track.annotate import Project
 from sam2track.cli import main
 from sam2track.image import AutomaticSettings
 from sam2track.model.weights import packaged_weights
-from sam2track.runners import automatic
+from sam2track.runners import found_prompts
+from sam2track.runners.automatic import AutomaticMasks
 from sam2track.runners.compose import hydra_setting
 from sam2track.runners.loader import Loader
 from sam2track.runners.sweep import job_labels
@@ -120,8 +120,9 @@ def test_the_section_on_many_videos(desk, grid, monkeypatch):
     prompts = re.search(r"`cup.json` is\s+`(.*?)`", README)[1]
     (desk / "cup.json").write_text(prompts)
     if grid == "coarse":
-        quick = partial(AutomaticSettings, points_per_side=9, use_m2m=False)
-        monkeypatch.setattr(automatic, "AutomaticSettings", lambda **own: quick(sharpen=False))
+        settings = AutomaticSettings(points_per_side=9, use_m2m=False, sharpen=False)
+        quick = AutomaticMasks(settings, None, None, "cpu", "auto")
+        monkeypatch.setattr(found_prompts, "automatic_masks", lambda config: quick)
     assert len(MANY) == 5
     for line in MANY:
         assert main(shlex.split(line)[1:]) == 0, line

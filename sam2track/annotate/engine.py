@@ -12,6 +12,7 @@ from typing import Any
 
 from ..memory import AutoSettings, MemoryFactory
 from ..model import load_model
+from ..model.exported import DESCRIPTION
 from ..model.variants import find_variant
 from ..model.weights import fetch_weights, packaged_weights
 from ..track import Rendering, Session, TrackingSession
@@ -98,6 +99,7 @@ def _described(memory: MemoryFactory | AutoSettings, suits: str) -> str:
 
 
 def _file_hash(path: Path) -> str:
+    path = path / DESCRIPTION if path.is_dir() else path  # of an exported model; has its hash
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while block := file.read(1 << 20):

@@ -13,10 +13,9 @@ from jaxtyping import Int
 
 from .freshness import Span, runs
 from .project import Project
-from .records import ProjectObject, ProjectVideo, Review
+from .records import LOW_CONFIDENCE, ProjectObject, ProjectVideo, Review
 from .stored_masks import StoredMasks
 
-LOW_CONFIDENCE = 0.5
 BASE = ("prompted", "propagated", "doubtful", "absent", "brush", "imported")
 _NOTHING = -1
 # Above both, the confidence is above LOW_CONFIDENCE: 0.53 / (1 + exp(-3)) > 0.5.

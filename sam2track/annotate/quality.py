@@ -12,17 +12,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from pycocotools import mask as coco
-
 from .anchors import digest_of
 from .automatic import found_objects
 from .engine import Engine
 from .project import Project
-from .records import ProjectMask, ProjectObject, ProjectVideo
+from .records import LOW_CONFIDENCE, ProjectMask, ProjectObject, ProjectVideo
 from .reviews import Reviews
 from .track_checks import duplicates, track_back
 
-LOW_CONFIDENCE, LOW_RETURN = 0.5, 0.5
+LOW_RETURN = 0.5
 JUMP = 4.0  # times the area before
 LEAST_AREA = 0.002  # share of the frame: of smaller masks the area says little
 RARELY = 0.1  # of its frames
@@ -144,7 +142,7 @@ def measure(
     confidence, jump, jump_frame, before = 0.0, 1.0, None, 0.0
     for mask in masks:
         total += 1
-        area = float(coco.area({"size": list(size), "counts": mask.counts}))
+        area = float(mask.area)
         if not area:
             continue
         seen += 1

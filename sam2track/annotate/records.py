@@ -9,9 +9,11 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Bool
+from pycocotools import mask as coco
 
 from ..masks import decode_runs
 
+LOW_CONFIDENCE = 0.5  # a person should look at masks below it
 STATES = ("new", "in progress", "review", "accepted", "rejected")
 
 
@@ -94,6 +96,11 @@ class ProjectMask:
     made: str
     provenance_id: int | None
     occluded: bool = False
+
+    @property
+    def area(self) -> int:
+        """In pixels, from the run lengths alone; 0 = the object is not there."""
+        return int(coco.area({"size": list(self.size), "counts": self.counts}))
 
     def pixels(self) -> Bool[np.ndarray, "H W"]:
         """The mask, True on the object."""

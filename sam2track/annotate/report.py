@@ -14,14 +14,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 from PIL import Image
-from pycocotools import mask as coco
 
 from ..files import write_text
 from ..masks import draw_caption, draw_objects, object_colour
 from .project import Project
 from .quality import ratings
-from .records import ProjectMask, ProjectObject, ProjectVideo
-from .review_queue import LOW_CONFIDENCE, ReviewItem, ranges, review_queue
+from .records import LOW_CONFIDENCE, ProjectMask, ProjectObject, ProjectVideo
+from .review_queue import ReviewItem, ranges, review_queue
 
 _TILES, _TILE_WIDTH = 4, 300
 _OBJECTS, _QUEUE = 40, 15  # rows for one video
@@ -126,7 +125,7 @@ def _video_row(project: Project, video: ProjectVideo, *, pictures: bool) -> Vide
                 thing.name,
                 "#{:02x}{:02x}{:02x}".format(*object_colour(thing.number)),  # as it is drawn
                 states.get(thing.id, "new"),
-                sum(not _is_empty(mask) for mask in masks),
+                sum(mask.area > 0 for mask in masks),
                 sum(confidences) / len(confidences) if confidences else None,
                 rated.get(thing.id, {}).get("score"),
                 ranges(doubtful),
@@ -157,10 +156,6 @@ def _video_row(project: Project, video: ProjectVideo, *, pictures: bool) -> Vide
         len(queue),
         shown,
     )
-
-
-def _is_empty(mask: ProjectMask) -> bool:
-    return not coco.area({"size": list(mask.size), "counts": mask.counts})
 
 
 def _preview(

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from pycocotools import mask as coco
 
 from ..masks import encode_runs
 from .anchors import find_anchors
@@ -45,7 +44,7 @@ def merge(project: Project, object_id: int, other_id: int) -> Entry:
     mine = {own.frame: own for own in project.masks(thing.id)}
     moved = []
     for mask in project.masks(other.id):
-        if not _is_empty(mask):
+        if mask.area:
             moved.append((thing.id, _union(mine.get(mask.frame), mask)))
     cleared = [_Range(thing.id, own.frame, own.frame + 1) for _, own in moved]
     data = {"other": other.number, "removed": [other.id]}
@@ -61,8 +60,8 @@ def split(project: Project, object_id: int, frame: int) -> tuple[Entry, ProjectO
     thing = project.object(object_id)
     video = project.video(thing.video_id)
     check_frame(frame, video)
-    moved = [own for own in project.masks(thing.id, frame) if not _is_empty(own)]
-    before = next((own for own in project.masks(thing.id, 0, frame) if not _is_empty(own)), None)
+    moved = [own for own in project.masks(thing.id, frame) if own.area]
+    before = next((own for own in project.masks(thing.id, 0, frame) if own.area), None)
     if not moved or before is None:
         where = "from it on" if before is not None else "before it"
         raise ProjectError(
@@ -94,7 +93,7 @@ def swap(project: Project, object_id: int, other_id: int, frame: int) -> Entry:
     check_frame(frame, video)
     moved = [(other.id, own) for own in project.masks(thing.id, frame)]
     moved += [(thing.id, own) for own in project.masks(other.id, frame)]
-    if all(_is_empty(own) for _, own in moved):
+    if not any(own.area for _, own in moved):
         raise ProjectError(f"neither object has a mask from frame {frame} on; choose another frame")
     cleared = [_Range(own.id, frame, video.length) for own in (thing, other)]
     data = {"other": other.number, "from": frame}
@@ -171,7 +170,7 @@ def _pair(
 
 
 def _union(one: ProjectMask | None, other: ProjectMask) -> ProjectMask:
-    if one is None or _is_empty(one):
+    if one is None or not one.area:
         return other
     both = encode_runs(np.logical_or(one.pixels(), other.pixels()))["counts"]
     scores = [own.score for own in (one, other) if own.score is not None]
@@ -179,11 +178,6 @@ def _union(one: ProjectMask | None, other: ProjectMask) -> ProjectMask:
     return ProjectMask(
         one.object_id, one.frame, both, one.size, score, one.presence, one.made, None
     )
-
-
-def _is_empty(mask: ProjectMask) -> bool:
-    runs: Any = {"size": list(mask.size), "counts": mask.counts.encode()}
-    return not coco.area(runs)
 
 
 def _joined(ranges: Sequence[_Range]) -> list[_Range]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from .freshness import runs
 from .project import Project
-from .records import ProjectObject, ProjectVideo
+from .records import LOW_CONFIDENCE, ProjectObject, ProjectVideo
 from .stored_masks import StoredMasks
 
-LOW_CONFIDENCE = 0.5
 NEAR = 10  # frames between doubtful ones that are looked at together
 _DONE = ("accepted", "rejected")
 
@@ -103,10 +103,5 @@ def _doubtful(
 
 def ranges(frames: Sequence[int]) -> str:
     """Ascending frames in short: ``3-7, 12``."""
-    parts: list[list[int]] = []
-    for frame in frames:
-        if parts and frame == parts[-1][1] + 1:
-            parts[-1][1] = frame
-        else:
-            parts.append([frame, frame])
-    return ", ".join(str(a) if a == b else f"{a}-{b}" for a, b in parts)
+    spans = ((start, stop - 1) for start, stop in runs(frames))
+    return ", ".join(str(a) if a == b else f"{a}-{b}" for a, b in spans)

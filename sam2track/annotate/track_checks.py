@@ -12,7 +12,7 @@ import numpy as np
 from pycocotools import mask as coco
 
 from ..prompts import Prompt
-from ..track import Session, TrackingSession, follow, walk
+from ..track import Session, follow, walk
 from ..types import Frame
 from .anchors import anchors_of
 from .engine import Engine
@@ -76,7 +76,7 @@ def track_back(
         first = next(iter(anchors), 0)
         last = first
         for mask in project.masks(own.id, first):
-            if coco.area({"size": list(video.size), "counts": mask.counts}):
+            if mask.area:
                 last = mask.frame
         start, end = project.mask(own.id, first), project.mask(own.id, last)
         if last > first and start is not None and end is not None:
@@ -112,7 +112,7 @@ class _Back:
         self.first, self.last = min(self.first, start.frame), max(self.last, end.frame)
 
     def prompt(self, session: Session, frame: Frame, direction: int) -> None:
-        if isinstance(session, TrackingSession) and session.lag == 0:
+        if session.lag == 0:
             for object_id in session.object_ids:
                 if self.starts[object_id].frame > frame.index:
                     session.remove(object_id)

@@ -181,8 +181,8 @@ def mix_by_blocks(
     of queries and keys are multiplied by ``scale``, by default ``D ** -0.5``.
     """
     batch = q.shape[:2]
-    scale = q.shape[3] ** -0.5 if scale is None else scale
-    q, k, v = (q * scale).flatten(0, 1), k.flatten(0, 1).transpose(1, 2), v.flatten(0, 1)
+    factor: float = q.shape[3] ** -0.5 if scale is None else scale
+    q, k, v = (q * factor).flatten(0, 1), k.flatten(0, 1).transpose(1, 2), v.flatten(0, 1)
     if len(k) > 1:
         k = k.contiguous()  # else each product of several matrices would copy it
     # All blocks share one buffer: a new one for each block takes a seventh of the time. (matmul

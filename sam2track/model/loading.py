@@ -33,7 +33,8 @@ def load_model(
             package, ``sam2.1_hiera_{tiny,small,base_plus,large}``, ``sam2_hiera_...``, ``edgetam``,
             ``efficienttam_{ti,s}``, and these with ``_1``, ``_2`` or ``_512x512``.
         checkpoint: an official ``.pt``, a ``.safetensors`` of ``transformers`` or of ours, or a
-            folder that ``sam2track convert`` has written (docs/export.md);
+            folder that ``sam2track convert`` has written (docs/export.md; programs of
+            ``torch.export`` in it may run code of whoever made them);
             default: the packaged weights, or the released ones from the Hugging Face hub.
         device: ``auto`` (CUDA if there is one), ``cpu``, ``cuda``, ``cuda:1``, ...
         precision: ``auto`` (bf16 on CUDA and on CPUs with AMX or AVX512_BF16, else fp32), ``fp32``,
@@ -47,7 +48,7 @@ def load_model(
         CheckpointError: the weights cannot be found, or belong to another model.
     """
     variant = find_variant(name)
-    if checkpoint is not None and is_exported(checkpoint):
+    if is_exported(checkpoint):
         return _ready_exported(name, checkpoint, device, precision, compile, memory_pool)
     model = SAM2(variant)
     if memory_pool is not None:
@@ -74,6 +75,8 @@ def load_image_model(
         ValueError, CheckpointError: as :func:`load_model`.
     """
     variant = find_image_variant(name)
+    if isinstance(variant, Variant) and is_exported(checkpoint):
+        return _ready_exported(name, checkpoint, device, precision, compile, None)
     if isinstance(variant, Variant):
         return _ready(SAM2(variant), name, checkpoint, device, precision, compile)
     return _ready(SAM(variant), name, checkpoint, device, precision, compile)

@@ -7,6 +7,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import tempfile
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -83,6 +84,31 @@ def intact(folder):
 
 def job_rows(project):
     return [tuple(row) for row in project.store.rows("SELECT state, tries FROM jobs ORDER BY path")]
+
+
+def test_nothing_behind_a_link_in_the_folder_for_temporary_files_is_used(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    own = Worker(good, {}, 1, None).folder
+    assert own.parent == tmp_path
+    assert own.stat().st_mode & 0o777 == 0o700
+    old = tmp_path / "home" / "old"
+    old.mkdir(parents=True)
+    os.utime(old, (0, 0))
+    own.rmdir()
+    own.symlink_to(tmp_path / "home")
+    assert Worker(good, {}, 1, None).folder != own
+    assert old.is_dir()
+
+
+def test_what_was_left_long_ago_is_removed(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    left, new = (Worker(good, {}, 1, None).folder / name for name in ("left", "new"))
+    left.mkdir()
+    new.mkdir()
+    os.utime(left, (0, 0))
+    Worker(good, {}, 1, None)
+    assert new.is_dir()
+    assert not left.exists()
 
 
 def test_two_processes_make_the_same_project(project, clips, expected):

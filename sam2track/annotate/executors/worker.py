@@ -6,9 +6,11 @@ import os
 import shutil
 import socket
 import sqlite3
+import stat
 import tempfile
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -21,6 +23,7 @@ from ..tasks import Count, Task, TaskResult, changes_of, one_line, pack, small_p
 from .protocol import MakeEngine
 
 RESULT = "result"  # the name of its file
+_KEPT = 7 * 24 * 3600.0  # seconds that work in progress is kept in the folder for temporary files
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,11 +135,17 @@ def carry_out(task: Task, engine: Engine, folder: Path) -> bytes:
 
 def _temporary() -> str:
     """A folder of this user's alone, the same for all workers of a machine."""
-    user = os.getuid() if hasattr(os, "getuid") else 0  # on Windows the folder is the user's
-    name = os.path.join(tempfile.gettempdir(), f"sam2track-{user}")
-    os.makedirs(name, mode=0o700, exist_ok=True)
-    if user and os.stat(name).st_uid != user:
+    user = os.getuid() if hasattr(os, "getuid") else None  # Windows has a folder for each user
+    name = os.path.join(tempfile.gettempdir(), f"sam2track-{user or 0}")
+    with suppress(FileExistsError):
+        os.mkdir(name, mode=0o700)
+    found = os.lstat(name)
+    # Everybody may write to /tmp: another user could have put a folder or a link there.
+    if not stat.S_ISDIR(found.st_mode) or user not in (None, found.st_uid):
         return tempfile.mkdtemp(prefix="sam2track-")
+    for own in os.scandir(name):  # what was left by workers that were killed
+        if time.time() - own.stat().st_mtime > _KEPT:
+            shutil.rmtree(own.path, ignore_errors=True)
     return name
 
 

@@ -54,8 +54,6 @@ export const redraw = (() => {
 /** Only what lies over frame and masks is to be drawn anew. */
 export const redrawOver = onFrame(draw);
 
-export const drawn = { count: 0, last: 0 };
-
 function draw() {
   const ratio = devicePixelRatio || 1;
   const [width, height] = [Math.round(view.width * ratio), Math.round(view.height * ratio)];
@@ -64,7 +62,6 @@ function draw() {
     canvas.height = height;
   }
   if (app.video) showAtWidth(app.video.width * view.scale * ratio);
-  const started = performance.now();
   if (moving && !app.compare) drawCopy(ratio, width, height);
   else {
     context.setTransform(1, 0, 0, 1, 0, 0);
@@ -75,8 +72,6 @@ function draw() {
   }
   context.setTransform(ratio, 0, 0, ratio, 0, 0);
   drawOver(context);
-  drawn.count++;
-  drawn.last = performance.now() - started;
 }
 
 /** @param {number} ratio @param {number} width @param {number} height */

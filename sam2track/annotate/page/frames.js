@@ -63,39 +63,45 @@ export function hasPicture(frame) {
   return pictures.has(address(frame));
 }
 
+/** How many frames to fetch ahead and back, as was asked for last. */
+const around = { ahead: 0, behind: 0 };
+
 /**
- * Fetch the current frame and then some around it; what is asked for and not wanted is stopped.
+ * Fetch the current frame and then some around it. What is on its way is waited for: the server
+ * decodes it anyway, so that a quick drag over the timeline does not pile up work there.
  * @param {number} ahead how many frames forward
  * @param {number} behind how many frames back
  */
 export function wantPictures(ahead, behind) {
+  Object.assign(around, { ahead, behind });
+  fetchNext();
+}
+
+function fetchNext() {
   const video = app.video;
   if (!video) return;
   const wanted = [app.frame];
-  for (let step = 1; step <= Math.max(ahead, behind); step++) {
-    if (step <= ahead) wanted.push(app.frame + step);
-    if (step <= behind) wanted.push(app.frame - step);
+  for (let step = 1; step <= Math.max(around.ahead, around.behind); step++) {
+    if (step <= around.ahead) wanted.push(app.frame + step);
+    if (step <= around.behind) wanted.push(app.frame - step);
   }
-  const keys = wanted.filter((one) => one >= 0 && one < video.length).map(address);
-  for (const [key, controller] of asked) {
-    if (!keys.includes(key)) {
-      controller.abort();
-      asked.delete(key);
-    }
+  for (const frame of wanted) {
+    if (frame < 0 || frame >= video.length) continue;
+    const key = address(frame);
+    if (pictures.has(key) || asked.has(key)) continue;
+    const most = frame === app.frame ? 4 : app.playing ? 3 : 1;
+    if (asked.size >= most) return;
+    void fetchPicture(key, video.id);
   }
-  // Few at a time: the current frame must not wait behind others.
-  const missing = keys.filter((key) => !pictures.has(key) && !asked.has(key));
-  for (const key of missing.slice(0, Math.max(0, 4 - asked.size))) void fetchPicture(key, ahead, behind);
 }
 
-/** @param {string} key @param {number} ahead @param {number} behind */
-async function fetchPicture(key, ahead, behind) {
+/** @param {string} key @param {number} video */
+async function fetchPicture(key, video) {
   const controller = new AbortController();
   asked.set(key, controller);
-  const video = app.video?.id;
   try {
     const bitmap = await createImageBitmap(await getPicture(key, controller.signal));
-    if (video !== app.video?.id || controller.signal.aborted) {
+    if (video !== app.video?.id) {
       bitmap.close();
       return;
     }
@@ -104,13 +110,12 @@ async function fetchPicture(key, ahead, behind) {
     shrink();
     asked.delete(key);
     if (key === address(app.frame)) announce("picture");
-    wantPictures(ahead, behind);
+    fetchNext();
   } catch {
-    if (asked.get(key) === controller) asked.delete(key);
+    if (asked.get(key) !== controller) return;
+    asked.delete(key);
     // Once more, unless another frame is wanted by then.
-    setTimeout(() => {
-      if (!controller.signal.aborted && key === address(app.frame)) wantPictures(0, 0);
-    }, 800);
+    setTimeout(() => key === address(app.frame) && fetchNext(), 800);
   }
 }
 

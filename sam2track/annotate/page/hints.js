@@ -24,7 +24,7 @@ function advice() {
   const tracked = [...app.lanes.values()].some(wasTracked);
   const clicked = video.objects.some((one) => maskOf(one.id, app.frame));
   if (!tracked && clicked && video.length > 1) {
-    return { text: "Click again to correct it, Shift-click on what does not belong to it. Then", button: true };
+    return { text: "Shift-click what does not belong to it. Then", button: true };
   }
   const one = selected();
   if (one && spanAt(app.lanes.get(one.id) ?? [], app.frame)?.kind === "absent") {

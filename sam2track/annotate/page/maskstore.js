@@ -40,6 +40,11 @@ export function masksOf(frame) {
   return frames.get(frame) ?? new Map();
 }
 
+/** @param {number} frame @returns {boolean} whether its masks were fetched and nothing changed since */
+export function upToDate(frame) {
+  return chunks.get(Math.floor(frame / CHUNK) * CHUNK) === "there";
+}
+
 /** @param {number} object @param {number} frame @returns {Shown|null} */
 export function maskOf(object, frame) {
   return frames.get(frame)?.get(object) ?? null;

@@ -1,11 +1,12 @@
 /** The list of objects, and what can be set of the selected one. */
 
 import { change } from "./api.js";
+import { chooseClass, setClass } from "./classes.js";
 import { colourOf, COLOURS, inkOn } from "./colours.js";
 import { byId, h, icon, later, reveal } from "./dom.js";
 import { doubtfulFrames, spanAt } from "./lanes.js";
 import { maskOf } from "./maskstore.js";
-import { dialog, failed, notice, trying } from "./notices.js";
+import { notice, trying } from "./notices.js";
 import { mayChange, refresh, said, step } from "./opening.js";
 import { newObject } from "./prompting.js";
 import { decideAll, stateField } from "./review.js";
@@ -170,43 +171,6 @@ function classField(one) {
     }
   });
   return choose;
-}
-
-/** @param {string} name */
-async function setClass(name) {
-  app.nextClass = name;
-  const one = selected();
-  if (one) await changeObject(one, { class: name });
-  else said(`New objects become a ${name}.`);
-  const known = app.session?.classes;
-  if (known && !known.some((each) => each.name === name)) {
-    known.push({ name, colour: null, attributes: [] });
-    announce("objects");
-  }
-}
-
-/** Choose the class of the selected object, or of the next one: by a digit, a click, or its name. */
-export function chooseClass() {
-  const names = (app.session?.classes ?? []).map(({ name }) => name);
-  const input = h("input", { "aria-label": "Another class", placeholder: "Another class" });
-  const form = h("form", {}, input, h("button", { class: "primary", text: "Use" }));
-  const choices = names.map((name, at) => h("button", { class: "choice", on: { click: () => use(name) } },
-    h("kbd", { text: at < 9 ? String(at + 1) : " " }), name));
-  const box = dialog("Class", h("div", { class: "choices" }, ...choices), form);
-  const use = (/** @type {string} */ name) => {
-    box.close();
-    if (name) setClass(name).catch(failed);
-  };
-  form.addEventListener("submit", (event) => {
-    event.preventDefault();
-    use(input.value.trim());
-  });
-  box.addEventListener("keydown", (event) => {
-    const at = Number(event.key) - 1;
-    if (document.activeElement === input || !names[at]) return;
-    event.preventDefault();
-    use(names[at]);
-  });
 }
 
 /** @param {Thing} one */

@@ -15,6 +15,8 @@ const OVER = new Set(["stale", "accepted", "locked", "rejected"]);
 
 let reading = false;
 let again = false;
+/** How often reading was asked for, and up to which of these the page shows what was read. */
+export const reread = { asked: 0, done: 0 };
 
 /** Fetch the list of videos and the session. */
 export async function refreshList() {
@@ -80,6 +82,7 @@ export async function lease(takeOver) {
 
 /** Read everything of this video again; what is asked for meanwhile is read once more. */
 export function refresh() {
+  reread.asked++;
   refreshMasks();
   void wantMasks(app.frame);
   soon();
@@ -96,6 +99,7 @@ async function read() {
   }
   reading = true;
   const made = connection.made;
+  const { asked } = reread;
   try {
     const [detail, lanes, stale] = await Promise.all([
       get(`/api/videos/${id}`),
@@ -104,7 +108,10 @@ async function read() {
     ]);
     // What was read while something changed may be old: it is read again.
     if (connection.made !== made) again = true;
-    else if (app.video?.id === id) take(detail, lanes, stale);
+    else if (app.video?.id === id) {
+      take(detail, lanes, stale);
+      reread.done = asked;
+    }
   } catch {
     // The bar says that the server is gone; all is read again when it is back.
   }

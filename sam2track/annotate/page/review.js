@@ -14,10 +14,16 @@ import { select } from "./tools.js";
 /** @type {ReviewItem|null} what is looked at */
 let current = null;
 
+let asked = 0;
+
 /** Read the queue again. */
 export async function refreshReview() {
+  const mine = ++asked;
   try {
-    app.review = await get("/api/review");
+    const queue = await get("/api/review");
+    // Answers may overtake each other; the last question counts.
+    if (mine !== asked) return;
+    app.review = queue;
     announce("review");
   } catch {
     // The count stays what it was until the server is back.

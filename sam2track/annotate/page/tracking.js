@@ -70,8 +70,15 @@ async function begin(list) {
 
 /** Track the range that was chosen, or both ways if there is none. */
 export function trackRange() {
-  if (app.range) void track("forward", { range: app.range });
-  else void track("both");
+  const { range } = app;
+  if (!range) {
+    void track("both");
+    return;
+  }
+  // From what was there before the range; a range that begins before all clicks needs both ways.
+  const ids = new Set(objects());
+  const reached = [...app.lanes].some(([id, spans]) => ids.has(id) && spans[0]?.start <= range[0]);
+  void track(reached ? "forward" : "both", { range });
 }
 
 /** Stop; what is finished stays. @returns {boolean} whether something was tracked */

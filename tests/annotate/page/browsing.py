@@ -139,9 +139,11 @@ class Person:
 
     def saved(self) -> None:
         """Wait until the server has stored all and the page shows it."""
-        self.wait("connection.waiting === 0 && app.pending.length === 0 && !app.tracking")
-        self.page.wait_for_timeout(250)
-        self.wait("connection.waiting === 0 && !app.tracking")
+        quiet = "connection.waiting === 0 && app.pending.length === 0 && !app.tracking"
+        self.wait(quiet)
+        self.page.wait_for_timeout(60)
+        shown = "reread.asked === reread.done && masks.upToDate(app.frame)"
+        self.wait(f"{quiet} && {shown}")
 
     def place(self, x: float, y: float) -> tuple[float, float]:
         """Where a video pixel is on the screen."""
@@ -195,6 +197,7 @@ _MODULES = """async (args) => {
   const frames = await import("/static/frames.js");
   const { COMMANDS } = await import("/static/commands.js");
   const keys = await import("/static/keys.js");
+  const { reread } = await import("/static/opening.js");
   Object.assign(view, views);
   %s
 }"""

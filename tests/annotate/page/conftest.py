@@ -32,6 +32,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 def person(browser: Any, server: Server) -> Iterator[Person]:
     """A person at the page of a video that has no objects."""
     for video in server.get("/api/videos"):
+        server.send("POST", f"/api/videos/{video['id']}/lease", {"take_over": True})
         for thing in server.get(f"/api/videos/{video['id']}")["objects"]:
             server.send("DELETE", f"/api/objects/{thing['id']}")
         server.send("DELETE", f"/api/videos/{video['id']}/lease")

@@ -1,0 +1,163 @@
+"""The timeline, the range, review, and the list of videos."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+from annotate.page.browsing import Person, Server
+from conftest import write_video
+from pycocotools import mask as coco
+
+CUP = (181, 92)
+
+
+def on_timeline(person: Person, frame: float, y: float = 12) -> tuple[float, float]:
+    """Where a frame is on the timeline: 128 pixels of names, then all frames."""
+    box = person.page.locator("#timeline").bounding_box()
+    length = person.look("app.video.length")
+    return box["x"] + 128 + (frame + 0.5) * (box["width"] - 136) / length, box["y"] + y
+
+
+def test_click_and_drag_on_the_timeline(person: Person) -> None:
+    person.page.mouse.click(*on_timeline(person, 9))
+    assert person.look("app.frame") == 9
+    person.page.mouse.move(*on_timeline(person, 2))
+    person.page.mouse.down()
+    person.page.mouse.move(*on_timeline(person, 7), steps=3)
+    person.page.mouse.up()
+    assert person.look("app.frame") == 7
+    person.page.mouse.move(*on_timeline(person, 11))
+    assert "frame 11" in person.page.inner_text("#tip")
+    person.page.wait_for_selector("#tip img[src^=blob]")
+
+
+def test_a_range_is_tracked(person: Person) -> None:
+    person.click(*CUP)
+    person.saved()
+    thing = person.look("app.selected")
+    person.page.keyboard.down("Alt")
+    person.page.mouse.move(*on_timeline(person, 0))
+    person.page.mouse.down()
+    person.page.mouse.move(*on_timeline(person, 5), steps=3)
+    person.page.mouse.up()
+    person.page.keyboard.up("Alt")
+    assert person.look("app.range") == [0, 6]
+    person.press("t")
+    person.wait("app.lanes.get(app.selected).at(-1).stop > 1")
+    person.saved()
+    assert person.look("app.lanes.get(args[0]).at(-1).stop", thing) == 6
+    person.look("app.range = [0, 0]")
+    person.press(
+        "Escape", "Home", "n", *["f"] * 4
+    )  # a click in the middle of a range is tracked both ways
+    person.click(*CUP)
+    person.saved()
+    other = person.look("app.selected")
+    person.press("o", "d", "d", "q", "f", "f", "f", "f", "w", "t")
+    person.until(lambda: person.look("app.lanes.get(args[0]).at(-1).stop", other) == 7)
+    person.saved()
+    assert person.look("app.lanes.get(args[0])[0].start", other) == 2
+    person.press("o", "Escape", "End", "q", "Home", "w")
+    assert person.look("app.range") == [0, 1]
+    person.press("Escape")
+    assert person.look("app.range") is None
+
+
+def test_review(person: Person, server: Server) -> None:
+    person.click(*CUP)
+    person.saved()
+    thing = person.look("app.selected")
+    for frame in (0, 1):
+        mask = np.zeros((240, 320), dtype=np.uint8, order="F")
+        mask[50:90, 50:90] = 1
+        counts = coco.encode(mask)["counts"].decode()
+        person.look(
+            "(await import('/static/api.js')).change('PUT', `/api/objects/${args[0]}/masks/"
+            "${args[1]}`, {size: [240, 320], counts: args[2]})",
+            *(thing, frame, counts),
+        )
+        state = {"object": thing, "frames": [frame, frame + 1], "state": "review"}
+        person.look(
+            "(await import('/static/api.js')).change('POST', '/api/videos/1/review', args[0])",
+            {**state, "comment": f"look {frame}"},
+        )
+    person.saved()
+    person.press("r")
+    person.wait("app.review.length === 2")
+    assert person.page.locator("#review-body li").count() == 2
+    assert "look 0" in person.page.inner_text("#review-body")
+    person.press("a")
+    person.saved()
+    person.wait("app.review.length === 1 && app.frame === 1")
+    person.press("x")
+    person.page.get_by_role("button", name="mask too small").click()
+    person.saved()
+    person.wait("app.review.length === 0")
+    found = {one["frame"]: one for one in server.get("/api/videos/1")["reviews"]}
+    assert found[0]["state"] == "accepted"
+    assert found[1]["state"] == "rejected"
+    assert found[1]["comment"] == "mask too small"
+    person.press("r")
+    assert person.page.locator("#objects-section").is_visible()
+    person.press("y")
+    assert person.look("app.compare")
+
+
+def test_videos_export_import(person: Person, server: Server, tmp_path: Path) -> None:
+    page = person.page
+    clip = np.random.default_rng(0).integers(0, 255, (3, 64, 96, 3), dtype=np.uint8)
+    video = write_video(tmp_path / "noise.mp4", clip)
+    person.press("Shift+V")
+    page.set_input_files("dialog input[type=file]", str(video))
+    page.locator(".card").nth(1).wait_for()
+    page.locator(".card .open").nth(1).click()
+    person.wait("app.video.name === 'noise'")
+    assert "(2 of 2)" in page.inner_text("#video-name")
+    person.press("PageUp")
+    person.wait("app.video.name === 'cup'")
+    person.click(*CUP)
+    person.saved()
+    mask = person.mask(person.look("app.selected"))
+    person.press("Control+e")
+    page.select_option("#export-videos", "this")
+    page.get_by_role("button", name="Export", exact=True).last.click()
+    with page.expect_download() as download:
+        page.locator(".files a", has_text=".json").first.click()
+    saved = tmp_path / "instances.json"
+    saved.write_bytes(Path(download.value.path()).read_bytes())
+    assert len(json.loads(saved.read_text())["annotations"]) == 1
+    person.press("Escape", "Shift+V")
+    page.get_by_role("button", name="Import…").click()
+    page.set_input_files("dialog form input[type=file]", str(saved))
+    page.get_by_role("button", name="Import", exact=True).click()
+    person.wait("app.video.objects.length === 2")
+    imported = person.look("app.video.objects[1].id")
+    person.until(lambda: person.mask(imported) is not None)
+    assert (person.mask(imported) == mask).all()
+
+
+def test_attributes(person: Person, server: Server) -> None:
+    person.click(*CUP)
+    person.saved()
+    page = person.page
+    person.press("c")
+    page.get_by_label("Another class").fill("hand")
+    person.press("Enter")
+    person.saved()
+    person.press("c")
+    page.get_by_text("Attributes of hand").click()
+    page.locator("dialog textarea").fill("side: left, right\ngloved: yes/no\nfingers: number")
+    page.get_by_role("button", name="Save attributes").click()
+    person.wait("app.session.classes.some((one) => one.attributes.length === 3)")
+    kinds = [one["type"] for one in server.get("/api/session")["classes"][-1]["attributes"]]
+    assert kinds == ["select", "checkbox", "number"]
+    page.get_by_label("side").select_option("right")
+    person.saved()
+    (thing,) = server.get("/api/videos/1")["objects"]
+    assert thing["class"] == "hand"
+    assert thing["attributes"] == {"side": "right"}
+    page.get_by_label("Colour 3").click()
+    person.saved()
+    assert server.get("/api/videos/1")["objects"][0]["colour"] == "#009e73"
