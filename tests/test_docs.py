@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from sam2track.cli import VERBS
+
 ROOT = Path(__file__).parents[1]
 TEXTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 CONFIGS = sorted((ROOT / "configs").rglob("*.yaml"))
@@ -54,3 +56,12 @@ def test_dotted_names_exist(path):
         for attribute in parts[cut:]:
             assert hasattr(found, attribute), f"{name}, in {path.name}"
             found = getattr(found, attribute)
+
+
+def test_the_readme_names_every_verb_folder_and_page():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    names = [f"sam2track {verb} " for verb in VERBS]
+    names += [f"/{init.parent.name})" for init in (ROOT / "sam2track").glob("*/__init__.py")]
+    names += [f"(docs/{page.name}" for page in (ROOT / "docs").glob("*.md")]
+    text = text.replace("`", " ").replace("\n", " ")
+    assert not [name for name in names if name not in text]

@@ -8,7 +8,7 @@ section 5; in video: SAM 2, 2408.00714, appendix on automatic masklets.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -34,6 +34,7 @@ class FoundPrompts:
         kind: ``automatic`` or ``detector``: how the prompts' sources are named.
         every: after so many frames it is looked for new objects again; 0 = only on the first.
         max_objects: how many are followed at a time while they are looked for.
+        pause: is called after each frame.
     """
 
     project: Project
@@ -42,12 +43,13 @@ class FoundPrompts:
     kind: str = "automatic"
     every: int = 10
     max_objects: int = 32
+    pause: Callable[[], None] | None = None
 
     def __call__(self, video: ProjectVideo, place: Path) -> list[PlacedPrompt]:
         """The new prompts; none if they were made before.
 
         Raises:
-            ValueError: if nothing is found and the video has no object, or a frame cannot be read.
+            ValueError: if a frame cannot be read.
         """
         project = self.project
         if found_objects(project, video, [self.kind]):
@@ -65,11 +67,9 @@ class FoundPrompts:
         session = self.engine.start(length=video.length)
         with project.open_video(video.id) as source:
             for _ in follow(session, partial(walk, source), user):
-                pass
-        placed = user.placed()
-        if not placed and not things:
-            raise ValueError("nothing was found that could be followed; give prompts")
-        return placed
+                if self.pause is not None:
+                    self.pause()
+        return user.placed()
 
 
 def found_objects(

@@ -117,13 +117,13 @@ class Jobs:
         """What needs the model.
 
         Raises:
-            ValueError: a frame cannot be read, or there is no object.
+            ValueError: a frame cannot be read, or there is no object and nothing looks for some.
         """
         if self.found is not None:
             source = self.found(self.project, self.engine)
             self._give(video, self._placed(source, video))
         objects = [thing.id for thing in self.project.objects(video.id)]
-        if not objects:
+        if not objects and self.found is None:
             raise ValueError("it has no object; give prompts")
         options = {"direction": self.direction, "engine": self.engine}
         for _ in watch(self.project.propagate(objects, **options)):
@@ -200,10 +200,13 @@ class Jobs:
         return digest_of([video.hash, told, self.engine.key, self.direction, *more])
 
     def _is_done(self, key: str, video: ProjectVideo) -> bool:
-        row = self.project.store.one("SELECT state FROM jobs WHERE key = ?", key)
+        which, value = "key = ?", key
+        if self.found is None and not self.check:  # whatever run made the masks
+            which, value = "video_id = ?", video.id
+        sql = f"SELECT 1 FROM jobs WHERE {which} AND state = 'done'"
         # The masks may have changed since: other prompts, a correction that was undone.
         done = self.project.objects(video.id), self.engine, self.direction
-        return row is not None and row["state"] == "done" and is_complete(self.project, *done)
+        return self.project.store.one(sql, value) is not None and is_complete(self.project, *done)
 
     def _placed(self, source: PromptSource | None, video: ProjectVideo) -> list[PlacedPrompt]:
         """The prompts of a source, checked."""

@@ -12,7 +12,7 @@ import numpy as np
 from pycocotools import mask as coco
 
 from ..prompts import Prompt
-from ..track import Session, TrackingSession, follow, walk
+from ..track import Session, follow, walk
 from ..types import Frame
 from .anchors import anchors_of
 from .engine import Engine
@@ -112,7 +112,7 @@ class _Back:
         self.first, self.last = min(self.first, start.frame), max(self.last, end.frame)
 
     def prompt(self, session: Session, frame: Frame, direction: int) -> None:
-        if isinstance(session, TrackingSession) and session.lag == 0:
+        if session.lag == 0:
             for object_id in session.object_ids:
                 if self.starts[object_id].frame > frame.index:
                     session.remove(object_id)

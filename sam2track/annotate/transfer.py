@@ -10,7 +10,7 @@ from .project import Project
 from .records import ProjectObject, ProjectVideo
 from .reviews import Reviews
 from .stored_masks import StoredMasks
-from .tracks import Annotations, ObjectClass, Track, TrackFrame, Video, VideoTracks
+from .tracks import Annotations, Attribute, ObjectClass, Track, TrackFrame, Video, VideoTracks
 from .videos import Videos
 
 
@@ -148,6 +148,7 @@ def _add(
     """An object for a track, with its id as number if that is free."""
     number = track.id if track.id not in taken else max(taken) + 1
     taken.add(number)
+    _extend(project, class_name, [Attribute(key) for key in track.attributes])
     return Objects(project.log).add(
         *(video.id, class_name, number),
         name=track.name,
@@ -164,11 +165,19 @@ def _class_name(project: Project, own: ObjectClass) -> str:
     if old is None:
         project.add_class(own.name, own.colour, own.attributes)
     else:
-        names = {attribute.name for attribute in old.attributes}
-        more = [attribute for attribute in own.attributes if attribute.name not in names]
-        if more:
-            project.add_class(own.name, old.colour, [*old.attributes, *more])
+        _extend(project, own.name, own.attributes)
     return own.name
+
+
+def _extend(project: Project, class_name: str, attributes: Sequence[Attribute]) -> None:
+    """Give a class the attributes that it does not have."""
+    if not attributes:
+        return
+    old = Objects(project.log).find_class(class_name)
+    names = {attribute.name for attribute in old.attributes}
+    more = [attribute for attribute in attributes if attribute.name not in names]
+    if more:
+        project.add_class(class_name, old.colour, [*old.attributes, *more])
 
 
 def _video_tracks(

@@ -50,11 +50,10 @@ def _phase(rows: Sequence[Mapping[str, Any]], phase: str) -> dict[str, Any]:
     for verdict in VERDICTS:
         found[verdict] = 100 * sum(row["verdict"] == verdict for row in rows) / len(rows)
     found["J&F"] = sum(row["J&F"] for row in rows) / len(rows)
-    found["rounds"] = {
-        way: [sum(column) / len(column) for column in zip(*curves, strict=True)]
-        for way in rows[0]["rounds"]
-        if (curves := [row["rounds"][way] for row in rows])
-    }
+    found["rounds"] = {}
+    for way in rows[0]["rounds"]:
+        columns = zip(*(row["rounds"][way] for row in rows), strict=True)
+        found["rounds"][way] = [sum(column) / len(column) for column in columns]
     return found
 
 

@@ -16,13 +16,13 @@ from torch import Tensor, nn
 
 from ..model import SAM2
 from ..model.attention import Attention, Rotation
+from ..model.exported import UNUSED
 from ..model.layers import sine_position_1d
 from ..model.memory_attention import MemoryAttentionLayer
 from ..model.sam2 import MEMORY_BIAS, MEMORY_SCALE
 from ..types import FrameFeatures, PromptTokens
 
 QUERIES = 256  # so many attend at a time, since the weights of all would take half a gigabyte
-UNUSED = -2  # label of a point that is not there
 
 
 class ImageEncoder(nn.Module):
@@ -61,7 +61,9 @@ class MaskDecoder(nn.Module):
         sparse, dense, position = self.prompt_encoder(PromptTokens(coords, labels))
         given = self.prompt_encoder.mask_downscaling(mask)
         dense = torch.where(mask_given[:, None, None, None] > 0, given, dense)
-        unused = F.pad(labels == UNUSED, (0, 1))  # the token that the prompt encoder adds is used
+        unused = labels == UNUSED
+        # The token that the prompt encoder adds is used, unless there is no point at all.
+        unused = torch.cat((unused, unused.all(1, keepdim=True)), dim=1)
         features = FrameFeatures(conditioned, stride8, stride4)
         found = self.mask_decoder(conditioned, features, sparse, dense, position, unused=unused)
         return found.masks, found.scores, self.pointer_projection(found.tokens), found.presence

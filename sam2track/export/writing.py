@@ -20,6 +20,7 @@ import torch
 from ..files import whole_folder, write_text
 from ..model import SAM2
 from ..model.exported import DESCRIPTION
+from ..model.sam2 import ABSENT
 from ..types import ANCHOR_SLOT
 from .signatures import Graph, Sizes, graphs_of
 
@@ -44,7 +45,7 @@ def write_model(
         name: of its variant.
         to: ``onnx``, or ``torch`` for programs of ``torch.export``.
         precision: of stored weights, for ONNX: ``fp32``, ``fp16`` (computed in fp32), or ``int8``
-            (matrix products in whole numbers, :mod:`.quantising`).
+            (matrix products in whole numbers, :mod:`.onnx_files`).
         sizes: that are fixed; default: none is.
 
     Raises:
@@ -53,7 +54,8 @@ def write_model(
     """
     if to not in FORMATS or precision not in PRECISIONS:
         raise ValueError(
-            f"to={to} precision={precision}: there is {', '.join((*FORMATS, *PRECISIONS))}"
+            f"to={to}, precision={precision}: choose to= of {', '.join(FORMATS)} and precision= of "
+            f"{', '.join(PRECISIONS)}"
         )
     if to == "torch" and precision != "fp32":
         raise ValueError(f"precision={precision} is for to=onnx; to=torch writes fp32")
@@ -118,7 +120,7 @@ def describe(
         "span": 16,
         "stability_delta": 0.05,
         "stability_threshold": 0.98,
-        "absent_logit": -1024.0,
+        "absent_logit": ABSENT,
         "no_memory": model.no_memory.flatten().tolist(),
         "no_pointer": model.no_pointer.flatten().tolist(),
         "mask_kernel": kernel.weight[0, 0].tolist(),

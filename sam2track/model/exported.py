@@ -25,6 +25,7 @@ from .weights import CheckpointError
 
 DESCRIPTION = "model.json"  # of the graphs in a folder
 UNUSED = -2  # label of a point that is not there
+FILLINGS = {"labels": UNUSED, "memory_mask": -torch.inf, "pointer_mask": -torch.inf}
 Run = Callable[[Mapping[str, Tensor]], Sequence[Tensor]]  # a graph
 
 
@@ -81,39 +82,34 @@ class ExportedSAM2(SAM2):
         rows, (memories, pointers) = len(recalls), recalls[0].shape
         features = torch.stack([m.features for own in recalls for m in own.memories])
         weights = [own.weights or (1.0,) * memories for own in recalls]
-        given = {
+        spatial = {
             "memories": features.float().unflatten(0, (rows, memories)),
             "slots": torch.tensor([own.slots for own in recalls]) % self.variant.slots,
             "weights": torch.tensor(weights),
             "memory_mask": torch.zeros(rows, memories),
+        }
+        temporal = {
             "pointers": torch.zeros(rows, pointers, self.variant.width),
             "distances": torch.zeros(rows, pointers),
             "pointer_mask": torch.zeros(rows, pointers),
         }
         if pointers:
-            given["pointers"] = torch.stack([torch.stack(own.pointers) for own in recalls])
+            temporal["pointers"] = torch.stack([torch.stack(own.pointers) for own in recalls])
             ago = [[offset / (own.span - 1) for offset in own.offsets] for own in recalls]
-            given["distances"] = torch.tensor(ago)
-        lacking = {"memories": memories, "pointers": pointers}
-        for name, count in lacking.items():
-            lacking[name] = self._lacking("memory_attention", name, count)
-        for name, tensor in given.items():
-            kind = "pointers" if name.startswith(("point", "dist")) else "memories"
-            filling = -torch.inf if name.endswith("_mask") else 0
-            given[name] = _fill(tensor, lacking[kind], filling)
-        return self._run("memory_attention", {"stride16": stride16, **given})[0]
+            temporal["distances"] = torch.tensor(ago)
+        spatial = self._filled("memory_attention", "memories", spatial)
+        temporal = self._filled("memory_attention", "pointers", temporal)
+        given = {"stride16": stride16, **spatial, **temporal}
+        return self._run("memory_attention", given)[0]
 
     def predict(
         self, conditioned: Float[Tensor, "R C h w"], features: FrameFeatures, prompts: PromptTokens
     ) -> Candidates:
-        rows, points = prompts.labels.shape
-        lacking = self._lacking("mask_decoder", "labels", points)
-        mask = prompts.mask
-        side = 4 * self.variant.grid
+        rows, side, mask = len(prompts.labels), 4 * self.variant.grid, prompts.mask
+        points = {"coords": prompts.coords.float(), "labels": prompts.labels.long()}
         given = {
             "conditioned": conditioned,
-            "coords": _fill(prompts.coords.float(), lacking, 0),
-            "labels": _fill(prompts.labels.long(), lacking, UNUSED),
+            **self._filled("mask_decoder", "labels", points),
             "mask": torch.zeros(rows, 1, side, side) if mask is None else mask,
             "mask_given": torch.full((rows,), float(mask is not None)),
         }
@@ -149,25 +145,31 @@ class ExportedSAM2(SAM2):
         size = self.about["graphs"][graph]["inputs"][name]["shape"][axis]
         return size if isinstance(size, int) else None
 
-    def _lacking(self, graph: str, name: str, count: int) -> int:
-        """How many masked entries are added to this many, to be as many as the graph takes."""
-        fixed = self._size(graph, name, 1)
+    def _filled(self, graph: str, name: str, given: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Inputs with masked entries on their second axis: as many as the graph takes, from one.
+
+        Args:
+            name: of the one that tells how many there are.
+
+        Raises:
+            ValueError: if there are more than the graph takes.
+        """
+        count, fixed = given[name].shape[1], self._size(graph, name, 1)
         if fixed is not None and count > fixed:
             kind = "points" if name == "labels" else name
             raise ValueError(
                 f"the exported model takes {fixed} {kind}, but there are {count}; export it with "
                 f"{kind}={count}, or without {kind}= for any number"
             )
-        return max(fixed or 1, count) - count
+        lacking = max(fixed or 1, count) - count
+        return {
+            key: F.pad(x, (*(0, 0) * (x.dim() - 2), 0, lacking), value=FILLINGS.get(key, 0))
+            for key, x in given.items()
+        }
 
 
 def _constant(values: object, *shape: int) -> nn.Parameter:
     return nn.Parameter(torch.tensor(values).reshape(shape))
-
-
-def _fill(x: Tensor, count: int, value: float) -> Tensor:
-    """More entries on the second axis."""
-    return F.pad(x, (*(0, 0) * (x.dim() - 2), 0, count), value=value) if count else x
 
 
 def _refuse(what: str) -> NoReturn:
@@ -179,22 +181,22 @@ def is_exported(path: str | Path | None) -> TypeGuard[str | Path]:
     return path is not None and (Path(path).expanduser() / DESCRIPTION).is_file()
 
 
-def load_exported(
-    folder: str | Path, name: str, *, device: torch.device, threads: int | None = None
-) -> ExportedSAM2:
+def load_exported(folder: str | Path, name: str, *, device: torch.device) -> ExportedSAM2:
     """A model of a folder that ``sam2track convert`` has written.
+
+    Programs of ``torch.export`` may hold pickles, which run code: load only those that you trust.
+    Graphs of ONNX hold none.
 
     Args:
         name: the variant's name.
         device: that the graphs run on; tensors between them are on the CPU.
-        threads: of the graphs; default: PyTorch's number, or 1 for a small model on the CPU.
 
     Raises:
-        CheckpointError: if it holds another model, or a file is missing or is no graph.
+        CheckpointError: if it holds another model, or a file is missing, damaged or no graph.
         ValueError: if the runtime, or its part for the device, is missing.
     """
     folder = Path(folder).expanduser()
-    about = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
+    about = _read_description(folder / DESCRIPTION)
     if about["model"] != name:
         raise CheckpointError(
             f"{folder} holds {about['model']}, but model={name} was asked for; "
@@ -202,7 +204,7 @@ def load_exported(
         )
     variant = replace(find_variant(name), image_size=about["image_size"])
     model = ExportedSAM2(about, variant, {})
-    threads = threads or (1 if model.small_on_cpu else torch.get_num_threads())
+    threads = 1 if model.small_on_cpu else torch.get_num_threads()
     files = {part: folder / graph["file"] for part, graph in about["graphs"].items()}
     for path in files.values():
         if not path.is_file():
@@ -212,6 +214,19 @@ def load_exported(
     else:
         model.graphs = {part: _torch_graph(path, device) for part, path in files.items()}
     return model
+
+
+def _read_description(path: Path) -> dict[str, Any]:
+    """The content of ``model.json``."""
+    try:
+        about = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise CheckpointError(f"{path} is damaged: {error}; export the model again") from None
+    needed = {"format", "model", "image_size", "graphs"}
+    needed |= {"no_memory", "no_pointer", "mask_kernel", "mask_bias"}
+    if not isinstance(about, dict) or not needed <= about.keys():
+        raise CheckpointError(f"{path} does not describe a model of sam2track convert")
+    return about
 
 
 def _onnx_graph(path: Path, device: torch.device, threads: int) -> Run:
@@ -243,5 +258,8 @@ def _torch_graph(path: Path, device: torch.device) -> Run:
     """A program of ``torch.export``."""
     if device.type != "cpu":
         raise ValueError(f"device={device}: programs of torch.export run on the CPU")
-    program = torch.export.load(path).module()
+    try:
+        program = torch.export.load(path).module()
+    except Exception as error:  # of many classes
+        raise CheckpointError(f"{path} cannot be loaded: {error}") from None
     return lambda given: program(*given.values())

@@ -19,8 +19,7 @@ from .compose import plain
 
 def make_generator(model: ImageModel, config: DictConfig) -> AutomaticMaskGenerator:
     """The generator that ``automatic`` and ``sharpen`` of a configuration describe."""
-    settings = AutomaticSettings(**plain(config.automatic), sharpen=config.sharpen)
-    return AutomaticMaskGenerator(ImagePredictor(model), settings)
+    return AutomaticMaskGenerator(ImagePredictor(model), _settings(config))
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +40,9 @@ class AutomaticMasks:
     def find(self, model: ImageModel) -> Find:
         """Finds automatic masks on frames, with the tracker's model or an image model."""
         if self.image_model is not None:
-            where = self.device, self.precision
-            model = _image_model(self.image_model, self.image_checkpoint, *where)
+            model = _image_model(
+                self.image_model, self.image_checkpoint, self.device, self.precision
+            )
         generator = AutomaticMaskGenerator(ImagePredictor(model), self.settings)
 
         def find(frame: Frame, where: Bool[np.ndarray, "H W"]) -> list[Proposal]:
@@ -59,9 +59,17 @@ def _image_model(name: str, checkpoint: str | None, device: str, precision: str)
 
 def automatic_masks(config: DictConfig) -> AutomaticMasks:
     """What ``configs/track.yaml`` or ``configs/annotate.yaml``, composed, says of them."""
-    settings = AutomaticSettings(**plain(config.automatic), sharpen=config.sharpen)
-    image = config.image_model, config.image_checkpoint
-    return AutomaticMasks(settings, *image, str(config.device), config.precision)
+    return AutomaticMasks(
+        _settings(config),
+        image_model=config.image_model,
+        image_checkpoint=config.image_checkpoint,
+        device=str(config.device),
+        precision=config.precision,
+    )
+
+
+def _settings(config: DictConfig) -> AutomaticSettings:
+    return AutomaticSettings(**plain(config.automatic), sharpen=config.sharpen)
 
 
 def make_automatic_prompts(model: ImageModel, config: DictConfig) -> AutomaticPrompts:

@@ -73,8 +73,15 @@ def _run(
 ) -> None:
     """Track and score what is not finished in ``out``."""
     _claim(out, config)
-    how = config.protocol, config.prompt, config.rounds
-    task = Task(open_dataset, make_tracker(config), *how, out, config.box_margins)
+    task = Task(
+        open_dataset,
+        make_tracker(config),
+        protocol=config.protocol,
+        prompt=config.prompt,
+        rounds=config.rounds,
+        out=out,
+        box_margins=config.box_margins,
+    )
     names = [sequence.name for sequence in dataset.sequences]
     broken = _track(task, names, config)
     count = _conclude(config, dataset, out, broken)

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import cast
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -19,7 +18,6 @@ from ..masks.boxes import box_iou
 from ..prompts import Prompt
 from ..types import Frame
 from .pipeline import Session
-from .session import TrackingSession
 
 Masks = Bool[np.ndarray, "N H W"]
 
@@ -154,7 +152,7 @@ class AutomaticPrompts:
                 same[place] = False
 
     def _remove(self, session: Session, object_id: int) -> None:
-        cast("TrackingSession", session).remove(object_id)
+        session.remove(object_id)
         del self.unseen[object_id]
 
 

@@ -126,10 +126,27 @@ def test_a_removed_object_is_not_found_again_and_a_correction_counts(project, en
     assert [item.frame for item in project.prompts(one.id)] == [0, 4]
 
 
-def test_a_video_in_which_nothing_is_found_fails(project, engine, tmp_path):
-    found = run(project, engine, tmp_path, lambda frame, where: [])
-    assert found.error == "nothing was found that could be followed; give prompts"
+def test_a_video_in_which_nothing_is_found_is_done(project, engine, tmp_path):
+    looked = []
+
+    def nothing(frame, where):
+        looked.append(frame.index)
+        return []
+
+    found = run(project, engine, tmp_path, nothing, check=True)
+    assert (found.status, found.objects, found.error) == ("done", 0, "")
+    assert run(project, engine, tmp_path, nothing, check=True).status == "before"
+    assert Jobs(project, engine).run(tmp_path / "a").status == "before"
+    assert looked == [0, 5, 10]
     assert project.objects() == []
+
+
+def test_without_prompts_what_an_automatic_run_did_is_finished(project, engine, tmp_path):
+    run(project, engine, tmp_path, Finder(), check=True)
+    again = Jobs(project, engine).run(tmp_path / "a")
+    assert (again.status, again.objects) == ("before", 2)
+    project.prompt(project.objects("a")[0].id, 4, Prompt.click(30, 20))
+    assert Jobs(project, engine).run(tmp_path / "a").status == "done"
 
 
 def test_a_frame_that_cannot_be_read_leaves_no_prompts(project, engine, tmp_path):

@@ -89,7 +89,8 @@ def job_rows(project):
 def test_nothing_behind_a_link_in_the_folder_for_temporary_files_is_used(tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     own = Worker(good, {}, 1, None).folder
-    assert own.parent == tmp_path and own.stat().st_mode & 0o777 == 0o700
+    assert own.parent == tmp_path
+    assert own.stat().st_mode & 0o777 == 0o700
     old = tmp_path / "home" / "old"
     old.mkdir(parents=True)
     os.utime(old, (0, 0))
@@ -106,7 +107,8 @@ def test_what_was_left_long_ago_is_removed(tmp_path, monkeypatch):
     new.mkdir()
     os.utime(left, (0, 0))
     Worker(good, {}, 1, None)
-    assert new.is_dir() and not left.exists()
+    assert new.is_dir()
+    assert not left.exists()
 
 
 def test_two_processes_make_the_same_project(project, clips, expected):

@@ -154,3 +154,19 @@ def test_attributes_are_added_to_a_class_that_is_there(project):
     (known,) = project.classes()
     assert [own.name for own in known.attributes] == ["age", "team"]
     assert known.colour == (1, 2, 3)
+
+
+def test_attributes_that_the_projects_class_lacks_are_added(tracked, tmp_path):
+    tracked.add_class("thing", attributes=[Attribute("old")])
+    mask = TrackFrame.from_mask(square_mask())
+    track = Track(1, 1, {0: mask}, attributes={"side": "left", "free": "text"})
+    side = Attribute("side", "select", ("left", "right"))
+    written = Annotations(
+        (ObjectClass(1, "thing", None, (side,)),),
+        (VideoTracks(exchanged_video(tracked, tracked.video("a")), (track,)),),
+    )
+    write("coco", written, tmp_path / "out")
+    imported(tracked, tmp_path / "out")
+    assert tracked.objects("a")[-1].attributes == {"side": "left", "free": "text"}
+    (known,) = tracked.classes()
+    assert known.attributes == (Attribute("old"), side, Attribute("free"))

@@ -89,10 +89,12 @@ def test_nano_is_exact(nano_folder):
 
 
 def test_single_images_too(nano_folder):
-    picture = SyntheticVideo((120, 214), 1, seed=0).read(0).image
+    """A mask alone has no points, and no token that the prompt encoder adds."""
+    video = SyntheticVideo((120, 214), 1, seed=0)
+    prompts = [Prompt.click(60, 60), Prompt.click(9, 99), Prompt.from_mask(video.mask(0) == 1)]
     ours = load_image_model("nano", device="cpu", precision="fp32")
     a, b = (
-        predictor.predict(predictor.encode(picture), [Prompt.click(60, 60), Prompt.click(9, 99)])
+        predictor.predict(video.read(0).image, prompts)
         for predictor in map(ImagePredictor, (ours, load_image_model("nano", nano_folder)))
     )
     torch.testing.assert_close(a.logits, b.logits, rtol=0, atol=1e-3)
@@ -124,6 +126,10 @@ def test_what_an_exported_model_cannot_do_is_refused(nano_folder, tmp_path):
     (copy / "mask_decoder.onnx").unlink()
     with pytest.raises(CheckpointError, match=r"no such file: .*mask_decoder\.onnx"):
         load_model("nano", copy)
+    for text, words in (("{", "is damaged"), ('{"format": "x"}', "does not describe a model")):
+        (copy / "model.json").write_text(text)
+        with pytest.raises(CheckpointError, match=words):
+            load_model("nano", copy)
 
 
 LATENTS = PerceiverSpec(latents=5, latents_2d=4)

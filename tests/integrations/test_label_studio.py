@@ -259,7 +259,10 @@ def test_other_files_are_not_read(ask, root, path, message):
 
 
 class _Pages(http.server.SimpleHTTPRequestHandler):
-    """Files of a folder; ``/away`` leads to another host. What it was asked for is kept."""
+    """Files of a folder; ``/away`` leads to another host, ``/cut`` ends early, ``/odd`` is no HTTP.
+
+    What it was asked for is kept.
+    """
 
     asked: list = []  # noqa: RUF012
 
@@ -269,6 +272,13 @@ class _Pages(http.server.SimpleHTTPRequestHandler):
             self.send_response(302)
             self.send_header("Location", "http://localhost:1/clip.mp4")
             self.end_headers()
+        elif self.path.startswith("/cut"):
+            self.send_response(200)
+            self.send_header("Content-Length", "10")
+            self.end_headers()
+            self.wfile.write(b"video")
+        elif self.path.startswith("/odd"):
+            self.wfile.write(b"hello\n")
         else:
             super().do_GET()
 
@@ -297,6 +307,11 @@ def test_files_are_fetched_once_from_an_allowed_host(root, host, tmp_path):
         files.find(f"http://{host}/away.mp4")
     with pytest.raises(ValueError, match=r"cannot fetch .* 404"):
         files.find(f"http://{host}/none.mp4")
+    for _ in range(2):  # what came of it is not kept
+        with pytest.raises(ValueError, match="ended after 5 of 10 bytes"):
+            files.find(f"http://{host}/cut.mp4")
+    with pytest.raises(ValueError, match=r"cannot fetch .*/odd\.mp4: hello"):
+        files.find(f"http://{host}/odd.mp4")
     with pytest.raises(ValueError, match="is not fetched"):
         TaskFiles(tmp_path, ["example.org"]).find(address)
 

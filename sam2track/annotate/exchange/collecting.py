@@ -137,7 +137,7 @@ class Collector:
                 raise ValueError(f"class {name!r} is there twice; rename one")
             if name in by_name:
                 ids[key] = by_name[name].id
-                self._classes[by_name[name].id] = by_name[name]
+                self._classes[ids[key]] = _with_attributes(by_name[name], found[key])
             else:
                 own = found[key]
                 new[key] = name if isinstance(own, str) else own
@@ -269,6 +269,15 @@ def clean(name: str) -> str:
 def video_name(text: str) -> str:
     """The name of a video from a name with folders, as TAO and BURST have them."""
     return clean(text.replace("/", "-").replace("\\", "-"))
+
+
+def _with_attributes(known: ObjectClass, found: ObjectClass | str) -> ObjectClass:
+    """A known class, with the attributes that only the file knows."""
+    if isinstance(found, str):
+        return known
+    names = {own.name for own in known.attributes}
+    more = tuple(own for own in found.attributes if own.name not in names)
+    return replace(known, attributes=known.attributes + more)
 
 
 def _is_coordinate(value: object) -> bool:

@@ -7,6 +7,7 @@ project. Videos are opened and hashed while others are tracked, so a run of any 
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -31,13 +32,12 @@ def run_all(
         ProjectError: if the project cannot be written.
         ValueError: if workers cannot be started.
     """
-    waiting = sorted(paths, key=_bytes, reverse=True)
-    waiting.reverse()  # the next is at the end
+    waiting = deque(sorted(paths, key=_bytes, reverse=True))
     at_work: dict[str, tuple[Job, int]] = {}  # by the task's key: the job, and which try it is
     while waiting or at_work:
         # One more for each worker, so that none waits for this process.
         while waiting and len(at_work) < 2 * executor.workers:
-            job = jobs.begin(waiting.pop())
+            job = jobs.begin(waiting.popleft())
             if isinstance(job, JobResult):
                 yield job
                 continue

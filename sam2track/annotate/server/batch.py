@@ -9,11 +9,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 
-import numpy as np
-from jaxtyping import Bool
-
-from ...track import Proposal
-from ...types import Frame
 from ..automatic import FoundPrompts
 from ..engine import Engine
 from ..jobs import FindPrompts, Jobs, PromptSource
@@ -79,19 +74,11 @@ def batch_job(
 
 
 def _with_breath(make: FindPrompts, breathe: Callable[[], None]) -> FindPrompts:
-    """The same prompts; now and then while they are looked for, others are served."""
+    """The same prompts; after each frame on which they are looked for, others are served."""
 
     def source_of(project: Project, engine: Engine) -> PromptSource:
         source = make(project, engine)
-        if not isinstance(source, FoundPrompts):
-            return source
-        find = source.find
-
-        def breathing(frame: Frame, where: Bool[np.ndarray, "H W"]) -> Sequence[Proposal]:
-            breathe()
-            return find(frame, where)
-
-        return replace(source, find=breathing)
+        return replace(source, pause=breathe) if isinstance(source, FoundPrompts) else source
 
     return source_of
 

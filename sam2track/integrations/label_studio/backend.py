@@ -86,7 +86,7 @@ class Backend:
             tags = ", ".join(("VideoRectangle", *IMAGES))
             raise ValueError(f"the labelling interface has none of {tags}: nothing to predict")
         boxes = [own for own in drawn if own.get("type") == "videorectangle"]
-        if drawn and video is not None and boxes:
+        if video is not None and boxes:
             result, scores = self._track(task, video, boxes)
         elif drawn and image is not None:
             result, scores = self._segment(task, image, drawn)

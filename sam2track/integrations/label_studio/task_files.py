@@ -8,10 +8,9 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-import urllib.error
 import urllib.request
 from collections.abc import Sequence
-from http.client import HTTPMessage
+from http.client import HTTPException, HTTPMessage
 from pathlib import Path
 from typing import IO
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -84,8 +83,8 @@ class TaskFiles:
         try:
             request = urllib.request.Request(address, headers=headers)
             with opener.open(request, timeout=SECONDS) as answer, part.open("wb") as file:
-                _copy(answer, file, address)
-        except (urllib.error.URLError, OSError) as error:
+                _copy(answer, file, address, answer.headers.get("Content-Length"))
+        except (OSError, HTTPException) as error:
             raise ValueError(f"cannot fetch {address[:200]}: {error}") from None
         part.rename(path)
         kept = sorted(Path(self.folder.name).iterdir(), key=lambda own: own.stat().st_mtime)
@@ -120,10 +119,13 @@ class _CheckedRedirects(urllib.request.HTTPRedirectHandler):
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
-def _copy(source: IO[bytes], target: IO[bytes], address: str) -> None:
+def _copy(source: IO[bytes], target: IO[bytes], address: str, length: str | None) -> None:
+    """Copy an answer whose length in bytes was told, or not; ValueError if it is cut off."""
     size = 0
     while block := source.read(1 << 20):
         size += len(block)
         if size > MOST_BYTES:
             raise ValueError(f"{address[:200]} is larger than {MOST_BYTES >> 30} GB")
         target.write(block)
+    if length is not None and str(size) != length:
+        raise ValueError(f"cannot fetch {address[:200]}: it ended after {size} of {length} bytes")
