@@ -97,7 +97,7 @@ function row(one) {
   const words = h("span", { class: "words" },
     h("span", { class: "name", text: one.name || one.class }),
     h("span", { class: "condition", text: condition(one) }));
-  const pick = h("button", { class: "pick", "aria-pressed": String(chosen),
+  const pick = h("button", { class: "pick", "aria-pressed": String(chosen), title: condition(one),
     "aria-label": `${title(one)}, ${condition(one)}`, on: { click: () => select(chosen ? null : one.id) } },
     swatch, words, badge);
   const hidden = app.hidden.has(one.id);

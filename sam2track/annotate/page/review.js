@@ -74,7 +74,7 @@ function list() {
     const words = h("span", { class: "words" },
       h("span", { class: "name", text: `${who(item)}: ${item.why}` }),
       h("span", { class: "condition", text: place }));
-    const pick = h("button", { class: "pick", "aria-pressed": String(chosen), on: { click: () => void show(item) } }, words);
+    const pick = h("button", { class: "pick", title: item.why, "aria-pressed": String(chosen), on: { click: () => void show(item) } }, words);
     return h("li", { class: chosen ? "chosen" : "" }, pick);
   });
   const more = waiting - rows.length;

@@ -1,7 +1,4 @@
-/**
- * The timeline: a ruler and a lane for each object. Only what is seen is drawn, so that 10,000
- * frames with 50 objects cost no more than 100 with one.
- */
+/** The timeline: a ruler and a lane for each object. Only what is seen is drawn. */
 
 import { colourOf } from "./colours.js";
 import { byId, canvasById, onFrame } from "./dom.js";
@@ -155,10 +152,8 @@ function drawLane(on, one, y) {
 }
 
 /**
- * @param {CanvasRenderingContext2D} on
- * @param {import("./types.js").Thing} one
- * @param {number} y
- * @param {number} left
+ * @param {CanvasRenderingContext2D} on @param {import("./types.js").Thing} one
+ * @param {number} y @param {number} left
  */
 function drawName(on, one, y, left) {
   on.fillStyle = colourOf(one);
@@ -256,9 +251,7 @@ function listenPointer() {
     else if (drag.kind === "seek") seek(frameAt(x));
     else setRange([Math.min(drag.from, frameAt(x)), Math.max(drag.from, frameAt(x)) + 1]);
   });
-  const end = () => (drag = null);
-  canvas.addEventListener("pointerup", end);
-  canvas.addEventListener("pointercancel", end);
+  for (const name of ["pointerup", "pointercancel"]) canvas.addEventListener(name, () => (drag = null));
   canvas.addEventListener("pointerleave", () => hideTip());
   canvas.addEventListener("wheel", (event) => {
     event.preventDefault();
@@ -303,6 +296,13 @@ export function startTimeline() {
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", colours);
   watch("settings", colours);
   watch("video", showWhole);
+  watch("selection", () => {
+    const at = app.video?.objects.findIndex((one) => one.id === app.selected) ?? -1;
+    if (at < 0) return;
+    const room = shown.height - RULER - LANE;
+    shown.top = Math.min(Math.max(shown.top, at * LANE - room), at * LANE);
+    limit();
+  });
   watch("lanes objects selection range stale tracking", draw);
   watch("frame video", () => {
     const x = xOf(app.frame);
