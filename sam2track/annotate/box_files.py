@@ -7,6 +7,7 @@ Without them (ids of -1, or none) they are detections, which begin objects where
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -62,7 +63,10 @@ def read_box_file(
         video.name, video.width, video.height, video.length, frame_names=video.frame_names
     )
     text = path.suffix.lower() == ".txt"
-    annotations, _ = read("mot" if text else "coco", path, videos=[known] if text else ())
+    if text:
+        annotations, _ = read("mot", path, videos=[known])
+    else:
+        annotations = _read_coco(path, path.stat().st_mtime_ns)
     found = _of_video(annotations, video, path)
     labels = {own.id: "" if own.name == DEFAULT_CLASS else own.name for own in annotations.classes}
     late = max((index for track in found.tracks for index in track.frames), default=-1)
@@ -90,6 +94,12 @@ def read_box_file(
         return [proposal for _, proposal in seen.get(frame.index, [])]
 
     return find
+
+
+@lru_cache(maxsize=1)  # it may hold all videos, which are read one after another
+def _read_coco(path: Path, changed: int) -> Annotations:
+    """A file that was last changed at a time, in nanoseconds."""
+    return read("coco", path)[0]
 
 
 def _of_video(annotations: Annotations, video: ProjectVideo, path: Path) -> VideoTracks:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..prompts import Prompt
-from .anchors import Anchor, digest_of, find_anchors
+from .anchors import digest_of, find_anchors
 from .answering import Answer, FrameAnswers
 from .engine import Engine
 from .freshness import ANSWER, Freshness
@@ -108,7 +108,7 @@ def _store(
 ) -> ProjectMask:
     thing = project.object(object_id)
     video = project.video(thing.video_id)
-    anchor: Anchor | None = find_anchors(project.store, object_id, video.size).get(frame)
+    anchor = find_anchors(project.store, object_id, video.size).get(frame)
     if anchor is None:
         raise ProjectError(f"object {thing.number} has no prompt on frame {frame}; give one")
     told: list[Any] = [video.hash, engine.key, "answer", anchor.frame, anchor.digest]

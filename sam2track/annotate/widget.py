@@ -20,10 +20,10 @@ from .project import Project
 from .records import ProjectObject
 from .store import DATABASE
 
-_RUNNING: dict[Path, Annotator] = {}
+_RUNNING: dict[Path, NotebookPage] = {}
 
 
-class Annotator:
+class NotebookPage:
     """A page that a notebook shows; made by :func:`widget`.
 
     Attributes:
@@ -68,7 +68,7 @@ def widget(
     model: str = "nano",
     height: int = 760,
     **engine: Any,
-) -> Annotator:
+) -> NotebookPage:
     """Show a page in a notebook on which a video is annotated::
 
         page = sam2track.widget("clip.mp4")
@@ -100,7 +100,9 @@ def widget(
         known = _RUNNING[folder]
         (added,) = known.project.add_videos([place])
         start = known.address.partition("#")[0]
-        return Annotator(known.project, added.video.name, f"{start}#video={added.video.id}", height)
+        return NotebookPage(
+            known.project, added.video.name, f"{start}#video={added.video.id}", height
+        )
     make = Project.open if (folder / DATABASE).exists() else Project.create
     opened = make(folder)
     try:
@@ -118,5 +120,5 @@ def widget(
         daemon=True,
     ).start()
     address = lines.get(timeout=60).rpartition(": ")[2]
-    _RUNNING[folder] = Annotator(opened, added.video.name, address, height)
+    _RUNNING[folder] = NotebookPage(opened, added.video.name, address, height)
     return _RUNNING[folder]

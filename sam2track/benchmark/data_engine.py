@@ -107,7 +107,8 @@ def annotate_in_phases(
 
     Args:
         rounds: of the interactive protocols.
-        shown: is given the results of the last phase; of a frame that is tracked again, again.
+        shown: is given the results of the phases ``mask`` and ``full``, in this order; a frame that
+            is tracked again comes again.
 
     Raises:
         ValueError: a picture or an annotation cannot be read.

@@ -26,7 +26,7 @@ from ..device import keep_freed_memory, use_threads
 from ..files import expand_home
 from . import RunFailed
 from .compose import plain
-from .found_prompts import prompts_of
+from .found_prompts import AUTO, DETECTOR, prompts_of
 from .sweep import paths_of
 from .tracker import make_tracker
 
@@ -67,7 +67,7 @@ def run(config: DictConfig) -> None:
         paths = given or [str(project.folder / video.path) for video in project.videos()]
         if not paths:
             raise ValueError("videos= is missing: the project has none yet")
-        rated = config.prompts in ("auto", "detector") if config.check is None else config.check
+        rated = config.prompts in (AUTO, DETECTOR) if config.check is None else config.check
         options = {"found": found, "check": rated, "min_quality": config.min_quality}
         jobs = Jobs(project, engine, source, config.class_name, config.direction, **options)
         try:

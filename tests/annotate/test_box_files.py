@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from annotate.small_project import LENGTH, clip_project, tiny_engine
 from tiny import SIZE, square_mask
 
 from sam2track import Frame, Prompt
+from sam2track.annotate import box_files
 from sam2track.annotate.automatic import FoundPrompts
 from sam2track.annotate.box_files import is_box_file, read_box_file
 from sam2track.annotate.jobs import Jobs
@@ -63,6 +65,27 @@ def test_tracks_are_prompted_on_keyframes(project, tmp_path):
     assert placed[1].prompt.box.tolist() == [5, 0, 25, 20]
     assert placed[3].source == "gt.txt, track 7"
     assert [own.frame for own in read(project, path, every=0)] == [0, 0]
+
+
+def test_a_coco_file_is_read_once_for_all_videos(project, tmp_path, monkeypatch):
+    reads, whole = [], box_files.read
+    monkeypatch.setattr(
+        box_files, "read", lambda *given, **more: reads.append(given) or whole(*given, **more)
+    )
+    path = write(tmp_path / "boxes.json", coco((1, (10, 10, 20, 20), {})))
+    blank = np.zeros((*SIZE, 3), np.uint8)
+
+    def seen():
+        return [
+            own.prompt.box.tolist()
+            for own in read(project, path)(Frame(0, blank), np.ones(SIZE, bool))
+        ]
+
+    assert seen() == seen() == [[10, 10, 30, 30]]
+    assert len(reads) == 1
+    write(path, coco((1, (0, 0, 20, 20), {})))
+    os.utime(path, ns=(1, 1))
+    assert seen() == [[0, 0, 20, 20]]
 
 
 def test_detections_begin_objects_where_none_is(project, tmp_path):
