@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import queue
 import threading
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -86,6 +87,7 @@ def widget(
     Raises:
         ValueError: if the server's packages are missing.
         VideoError, ProjectError: the video or the project cannot be opened.
+        OSError: localhost cannot be listened at.
     """
     missing = [name for name in ("fastapi", "uvicorn") if find_spec(name) is None]
     if missing:
@@ -110,15 +112,21 @@ def widget(
     except BaseException:
         opened.close()
         raise
-    lines: queue.Queue[str] = queue.Queue()
+    said: queue.Queue[str | Exception] = queue.Queue()  # the line with the address, or an error
     options = {"model": model, "port": 0, "open_browser": False, "video": added.video.id}
-    threading.Thread(
-        target=lambda: serve(
-            opened, lambda: load_engine(model, **engine), say=lines.put, framed=True, **options
-        ),
-        name="sam2track page",
-        daemon=True,
-    ).start()
-    address = lines.get(timeout=60).rpartition(": ")[2]
+
+    def run() -> None:
+        try:
+            load = partial(load_engine, model, **engine)
+            serve(opened, load, say=said.put, framed=True, **options)
+        except Exception as error:
+            said.put(error)
+
+    threading.Thread(target=run, name="sam2track page", daemon=True).start()
+    line = said.get()
+    if isinstance(line, Exception):
+        opened.close()
+        raise line
+    address = line.rpartition(": ")[2]
     _RUNNING[folder] = NotebookPage(opened, added.video.name, address, height)
     return _RUNNING[folder]
