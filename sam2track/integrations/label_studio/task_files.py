@@ -11,7 +11,7 @@ import tempfile
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
-from http.client import HTTPMessage
+from http.client import HTTPException, HTTPMessage
 from pathlib import Path
 from typing import IO
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -63,10 +63,14 @@ class TaskFiles:
             path = unquote(parts.path).removeprefix("/data/")
         else:
             path = value
-        found = (self.root / path).resolve()  # links are followed before the check
+        try:
+            found = (self.root / path).resolve()  # links are followed before the check
+            there = found.is_file()
+        except OSError as error:  # such as a name that is too long
+            raise ValueError(f"{value[:200]!r} cannot be read: {error.strerror}") from None
         if not found.is_relative_to(self.root):
             raise ValueError(f"{value[:200]!r} is outside the folder {self.root}; see --root")
-        if not found.is_file():
+        if not there:
             raise ValueError(f"{value[:200]!r}: there is no file {found}; see --root")
         return found
 
@@ -85,7 +89,7 @@ class TaskFiles:
             request = urllib.request.Request(address, headers=headers)
             with opener.open(request, timeout=SECONDS) as answer, part.open("wb") as file:
                 _copy(answer, file, address)
-        except (urllib.error.URLError, OSError) as error:
+        except (urllib.error.URLError, HTTPException, OSError) as error:
             raise ValueError(f"cannot fetch {address[:200]}: {error}") from None
         part.rename(path)
         kept = sorted(Path(self.folder.name).iterdir(), key=lambda own: own.stat().st_mtime)
