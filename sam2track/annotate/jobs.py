@@ -79,6 +79,7 @@ class Jobs:
         class_name: of objects that are new.
         direction: see :meth:`Project.propagate`.
         found: makes the prompts with the model, where the video is tracked; None = nothing does.
+        finder: names it: what one has looked for, another one has not.
         check: whether tracks are rated at the end (:mod:`.quality`).
         min_quality: then, of objects that were found; see :func:`.quality.rate`.
     """
@@ -89,6 +90,7 @@ class Jobs:
     class_name: str = "object"
     direction: str = "both"
     found: FindPrompts | None = None
+    finder: str = ""
     check: bool = False
     min_quality: float = 0.0
 
@@ -193,7 +195,7 @@ class Jobs:
             anchors = anchors_of(self.project.store, thing, video)
             told.append([thing.number, [(own.frame, own.digest) for own in anchors.values()]])
         more = [self.min_quality] if self.check else []
-        more += ["found"] if self.found is not None else []
+        more += ["found", self.finder] if self.found is not None else []
         return digest_of([video.hash, told, self.engine.key, self.direction, *more])
 
     def _is_done(self, key: str, video: ProjectVideo) -> bool:

@@ -68,7 +68,9 @@ def run(config: DictConfig) -> None:
         if not paths:
             raise ValueError("videos= is missing: the project has none yet")
         rated = config.prompts in ("auto", "detector") if config.check is None else config.check
-        options = {"found": found, "check": rated, "min_quality": config.min_quality}
+        finder = f"{config.prompts} {config.detector or ''}"
+        options = {"found": found, "finder": finder, "check": rated}
+        options |= {"min_quality": config.min_quality}
         jobs = Jobs(project, engine, source, config.class_name, config.direction, **options)
         try:
             results = _run_all(jobs, paths, executor, config.executor.tries)

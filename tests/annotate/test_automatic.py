@@ -57,8 +57,8 @@ def told(project):
     ]
 
 
-def run(project, engine, tmp_path, finder, **options):
-    source = FoundPrompts(project, engine, finder, every=5)
+def run(project, engine, tmp_path, find, **options):
+    source = FoundPrompts(project, engine, find, every=5)
     return Jobs(project, engine, found=lambda *_: source, **options).run(tmp_path / "a")
 
 
@@ -138,6 +138,9 @@ def test_a_video_in_which_nothing_is_found_is_done(project, engine, tmp_path):
     assert run(project, engine, tmp_path, nothing, check=True).status == "before"
     assert Jobs(project, engine).run(tmp_path / "a").status == "before"
     assert looked == [0, 5, 10]
+    other = {"finder": "detector b.onnx", "check": True}
+    assert run(project, engine, tmp_path, nothing, **other).status == "done"
+    assert looked == [0, 5, 10] * 2
     assert project.objects() == []
 
 
