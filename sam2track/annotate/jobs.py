@@ -199,13 +199,17 @@ class Jobs:
         return digest_of([video.hash, told, self.engine.key, self.direction, *more])
 
     def _is_done(self, key: str, video: ProjectVideo) -> bool:
-        which, value = "key = ?", key
-        if self.found is None and not self.check:  # whatever run made the masks
-            which, value = "video_id = ?", video.id
-        sql = f"SELECT 1 FROM jobs WHERE {which} AND state = 'done'"
+        sql = "SELECT key FROM jobs WHERE video_id = ? AND state = 'done' ORDER BY time DESC"
+        row = self.project.store.one(f"{sql} LIMIT 1", video.id)
+        # A later run may have rated the objects in another way. Without a rating every run made
+        # the same masks.
+        rated = self.found is not None or self.check
+        if row is None or (rated and row["key"] != key):
+            return False
         # The masks may have changed since: other prompts, a correction that was undone.
-        done = self.project.objects(video.id), self.engine, self.direction
-        return self.project.store.one(sql, value) is not None and is_complete(self.project, *done)
+        return is_complete(
+            self.project, self.project.objects(video.id), self.engine, self.direction
+        )
 
     def _placed(self, source: PromptSource | None, video: ProjectVideo) -> list[PlacedPrompt]:
         """The prompts of a source, checked."""

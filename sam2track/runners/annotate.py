@@ -195,7 +195,7 @@ def line(result: JobResult) -> str:
     if result.status == "before":
         return f"{result.name}: finished before, {objects}"
     if not result.objects:
-        objects = "nothing was found, 0 objects"
+        return f"{result.name}: nothing was found, 0 objects"
     rate = result.frames / max(result.seconds, 1e-9)
     frames = f"{result.frames} frame{'s' * (result.frames != 1)}"
     return f"{result.name}: {objects}, {frames}, {rate:.1f} frames a second"

@@ -144,6 +144,15 @@ def test_a_video_in_which_nothing_is_found_is_done(project, engine, tmp_path):
     assert project.objects() == []
 
 
+def test_another_least_quality_rates_again_and_so_does_the_first_one(project, engine, tmp_path):
+    finder, states = Finder(), []
+    for least in (0.0, 1.0, 0.0, 0.0):
+        again = run(project, engine, tmp_path, finder, check=True, min_quality=least)
+        rejected = [own for own in project.reviews("a") if own.state == "rejected"]
+        states.append((again.status, len(rejected)))
+    assert states == [("done", 0), ("done", 2), ("done", 0), ("before", 0)]
+
+
 def test_without_prompts_what_an_automatic_run_did_is_finished(project, engine, tmp_path):
     run(project, engine, tmp_path, Finder(), check=True)
     again = Jobs(project, engine).run(tmp_path / "a")
