@@ -79,6 +79,7 @@ class Jobs:
         class_name: of objects that are new.
         direction: see :meth:`Project.propagate`.
         found: makes the prompts with the model, where the video is tracked; None = nothing does.
+        finder: names it: what one has looked for, another one has not.
         check: whether tracks are rated at the end (:mod:`.quality`).
         min_quality: then, of objects that were found; see :func:`.quality.rate`.
         pause: is called after each frame of the check.
@@ -90,6 +91,7 @@ class Jobs:
     class_name: str = "object"
     direction: str = "both"
     found: FindPrompts | None = None
+    finder: str = ""
     check: bool = False
     min_quality: float = 0.0
     pause: Callable[[], None] | None = None
@@ -196,17 +198,21 @@ class Jobs:
             anchors = anchors_of(self.project.store, thing, video)
             told.append([thing.number, [(own.frame, own.digest) for own in anchors.values()]])
         more = [self.min_quality] if self.check else []
-        more += ["found"] if self.found is not None else []
+        more += ["found", self.finder] if self.found is not None else []
         return digest_of([video.hash, told, self.engine.key, self.direction, *more])
 
     def _is_done(self, key: str, video: ProjectVideo) -> bool:
-        which, value = "key = ?", key
-        if self.found is None and not self.check:  # whatever run made the masks
-            which, value = "video_id = ?", video.id
-        sql = f"SELECT 1 FROM jobs WHERE {which} AND state = 'done'"
+        sql = "SELECT key FROM jobs WHERE video_id = ? AND state = 'done' ORDER BY time DESC"
+        row = self.project.store.one(f"{sql} LIMIT 1", video.id)
+        # A later run may have rated the objects in another way. Without a rating every run made
+        # the same masks.
+        rated = self.found is not None or self.check
+        if row is None or (rated and row["key"] != key):
+            return False
         # The masks may have changed since: other prompts, a correction that was undone.
-        done = self.project.objects(video.id), self.engine, self.direction
-        return self.project.store.one(sql, value) is not None and is_complete(self.project, *done)
+        return is_complete(
+            self.project, self.project.objects(video.id), self.engine, self.direction
+        )
 
     def _placed(self, source: PromptSource | None, video: ProjectVideo) -> list[PlacedPrompt]:
         """The prompts of a source, checked."""

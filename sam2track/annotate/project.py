@@ -112,7 +112,7 @@ class Project:
         found = []
         for path in paths:
             added = self._videos.add(path)
-            if added.status != "known":
+            if added.status in ("added", "moved"):
                 data = {"path": added.video.path, "status": added.status}
                 self.log.add("add video", data, video_id=added.video.id)
             found.append(added)

@@ -155,12 +155,17 @@ class Videos:
         return self.find(added.lastrowid)
 
     def _free_name(self, name: str) -> str:
-        """A name that no video has, fit for a file."""
+        """A name that no video has, fit for a file and for all exchange formats."""
         stem = "".join(c if c.isprintable() and c not in "/\\" else "_" for c in name)
         while len(stem.encode()) > 190:
             stem = stem[:-1]
+        stem = " ".join(stem.split())  # as names are read from files
+        if not stem.strip("."):
+            stem = "video"  # .. is no name for a folder
         found, number = stem, 1
-        while self.store.one("SELECT 1 FROM videos WHERE name = ?", found) is not None:
+        # Exports are refused if names differ only in case: some disks do not tell these apart.
+        sql = "SELECT 1 FROM videos WHERE name = ? COLLATE NOCASE"
+        while self.store.one(sql, found) is not None:
             number += 1
             found = f"{stem}-{number}"
         return found

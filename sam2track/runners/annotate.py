@@ -68,7 +68,9 @@ def run(config: DictConfig) -> None:
         if not paths:
             raise ValueError("videos= is missing: the project has none yet")
         rated = config.prompts in (AUTO, DETECTOR) if config.check is None else config.check
-        options = {"found": found, "check": rated, "min_quality": config.min_quality}
+        finder = f"{config.prompts} {config.detector or ''}"
+        options = {"found": found, "finder": finder, "check": rated}
+        options |= {"min_quality": config.min_quality}
         jobs = Jobs(project, engine, source, config.class_name, config.direction, **options)
         try:
             results = _run_all(jobs, paths, executor, config.executor.tries)
@@ -193,7 +195,7 @@ def line(result: JobResult) -> str:
     if result.status == "before":
         return f"{result.name}: finished before, {objects}"
     if not result.objects:
-        objects = "nothing was found, 0 objects"
+        return f"{result.name}: nothing was found, 0 objects"
     rate = result.frames / max(result.seconds, 1e-9)
     frames = f"{result.frames} frame{'s' * (result.frames != 1)}"
     return f"{result.name}: {objects}, {frames}, {rate:.1f} frames a second"

@@ -26,13 +26,13 @@ def run(config: DictConfig) -> None:
             )
     settings, out = plain(config), Path(expand_home(config.out))
     with Project.open(expand_home(config.project), read_only=True) as project:
-        annotations, left_out = annotations_of(project, settings["names"])
+        annotations, left_out = annotations_of(project, _listed(settings["names"]))
         losses = write(
             config.format,
             annotations,
             out,
             frames=config.frames,
-            classes=settings["classes"],
+            classes=_listed(settings["classes"]),
             images=config.images,
         )
     if left_out:
@@ -40,3 +40,10 @@ def run(config: DictConfig) -> None:
     for loss in losses:
         print(f"{config.format} cannot hold {loss}")
     print(f"exported: {out}")
+
+
+def _listed(value: object) -> list[str] | None:
+    """One name or a list of names; None = all."""
+    if value is None:
+        return None
+    return [str(own) for own in (value if isinstance(value, list) else [value])]

@@ -57,8 +57,8 @@ def told(project):
     ]
 
 
-def run(project, engine, tmp_path, finder, **options):
-    source = FoundPrompts(project, engine, finder, every=5)
+def run(project, engine, tmp_path, find, **options):
+    source = FoundPrompts(project, engine, find, every=5)
     return Jobs(project, engine, found=lambda *_: source, **options).run(tmp_path / "a")
 
 
@@ -138,7 +138,19 @@ def test_a_video_in_which_nothing_is_found_is_done(project, engine, tmp_path):
     assert run(project, engine, tmp_path, nothing, check=True).status == "before"
     assert Jobs(project, engine).run(tmp_path / "a").status == "before"
     assert looked == [0, 5, 10]
+    other = {"finder": "detector b.onnx", "check": True}
+    assert run(project, engine, tmp_path, nothing, **other).status == "done"
+    assert looked == [0, 5, 10] * 2
     assert project.objects() == []
+
+
+def test_another_least_quality_rates_again_and_so_does_the_first_one(project, engine, tmp_path):
+    finder, states = Finder(), []
+    for least in (0.0, 1.0, 0.0, 0.0):
+        again = run(project, engine, tmp_path, finder, check=True, min_quality=least)
+        rejected = [own for own in project.reviews("a") if own.state == "rejected"]
+        states.append((again.status, len(rejected)))
+    assert states == [("done", 0), ("done", 2), ("done", 0), ("before", 0)]
 
 
 def test_without_prompts_what_an_automatic_run_did_is_finished(project, engine, tmp_path):

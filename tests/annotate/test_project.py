@@ -64,6 +64,7 @@ def test_a_video_that_is_there_twice_is_one(project, tmp_path):
     found = project.add_videos([tmp_path / "a", tmp_path / "b"])
     assert [added.status for added in found] == ["known", "copy"]
     assert len(project.videos()) == 1
+    assert [entry.what for entry in project.history()] == ["add video"]  # nothing has changed
 
 
 def test_a_video_that_has_changed_is_noticed(project, tmp_path):
@@ -285,3 +286,11 @@ def test_what_is_not_a_project(tmp_path):
     (tmp_path / "file").touch()
     with refuses("file/P can't be made: Not a directory"):
         Project.create(tmp_path / "file" / "P")
+
+
+def test_names_of_videos_are_fit_for_exports(project, tmp_path):
+    for seed, name in enumerate(("A", "b  c ", "..d"), start=5):
+        write_clip(tmp_path / name, seed=seed)
+    found = project.add_videos([tmp_path / "A", tmp_path / "b  c ", tmp_path / "..d"])
+    assert [own.video.name for own in found] == ["A-2", "b c", "..d"]
+    assert project._videos._free_name("..") == "video"

@@ -348,3 +348,32 @@ def test_a_request_that_is_none(backend):
 def test_the_root_must_be_a_folder(tmp_path):
     with pytest.raises(ValueError, match="is no folder"):
         TaskFiles(tmp_path / "none")
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ({"framesCount": 10**9}, "framesCount 1000000000 is more than"),
+        ({"sequence": [dict(key(1), frame=10**30)]}, "give key frames from 1 to"),
+        ({"sequence": None}, "is no box on a video"),
+        (None, "it has no value"),
+    ],
+)
+def test_a_region_that_is_wrong_is_refused_at_once(ask, change, message):
+    region = box_region(key(1))
+    region["value"] = None if change is None else region["value"] | change
+    assert message in ask(VIDEO, {"video": "a/clip.mp4"}, region, status=400)
+
+
+@pytest.mark.parametrize("params", ["x", [1], {"context": "x"}, {"context": {"result": "abc"}}])
+def test_parameters_of_another_shape_are_refused(backend, params):
+    with pytest.raises(ValueError, match="params|regions must be objects"):
+        backend.predict({"tasks": [], "label_config": VIDEO, "params": params})
+
+
+def test_a_name_that_is_too_long_and_an_address_with_control_characters_are_refused(root):
+    files = TaskFiles(root, ["localhost:1"])
+    with pytest.raises(ValueError, match="cannot be read"):
+        files.find("x" * 5000)
+    with pytest.raises(ValueError, match="cannot fetch"):
+        files.find("http://localhost:1/a\tb c")

@@ -234,6 +234,7 @@ def test_exports_and_imports_that_cannot_be(here, capfd):
         (["export", "project=P", "format=coco"], "out= is missing"),
         (["export", "project=P", "format=coco", "out=o", "classes=[dog]"], "dog"),
         (["export", "project=P", "format=coco", "out=o", "names=[x]"], "no video 'x'"),
+        (["export", "project=P", "format=coco", "out=o", "names=xy"], "no video 'xy'"),
         (["import", "project=P", "format=coco", "path=no.json"], "no such file or folder: no.json"),
         (["import", "project=P", "format=coco", "path=prompts.json"], "prompts.json"),
     ):

@@ -104,6 +104,6 @@ def find_format(format: str) -> Format:
     """A format by its name; ValueError if there is none."""
     if format not in FORMATS:
         close = difflib.get_close_matches(format, FORMATS, n=1)
-        hint = f"did you mean {close[0]!r}? " if close else ""
-        raise ValueError(f"no format {format!r}; {hint}There are: {', '.join(FORMATS)}")
+        hint = f"did you mean {close[0]!r}? There" if close else "there"
+        raise ValueError(f"no format {format!r}; {hint} are: {', '.join(FORMATS)}")
     return FORMATS[format]

@@ -22,6 +22,7 @@ from ...video import SeekableSource, open_video
 from ..segmenting import EncodedPicture, Segmenter
 from .interface import Control, find_control
 from .regions import (
+    MOST_FRAMES,
     FrameNumbers,
     KeyFrame,
     Region,
@@ -68,8 +69,11 @@ class Backend:
         tasks, config = request.get("tasks"), request.get("label_config")
         if not isinstance(tasks, list) or not isinstance(config, str):
             raise ValueError("a request needs 'tasks' (a list) and 'label_config' (XML)")
-        context = (request.get("params") or {}).get("context") or {}
-        drawn = context.get("result") or []
+        params = request.get("params") or {}
+        context = params.get("context") or {} if isinstance(params, dict) else params
+        drawn = context.get("result") or [] if isinstance(context, dict) else context
+        if not isinstance(drawn, list):
+            raise ValueError("'params' is {'context': {'result': [regions]}}")
         if not all(isinstance(own, dict) for own in (*tasks, *drawn)):
             raise ValueError("tasks and regions must be objects")
         with self.lock:
@@ -186,9 +190,13 @@ class Backend:
 
 def _numbers(region: Region, length: int, fps: float) -> FrameNumbers:
     """The tool's count of frames, or the file's where it tells none."""
-    value = region["value"]
+    value = region.get("value")
+    if not isinstance(value, dict):
+        raise ValueError(f"region {region.get('id')} is no box on a video: it has no value")
     count, duration = value.get("framesCount"), value.get("duration")
     known = isinstance(count, int) and count > 0
+    if known and count > MOST_FRAMES:
+        raise ValueError(f"framesCount {count} is more than {MOST_FRAMES}")
     timed = isinstance(duration, (int, float)) and math.isfinite(duration) and duration > 0
     return FrameNumbers(
         count if known else length, length, float(duration) if timed else length / fps

@@ -22,6 +22,7 @@ from .interface import Control
 
 Region = Mapping[str, Any]
 Box = tuple[float, float, float, float]  # x0, y0, x1, y1 in pixels
+MOST_FRAMES = 1 << 20  # of the tool's count: the answer may name every one
 POINTS = ("keypoint", "keypointlabels")
 BOXES = ("rectangle", "rectanglelabels")
 
@@ -83,10 +84,10 @@ def key_frames(region: Region) -> list[KeyFrame]:
             )
             for own in region["value"]["sequence"]
         }
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise ValueError(f"region {region.get('id')} is no box on a video: {error!r}") from None
-    if not found or min(found) < 1:
-        raise ValueError(f"region {region.get('id')}: give key frames from 1")
+    if not found or min(found) < 1 or max(found) > MOST_FRAMES:
+        raise ValueError(f"region {region.get('id')}: give key frames from 1 to {MOST_FRAMES}")
     return [found[frame] for frame in sorted(found)]
 
 

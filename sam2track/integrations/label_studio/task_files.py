@@ -62,10 +62,14 @@ class TaskFiles:
             path = unquote(parts.path).removeprefix("/data/")
         else:
             path = value
-        found = (self.root / path).resolve()  # links are followed before the check
+        try:
+            found = (self.root / path).resolve()  # links are followed before the check
+            there = found.is_file()
+        except OSError as error:  # such as a name that is too long
+            raise ValueError(f"{value[:200]!r} cannot be read: {error.strerror}") from None
         if not found.is_relative_to(self.root):
             raise ValueError(f"{value[:200]!r} is outside the folder {self.root}; see --root")
-        if not found.is_file():
+        if not there:
             raise ValueError(f"{value[:200]!r}: there is no file {found}; see --root")
         return found
 
