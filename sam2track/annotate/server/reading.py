@@ -10,8 +10,7 @@ from ..anchors import find_anchors
 from ..answering import Answer
 from ..freshness import Freshness
 from ..project import Project
-from ..records import ProjectMask, ProjectObject, ProjectVideo, Review
-from ..report import LOW_CONFIDENCE
+from ..records import LOW_CONFIDENCE, ProjectMask, ProjectObject, ProjectVideo, Review
 from ..tracks import Attribute, ObjectClass
 from ..videos import Videos
 from .bodies import AttributeIn
