@@ -336,7 +336,7 @@ def test_the_root_must_be_a_folder(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "change, message",
+    ("change", "message"),
     [
         ({"framesCount": 10**9}, "framesCount 1000000000 is more than"),
         ({"sequence": [dict(key(1), frame=10**30)]}, "give key frames from 1 to"),
@@ -352,7 +352,7 @@ def test_a_region_that_is_wrong_is_refused_at_once(ask, change, message):
 
 @pytest.mark.parametrize("params", ["x", [1], {"context": "x"}, {"context": {"result": "abc"}}])
 def test_parameters_of_another_shape_are_refused(backend, params):
-    with pytest.raises(ValueError, match="params|regions must be objects"):
+    with pytest.raises(ValueError, match=r"params|regions must be objects"):
         backend.predict({"tasks": [], "label_config": VIDEO, "params": params})
 
 
