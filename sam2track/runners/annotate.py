@@ -16,7 +16,7 @@ from hydra.utils import get_object
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from tqdm import tqdm
 
-from ..annotate import Engine, Project, Step, load_engine
+from ..annotate import Engine, Project, ProjectError, Step, load_engine
 from ..annotate.executors import Executor, LocalPool, run_all
 from ..annotate.jobs import JobResult, Jobs
 from ..annotate.report import write_report
@@ -165,6 +165,8 @@ def _run_all(
                 f"interrupted after {len(results)} of {len(paths)} videos; run it again to go on"
             )
             raise type(reason)(message) from reason
+        except ProjectError as reason:  # such as a full disk
+            raise RunFailed(str(reason)) from reason
     return results
 
 

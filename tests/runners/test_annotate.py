@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sam2track.annotate import Project
+from sam2track.annotate import Project, ProjectError
+from sam2track.annotate.jobs import Jobs
 from sam2track.cli import main
 from sam2track.model.weights import packaged_weights
 from sam2track.video import open_video
@@ -243,6 +244,17 @@ def test_exports_and_imports_that_cannot_be(here, capfd):
         assert len(said) == 1
         assert message in said[0]
     assert not Path("o").exists()
+
+
+def test_a_project_that_cannot_be_written_during_the_run_is_no_wrong_setting(
+    here, capfd, monkeypatch
+):
+    def full(*_):
+        raise ProjectError("the disk is full")
+
+    monkeypatch.setattr(Jobs, "run", full)
+    assert annotate("videos=clips/one.mp4", "prompts=prompts.json") == 1
+    assert "error: the disk is full" in capfd.readouterr().err
 
 
 def test_ctrl_c_says_how_to_go_on(here, capfd, monkeypatch):

@@ -190,9 +190,9 @@ class Backend:
 
 def _numbers(region: Region, length: int, fps: float) -> FrameNumbers:
     """The tool's count of frames, or the file's where it tells none."""
-    value = region.get("value")
-    if not isinstance(value, dict):
+    if not isinstance(region.get("value"), dict):
         raise ValueError(f"region {region.get('id')} is no box on a video: it has no value")
+    value = region["value"]
     count, duration = value.get("framesCount"), value.get("duration")
     known = isinstance(count, int) and count > 0
     if known and count > MOST_FRAMES:
