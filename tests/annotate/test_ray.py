@@ -8,7 +8,7 @@ from functools import partial
 
 import pytest
 from annotate.small_project import write_clip
-from annotate.test_docs import python_blocks
+from annotate.test_docs import BLOCKS
 from annotate.test_executors import (
     TESTS,
     by_number,
@@ -100,7 +100,7 @@ def test_what_ray_cannot_do(cluster):
 @pytest.mark.slow
 @pytest.mark.skipif(packaged_weights("nano") is None, reason="nano has no weights")
 def test_the_example_does_what_it_says(environment, project, clips, tmp_path, monkeypatch, capsys):
-    (block,) = (own for own in python_blocks() if "RayPool" in own)
+    (block,) = (own for own in BLOCKS if "RayPool" in own)
     block = block.replace('address="auto", gpus=0.25', "init={'num_cpus': 1}")
     block = block.replace('"/data/a.mp4", "/data/b.mp4"', f'"{clips[0]}", "{clips[1]}"')
     for path in clips[:2]:
