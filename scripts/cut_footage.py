@@ -8,10 +8,10 @@ of each to be looked at. Delete the folders of bad mattes (under ``JPEGImages`` 
     python scripts/cut_footage.py street.mp4 --out footage
     python scripts/cut_footage.py --out footage --films assets
 
-The background is the median over time of what no object covers. What differs from it by more than
-noise and shadows is an object; a guided filter moves the edge to the picture's edge. Parts that
-touch are one object. Objects that do not move away, or have the background's colours, are not
-found or have holes.
+The background is the median over time of what no object covers; where objects stand still for
+long, ``--empty`` names frames without any. What differs from it by more than noise and shadows is
+an object; a guided filter moves the edge to the picture's edge. Parts that touch are one object.
+Objects with the background's colours have holes.
 """
 
 from __future__ import annotations
@@ -59,16 +59,16 @@ def disc(size: int) -> np.ndarray:
 def background(frames: np.ndarray, covered: np.ndarray) -> np.ndarray:
     """The median over time, without the frames in which a pixel is ``covered`` (T, H, W)."""
     chosen = np.unique(np.linspace(0, len(frames) - 1, SAMPLES).astype(int))
-    plain = np.median(frames[chosen], axis=0)
+    found = np.empty(frames.shape[1:], np.uint8)
     for top in range(0, frames.shape[1], 32):  # in strips, for memory
-        strip = frames[chosen, top : top + 32].astype(np.float32)
+        strip = frames[chosen, top : top + 32].astype(np.int16)
         hidden = covered[chosen, top : top + 32]
-        known = (~hidden).sum(0) >= 4
-        strip[hidden] = np.nan
-        strip[:, ~known] = 0
-        found = np.nanmedian(strip, axis=0)
-        plain[top : top + 32][known] = found[known]
-    return plain.astype(np.uint8)
+        hidden &= (~hidden).sum(0) >= 4  # if it is nearly always covered, all frames count
+        strip[hidden] = 256  # sorted to the end
+        strip.sort(axis=0)
+        middle = ((~hidden).sum(0) // 2)[None, ..., None]
+        found[top : top + 32] = np.take_along_axis(strip, middle, 0)[0]
+    return found
 
 
 def as_bright(picture: np.ndarray, frame: np.ndarray) -> np.ndarray:
@@ -79,16 +79,13 @@ def as_bright(picture: np.ndarray, frame: np.ndarray) -> np.ndarray:
 
 
 def difference(frame: np.ndarray, empty: np.ndarray) -> np.ndarray:
-    """How much a frame differs from the background, in levels of Lab; shadows count little.
-
-    Each pixel is compared with the most similar of five, as cameras and codecs move edges.
-    """
+    """How much a frame differs from the background, in levels of Lab; shadows count little."""
     own, other = (
         cv2.cvtColor(cv2.GaussianBlur(p, (3, 3), 0), cv2.COLOR_RGB2LAB).astype(np.float32)
         for p in (frame, empty)
     )
     best = np.full(frame.shape[:2], np.inf, np.float32)
-    for shift in ((0, 0), (1, 0), (-1, 0), (0, 1), (0, -1)):
+    for shift in ((0, 0), (1, 0), (-1, 0), (0, 1), (0, -1)):  # cameras and codecs move edges
         change = np.abs(own - np.roll(other, shift, (0, 1)))
         colour = np.hypot(change[..., 1], change[..., 2])
         ratio = (own[..., 0] + 2) / (np.roll(other[..., 0], shift, (0, 1)) + 2)
@@ -102,8 +99,7 @@ def matte(frame: np.ndarray, empty: np.ndarray, noise: np.ndarray, least: int) -
     """The pixels that show an object, bool; parts below ``least`` pixels are dropped."""
     share = np.clip((difference(frame, as_bright(empty, frame)) - noise - 9) / 15, 0, 1)
     share = guided(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), share.astype(np.float32))
-    found = (share > 0.5).astype(np.uint8)
-    found = cv2.morphologyEx(found, cv2.MORPH_CLOSE, disc(9))
+    found = cv2.morphologyEx((share > 0.5).astype(np.uint8), cv2.MORPH_CLOSE, disc(9))
     found = cv2.morphologyEx(found, cv2.MORPH_OPEN, disc(5)).astype(bool)
     for part in parts(~found, 0):
         if part.sum() < least:  # a hole
@@ -127,16 +123,16 @@ def parts(mask: np.ndarray, least: int) -> list[np.ndarray]:
     return [labels == k for k in range(1, count) if stats[k, cv2.CC_STAT_AREA] >= least]
 
 
-def mattes(frames: np.ndarray, least: int) -> np.ndarray:
-    """What moves in each frame, ``(T, H, W)`` bool."""
-    found = covered = np.zeros(frames.shape[:3], bool)
-    for _ in range(2):
-        empty = background(frames, covered)
+def mattes(frames: np.ndarray, least: int, empty: np.ndarray | None = None) -> np.ndarray:
+    """What moves in each frame, ``(T, H, W)`` bool; ``empty`` is the background, if known."""
+    covered = np.zeros(frames.shape[:3], bool)
+    found, known = covered, empty
+    for _ in range(2 if known is None else 1):
+        empty = background(frames, covered) if known is None else known
         sample = frames[:: max(1, len(frames) // 20)]
-        levels = [difference(f, as_bright(empty, f)) for f in sample]
-        noise = np.minimum(2 * np.median(levels, axis=0), 12)
-        for number, frame in enumerate(frames):
-            found[number] = matte(frame, empty, noise, least)
+        noise = np.median([difference(f, as_bright(empty, f)) for f in sample], axis=0)
+        noise = np.minimum(2 * noise, 12)
+        found = np.stack([matte(frame, empty, noise, least) for frame in frames])
         covered = np.stack([cv2.dilate(m.view(np.uint8), disc(11)) for m in found]).astype(bool)
     return found
 
@@ -170,11 +166,12 @@ def objects(found: np.ndarray, least: int) -> list[dict[int, np.ndarray]]:
                 done += tracks
                 following.append({number: piece})
         going = following
-    for track in done + going:
+    done += going
+    for track in done:
         usual = np.median([piece.sum() for piece in track.values()])
         for number in [k for k, piece in track.items() if piece.sum() <= usual / 3]:
             del track[number]
-    return [track for track in done + going if len(track) >= SHORTEST]
+    return [track for track in done if len(track) >= SHORTEST]
 
 
 def write(out: Path, name: str, frames: np.ndarray, track: dict[int, np.ndarray]) -> None:
@@ -200,8 +197,7 @@ def review(out: Path) -> None:
     """``mattes.jpg``: six frames of each object, what is no part of it in green."""
     rows = []
     for folder in sorted((out / "JPEGImages").iterdir()):
-        pictures, masks = read_object(out, folder.name)
-        row = []
+        (pictures, masks), row = read_object(out, folder.name), []
         for number in np.linspace(0, len(masks) - 1, 6).astype(int):
             shown = pictures[number].copy()
             shown[~masks[number]] = shown[~masks[number]] // 4 + np.array([0, 140, 0], np.uint8)
@@ -221,15 +217,14 @@ def films(
 
     Frames in which the picture's edge cuts the object are not used.
     """
-    cut = [m[0].any() or m[:, 0].any() or m[-1].any() or m[:, -1].any() for m in masks]
-    whole = [number for number, is_cut in enumerate(cut) if not is_cut]
+    edges = [np.concatenate([m[0], m[-1], m[:, 0], m[:, -1]]) for m in masks]
+    whole = [number for number, edge in enumerate(edges) if not edge.any()]
     for stride in range(1, max(1, int(SLOWEST * rate / 1000)) + 1):
         span = VIEWS * stride
         for start in range(0, len(whole) - span + 1, span // 2):
             chosen = whole[start : start + span : stride]
             if chosen[-1] - chosen[0] == span - stride:  # without a gap
-                views = [(pictures[k], masks[k]) for k in chosen]
-                yield strip(views), round(1000 * stride / rate)
+                yield strip([(pictures[k], masks[k]) for k in chosen]), round(1000 * stride / rate)
 
 
 def strip(views: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
@@ -238,8 +233,7 @@ def strip(views: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
     centres = np.pad(boxes[:, :2] + boxes[:, 2:] / 2, ((2, 2), (0, 0)), "edge")
     centres = np.stack([np.convolve(c, np.full(5, 0.2), "valid") for c in centres.T], 1)
     low, high = boxes[:, :2], boxes[:, :2] + boxes[:, 2:]
-    reach = np.maximum(centres - low, high - centres).max(0)
-    half = np.ceil(reach).astype(int) + 3
+    half = np.ceil(np.maximum(centres - low, high - centres).max(0)).astype(int) + 3
     scale = min(1.0, (SIDE - 4) / (2 * half.max()))
     size = tuple(int(max(8, v)) for v in np.round(2 * half * scale))
     out = []
@@ -252,7 +246,7 @@ def strip(views: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
         colour = np.where(solid[..., None] > 0, picture, np.clip(near, 0, 255))
         shown = np.dstack([colour, alpha]).astype(np.uint8)
         margin = int(half.max())
-        shown = cv2.copyMakeBorder(shown, *(margin,) * 4, cv2.BORDER_REPLICATE)
+        shown = np.pad(shown, ((margin, margin), (margin, margin), (0, 0)), "edge")
         x, y = centre + margin - half
         piece = shown[y : y + 2 * half[1], x : x + 2 * half[0]]
         piece = cv2.resize(piece, size, interpolation=cv2.INTER_AREA)
@@ -282,11 +276,10 @@ def pack(out: Path, assets: Path, source: str, licence: str) -> int:
                 place = [file.tell(), len(coded.getvalue()), height, width]
                 rows.append([*place, model, len(about["sources"]), step, 0])
                 file.write(coded.getvalue())
-    added = len(rows) - before
-    about["sources"].append({"name": source, "licence": licence, "films": added})
+    about["sources"].append({"name": source, "licence": licence, "films": len(rows) - before})
     np.savez(assets / "films.npz", films=np.array(rows, np.int64).reshape(-1, len(COLUMNS)))
     (assets / "films.json").write_text(json.dumps(about, indent=1) + "\n")
-    return added
+    return len(rows) - before
 
 
 def main() -> None:
@@ -299,6 +292,7 @@ def main() -> None:
     )
     parser.add_argument("--source", default="footage", help="name of these films' source")
     parser.add_argument("--licence", default="CC-BY-4.0", help="of the footage")
+    parser.add_argument("--empty", nargs="+", default=[], help="such as 0:55: frames of no object")
     parser.add_argument("--least", type=float, default=0.004, help="smallest object, of the frame")
     args = parser.parse_args()
     cv2.setNumThreads(1)
@@ -306,7 +300,9 @@ def main() -> None:
     for path in args.videos:
         frames, rate = read(path)
         least = round(args.least * frames[0, :, :, 0].size)
-        tracks = objects(mattes(frames, least), least)
+        still = [frames[slice(*map(int, part.split(":")))] for part in args.empty]
+        empty = np.median(np.concatenate(still), axis=0).astype(np.uint8) if still else None
+        tracks = objects(mattes(frames, least, empty), least)
         for number, track in enumerate(tracks, 1):
             write(args.out, f"{path.stem}-{number}", frames, track)
             rates[f"{path.stem}-{number}"] = rate
