@@ -33,8 +33,7 @@ LONGEST = 854  # side of the frames, pixels
 SIDE, VIEWS = 192, 16  # as in render_assets.py: longest side of a view, pixels; views of a film
 COLUMNS = ["offset", "bytes", "height", "width", "model", "source", "step_ms", "rider"]
 SLOWEST = 120  # ms between two views of a film
-SAMPLES = 60  # frames that the background is made of, at most
-SHORTEST = 12  # frames that an object is seen
+SAMPLES, SHORTEST = 60, 12  # most frames for a background; frames that an object is seen at least
 
 
 def read(path: Path) -> tuple[np.ndarray, float]:
@@ -96,9 +95,15 @@ def difference(frame: np.ndarray, empty: np.ndarray) -> np.ndarray:
 
 
 def matte(frame: np.ndarray, empty: np.ndarray, noise: np.ndarray, least: int) -> np.ndarray:
-    """The pixels that show an object, bool; parts below ``least`` pixels are dropped."""
-    share = np.clip((difference(frame, as_bright(empty, frame)) - noise - 9) / 15, 0, 1)
-    share = guided(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), share.astype(np.float32))
+    """The pixels that show an object, bool; parts below ``least`` pixels are dropped.
+
+    The edge is where the difference is about half of that beside it: lenses blur edges, and a low
+    threshold alone would make masks too large.
+    """
+    level = difference(frame, as_bright(empty, frame))
+    share = (level - noise - 9) / np.maximum(15, 0.7 * cv2.dilate(level, disc(9)))
+    grey = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
+    share = guided(grey, np.clip(share, 0, 1).astype(np.float32))
     found = cv2.morphologyEx((share > 0.5).astype(np.uint8), cv2.MORPH_CLOSE, disc(9))
     found = cv2.morphologyEx(found, cv2.MORPH_OPEN, disc(5)).astype(bool)
     for part in parts(~found, 0):
@@ -213,10 +218,7 @@ def review(out: Path) -> None:
 def films(
     pictures: list[np.ndarray], masks: list[np.ndarray], rate: float
 ) -> Iterator[tuple[np.ndarray, int]]:
-    """Strips of :data:`VIEWS` views of an object, kept in their middle, and their step in ms.
-
-    Frames in which the picture's edge cuts the object are not used.
-    """
+    """Strips of views of an object that the picture's edge does not cut, and their step in ms."""
     edges = [np.concatenate([m[0], m[-1], m[:, 0], m[:, -1]]) for m in masks]
     whole = [number for number, edge in enumerate(edges) if not edge.any()]
     for stride in range(1, max(1, int(SLOWEST * rate / 1000)) + 1):

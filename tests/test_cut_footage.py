@@ -36,6 +36,7 @@ def footage() -> tuple[np.ndarray, np.ndarray]:
         cv2.circle(disc, (22 + 3 * number, 40 + number // 2), 18, 1, -1)
         truth[number] = disc > 0
         picture = np.where(truth[number][..., None], (230, 30, 40), wall)
+        picture = cv2.GaussianBlur(picture, (0, 0), 1.2)
         picture = picture * (1 + 0.08 * np.sin(number)) + rng.normal(0, 3, picture.shape)
         frames[number] = np.clip(picture, 0, 255)
     return frames, truth
@@ -49,6 +50,8 @@ def test_what_moves_is_cut_out_as_one_object(cut):
     found = np.stack([tracks[0][number] for number in range(FRAMES)])
     overlaps = (found & truth).sum((1, 2)) / (found | truth).sum((1, 2))
     assert overlaps.min() > 0.9
+    sizes = found.sum((1, 2)) / truth.sum((1, 2))
+    assert abs(sizes.mean() - 1) < 0.02  # blurred edges do not make it larger
 
 
 def test_objects_that_touch_end_there_and_begin_again(cut):
