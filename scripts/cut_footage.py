@@ -47,7 +47,7 @@ def read(path: Path) -> tuple[np.ndarray, float]:
         return np.stack(frames), float(stream.average_rate or 25)
 
 
-# ---------------------------------------------------------------- mattes
+# ---------------------------------------------------------------- mattes and objects
 
 
 def disc(size: int) -> np.ndarray:
@@ -130,8 +130,8 @@ def parts(mask: np.ndarray, least: int) -> list[np.ndarray]:
 
 def mattes(frames: np.ndarray, least: int, empty: np.ndarray | None = None) -> np.ndarray:
     """What moves in each frame, ``(T, H, W)`` bool; ``empty`` is the background, if known."""
-    covered = np.zeros(frames.shape[:3], bool)
-    found, known = covered, empty
+    known = empty
+    found = covered = np.zeros(frames.shape[:3], bool)
     for _ in range(2 if known is None else 1):
         empty = background(frames, covered) if known is None else known
         sample = frames[:: max(1, len(frames) // 20)]
@@ -142,17 +142,13 @@ def mattes(frames: np.ndarray, least: int, empty: np.ndarray | None = None) -> n
     return found
 
 
-# ---------------------------------------------------------------- objects
-
-
 def objects(found: np.ndarray, least: int) -> list[dict[int, np.ndarray]]:
     """Parts that overlap from frame to frame, as mask by frame; those seen long enough.
 
     An object ends where it touches another one or falls into parts. Frames are left out in which
     less than a third of its usual size is seen.
     """
-    going: list[dict[int, np.ndarray]] = []
-    done: list[dict[int, np.ndarray]] = []
+    going, done = [], []
     for number, mask in enumerate(found):
         pieces, following = parts(mask, least), []
         owners: list[list[dict]] = [[] for _ in pieces]
@@ -201,7 +197,7 @@ def read_object(out: Path, name: str) -> tuple[list[np.ndarray], list[np.ndarray
 def review(out: Path) -> None:
     """``mattes.jpg``: six frames of each object, what is no part of it in green."""
     rows = []
-    for folder in sorted((out / "JPEGImages").iterdir()):
+    for folder in sorted((out / "JPEGImages").glob("*")):  # none, if nothing moved
         (pictures, masks), row = read_object(out, folder.name), []
         for number in np.linspace(0, len(masks) - 1, 6).astype(int):
             shown = pictures[number].copy()
@@ -209,7 +205,8 @@ def review(out: Path) -> None:
             row.append(cv2.resize(shown, (240, 180), interpolation=cv2.INTER_AREA))
         cv2.putText(row[0], folder.name, (4, 14), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (255,) * 3)
         rows.append(np.hstack(row))
-    Image.fromarray(np.vstack(rows)).save(out / "mattes.jpg")
+    if rows:
+        Image.fromarray(np.vstack(rows)).save(out / "mattes.jpg")
 
 
 # ---------------------------------------------------------------- films
@@ -293,12 +290,13 @@ def main() -> None:
         "--films", type=Path, help="pack films of what is in --out into this folder"
     )
     parser.add_argument("--source", default="footage", help="name of these films' source")
-    parser.add_argument("--licence", default="CC-BY-4.0", help="of the footage")
+    parser.add_argument("--licence", default="not stated", help="of the footage, for films.json")
     parser.add_argument("--empty", nargs="+", default=[], help="such as 0:55: frames of no object")
     parser.add_argument("--least", type=float, default=0.004, help="smallest object, of the frame")
     args = parser.parse_args()
     cv2.setNumThreads(1)
-    rates = {}
+    listed = args.out / "rates.json"  # frames a second of each object's video
+    rates = json.loads(listed.read_text()) if listed.is_file() else {}
     for path in args.videos:
         frames, rate = read(path)
         least = round(args.least * frames[0, :, :, 0].size)
@@ -309,12 +307,12 @@ def main() -> None:
             write(args.out, f"{path.stem}-{number}", frames, track)
             rates[f"{path.stem}-{number}"] = rate
         print(f"{path.name}: {len(tracks)} objects in {len(frames)} frames", file=sys.stderr)
-    if rates:
-        (args.out / "rates.json").write_text(json.dumps(rates, indent=1) + "\n")
+    if args.videos:
+        args.out.mkdir(parents=True, exist_ok=True)
+        listed.write_text(json.dumps(rates, indent=1) + "\n")
         review(args.out)
     if args.films:
-        added = pack(args.out, args.films, args.source, args.licence)
-        print(f"{added} films in {args.films}", file=sys.stderr)
+        print(pack(args.out, args.films, args.source, args.licence), "films", file=sys.stderr)
 
 
 if __name__ == "__main__":
