@@ -24,7 +24,7 @@ function advice() {
   const tracked = [...app.lanes.values()].some(wasTracked);
   const clicked = video.objects.some((one) => maskOf(one.id, app.frame));
   if (!tracked && clicked && video.length > 1) {
-    return { text: "Shift-click what does not belong to it. Then", button: true };
+    return { text: "Shift-click what does not belong to it; N: another object. Then", button: true };
   }
   const one = selected();
   if (one && spanAt(app.lanes.get(one.id) ?? [], app.frame)?.kind === "absent") {
@@ -43,13 +43,15 @@ function hint() {
   over.textContent = now.over ? now.text : "";
   const area = byId("advice");
   area.hidden = busy || Boolean(now.over);
-  const key = now.text + String(now.button);
+  const both = app.frame > 0;
+  const key = `${now.text} ${now.button} ${both}`;
   if (key === shown) return;
   shown = key;
   area.replaceChildren(h("span", { text: now.over ? "" : now.text }));
   if (now.button) {
-    const start = () => void track(app.frame > 0 ? "both" : "forward");
-    area.append(h("button", { class: "primary", text: "Track it (Ctrl+B)", on: { click: start } }));
+    const start = () => void track(both ? "both" : "forward");
+    const text = both ? "Track both ways (Ctrl+Alt+B)" : "Track it (Ctrl+B)";
+    area.append(h("button", { class: "primary", text, on: { click: start } }));
   }
 }
 

@@ -88,9 +88,10 @@ export function selected() {
   return thing(app.selected);
 }
 
-/** @param {Thing} one @returns {string} such as "2 cell" */
+/** @param {Thing} one @returns {string} such as "Object 1" or "Object 2 (cell)" */
 export function title(one) {
-  return `${one.number} ${one.name || one.class}`;
+  const name = one.name || one.class;
+  return `Object ${one.number}${name === "object" ? "" : ` (${name})`}`;
 }
 
 /** Whether somebody else has this video, so that nothing can be changed. */

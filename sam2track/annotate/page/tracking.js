@@ -29,6 +29,9 @@ function objects() {
 export async function track(direction, options = {}) {
   const video = app.video;
   if (!video || app.tracking || !mayChange()) return;
+  // Clicks that are not answered yet belong to it.
+  while (app.pending.length) await new Promise((resolve) => setTimeout(resolve, 30));
+  if (app.tracking || app.video?.id !== video.id) return;
   const ids = options.objects ?? objects();
   if (!ids.length) {
     said("Click on an object first; then it can be tracked.");

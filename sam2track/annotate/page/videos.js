@@ -2,7 +2,7 @@
 
 import { frameAddress, get, send } from "./api.js";
 import { byId, h } from "./dom.js";
-import { dialog, failed, notice, trying } from "./notices.js";
+import { closeNotice, dialog, failed, notice, trying } from "./notices.js";
 import { openVideo, refreshList } from "./opening.js";
 import { announce, app, clock, count, watch } from "./state.js";
 
@@ -65,7 +65,7 @@ function card(video) {
   return h("div", { class: `card${video.id === app.video?.id ? " chosen" : ""}` },
     h("button", { class: "open", on: { click: open } }, picture,
       h("span", { class: "name", text: video.name }),
-      h("span", { class: "condition", text: `${count(video.length)} frames · ${clock(video.length, video.fps)}` }),
+      h("span", { class: "condition", text: `${count(video.length)} frame${video.length === 1 ? "" : "s"} · ${clock(video.length, video.fps)}` }),
       h("span", { class: "condition", text: state.join(" · ") })),
     meter, mark);
 }
@@ -89,12 +89,15 @@ async function addPath(path) {
 export async function upload(files) {
   for (const file of files) {
     notice(`Sending ${file.name}…`, { id: "upload" });
-    await trying(async () => {
+    try {
       const added = await send("POST", `/api/uploads?name=${encodeURIComponent(file.name)}`, file);
       await refreshList();
       notice(`${file.name} is added.`, { kind: "done", id: "upload" });
       openFirst(added);
-    });
+    } catch (error) {
+      closeNotice("upload");
+      failed(error);
+    }
   }
 }
 
