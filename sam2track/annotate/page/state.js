@@ -112,6 +112,11 @@ export function clock(frame, fps) {
   return `${String(minutes).padStart(2, "0")}:${(seconds - 60 * minutes).toFixed(1).padStart(4, "0")}`;
 }
 
+/** @param {number} number @param {string} noun @returns {string} such as "1 mask" or "3,000 masks" */
+export function several(number, noun) {
+  return `${count(number)} ${noun}${number === 1 ? "" : "s"}`;
+}
+
 /** @param {number} number @returns {string} such as 3,000 */
 export function count(number) {
   return number.toLocaleString("en");
