@@ -9,7 +9,11 @@ import { maskOf } from "./maskstore.js";
 
 const NAMES = ["whole", "part", "subpart"];
 
-const KEYS = "Space plays · F and D step · N new object · ? all keys";
+const TOUCH = matchMedia("(hover: none) and (pointer: coarse)").matches; // no keys to tell of
+const KEYS = TOUCH ? "Tap to correct an object · + New: another one · two fingers zoom"
+  : "Space plays · F and D step · N new object · ? all keys";
+const NEXT = TOUCH ? "“Not this” and a tap take away; + New: another object. Then"
+  : "Shift-click what does not belong to it; N: another object. Then";
 
 /**
  * What to do now.
@@ -24,7 +28,7 @@ function advice() {
   const tracked = [...app.lanes.values()].some(wasTracked);
   const clicked = video.objects.some((one) => maskOf(one.id, app.frame));
   if (!tracked && clicked && video.length > 1) {
-    return { text: "Shift-click what does not belong to it; N: another object. Then", button: true };
+    return { text: NEXT, button: true };
   }
   const one = selected();
   if (one && spanAt(app.lanes.get(one.id) ?? [], app.frame)?.kind === "absent") {
@@ -50,7 +54,7 @@ function hint() {
   area.replaceChildren(h("span", { text: now.over ? "" : now.text }));
   if (now.button) {
     const start = () => void track(both ? "both" : "forward");
-    const text = both ? "Track both ways (Ctrl+Alt+B)" : "Track it (Ctrl+B)";
+    const text = TOUCH ? "Track it" : both ? "Track both ways (Ctrl+Alt+B)" : "Track it (Ctrl+B)";
     area.append(h("button", { class: "primary", text, on: { click: start } }));
   }
 }
