@@ -25,12 +25,13 @@ function advice() {
   if (!video.objects.length && !app.pending.length) {
     return { text: "Click on what you want to follow", over: true };
   }
-  const tracked = [...app.lanes.values()].some(wasTracked);
-  const clicked = video.objects.some((one) => maskOf(one.id, app.frame));
+  const one = selected();
+  const asked = one ? [one] : video.objects;
+  const tracked = asked.some(({ id }) => wasTracked(app.lanes.get(id) ?? []));
+  const clicked = asked.some(({ id }) => maskOf(id, app.frame));
   if (!tracked && clicked && video.length > 1) {
     return { text: NEXT, button: true };
   }
-  const one = selected();
   if (one && spanAt(app.lanes.get(one.id) ?? [], app.frame)?.kind === "absent") {
     return { text: `${title(one)} is not in this frame. Click on it if it is.`, over: true };
   }
