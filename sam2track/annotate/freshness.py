@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 
+from .anchors import anchors_of
 from .engine import Engine
 from .passes import Pass
 from .planning import passes_of
@@ -58,27 +61,60 @@ class Freshness:
         self, project: Project, thing: ProjectObject, video: ProjectVideo, engine: Engine
     ) -> None:
         self.store, self.thing, self.masks = project.store, thing, StoredMasks(project.log)
+        self.project, self.video, self.engine = project, video, engine
         try:
             passes = passes_of(project, thing, video, engine, None, None, (1, -1))
         except ProjectError:  # it begins with clicks that are not on it
             passes = []
         self.parts = [part for one in passes for part in _parts(one)]
-        keys = sorted({part.key for part in self.parts})
-        sql = "SELECT id, key FROM provenance WHERE key IN (SELECT value FROM json_each(?))"
-        rows = self.store.rows(sql, json.dumps(keys))
-        self.ids: dict[str, set[int]] = {key: set() for key in keys}
-        for row in rows:
-            self.ids[row["key"]].add(row["id"])
+        self.ids: dict[str, set[int]] = {}
+        self._find(self.parts)
         answers = self.store.rows("SELECT id FROM provenance WHERE direction = ?", ANSWER)
         self.answers = {row["id"] for row in answers}
+
+    def _find(self, parts: Iterable[_Part]) -> None:
+        """Look up what was made with the keys of parts."""
+        for part in parts:
+            self.ids.setdefault(part.key, set())
+        sql = "SELECT id, key FROM provenance WHERE key IN (SELECT value FROM json_each(?))"
+        for row in self.store.rows(sql, json.dumps(sorted(self.ids))):
+            self.ids[row["key"]].add(row["id"])
+
+    @cached_property
+    def others(self) -> list[_Part]:
+        """Parts of passes that begin at a later prompt, against the direction of the first one.
+
+        Tracking a range makes such masks. They follow from the prompts too.
+        """
+        frames = list(anchors_of(self.store, self.thing, self.video))
+        parts: list[_Part] = []
+        for frame in frames[1:]:
+            way = 1 if frame < frames[0] else -1
+            with suppress(ProjectError):
+                passes = passes_of(
+                    self.project, self.thing, self.video, self.engine, frame, None, (way,)
+                )
+                parts += [part for one in passes for part in _parts(one)]
+        self._find(parts)
+        return parts
+
+    def _follows(self, frame: int, own: int, parts: Iterable[_Part]) -> bool:
+        """Whether a mask of a frame was made as some of the parts would make it."""
+        here = (part for part in parts if part.first <= frame <= part.last)
+        return any(own in self.ids[part.key] for part in here)
 
     def fresh(self, mask: ProjectMask) -> bool:
         """Whether a mask, as the project gives it, follows from the prompts as they are."""
         own = mask.provenance_id
         if own is None or own in self.answers:
             return True
+        if self._follows(mask.frame, own, self.parts):
+            return True
+        row = self.store.one("SELECT direction FROM provenance WHERE id = ?", own)
         here = (part for part in self.parts if part.first <= mask.frame <= part.last)
-        return any(own in self.ids[part.key] for part in here)
+        if row is None or any(part.direction == row["direction"] for part in here):
+            return False
+        return self._follows(mask.frame, own, self.others)
 
     def stale(self) -> list[Span]:
         """The spans that tracking again would change, in order; frames without a mask are none."""
@@ -88,11 +124,18 @@ class Freshness:
         for part in self.parts:
             fresh = ", ".join(str(own) for own in self.ids[part.key])
             rows = self.store.tuples(
-                "SELECT frame FROM propagated WHERE object_id = ? AND frame BETWEEN ? AND ? AND "
+                "SELECT frame, provenance_id, direction FROM propagated "
+                "JOIN provenance ON provenance.id = provenance_id "
+                "WHERE object_id = ? AND frame BETWEEN ? AND ? AND "
                 f"provenance_id NOT IN ({fresh}) ORDER BY frame",
                 *(self.thing.id, part.first, part.last),
             )
-            frames = [frame for (frame,) in rows if frame not in edited]
+            frames = [
+                frame
+                for frame, own, way in rows
+                if frame not in edited
+                and (way == part.direction or not self._follows(frame, own, self.others))
+            ]
             for start, stop in runs(frames):
                 last = spans[-1] if spans else None
                 if last and last.stop == start and last.direction == part.direction:

@@ -122,6 +122,18 @@ def test_backward_spans_and_masks_of_no_pass(project):
     assert not any(fresh.fresh(own) for own in project.masks(two))
 
 
+def test_a_range_tracked_against_the_first_direction_follows_from_its_prompts(project):
+    two = add_object(project, 6)
+    run(project, two, engine=ENGINE)
+    project.prompt(two, 2, Prompt.click(30, 20))
+    run(project, two, engine=ENGINE, start=2, stop=5, direction="forward")
+    assert stale(project) == [Span(two, 0, 2, -1)]
+    project.prompt(two, 4, Prompt.click(20, 20))
+    assert [(span.start, span.stop) for span in stale(project)] == [(0, 2), (4, 5), (5, 6)]
+    fresh = Freshness(project, project.object(two), project.video("a"), ENGINE)
+    assert [own.frame for own in project.masks(two) if not fresh.fresh(own)] == [0, 1, 4, 5]
+
+
 def test_an_answer_counts_until_its_prompts_change(project):
     tracked = project.mask(1, 5).counts
     mask = click(project, 1, 5, Prompt.click(50, 40), answers=on(5), engine=ENGINE)

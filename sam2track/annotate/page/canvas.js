@@ -30,7 +30,7 @@ let background = "#202225";
  */
 let live = null;
 
-/** @param {typeof live} change */
+/** @param {{object: number, add: boolean, stroke: HTMLCanvasElement}|null} change */
 export function showLive(change) {
   live = change;
   redraw();

@@ -3,7 +3,7 @@
 import { send } from "./api.js";
 import { h } from "./dom.js";
 import { dialog, failed } from "./notices.js";
-import { app } from "./state.js";
+import { app, several } from "./state.js";
 
 /** @param {number} bytes @returns {string} */
 function size(bytes) {
@@ -75,11 +75,10 @@ function done(made) {
     const link = h("a", { href: `/api/exports/${made.id}/${path}`, download: name.split("/").at(-1), text: name });
     return h("li", {}, link, h("span", { class: "weak", text: ` ${size(bytes)}` }));
   });
-  const counts = made.objects === undefined ? "" : `, ${made.objects} objects on ${made.frames} frames`;
+  const counts = made.objects === undefined ? "" : `, ${several(made.objects, "object")} on ${several(made.frames ?? 0, "frame")}`;
   const where = made.folder ? ` in ${made.folder}` : "";
-  const files = `${made.files.length} file${made.files.length === 1 ? "" : "s"}`;
   return [
-    h("p", { class: "good", text: `✓ Exported ${files}${counts}${where}.` }),
+    h("p", { class: "good", text: `✓ Exported ${several(made.files.length, "file")}${counts}${where}.` }),
     h("ul", { class: "files" }, ...links),
     ...made.notes.map((note) => h("p", { class: "note", text: note })),
   ];

@@ -9,7 +9,11 @@ import { maskOf } from "./maskstore.js";
 
 const NAMES = ["whole", "part", "subpart"];
 
-const KEYS = "Space plays · F and D step · N new object · ? all keys";
+const TOUCH = matchMedia("(hover: none) and (pointer: coarse)").matches; // no keys to tell of
+const KEYS = TOUCH ? "Tap to correct an object · + New: another one · two fingers zoom"
+  : "Space plays · F and D step · N new object · ? all keys";
+const NEXT = TOUCH ? "“Not this” and a tap take away; + New: another object. Then"
+  : "Shift-click what does not belong to it; N: another object. Then";
 
 /**
  * What to do now.
@@ -21,12 +25,13 @@ function advice() {
   if (!video.objects.length && !app.pending.length) {
     return { text: "Click on what you want to follow", over: true };
   }
-  const tracked = [...app.lanes.values()].some(wasTracked);
-  const clicked = video.objects.some((one) => maskOf(one.id, app.frame));
-  if (!tracked && clicked && video.length > 1) {
-    return { text: "Shift-click what does not belong to it. Then", button: true };
-  }
   const one = selected();
+  const asked = one ? [one] : video.objects;
+  const tracked = asked.some(({ id }) => wasTracked(app.lanes.get(id) ?? []));
+  const clicked = asked.some(({ id }) => maskOf(id, app.frame));
+  if (!tracked && clicked && video.length > 1) {
+    return { text: NEXT, button: true };
+  }
   if (one && spanAt(app.lanes.get(one.id) ?? [], app.frame)?.kind === "absent") {
     return { text: `${title(one)} is not in this frame. Click on it if it is.`, over: true };
   }
@@ -43,13 +48,15 @@ function hint() {
   over.textContent = now.over ? now.text : "";
   const area = byId("advice");
   area.hidden = busy || Boolean(now.over);
-  const key = now.text + String(now.button);
+  const both = app.frame > 0;
+  const key = `${now.text} ${now.button} ${both}`;
   if (key === shown) return;
   shown = key;
   area.replaceChildren(h("span", { text: now.over ? "" : now.text }));
   if (now.button) {
-    const start = () => void track(app.frame > 0 ? "both" : "forward");
-    area.append(h("button", { class: "primary", text: "Track it (Ctrl+B)", on: { click: start } }));
+    const start = () => void track(both ? "both" : "forward");
+    const text = TOUCH ? "Track it" : both ? "Track both ways (Ctrl+Alt+B)" : "Track it (Ctrl+B)";
+    area.append(h("button", { class: "primary", text, on: { click: start } }));
   }
 }
 

@@ -13,6 +13,8 @@ import { byId, h } from "./dom.js";
 export function notice(text, options = {}) {
   const kind = options.kind ?? "info";
   const area = byId("notices");
+  // What lies under an open dialog can neither be read nor closed.
+  [...document.querySelectorAll("dialog:modal")].at(-1)?.append(area);
   const id = options.id ?? text;
   area.querySelector(`[data-id="${CSS.escape(id)}"]`)?.remove();
   const line = h("div", { class: `notice ${kind}`, "data-id": id });
@@ -67,7 +69,11 @@ export function dialog(name, ...children) {
   // The button is last, so that the focus begins in what the dialog is about.
   const box = h("dialog", { "aria-label": name }, h("h2", { text: name }), body, close);
   close.addEventListener("click", () => box.close());
-  box.addEventListener("close", () => box.remove());
+  box.addEventListener("close", () => {
+    const area = byId("notices");
+    if (box.contains(area)) document.body.append(area);
+    box.remove();
+  });
   // At once; the browser's own way takes a moment, in which keys would be lost.
   box.addEventListener("keydown", (event) => {
     if (event.key !== "Escape" || event.defaultPrevented) return;

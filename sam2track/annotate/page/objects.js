@@ -1,12 +1,12 @@
 /** The list of objects, and what can be set of the selected one. */
 
-import { change } from "./api.js";
+import { change, connection } from "./api.js";
 import { chooseClass, setClass } from "./classes.js";
 import { colourOf, COLOURS, inkOn } from "./colours.js";
 import { byId, h, icon, later, reveal } from "./dom.js";
 import { doubtfulFrames, spanAt } from "./lanes.js";
 import { maskOf } from "./maskstore.js";
-import { notice, trying } from "./notices.js";
+import { closeNotice, notice, trying } from "./notices.js";
 import { mayChange, refresh, said, step } from "./opening.js";
 import { newObject } from "./prompting.js";
 import { decideAll, stateField } from "./review.js";
@@ -46,6 +46,9 @@ export function hide(one) {
   announce("objects");
 }
 
+/** How many changes there were when an object was removed; later its "Undo" would undo another. */
+let removed = 0;
+
 /** Remove the selected object. */
 export async function removeObject() {
   const one = selected();
@@ -57,6 +60,7 @@ export async function removeObject() {
     announce("objects");
     const undo = { text: "Undo", run: () => void step("undo") };
     notice(`${title(one)} is removed with its masks.`, { actions: [undo], id: "removed" });
+    removed = connection.made;
   });
   refresh();
 }
@@ -221,4 +225,9 @@ export function startObjects() {
   watch("objects selection video", list);
   watch("objects selection video session", details);
   watch("frame masks lanes", soon);
+  let opened = app.video?.id;
+  watch("connection video", () => {
+    if (connection.made !== removed || app.video?.id !== opened) closeNotice("removed");
+    opened = app.video?.id;
+  });
 }

@@ -42,6 +42,7 @@ export async function openVideo(id, at = {}) {
         selected: null, range: null, tracking: null, lanes: new Map(), over: new Map(), stale: [], pending: [],
         candidates: null, hover: null, crosshair: null, compare: false, playing: false,
       });
+      said("");
       app.hidden = new Set();
     }
     app.video = detail;
@@ -161,7 +162,11 @@ export async function step(what) {
   const video = app.video;
   if (!video || !mayChange()) return;
   await trying(async () => {
-    const answer = await change("POST", `/api/videos/${video.id}/${what}`, {});
+    const answer = await change("POST", `/api/videos/${video.id}/${what}`, {}).catch((error) => {
+      if (!/nothing to (un|re)do/.test(error?.message)) throw error;
+      said(`There is nothing to ${what}.`);
+    });
+    if (!answer) return;
     said(`${what === "undo" ? "Undone" : "Done again"}: ${answer.what}`);
     app.candidates = null;
     refresh();

@@ -88,9 +88,10 @@ export function selected() {
   return thing(app.selected);
 }
 
-/** @param {Thing} one @returns {string} such as "2 cell" */
+/** @param {Thing} one @returns {string} such as "Object 1" or "Object 2 (cell)" */
 export function title(one) {
-  return `${one.number} ${one.name || one.class}`;
+  const name = one.name || one.class;
+  return `Object ${one.number}${name === "object" ? "" : ` (${name})`}`;
 }
 
 /** Whether somebody else has this video, so that nothing can be changed. */
@@ -109,6 +110,11 @@ export function clock(frame, fps) {
   const seconds = frame / (fps || 25);
   const minutes = Math.floor(seconds / 60);
   return `${String(minutes).padStart(2, "0")}:${(seconds - 60 * minutes).toFixed(1).padStart(4, "0")}`;
+}
+
+/** @param {number} number @param {string} noun @returns {string} such as "1 mask" or "3,000 masks" */
+export function several(number, noun) {
+  return `${count(number)} ${noun}${number === 1 ? "" : "s"}`;
 }
 
 /** @param {number} number @returns {string} such as 3,000 */

@@ -21,6 +21,9 @@ function objects() {
   return things.filter((each) => !each.locked && known(each.id)).map((each) => each.id);
 }
 
+/** @type {((nothing: unknown) => void)[]} what waits until all clicks are answered */
+const answered = [];
+
 /**
  * Track the objects of this video.
  * @param {Direction} direction
@@ -29,6 +32,9 @@ function objects() {
 export async function track(direction, options = {}) {
   const video = app.video;
   if (!video || app.tracking || !mayChange()) return;
+  // Clicks that are not answered yet belong to it.
+  if (app.pending.length) await new Promise((resolve) => answered.push(resolve));
+  if (app.tracking || app.video?.id !== video.id) return;
   const ids = options.objects ?? objects();
   if (!ids.length) {
     said("Click on an object first; then it can be tracked.");
@@ -203,4 +209,7 @@ function bar() {
 /** Begin to watch. */
 export function startTracking() {
   watch("tracking stale objects lanes video lease", bar);
+  watch("prompts video", () => {
+    if (!app.pending.length) for (const go of answered.splice(0)) go(null);
+  });
 }

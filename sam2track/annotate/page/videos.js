@@ -2,9 +2,9 @@
 
 import { frameAddress, get, send } from "./api.js";
 import { byId, h } from "./dom.js";
-import { dialog, failed, notice, trying } from "./notices.js";
+import { closeNotice, dialog, failed, notice, trying } from "./notices.js";
 import { openVideo, refreshList } from "./opening.js";
-import { announce, app, clock, count, watch } from "./state.js";
+import { announce, app, clock, count, several, watch } from "./state.js";
 
 /** @typedef {import("./types.js").VideoSummary} VideoSummary */
 
@@ -54,7 +54,7 @@ function card(video) {
     void openVideo(video.id);
   };
   const picture = h("img", { src: frameAddress(video, 0, 320), alt: "", loading: "lazy" });
-  const state = [video.state, video.object_count ? `${video.object_count} object${video.object_count > 1 ? "s" : ""}` : "no objects"];
+  const state = [video.state, video.object_count ? several(video.object_count, "object") : "no objects"];
   if (video.doubtful) state.push(`${count(video.doubtful)} doubtful`);
   if (video.missing) state.push("file is missing");
   if (video.lease && !video.lease.mine) state.push(`${video.lease.who} works on it`);
@@ -65,7 +65,7 @@ function card(video) {
   return h("div", { class: `card${video.id === app.video?.id ? " chosen" : ""}` },
     h("button", { class: "open", on: { click: open } }, picture,
       h("span", { class: "name", text: video.name }),
-      h("span", { class: "condition", text: `${count(video.length)} frames · ${clock(video.length, video.fps)}` }),
+      h("span", { class: "condition", text: `${several(video.length, "frame")} · ${clock(video.length, video.fps)}` }),
       h("span", { class: "condition", text: state.join(" · ") })),
     meter, mark);
 }
@@ -89,12 +89,15 @@ async function addPath(path) {
 export async function upload(files) {
   for (const file of files) {
     notice(`Sending ${file.name}…`, { id: "upload" });
-    await trying(async () => {
+    try {
       const added = await send("POST", `/api/uploads?name=${encodeURIComponent(file.name)}`, file);
       await refreshList();
       notice(`${file.name} is added.`, { kind: "done", id: "upload" });
       openFirst(added);
-    });
+    } catch (error) {
+      closeNotice("upload");
+      failed(error);
+    }
   }
 }
 
@@ -147,7 +150,7 @@ function showImport() {
       const answer = await send("POST", `/api/imports?${query}`, chosen);
       box.close();
       const notes = Array.isArray(answer.notes) ? answer.notes.join(" ") : "";
-      notice(`${chosen.name}: ${answer.objects} objects, ${count(answer.masks)} masks. ${notes}`, { kind: "done" });
+      notice(`${chosen.name}: ${several(answer.objects, "object")}, ${several(answer.masks, "mask")}. ${notes}`, { kind: "done" });
       await refreshList();
       announce("reread");
     });
@@ -161,7 +164,9 @@ export function startVideos() {
   watch("video videos", () => {
     const at = app.videos.findIndex((video) => video.id === app.video?.id);
     const name = app.video?.name ?? "no video";
-    byId("video-name").textContent = app.videos.length > 1 ? `${name} (${at + 1} of ${app.videos.length})` : name;
+    byId("video-name").title = name;
+    byId("video-name").replaceChildren(h("span", { text: name }),
+      app.videos.length > 1 ? ` (${at + 1} of ${app.videos.length})` : "");
     byId("drop").hidden = app.videos.length > 0;
     byId("view-controls").hidden = !app.video;
     document.title = app.video ? `${app.video.name} · sam2track` : "sam2track";

@@ -85,6 +85,9 @@ async def upload_video(request: Request, service: Asked, caller: By, name: FileN
         temporary.rename(place)
         try:
             added = _add(service, caller, place)
+        except VideoError as error:
+            place.unlink(missing_ok=True)
+            raise VideoError(str(error).replace(str(place), chosen)) from error
         except BaseException:
             place.unlink(missing_ok=True)
             raise

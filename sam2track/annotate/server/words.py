@@ -8,7 +8,7 @@ from ..records import Entry
 
 
 def in_words(project: Project, entry: Entry) -> str:
-    """An entry in a few words, such as ``point on 2 cell, frame 812``."""
+    """An entry in a few words, such as ``point on object 2 (cell), frame 812``."""
     words = _what(entry)
     thing = _thing(project, entry.object_id)
     if thing:
@@ -42,7 +42,7 @@ def _what(entry: Entry) -> str:
         "mask": "mask by hand",
         "import": "import",
         "change object": "change",
-        "add object": "new object",
+        "add object": "new",
         "remove object": "delete",
         "add video": "video added",
         "propagate": "tracking",
@@ -54,11 +54,11 @@ def _what(entry: Entry) -> str:
 
 
 def _thing(project: Project, object_id: int | None) -> str:
-    """An object's number and name, also of one that was removed."""
+    """An object's number, and its name if it has one, also of one that was removed."""
     if object_id is None:
         return ""
     row = project.store.one("SELECT number, name, class_id FROM objects WHERE id = ?", object_id)
     if row is None:
         return ""
     name = row["name"] or Objects(project.log).find_class(row["class_id"]).name
-    return f"{row['number']} {name}"
+    return f"object {row['number']}" + ("" if name == "object" else f" ({name})")
