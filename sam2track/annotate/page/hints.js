@@ -72,7 +72,7 @@ function candidates() {
     return h("button", { "aria-pressed": String(at === offered.chosen), on: { click: () => chooseCandidate(at) } },
       NAMES[at] ?? `mask ${at + 1}`, h("span", { class: "weak", text: score }));
   });
-  area.replaceChildren(h("span", { text: "Meant was" }), ...buttons, h("kbd", { text: "Tab" }));
+  area.replaceChildren(h("span", { text: "Which part?" }), ...buttons, h("kbd", { text: "Tab" }));
 }
 
 /** The thin line at the top of the canvas: the model is loading, or looks at this frame. */
