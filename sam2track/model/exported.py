@@ -8,6 +8,7 @@ and the choice among masks, are as in :class:`SAM2`.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -178,21 +179,25 @@ def _refuse(what: str) -> NoReturn:
 
 def is_exported(path: str | Path | None) -> TypeGuard[str | Path]:
     """Whether a path leads to a folder with an exported model."""
-    return path is not None and (Path(path).expanduser() / DESCRIPTION).is_file()
+    if not isinstance(path, (str, os.PathLike)) or not str(path):
+        return False
+    return (Path(path).expanduser() / DESCRIPTION).is_file()
 
 
-def load_exported(folder: str | Path, name: str, *, device: torch.device) -> ExportedSAM2:
+def load_exported(
+    folder: str | Path, name: str, *, device: torch.device, trusted: bool = False
+) -> ExportedSAM2:
     """A model of a folder that ``sam2track convert`` has written.
-
-    Programs of ``torch.export`` may hold pickles, which run code: load only those that you trust.
-    Graphs of ONNX hold none.
 
     Args:
         name: the variant's name.
         device: that the graphs run on; tensors between them are on the CPU.
+        trusted: programs of ``torch.export`` too, which hold pickles: these run code when they are
+            loaded. Graphs of ONNX hold none.
 
     Raises:
-        CheckpointError: if it holds another model, or a file is missing, damaged or no graph.
+        CheckpointError: if it holds another model, programs that are not trusted, or a file is
+            missing, damaged or no graph.
         ValueError: if the runtime, or its part for the device, is missing.
     """
     folder = Path(folder).expanduser()
@@ -201,6 +206,11 @@ def load_exported(folder: str | Path, name: str, *, device: torch.device) -> Exp
         raise CheckpointError(
             f"{folder} holds {about['model']}, but model={name} was asked for; "
             f"use model={about['model']}"
+        )
+    if about["format"] != "onnx" and not trusted:
+        raise CheckpointError(
+            f"{folder} holds programs of torch.export, which may run code when they are loaded; "
+            "give graphs of ONNX (sam2track convert to=onnx)"
         )
     variant = replace(find_variant(name), image_size=about["image_size"])
     model = ExportedSAM2(about, variant, {})

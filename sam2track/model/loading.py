@@ -33,8 +33,7 @@ def load_model(
             package, ``sam2.1_hiera_{tiny,small,base_plus,large}``, ``sam2_hiera_...``, ``edgetam``,
             ``efficienttam_{ti,s}``, and these with ``_1``, ``_2`` or ``_512x512``.
         checkpoint: an official ``.pt``, a ``.safetensors`` of ``transformers`` or of ours, or a
-            folder that ``sam2track convert`` has written (docs/export.md; programs of
-            ``torch.export`` in it may run code of whoever made them);
+            folder of ONNX graphs that ``sam2track convert`` has written (docs/export.md);
             default: the packaged weights, or the released ones from the Hugging Face hub.
         device: ``auto`` (CUDA if there is one), ``cpu``, ``cuda``, ``cuda:1``, ...
         precision: ``auto`` (bf16 on CUDA and on CPUs with AMX or AVX512_BF16, else fp32), ``fp32``,

@@ -160,5 +160,7 @@ def test_programs_of_torch_export_are_exact(tmp_path, tiny_variant):
     write_model(model, "tiny", tmp_path / "programs", to="torch")
     frames = noise_frames(6)
     prompts, corrections = {1: Prompt.click(20, 20)}, {2: Prompt.from_mask(square_mask())}
-    models = model, load_exported(tmp_path / "programs", "tiny", device=CPU)
+    with pytest.raises(CheckpointError, match="may run code"):
+        load_exported(tmp_path / "programs", "tiny", device=CPU)
+    models = model, load_exported(tmp_path / "programs", "tiny", device=CPU, trusted=True)
     assert_same(*(follow(own, frames, prompts, corrections) for own in models))
