@@ -184,8 +184,12 @@ function bar() {
     const text = now.left
       ? `Tracking, frame ${count(now.frame)}: ${count(now.left)} frames left${lasts(now.seconds_left)}`
       : "Tracking…";
-    const stop = h("button", { text: "Stop (Esc)", on: { click: cancelTracking } });
-    area.replaceChildren(h("span", { class: "spin", "aria-hidden": "true" }), h("span", { text }), stop);
+    // Only the words change from frame to frame: a button that is replaced loses clicks.
+    if (!area.querySelector(".spin")) {
+      const stop = h("button", { text: "Stop (Esc)", on: { click: cancelTracking } });
+      area.replaceChildren(h("span", { class: "spin", "aria-hidden": "true" }), h("span"), stop);
+    }
+    /** @type {HTMLElement} */ (area.children[1]).textContent = text;
     area.hidden = false;
     return;
   }

@@ -154,8 +154,9 @@ def test_one_column_with_fingers(browser, server: Server, person: Person) -> Non
     me.saved()
     assert me.mask(me.look("app.selected")) is not None
     me.page.get_by_role("button", name="Track it").tap()
-    me.wait("app.tracking")
-    me.page.get_by_role("button", name="Stop", exact=False).first.tap()
+    me.wait("masks.maskOf(app.selected, 2)")  # a quick machine may have tracked it all by now
+    if me.look("Boolean(app.tracking)"):
+        me.page.locator("#stop").dispatch_event("click")
     me.saved()
     assert me.errors == []
     context.close()

@@ -13,7 +13,7 @@ from pycocotools import mask as coco
 
 
 def test_whole_story(browser, tmp_path: Path) -> None:
-    clip = write_short_cup(tmp_path, length=24)
+    clip = write_short_cup(tmp_path, length=40)
     with serving(tmp_path / "project", f"video={clip}") as server:
         context = browser.new_context(viewport={"width": 1440, "height": 900})
         me = Person(context.new_page(), server.address)
@@ -45,14 +45,14 @@ def test_whole_story(browser, tmp_path: Path) -> None:
         me.press("Escape")
         me.saved()
         tracked = me.look("app.lanes.get(args[0]).at(-1).stop", cup)
-        assert 5 <= tracked < 24
+        assert 5 <= tracked < 40
         assert "kept" in me.status
         kept = me.mask(cup, 3)
 
         me.press("Control+b")  # goes on where it was stopped
         me.wait("app.tracking")
         me.saved()
-        assert me.look("app.lanes.get(args[0]).at(-1).stop", cup) == 24
+        assert me.look("app.lanes.get(args[0]).at(-1).stop", cup) == 40
         assert (me.mask(cup, 3) == kept).all()
 
         me.press("p", "Home", *["f"] * 8, "1")
@@ -92,8 +92,8 @@ def test_whole_story(browser, tmp_path: Path) -> None:
         reviews = server.get("/api/videos/1")["reviews"]
         assert {"object": cup, "frame": 8}.items() <= reviews[0].items()
 
-        shown = {(cup, at): me.mask(cup, at) for at in range(24)}
-        shown |= {(hand, at): me.mask(hand, at) for at in range(24)}
+        shown = {(cup, at): me.mask(cup, at) for at in range(40)}
+        shown |= {(hand, at): me.mask(hand, at) for at in range(40)}
         me.press("Control+e")
         me.page.get_by_role("button", name="Export", exact=True).last.click()
         link = me.page.locator(".files a").first
@@ -116,7 +116,7 @@ def check_coco(data: bytes, shown: dict[tuple[int, int], np.ndarray]) -> None:
         (one["track_id"], order[one["image_id"]]): coco.decode(one["segmentation"]).astype(bool)
         for one in written["annotations"]
     }
-    assert len(order) == 24
+    assert len(order) == 40
     for (thing, frame), mask in shown.items():
         if mask is not None and mask.any():
             assert (found.pop((thing, frame)) == mask).all(), (thing, frame)
