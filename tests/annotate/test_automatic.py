@@ -6,7 +6,7 @@ import json
 
 import numpy as np
 import pytest
-from annotate.small_project import LENGTH, clip_project, contents, tiny_engine
+from annotate.small_project import LENGTH, clip_project, contents
 from annotate.worker_engines import found_masks
 from tiny import SIZE, square_mask
 
@@ -17,17 +17,6 @@ from sam2track.annotate.executors.worker import carry_out
 from sam2track.annotate.jobs import Jobs
 from sam2track.annotate.tasks import unpack
 from sam2track.track import Proposal
-
-
-@pytest.fixture(scope="module")
-def engine():
-    return tiny_engine()
-
-
-@pytest.fixture
-def project(tmp_path):
-    with clip_project(tmp_path) as made:
-        yield made
 
 
 def corner() -> np.ndarray:

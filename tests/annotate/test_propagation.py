@@ -17,17 +17,6 @@ from sam2track.memory import TreeSettings
 LENGTH = 12
 
 
-@pytest.fixture(scope="module")
-def engine():
-    return tiny_engine()
-
-
-@pytest.fixture
-def project(tmp_path):
-    with clip_project(tmp_path) as made:
-        yield made
-
-
 def test_forward_backward_and_both(project, engine):
     one = add_object(project, 4)
     assert run(project, one, engine=engine, direction="forward") == list(range(4, LENGTH))

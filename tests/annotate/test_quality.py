@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from annotate.small_project import LENGTH, add_object, clip_project, run, tiny_engine
+from annotate.small_project import LENGTH, add_object, run
 from tiny import SIZE, square_mask
 
 from sam2track import Prompt
@@ -19,17 +19,6 @@ from sam2track.masks import encode_runs
 from sam2track.track import Proposal
 
 AREA = SIZE[0] * SIZE[1]
-
-
-@pytest.fixture(scope="module")
-def engine():
-    return tiny_engine()
-
-
-@pytest.fixture
-def project(tmp_path):
-    with clip_project(tmp_path) as made:
-        yield made
 
 
 def masks(*areas: float, score: float = 0.9, presence: float = 9.0) -> list[ProjectMask]:
