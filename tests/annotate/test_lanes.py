@@ -35,7 +35,7 @@ def stale(project):
 
 
 def on(frame):
-    return FrameAnswers(ENGINE, noise_frames(12)[frame], 12)
+    return FrameAnswers.of(ENGINE, noise_frames(12)[frame], 12)
 
 
 @pytest.mark.parametrize(
