@@ -65,7 +65,8 @@ WATCH_CLICK = """async () => {
   const { app } = await import("/static/state.js");
   const { masksOf } = await import("/static/maskstore.js");
   let start = 0;
-  addEventListener("pointerup", (event) => (start = event.timeStamp), { once: true, capture: true });
+  const released = (event) => (start = event.timeStamp);
+  addEventListener("pointerup", released, { once: true, capture: true });
   window.clicked = (async () => {
     let seen = 0;
     for (;;) {
