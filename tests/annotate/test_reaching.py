@@ -6,11 +6,12 @@ from functools import partial
 
 import pytest
 from annotate.small_project import add_object, clip_project, run, tiny_engine
+from tiny import square_mask
 
 from sam2track import Prompt
 from sam2track.annotate import propagation
 from sam2track.annotate.answering import FrameAnswers
-from sam2track.annotate.clicking import click
+from sam2track.annotate.clicking import answer_again, click
 from sam2track.annotate.reaching import reach, way_to
 from sam2track.memory.tree import TreeSettings
 
@@ -53,6 +54,24 @@ def test_a_correction_is_answered_as_tracking_again_draws_it(tmp_path, frame):
         mask = click(project, thing, frame, Prompt.click(10, 40), answers=answers, engine=ENGINE)
         run(project, thing, engine=ENGINE)
         assert told(project.mask(thing, frame)) == told(mask)
+
+
+def test_a_better_answer_replaces_only_an_answer(tmp_path):
+    with clip_project(tmp_path) as project:
+        thing = add_object(project)
+        run(project, thing, engine=ENGINE)
+        answers, _ = reached(project, thing, 6)
+        better = partial(answer_again, project, thing, 6, engine=ENGINE, better=True)
+        assert better(answers=answers) is None  # there are no clicks
+        alone = FrameAnswers.of(ENGINE, answers.frame, 12)
+        mask = click(project, thing, 6, Prompt.click(50, 40), answers=alone, engine=ENGINE)
+        assert better(answers=answers).counts != mask.counts
+        run(project, thing, engine=ENGINE)
+        assert better(answers=answers) is None  # it was tracked since
+        click(project, thing, 6, Prompt.click(20, 20), answers=alone, engine=ENGINE)
+        project.edit_mask(thing, 6, square_mask())
+        assert better(answers=answers) is None  # it was drawn since
+        assert project.mask(thing, 6).made == "brush"
 
 
 def test_it_goes_on_from_the_last_saved_state(tmp_path, monkeypatch):

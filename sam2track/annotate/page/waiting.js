@@ -93,6 +93,8 @@ export function keep(jobs) {
 addEventListener("pagehide", () => {
   try {
     sessionStorage.setItem(LEFT, client);
+    const kept = read(client);
+    if (kept) localStorage.setItem(QUEUE + client, JSON.stringify({ ...kept, time: 0 }));
   } catch {
     // Then the page that comes is a new one.
   }
