@@ -14,7 +14,7 @@ from ..memory import AutoSettings, MemoryFactory
 from ..model import load_model
 from ..model.exported import DESCRIPTION
 from ..model.variants import find_variant
-from ..model.weights import fetch_weights, packaged_weights
+from ..model.weights import find_weights
 from ..track import Rendering, Session, TrackingSession
 from .anchors import digest_of
 
@@ -72,7 +72,7 @@ def load_engine(
         ValueError: an unknown model, device or precision, or other weights.
     """
     card = find_variant(model)  # before its weights are looked for
-    path = checkpoint or packaged_weights(model) or fetch_weights(model)
+    path = find_weights(model, checkpoint)
     loaded = load_model(
         model, path, device=device, precision=precision, compile=compile, memory_pool=memory_pool
     )

@@ -12,7 +12,7 @@ from .exported import is_exported, load_exported
 from .sam import SAM
 from .sam2 import SAM2
 from .variants import Variant, find_image_variant, find_variant
-from .weights import fetch_weights, load_weights, packaged_weights
+from .weights import find_weights, load_weights
 
 M = TypeVar("M", SAM2, SAM)
 
@@ -74,10 +74,8 @@ def load_image_model(
         ValueError, CheckpointError: as :func:`load_model`.
     """
     variant = find_image_variant(name)
-    if isinstance(variant, Variant) and is_exported(checkpoint):
-        return _ready_exported(name, checkpoint, device, precision, compile, None)
     if isinstance(variant, Variant):
-        return _ready(SAM2(variant), name, checkpoint, device, precision, compile)
+        return load_model(name, checkpoint, device=device, precision=precision, compile=compile)
     return _ready(SAM(variant), name, checkpoint, device, precision, compile)
 
 
@@ -112,8 +110,7 @@ def _ready(
     """A model with its weights, on its device, in its precision."""
     target = pick_device(device)
     dtype = pick_precision(precision, target)
-    path = packaged_weights(name) or fetch_weights(name) if checkpoint is None else checkpoint
-    load_weights(model.eval(), path, name)
+    load_weights(model.eval(), find_weights(name, checkpoint), name)
     model = model.to(target).requires_grad_(False)
     model.lower(dtype)
     if compile:

@@ -20,7 +20,7 @@ from ..data.clips.clip import ClipSource, Mixture
 from ..device import keep_freed_memory, pick_precision, use_threads
 from ..model.sam2 import SAM2
 from ..model.variants import find_variant
-from ..model.weights import fetch_weights, load_weights, packaged_weights
+from ..model.weights import find_weights, load_weights
 from ..prompts.simulated_user import PromptMix
 from . import RunFailed
 from .compose import flat, plain
@@ -157,7 +157,7 @@ def _model(config: DictConfig) -> SAM2:
     model = SAM2(replace(variant, image_size=config.image_size or variant.image_size))
     path = config.checkpoint
     if path == "released":  # the variant's own weights
-        path = packaged_weights(config.model) or fetch_weights(config.model)
+        path = find_weights(config.model)
     if path is not None:
         load_weights(model, path, config.model)
         return model
