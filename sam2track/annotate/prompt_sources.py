@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from ..files import expand_home
+from ..files import expand_home, stem_of
 from ..prompts import PlacedPrompt, Prompt
 from ..prompts.prompt_files import read_masks, read_prompts_file
 from ..track import Find
@@ -86,7 +86,7 @@ def read_placed(path: Path) -> list[PlacedPrompt]:
 
 
 def _first(video: ProjectVideo, place: Path) -> Sequence[PlacedPrompt]:
-    stem = place.name if place.is_dir() else place.stem
+    stem = stem_of(place)
     for suffix in _PICTURES:
         path = place.with_name(stem + suffix)
         if path.is_file():
@@ -95,8 +95,7 @@ def _first(video: ProjectVideo, place: Path) -> Sequence[PlacedPrompt]:
 
 
 def _from_template(template: str, options: dict, video: ProjectVideo, place: Path) -> Given:
-    stem = place.name if place.is_dir() else place.stem
-    text = template.replace("{name}", stem).replace("{folder}", str(place.parent))
+    text = template.replace("{name}", stem_of(place)).replace("{folder}", str(place.parent))
     path = expand_home(text.replace("{video}", str(place)))
     if path.suffix.lower() == ".txt":
         return read_box_file(path, video, **options)

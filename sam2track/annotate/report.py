@@ -123,7 +123,7 @@ def _video_row(project: Project, video: ProjectVideo, *, pictures: bool) -> Vide
                 thing.number,
                 known.name,
                 thing.name,
-                "#{:02x}{:02x}{:02x}".format(*object_colour(thing.number)),  # as it is drawn
+                f"#{bytes(object_colour(thing.number)).hex()}",  # as it is drawn
                 states.get(thing.id, "new"),
                 sum(mask.area > 0 for mask in masks),
                 sum(confidences) / len(confidences) if confidences else None,

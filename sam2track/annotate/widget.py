@@ -19,7 +19,7 @@ from jaxtyping import Bool
 from .engine import load_engine
 from .project import Project
 from .records import ProjectObject
-from .store import DATABASE
+from .store import project_beside
 
 _RUNNING: dict[Path, NotebookPage] = {}
 
@@ -95,9 +95,7 @@ def widget(
     from .server import serve  # FastAPI takes a second to import
 
     place = Path(video).expanduser()
-    name = place.name if place.is_dir() else place.stem
-    folder = Path(project).expanduser() if project else place.with_name(f"{name}_project")
-    folder = folder.resolve()
+    folder = (Path(project).expanduser() if project else project_beside(place)).resolve()
     if folder in _RUNNING:
         known = _RUNNING[folder]
         (added,) = known.project.add_videos([place])
@@ -105,8 +103,7 @@ def widget(
         return NotebookPage(
             known.project, added.video.name, f"{start}#video={added.video.id}", height
         )
-    make = Project.open if (folder / DATABASE).exists() else Project.create
-    opened = make(folder)
+    opened = Project.open_or_create(folder)
     try:
         (added,) = opened.add_videos([place])
     except BaseException:

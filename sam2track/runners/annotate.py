@@ -141,7 +141,7 @@ def _videos(config: DictConfig) -> list[str]:
     if isinstance(config.videos, ListConfig):  # from a file of settings
         return [str(path) for path in config.videos]
     spec = str(config.videos)
-    return paths_of("video", spec, multirun=False) or [str(Path(expand_home(spec)))]
+    return paths_of("video", spec, multirun=False) or [str(expand_home(spec))]
 
 
 def _run_all(
