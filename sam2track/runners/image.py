@@ -31,8 +31,8 @@ from ..prompts.tokens import merge_prompts
 from ..sinks.image_files import RESULT, SegmentedObject, write_annotations, write_image
 from ..track.rendering import SPECK_AREA
 from ..video import PICTURE_SUFFIXES, list_pictures, read_picture
-from . import RunFailed
-from .automatic import make_generator
+from . import RunFailed, counted
+from .automatic import AUTO, make_generator
 from .compose import plain
 from .output import RUN_FILE, claim_folder, locked, write_settings
 
@@ -76,7 +76,7 @@ def run(config: DictConfig) -> None:
         raise ValueError(f"nothing to segment: {how}")
     if given and config.auto:
         raise ValueError(f"auto=true needs no prompts: remove {' and '.join(given)}")
-    if config.prompts == "auto":
+    if config.prompts == AUTO:
         raise ValueError("prompts=auto is for track; give auto=true for masks of everything")
     settings = plain(OmegaConf.masked_copy(config, keys))
     object_id = settings.pop("object")
@@ -146,7 +146,7 @@ def _run(config: DictConfig, folder: Path, tasks: Sequence[Task], several: bool)
                 raise RunFailed(f"{task.folder}: {error.strerror}; stopped there") from error
             bar.update()
     count = len(tasks) - len(broken)
-    print(f"{count} image{'s' * (count != 1)}: {folder}")
+    print(f"{counted(count, 'image')}: {folder}")
     if broken:
         named = "; ".join(broken.values() if len(broken) == 1 else list(broken)[:MOST_NAMED])
         more = f" and {len(broken) - MOST_NAMED} more" if len(broken) > MOST_NAMED else ""

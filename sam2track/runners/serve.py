@@ -12,8 +12,9 @@ from ..device import keep_freed_memory, use_threads
 from ..files import expand_home
 from ..model.variants import VARIANTS, find_variant
 from .annotate import make_engine
+from .automatic import AUTO
 from .compose import plain
-from .found_prompts import AUTO, DETECTOR, prompts_of
+from .found_prompts import DETECTOR, prompts_of
 
 
 def run(config: DictConfig) -> None:
