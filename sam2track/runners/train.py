@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import fields, replace
 from functools import partial
@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from hydra.errors import InstantiationException
-from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
@@ -23,7 +21,7 @@ from ..model.variants import find_variant
 from ..model.weights import find_weights, load_weights
 from ..prompts.simulated_user import PromptMix
 from . import RunFailed
-from .compose import flat, plain
+from .compose import flat, instantiated, plain
 from .output import claim_folder, locked, write_settings
 
 
@@ -47,7 +45,7 @@ def _train(config: DictConfig, out: Path, processes: training.Processes) -> None
     source = _source(config, update.run.model.variant.image_size)
     score = None
     if settings.every:
-        held_out = _instantiate("evaluate.sequences", plain(config)["evaluate"]["sequences"])
+        held_out = instantiated("evaluate.sequences", plain(config)["evaluate"]["sequences"])
         training.check_sequences(held_out)
         score = partial(update.evaluate, held_out, out, prompt=settings.prompt)
     drawn = {name: config[name] for name in ("clips", "accumulate", "seed", "ramp", "hardness")}
@@ -173,18 +171,5 @@ def _source(config: DictConfig, size: int) -> ClipSource:
     parts = []
     for name, entry in plain(config)["data"]["sources"].items():
         weight = entry.pop("weight", 1.0)
-        parts.append((_instantiate(f"data.sources.{name}", entry, **given), weight))
+        parts.append((instantiated(f"data.sources.{name}", entry, **given), weight))
     return parts[0][0] if len(parts) == 1 else Mixture(parts)
-
-
-def _instantiate(name: str, entry: Mapping[str, Any], **arguments: Any) -> Any:
-    """The object that a ``_target_`` makes; its errors keep their message."""
-    try:
-        return instantiate(entry, **arguments, _convert_="all")
-    except InstantiationException as error:
-        cause = error.__cause__
-        while isinstance(cause, InstantiationException):
-            cause = cause.__cause__
-        if isinstance(cause, (ValueError, OSError)):
-            raise cause from None
-        raise ValueError(f"{name}: {str(cause or error).splitlines()[0]}") from None
