@@ -1,5 +1,8 @@
 # make demo: track a cup through a real video and say where the picture is.
-# make test: run the tests. Both make their own .venv; nothing else is needed but Python and git.
+# make test: run the tests.
+# make docs: build the documentation's site into site/.
+# make licences: print the licences of the packages that are installed. make release: build and try a release.
+# All make their own .venv; nothing else is needed but Python and git.
 #
 # On Linux a plain install of torch brings CUDA libraries of several gigabytes. For a small
 # install without a GPU: make demo TORCH_INDEX=https://download.pytorch.org/whl/cpu
@@ -12,7 +15,7 @@ TORCH_SIZE := $(if $(TORCH_INDEX),about 200 MB,several GB on Linux (with CUDA; T
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet -c constraints.txt
 
-.PHONY: demo test lint clean
+.PHONY: demo test lint docs clean
 
 demo: .venv/demo.done
 	$(BIN)/sam2track track video=videos/cup.mp4 'click=[340,220]' out=outputs/cup
@@ -26,8 +29,12 @@ lint: .venv/lint.done
 	$(BIN)/ruff format --check
 	$(BIN)/pyright
 
+docs: .venv/docs.done
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+	@echo "Open site/index.html"
+
 clean:
-	rm -rf .venv
+	rm -rf .venv site dist
 
 .venv/torch.done: constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
@@ -48,6 +55,10 @@ clean:
 	@echo "Installing what else it and its tests need: about 450 MB to fetch."
 	$(PIP) -e '.[test,train,benchmark,serve,joblib,ray,slurm]'
 	$(PIP) --no-deps vos-benchmark
+	@touch $@
+
+.venv/docs.done: .venv/demo.done
+	$(PIP) -e '.[docs]'
 	@touch $@
 
 .venv/lint.done: .venv/test.done

@@ -22,7 +22,8 @@ from .optimiser import OptimiserOptions, parameter_groups
 from .processes import Processes
 
 Network = TypeVar("Network", bound=nn.Module)
-LAST, WEIGHTS = "last.pt", "weights.safetensors"
+LAST = "last.pt"
+WEIGHTS = "weights.safetensors"
 
 # Settings that may change when a run is resumed: they do not change the result.
 CHANGEABLE = ("out", "device", "steps", "workers", "threads", "checkpointing", "evaluate")
