@@ -31,7 +31,7 @@ lint: .venv/lint.done
 
 docs: .venv/docs.done
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
-	@echo "Open site/index.html"
+	@echo "Open site/index.html, or, with the search, http://localhost:8000 after: $(BIN)/python -m http.server -d site"
 
 clean:
 	rm -rf .venv site dist

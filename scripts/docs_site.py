@@ -22,7 +22,7 @@ from sam2track.runners.help import WHOLE, read_options
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
 CONFIGS = ROOT / "configs"
-# Files of the top folder that are pages too. README.md is for the repository; the site has index.md.
+# Files of the top folder that are pages too. Instead of README.md the site has index.md.
 TOP = {
     "README.md": "index.md",
     "CONTRIBUTING.md": "contributing.md",
