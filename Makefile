@@ -15,7 +15,7 @@ TORCH_SIZE := $(if $(TORCH_INDEX),about 200 MB,several GB on Linux (with CUDA; T
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet -c constraints.txt
 
-.PHONY: demo test lint docs clean
+.PHONY: demo test lint docs licences release clean
 
 demo: .venv/demo.done
 	$(BIN)/sam2track track video=videos/cup.mp4 'click=[340,220]' out=outputs/cup
@@ -33,6 +33,14 @@ docs: .venv/docs.done
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 	@echo "Open site/index.html, or, with the search, http://localhost:8000 after: $(BIN)/python -m http.server -d site"
 
+# Packages that sam2track needs to run. A licence that is not on the list ends it with an error.
+licences: .venv/release.done
+	$(BIN)/python scripts/licences.py
+
+# PAIRS="python3.10=2.4.0 python3.13=2.15.0" tries other Pythons and PyTorchs too.
+release: .venv/release.done
+	$(BIN)/python scripts/release.py --pip-options="$(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))" $(PAIRS)
+
 clean:
 	rm -rf .venv site dist
 
@@ -46,7 +54,7 @@ clean:
 
 .venv/demo.done: .venv/torch.done pyproject.toml
 	@echo "Installing what else it needs: about 150 MB to fetch."
-	$(PIP) -e .
+	$(PIP) -e '.[serve]'
 	@touch $@
 
 # vos-benchmark asks for the OpenCV with windows, which needs libGL and would overwrite ours, so
@@ -59,6 +67,10 @@ clean:
 
 .venv/docs.done: .venv/demo.done
 	$(PIP) -e '.[docs]'
+	@touch $@
+
+.venv/release.done: .venv/demo.done
+	$(PIP) -e '.[release]'
 	@touch $@
 
 .venv/lint.done: .venv/test.done
