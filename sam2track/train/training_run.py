@@ -91,7 +91,7 @@ class TrainingRun(Generic[Network]):
     def end_step(self, count: float | Tensor) -> float:
         """Change the weights by the gradients' sum over the processes, divided by ``count``.
 
-        The norm of the gradient is returned; if it is not finite, FloatingPointError is raised and
+        ``count`` is a number or a scalar tensor. The norm of the gradient is returned; if it is not finite, FloatingPointError is raised and
         the weights are unchanged.
         """
         for gradient in self.processes.sum_gradients(self.trained):
@@ -111,7 +111,7 @@ class TrainingRun(Generic[Network]):
         return norm.item()
 
     def check_finite(self, values: Tensor, what: str) -> None:
-        """Raise FloatingPointError, with the step, if a value is not finite."""
+        """Raise FloatingPointError, with the step, if a value is not finite; of any shape."""
         if not torch.isfinite(values).all():
             raise FloatingPointError(f"step {self.step + 1}: {what} is not finite")
 
