@@ -91,8 +91,8 @@ class TrainingRun(Generic[Network]):
     def end_step(self, count: float | Tensor) -> float:
         """Change the weights by the gradients' sum over the processes, divided by ``count``.
 
-        ``count`` is a number or a scalar tensor. The norm of the gradient is returned; if it is not finite, FloatingPointError is raised and
-        the weights are unchanged.
+        ``count`` is a number or a scalar tensor. The norm of the gradient is returned; if it is not
+        finite, FloatingPointError is raised and the weights are unchanged.
         """
         for gradient in self.processes.sum_gradients(self.trained):
             gradient.div_(count)
