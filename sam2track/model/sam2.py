@@ -129,6 +129,7 @@ class SAM2(nn.Module):
 
     @property
     def device(self) -> torch.device:
+        """Where the weights are."""
         return self.no_memory.device
 
     @property
