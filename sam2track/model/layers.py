@@ -11,6 +11,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from .products import Linear
+
 
 class LayerNorm2d(nn.Module):
     """Layer normalisation over the channels of an image-shaped tensor (ConvNeXt, 2201.03545)."""
@@ -39,7 +41,7 @@ class MLP(nn.Module):
 
     def __init__(self, *widths: int, activation: type[nn.Module] = nn.ReLU) -> None:
         super().__init__()
-        self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(widths))
+        self.layers = nn.ModuleList(Linear(a, b) for a, b in pairwise(widths))
         self.activation = activation()
 
     def forward(self, x: Float[Tensor, "*batch I"]) -> Float[Tensor, "*batch O"]:

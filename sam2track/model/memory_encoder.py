@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from .attention import grid_places
 from .layers import LayerNorm2d, named, sine_position_2d
+from .products import Linear
 
 
 class ConvNeXtBlock(nn.Module):
@@ -25,9 +26,9 @@ class ConvNeXtBlock(nn.Module):
         super().__init__()
         self.dwconv = nn.Conv2d(width, width, kernel_size=7, padding=3, groups=width)
         self.norm = LayerNorm2d(width)
-        self.pwconv1 = nn.Linear(width, 4 * width)
+        self.pwconv1 = Linear(width, 4 * width)
         self.act = nn.GELU()
-        self.pwconv2 = nn.Linear(4 * width, width)
+        self.pwconv2 = Linear(4 * width, width)
         self.gamma = nn.Parameter(torch.full((width,), 1e-6))
 
     def forward(self, x: Float[Tensor, "R C h w"]) -> Float[Tensor, "R C h w"]:
