@@ -85,9 +85,27 @@ def pointwise(
     """A convolution of one pixel and an activation; quick for maps whose channels come last."""
     if not can_fuse(x, layer.weight):
         return activation.apply(layer(x))
-    weight = _packed(layer, lambda weight: _pack_linear(weight.flatten(1), None))
-    cells = x.to(layer.weight.dtype).permute(0, 2, 3, 1)
-    return _linear(cells, weight, layer.bias, *activation.post).permute(0, 3, 1, 2)
+    weight = _kept(layer, (layer.weight,), lambda: _pack_linear(layer.weight.flatten(1), None))
+    return _linear(_cells(x, layer), weight, layer.bias, *activation.post).permute(0, 3, 1, 2)
+
+
+def chain(
+    x: Float[Tensor, "B I H W"], first: nn.Conv2d, second: nn.Conv2d | None
+) -> Float[Tensor, "B O H W"]:
+    """Two convolutions of one pixel (or one, if ``second`` is None), computed as one."""
+    if second is None:
+        return pointwise(x, first)
+    ours, theirs = first.bias, second.bias
+    if not can_fuse(x, first.weight) or ours is None or theirs is None:
+        return second(first(x))
+
+    def multiply() -> tuple[Tensor, Tensor]:
+        one, two = (layer.weight.float().flatten(1) for layer in (first, second))
+        weight = _pack_linear((two @ one).to(first.weight.dtype), None)
+        return weight, (theirs + two @ ours.float()).to(first.weight.dtype)
+
+    made = _kept(second, (first.weight, ours, second.weight, theirs), multiply)
+    return _linear(_cells(x, first), *made, *NONE.post).permute(0, 3, 1, 2)
 
 
 def convolve(
@@ -108,30 +126,40 @@ def convolve(
         weight = F.pad(layer.weight, pad * 2) if any(pad) else layer.weight
         return activation.apply(F.conv2d(x, weight, layer.bias, stride, padding, groups=groups))
 
-    def pack(weight: Tensor) -> Tensor:
-        padded = F.pad(weight, pad * 2)
+    def pack() -> Tensor:
+        padded = F.pad(layer.weight, pad * 2)
         return _pack_convolution(padded, padding, stride, [1, 1], groups, list(x.shape))
 
-    x, weight = x.to(layer.weight.dtype), _packed(layer, pack)
+    x, weight = x.to(layer.weight.dtype), _kept(layer, (layer.weight,), pack)
     return _convolve(x, weight, layer.bias, padding, stride, [1, 1], groups, *activation.post)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Packed:
-    """A layer's weight in the order in which oneDNN reads it, and what it was made of."""
+def _cells(x: Float[Tensor, "B I H W"], layer: nn.Conv2d) -> Float[Tensor, "B H W I"]:
+    return x.to(layer.weight.dtype).permute(0, 2, 3, 1)
 
-    source: Tensor
-    version: int
-    weight: Tensor
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Kept:
+    """What was made of some parameters, which it holds for as long as they do not change."""
+
+    value: Any
+    sources: tuple[Tensor, ...]
+    versions: tuple[int, ...]
 
 
 # Not in the layers, whose copies and files would hold it too.
-_packs: WeakKeyDictionary[nn.Module, _Packed] = WeakKeyDictionary()
+_made: WeakKeyDictionary[nn.Module, _Kept] = WeakKeyDictionary()
 
 
-def _packed(layer: nn.Conv2d, pack: Callable[[Tensor], Tensor]) -> Tensor:
-    """A layer's weight packed, which is done again when the weight has changed."""
-    known, weight = _packs.get(layer), layer.weight
-    if known is None or known.source is not weight or known.version != weight._version:
-        known = _packs[layer] = _Packed(weight, weight._version, pack(weight))
-    return known.weight
+def _kept(layer: nn.Module, sources: tuple[Tensor, ...], make: Callable[[], Any]) -> Any:
+    """What is made of a layer's parameters, such as weights in the order that oneDNN reads."""
+    if any(source.is_inference() for source in sources):  # their changes are not counted
+        return make()
+    known = _made.get(layer)
+    if known is not None:
+        pairs = zip(known.sources, known.versions, sources, strict=True)
+        if all(old is new and version == new._version for old, version, new in pairs):
+            return known.value
+    versions = tuple(source._version for source in sources)
+    known = _made[layer] = _Kept(make(), sources, versions)
+    return known.value

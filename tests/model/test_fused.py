@@ -77,3 +77,16 @@ def test_padding_of_the_kernel_is_of_zeros_before_and_behind():
     with torch.no_grad():
         expected = F.conv2d(x, padded, layer.bias, padding=1)
         close(fused.convolve(x, layer, pad=(1, 0)), expected)
+
+
+@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
+def test_two_convolutions_of_one_pixel_are_one(precision):
+    torch.manual_seed(0)
+    first, second, x = nn.Conv2d(6, 16, 1), nn.Conv2d(16, 4, 1), torch.randn(2, 6, 3, 5)
+    for layer in (first, second):
+        lower_weights(layer, precision)
+    with torch.no_grad(), torch.autocast("cpu", precision, enabled=precision != torch.float32):
+        close(fused.chain(x, first, second), second(first(x)))
+        first.bias.add_(1)  # noticed, although its weight is the same
+        close(fused.chain(x, first, second), second(first(x)))
+        close(fused.chain(x, first, None), first(x))
