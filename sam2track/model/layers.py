@@ -36,6 +36,16 @@ class LayerNorm2d(nn.Module):
         return normal.to(x.dtype)
 
 
+class GELU2d(nn.Module):
+    """GELU of an image-shaped tensor: PyTorch's, which is quick only where memory is in the order
+    of the axes."""
+
+    def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
+        if x.is_contiguous():
+            return F.gelu(x)
+        return F.gelu(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+
+
 class MLP(nn.Module):
     """Linear layers with an activation between them."""
 
