@@ -157,20 +157,33 @@ export function mayChange() {
   return false;
 }
 
+/** The last changes that were made as one, until another change is made. */
+const together = { steps: 0, made: -1, undone: false };
+
+/** The last changes are undone and done again together. @param {number} steps how many they are */
+export function asOneStep(steps) {
+  Object.assign(together, { steps, made: connection.made, undone: false });
+}
+
 /** Undo or redo, and say what. @param {"undo"|"redo"} what */
 export async function step(what) {
   const video = app.video;
   if (!video || !mayChange()) return;
+  const whole = together.made === connection.made && together.undone === (what === "redo");
+  const steps = whole ? together.steps : 1;
   await trying(async () => {
-    const answer = await change("POST", `/api/videos/${video.id}/${what}`, {}).catch((error) => {
+    const work = Array.from({ length: steps }, () => change("POST", `/api/videos/${video.id}/${what}`, {}));
+    const answers = await Promise.all(work).catch((error) => {
       if (!/nothing to (un|re)do/.test(error?.message)) throw error;
       said(`There is nothing to ${what}.`);
     });
-    if (!answer) return;
-    said(`${what === "undo" ? "Undone" : "Done again"}: ${answer.what}`);
+    if (!answers?.length) return;
+    const more = steps > 1 ? ` and ${steps - 1} frames more` : "";
+    said(`${what === "undo" ? "Undone" : "Done again"}: ${answers[0].what}${more}`);
     app.candidates = null;
     refresh();
   });
+  if (whole) Object.assign(together, { made: connection.made, undone: what === "undo" });
 }
 
 /** One line in the head of the page. @param {string} text */
