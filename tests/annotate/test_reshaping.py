@@ -55,7 +55,8 @@ def test_swapped_masks_are_as_doubtful_as_they_were(project):
     with project.store.writing() as connection:
         connection.execute("UPDATE propagated SET score = 0.9, presence = 5")
         connection.execute(
-            "UPDATE propagated SET score = 0.3, presence = 9 WHERE object_id = 1 AND frame IN (7, 8)"
+            "UPDATE propagated SET score = 0.3, presence = 9 "
+            "WHERE object_id = 1 AND frame IN (7, 8)"
         )
     swap(project, 1, 2, 5)
     lanes = lanes_of(project, project.video("a"), project.objects())

@@ -103,7 +103,7 @@ export async function notHere(one) {
   const wrong = ends.find((end) => end.status === "rejected");
   if (wrong) failed(wrong.reason);
   else said(`${title(one)} is not on ${where}.`);
-  asOneStep(ends.filter((end) => end.status === "fulfilled").length);
+  await trying(() => asOneStep(video.id, ends.filter((end) => end.status === "fulfilled").length));
   announce("masks");
   refresh();
 }

@@ -14,7 +14,7 @@ TEXTS = """() => {
     const [r, g, b, a = 1] = text.match(/[\\d.]+/g).map(Number);
     return [r, g, b, a];
   };
-  const over = ([r, g, b, a], [x, y, z]) => [r * a + x * (1 - a), g * a + y * (1 - a), b * a + z * (1 - a)];
+  const over = ([r, g, b, a], back) => [r, g, b].map((part, at) => part * a + back[at] * (1 - a));
   const backOf = (element) => {
     if (!element) return [255, 255, 255];
     const style = getComputedStyle(element);
@@ -24,23 +24,27 @@ TEXTS = """() => {
   const found = [];
   const root = [...document.querySelectorAll("dialog[open]")].at(-1) ?? document.body;
   for (const element of root.querySelectorAll("*")) {
-    if (!element.checkVisibility({ opacityProperty: true, visibilityProperty: true })) continue;
+    if (!element.checkVisibility({ visibilityProperty: true })) continue;
     if (element.closest(":disabled, canvas, .unseen, .skip")) continue;
-    const own = [...element.childNodes].filter((node) => node.nodeType === 3).map((node) => node.data.trim()).join("");
+    const nodes = [...element.childNodes].filter((node) => node.nodeType === 3);
+    const own = nodes.map((node) => node.data.trim()).join("");
     const hint = element.placeholder && !element.value;
     if (!own && !element.value && !hint) continue;
     const style = getComputedStyle(element, hint ? "::placeholder" : null);
     let seen = colour(style.color);
-    for (let each = element; each; each = each.parentElement) seen[3] *= Number(getComputedStyle(each).opacity);
-    const back = backOf(element);
-    found.push({ text: own || element.value || element.placeholder, front: over(seen, back), back });
+    for (let each = element; each; each = each.parentElement) {
+      seen[3] *= Number(getComputedStyle(each).opacity);
+    }
+    const [text, back] = [own || element.value || element.placeholder, backOf(element)];
+    found.push({ text, front: over(seen, back), back });
   }
   return found;
 }"""
 # Buttons and fields whose text is wider than they are.
 CUT = """() => [...document.querySelectorAll("button, label, h2, h3, .strip span, select")]
-  .filter((one) => one.checkVisibility() && one.scrollWidth > one.clientWidth + 1 && one.clientWidth)
-  .filter((one) => !one.closest(".list, .top, [data-may-cut]")).map((one) => one.outerHTML.slice(0, 200))"""
+  .filter((one) => one.checkVisibility() && one.clientWidth && !one.closest(".list, .top"))
+  .filter((one) => one.scrollWidth > one.clientWidth + 1)
+  .map((one) => one.outerHTML.slice(0, 200))"""
 
 
 def contrast(one: list[float], other: list[float]) -> float:
@@ -81,7 +85,7 @@ def test_contrast_of_all_texts(browser, server: Server, person: Person, theme: s
     person.press("h", "Control+b")
     person.wait("app.lanes.get(app.selected)?.some((span) => span.stop === app.video.length)")
     person.saved()
-    person.press("f", "f", "f", "q", "f", "w")
+    person.press("Home", "f", "f", "f", "q", "f", "w")
     person.click(181, 150)
     person.saved()
     page.wait_for_selector("#progress:not([hidden])")
@@ -146,7 +150,7 @@ def test_notices_cover_no_button(person: Person) -> None:
     covered = person.page.evaluate(
         """() => [...document.querySelectorAll("button, input, select")].filter((one) => {
           const box = one.getBoundingClientRect();
-          if (!one.checkVisibility() || one.closest("#notices") || box.bottom > innerHeight) return false;
+          if (!one.checkVisibility() || one.closest("#notices")) return false;
           const top = document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2);
           return Boolean(top?.closest("#notices"));
         }).map((one) => one.outerHTML)"""
