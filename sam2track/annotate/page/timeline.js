@@ -37,7 +37,7 @@ export function showWhole() {
 export function zoomTimeline(factor, frame = app.frame) {
   const length = app.video?.length ?? 1;
   const least = (shown.width - gutter() - 8) / Math.max(length, 1);
-  const scale = Math.min(Math.max(shown.scale * factor, least), 40);
+  const scale = Math.min(Math.max(shown.scale * factor, least), Math.max(40, 2 * least));
   const x = (frame - shown.first) * shown.scale;
   shown.scale = scale;
   shown.whole = scale === least;
