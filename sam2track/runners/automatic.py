@@ -17,6 +17,8 @@ from ..track import AutomaticPrompts, Find, Proposal
 from ..types import Frame
 from .compose import plain
 
+AUTO = "auto"  # prompts=auto: everything is followed
+
 
 def make_generator(model: ImageModel, config: DictConfig) -> AutomaticMaskGenerator:
     """The generator that ``automatic`` and ``sharpen`` of a configuration describe."""

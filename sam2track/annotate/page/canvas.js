@@ -4,7 +4,7 @@
  */
 
 import { colourOf } from "./colours.js";
-import { canvasById, onFrame } from "./dom.js";
+import { canvasById, onFrame, themeColour } from "./dom.js";
 import { currentPicture, showAtWidth } from "./frames.js";
 import { Mask } from "./masks.js";
 import { maskBefore, masksOf } from "./maskstore.js";
@@ -213,7 +213,7 @@ export function startCanvas() {
     redraw();
   }).observe(box);
   const theme = () => {
-    background = getComputedStyle(document.documentElement).getPropertyValue("--stage").trim();
+    background = themeColour("stage");
     redraw();
   };
   theme();

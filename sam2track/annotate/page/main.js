@@ -41,7 +41,7 @@ function startEvents() {
     },
     changed: (data) => {
       if (data.video === app.video?.id || data.video === null) refresh();
-      if (data.video === null || data.what === "video") void refreshList().catch(failed);
+      if (data.video === null || ["video", "annotate"].includes(data.what)) void refreshList().catch(failed);
       void refreshReview();
     },
     model: (data) => {
