@@ -26,6 +26,7 @@ from ..track.prompt_response import check_prompt
 from ..types import Frame, FrameOutcome, Resolved, WindowBox
 from .anchors import pack_prompt
 from .engine import Engine
+from .tracks import area_of
 
 _WINDOWS = 24  # encoded parts of the frame that are kept
 
@@ -118,7 +119,7 @@ class FrameAnswers:
         presence = found.presence[0].expand(found.scores.shape[1]).float()
         masks = self._render(found.masks[0].float(), found.scores[0].float(), presence, window)
         distinct = list({own.counts: own for own in masks}.values())
-        areas = {own.counts: _area(own, self.frame) for own in distinct}
+        areas = {own.counts: area_of(own.counts, self.frame.size) for own in distinct}
         ordered = sorted(distinct, key=lambda own: -areas[own.counts])
         return [own for own in ordered if areas[own.counts]]
 
@@ -187,9 +188,3 @@ class FrameAnswers:
             )
             for row in range(count)
         ]
-
-
-def _area(answer: Answer, frame: Frame) -> int:
-    from pycocotools import mask as coco
-
-    return int(coco.area({"size": list(frame.size), "counts": answer.counts.encode()}))
