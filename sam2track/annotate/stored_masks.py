@@ -96,26 +96,32 @@ class StoredMasks:
 
     def edited_kinds(
         self, object_id: int, size: tuple[int, int], length: int
-    ) -> Iterator[tuple[int, str, bool]]:
-        """The frames on which a person's mask counts, how it was made, and whether it is empty."""
+    ) -> Iterator[tuple[int, str, bool, float]]:
+        """The frames on which a person's mask counts, how it was made, whether it is empty, and
+        the confidence in it: below 1 only where it came from another object."""
         empty = encode_runs(np.zeros(size, bool))["counts"]
         for row in self.store.rows(_EDITED, object_id, 0, length):
-            yield row["frame"], row["made"], row["counts"] == empty
+            sure = confidence(row["score"], row["presence"])
+            yield row["frame"], row["made"], row["counts"] == empty, sure
 
     def edited_frames(self, object_id: int, length: int) -> set[int]:
         """The frames on which a person's mask counts."""
         return {row["frame"] for row in self.store.rows(_EDITED, object_id, 0, length)}
 
     def unsure(self, object_id: int, length: int, below: float) -> list[tuple[int, float]]:
-        """The frames whose confidence is lower, in order, with it; a person's masks are sure."""
+        """The frames whose confidence is lower, in order, with it.
+
+        A person's masks are sure; those that came from another object are as sure as they were.
+        """
         rows = self.store.tuples(  # without most of those that are sure: 1 / (1 + exp(-3)) > 0.95
             "SELECT frame, score, presence FROM propagated WHERE object_id = ? AND "
             "(presence < 3 OR score < ?) ORDER BY frame",
             *(object_id, below / 0.95),
         )
-        sure = self.edited_frames(object_id, length)
-        found = [(frame, confidence(score, presence)) for frame, score, presence in rows]
-        return [(k, own) for k, own in found if own < below and k not in sure]
+        found = {frame: confidence(score, presence) for frame, score, presence in rows}
+        for row in self.store.rows(_EDITED, object_id, 0, length):
+            found[row["frame"]] = confidence(row["score"], row["presence"])
+        return [(frame, own) for frame, own in sorted(found.items()) if own < below]
 
     def edit(
         self,

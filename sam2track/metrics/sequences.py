@@ -191,7 +191,7 @@ def collect_spans(
 
 
 def statistics(values: Float[np.ndarray, " T"]) -> Statistics:
-    """Mean, recall and decay of a measure; frames that are NaN are left out.
+    """Mean, recall and decay of a measure, 0..1; frames that are NaN are left out.
 
     The quarters of the decay share their end frames, as in davis2017-evaluation. If no frame is
     left, all three are NaN.

@@ -57,7 +57,7 @@ def find_automatic(
     """Everything that automatic masks show."""
     session = cast(TrackingSession, engine.start(length=1))
     find = masks.find(session.model)
-    return FoundPrompts(project, engine, find, "automatic", every, most)
+    return FoundPrompts(project, engine, find, "automatic", every, most, pausing=True)
 
 
 def find_detected(

@@ -37,7 +37,7 @@ def stale(project, engine=ENGINE):
 
 
 def on(frame):
-    return FrameAnswers(ENGINE, noise_frames(12)[frame], 12)
+    return FrameAnswers.of(ENGINE, noise_frames(12)[frame], 12)
 
 
 @pytest.mark.parametrize(
