@@ -18,7 +18,6 @@ from functools import reduce
 import numpy as np
 import torch
 from jaxtyping import Float
-from pycocotools import mask as coco
 from torch import Tensor
 
 from ..device import autocast, model_threads
