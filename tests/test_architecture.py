@@ -1,6 +1,8 @@
 """Imports point one way: what a room may know of the others."""
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -87,3 +89,18 @@ def test_nothing_imports_what_runs_it():
 def test_every_room_is_in_the_plan():
     rooms = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
     assert rooms - {"runners"} <= ALLOWED.keys()
+
+
+def test_names_of_the_package_are_imported_when_they_are_used():
+    """``import sam2track`` and ``sam2track --help`` do not wait for PyTorch."""
+    lines = (
+        "import sys, sam2track",
+        "from sam2track.cli import main",
+        "main(['--help'])",
+        "assert 'torch' not in sys.modules",
+        "assert all(getattr(sam2track, name) for name in sam2track.__all__)",
+        "assert set(sam2track.__all__) <= set(dir(sam2track))",
+        "sam2track.memory.FifoMemory",
+    )
+    done = subprocess.run([sys.executable, "-c", "\n".join(lines)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

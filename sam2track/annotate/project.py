@@ -25,7 +25,7 @@ from .propagation import Step
 from .records import Entry, ProjectMask, ProjectObject, ProjectVideo, Provenance, Review
 from .reviews import Reviews
 from .saved_states import SavedStates
-from .store import DATABASE, ProjectError, Store
+from .store import DATABASE, Store
 from .stored_masks import StoredMasks
 from .tracks import Attribute, ObjectClass
 from .videos import Added, Videos
@@ -64,10 +64,7 @@ class Project:
         Raises:
             ProjectError: if there is a project already, or it cannot be written.
         """
-        folder = Path(folder).expanduser()
-        if (folder / DATABASE).exists():
-            raise ProjectError(f"{folder} is a project already; open it")
-        return cls(Store(folder, create=True), who)
+        return cls(Store(Path(folder).expanduser(), create=True), who)
 
     @classmethod
     def open(cls, folder: str | Path, *, read_only: bool = False, who: str | None = None) -> Self:
@@ -77,12 +74,13 @@ class Project:
             ProjectError: if it is not there, another process writes it, it cannot be written, or it
                 is of a newer version.
         """
-        folder = Path(folder).expanduser()
-        if not (folder / DATABASE).is_file():
-            raise ProjectError(
-                f"{folder} is no project (no {DATABASE}); check the path, or create it"
-            )
-        return cls(Store(folder, read_only=read_only), who)
+        return cls(Store(Path(folder).expanduser(), read_only=read_only), who)
+
+    @classmethod
+    def open_or_create(cls, folder: str | Path, *, who: str | None = None) -> Self:
+        """Open the project of a folder, or make one if there is none; errors as of both."""
+        known = (Path(folder).expanduser() / DATABASE).exists()
+        return (cls.open if known else cls.create)(folder, who=who)
 
     @property
     def folder(self) -> Path:

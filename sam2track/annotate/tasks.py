@@ -108,8 +108,7 @@ def small_project(task: Task, folder: Path) -> Project:
     while True:
         known = (folder / DATABASE).exists()
         try:
-            make = Project.open if known else Project.create
-            project = make(folder, who=task.who)
+            project = Project.open_or_create(folder, who=task.who)
             break
         except ProjectInUse:
             if time.monotonic() > ends:

@@ -10,11 +10,10 @@ from array import array
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..files import hash_file
 from ..video import ImageFolder, SeekableSource, open_video
 from .records import ProjectVideo
 from .store import ProjectError, Store
-
-_BLOCK = 1 << 20
 
 
 class ChangedVideo(ProjectError):
@@ -177,9 +176,7 @@ def content_hash(source: object, place: Path) -> str:
     for file in getattr(source, "files", [place]):
         if file != place:
             digest.update(f"{file.name}\0{file.stat().st_size}\0".encode())
-        with file.open("rb") as opened:
-            while block := opened.read(_BLOCK):
-                digest.update(block)
+        hash_file(file, digest)
     return digest.hexdigest()
 
 

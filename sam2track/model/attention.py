@@ -14,7 +14,10 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from .products import Linear, packed, product, takes_onednn
+
 FEW_KEYS = 32  # with fewer, a softmax along the keys is slow on a CPU
+MANY_QUERIES = 1024  # with fewer, PyTorch's fused attention in fp32 is as fast as blocks
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +76,10 @@ class Attention(nn.Module):
         inner, memory_width = inner or width, memory_width or width
         self.heads = heads
         self.pooling = pooling
-        self.q_proj = nn.Linear(width, inner)
-        self.k_proj = nn.Linear(memory_width, inner)
-        self.v_proj = nn.Linear(memory_width, inner)
-        self.out_proj = nn.Linear(inner, width)
+        self.q_proj = Linear(width, inner)
+        self.k_proj = Linear(memory_width, inner)
+        self.v_proj = Linear(memory_width, inner)
+        self.out_proj = Linear(inner, width)
 
     def split(self, x: Float[Tensor, "B L I"]) -> Float[Tensor, "B heads L I/heads"]:
         return x.unflatten(2, (self.heads, -1)).transpose(1, 2)
@@ -147,7 +150,7 @@ def mix(
 
     ``lowered`` = (n, x) lowers the logits of the last n keys by x.
     """
-    if q.dtype != torch.bfloat16 or not takes_blocks(q):
+    if not takes_blocks(q) or (q.dtype != torch.bfloat16 and not _is_long_fp32(q)):
         bias = None
         if lowered[0]:
             bias = q.new_zeros(1, k.shape[2])
@@ -182,7 +185,11 @@ def mix_by_blocks(
     """
     batch = q.shape[:2]
     factor: float = q.shape[3] ** -0.5 if scale is None else scale
-    q, k, v = (q * factor).flatten(0, 1), k.flatten(0, 1).transpose(1, 2), v.flatten(0, 1)
+    onednn = _is_long_fp32(q)
+    q, k, v = (q * factor).flatten(0, 1), k.flatten(0, 1), v.flatten(0, 1)
+    if onednn:
+        return _mix_by_onednn(q, k, v, *lowered).unflatten(0, batch)
+    k = k.transpose(1, 2)
     if len(k) > 1:
         k = k.contiguous()  # else each product of several matrices would copy it
     # All blocks share one buffer: a new one for each block takes a seventh of the time. (matmul
@@ -197,6 +204,32 @@ def mix_by_blocks(
         torch.softmax(weights, dim=2, out=weights)
         torch.bmm(weights, v, out=result)
     return mixed.unflatten(0, batch)
+
+
+def _is_long_fp32(q: Float[Tensor, "B heads Lq D"]) -> bool:
+    """Whether attention is by the blocks of :func:`_mix_by_onednn`."""
+    return q.shape[2] >= MANY_QUERIES and takes_onednn(q)
+
+
+def _mix_by_onednn(
+    q: Float[Tensor, "B Lq D"],
+    k: Float[Tensor, "B Lk D"],
+    v: Float[Tensor, "B Lk K"],
+    last: int,
+    less: float,
+    queries: int = 128,
+) -> Float[Tensor, "B Lq K"]:
+    """:func:`mix_by_blocks` in fp32 by oneDNN; logits of the ``last`` keys are ``less`` lower."""
+    mixed = q.new_empty(*q.shape[:2], v.shape[2])
+    for one_q, one_k, one_v, one_mixed in zip(q, k, v, mixed, strict=True):
+        keys, values = packed(one_k, queries), packed(one_v.T, queries)
+        for block, result in zip(one_q.split(queries), one_mixed.split(queries), strict=True):
+            weights = product(block, keys)
+            if last:
+                weights[:, -last:] -= less
+            torch.softmax(weights, dim=1, out=weights)
+            result.copy_(product(weights, values))
+    return mixed
 
 
 def grid_places(height: int, width: int) -> Float[Tensor, "h*w 2"]:

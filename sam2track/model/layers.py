@@ -11,6 +11,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from .products import Linear
+
 
 class LayerNorm2d(nn.Module):
     """Layer normalisation over the channels of an image-shaped tensor (ConvNeXt, 2201.03545)."""
@@ -34,12 +36,22 @@ class LayerNorm2d(nn.Module):
         return normal.to(x.dtype)
 
 
+class GELU2d(nn.Module):
+    """GELU of an image-shaped tensor: PyTorch's, which is quick only where memory is in the order
+    of the axes."""
+
+    def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
+        if x.is_contiguous():
+            return F.gelu(x)
+        return F.gelu(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+
+
 class MLP(nn.Module):
     """Linear layers with an activation between them."""
 
     def __init__(self, *widths: int, activation: type[nn.Module] = nn.ReLU) -> None:
         super().__init__()
-        self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(widths))
+        self.layers = nn.ModuleList(Linear(a, b) for a, b in pairwise(widths))
         self.activation = activation()
 
     def forward(self, x: Float[Tensor, "*batch I"]) -> Float[Tensor, "*batch O"]:

@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
+from torch.overrides import TorchFunctionMode
 
-from ..device import pick_device, pick_precision
+from ..device import cpu_threads, pick_device, pick_precision
 from .exported import is_exported, load_exported
 from .sam import SAM
 from .sam2 import SAM2
 from .variants import Variant, find_image_variant, find_variant
-from .weights import fetch_weights, load_weights, packaged_weights
+from .weights import find_weights, load_weights
 
-M = TypeVar("M", SAM2, SAM)
+M = TypeVar("M", bound=SAM2 | SAM)
+
+
+class _NoInitialValues(TorchFunctionMode):
+    """Within it new layers have no random weights: a checkpoint's will replace them all."""
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        if getattr(func, "__module__", "") == "torch.nn.init":
+            return args[0] if args else (kwargs or {})["tensor"]
+        return func(*args, **(kwargs or {}))
 
 
 def load_model(
@@ -49,7 +61,8 @@ def load_model(
     variant = find_variant(name)
     if is_exported(checkpoint):
         return _ready_exported(name, checkpoint, device, precision, compile, memory_pool)
-    model = SAM2(variant)
+    with _NoInitialValues():
+        model = SAM2(variant)
     if memory_pool is not None:
         model.pool_memory(memory_pool)
     return _ready(model, name, checkpoint, device, precision, compile)
@@ -74,11 +87,11 @@ def load_image_model(
         ValueError, CheckpointError: as :func:`load_model`.
     """
     variant = find_image_variant(name)
-    if isinstance(variant, Variant) and is_exported(checkpoint):
-        return _ready_exported(name, checkpoint, device, precision, compile, None)
     if isinstance(variant, Variant):
-        return _ready(SAM2(variant), name, checkpoint, device, precision, compile)
-    return _ready(SAM(variant), name, checkpoint, device, precision, compile)
+        return load_model(name, checkpoint, device=device, precision=precision, compile=compile)
+    with _NoInitialValues():
+        model = SAM(variant)
+    return _ready(model, name, checkpoint, device, precision, compile)
 
 
 def _ready_exported(
@@ -112,10 +125,12 @@ def _ready(
     """A model with its weights, on its device, in its precision."""
     target = pick_device(device)
     dtype = pick_precision(precision, target)
-    path = packaged_weights(name) or fetch_weights(name) if checkpoint is None else checkpoint
-    load_weights(model.eval(), path, name)
-    model = model.to(target).requires_grad_(False)
-    model.lower(dtype)
+    path = find_weights(name, checkpoint)
+    # Many small tensors: cores that wait for each other would take several times as long.
+    with cpu_threads(1):
+        load_weights(model.eval(), path, name)
+        model = model.to(target).requires_grad_(False)
+        model.lower(dtype)
     if compile:
         model.compile_parts()
     return model

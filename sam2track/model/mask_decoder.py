@@ -7,8 +7,6 @@ those maps.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float
@@ -130,11 +128,12 @@ class MaskDecoder(nn.Module):
         self.pred_obj_score_head = MLP(width, width, width, 1) if presence else None
         self.score_activation = score_activation()
 
-    def features(self, pyramid: Mapping[int, Float[Tensor, "B C _ _"]]) -> FrameFeatures:
-        """The neck's maps, by stride, as the decoder reads them: skip connections projected."""
+    @property
+    def skips(self) -> dict[int, nn.Conv2d]:
+        """The convolutions that project the neck's maps for the skip connections, by stride."""
         if self.conv_s0 is None or self.conv_s1 is None:
-            return FrameFeatures(pyramid[16])
-        return FrameFeatures(pyramid[16], self.conv_s1(pyramid[8]), self.conv_s0(pyramid[4]))
+            return {}
+        return {8: self.conv_s1, 4: self.conv_s0}
 
     def forward(
         self,

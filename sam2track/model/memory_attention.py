@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from ..types import Recall
 from .attention import NO_POOLING, Attention, Pooling, Rotation, grid_places
 from .layers import sine_position_1d, sine_position_2d
+from .products import Linear
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,8 +106,8 @@ class MemoryAttentionLayer(nn.Module):
         self.cross_attn_image = Attention(
             width, heads=1, memory_width=memory_width, pooling=pooling
         )
-        self.linear1 = nn.Linear(width, mlp_width)
-        self.linear2 = nn.Linear(mlp_width, width)
+        self.linear1 = Linear(width, mlp_width)
+        self.linear2 = Linear(mlp_width, width)
         self.norm1 = nn.LayerNorm(width)
         self.norm2 = nn.LayerNorm(width)
         self.norm3 = nn.LayerNorm(width)

@@ -166,7 +166,9 @@ class SAM2(nn.Module):
 
     def encode(self, image: Float[Tensor, "B 3 S S"]) -> FrameFeatures:
         """Features of prepared images; for tracking B = 1, for training one image per row."""
-        return self.mask_decoder.features(self.neck(self.trunk(image)))
+        skips = self.mask_decoder.skips
+        pyramid = self.neck(self.trunk(image), skips)
+        return FrameFeatures(pyramid[16], *(pyramid[stride] for stride in skips))
 
     def collate(self, recalls: Sequence[Recall]) -> MemoryBatch:
         """What the rows recall, as tensors; they must have recalls of one shape, with memories."""

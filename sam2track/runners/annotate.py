@@ -24,9 +24,10 @@ from ..annotate.store import DATABASE
 from ..benchmark.report import has_jinja, require_jinja
 from ..device import keep_freed_memory, use_threads
 from ..files import expand_home
-from . import RunFailed
+from . import RunFailed, counted
+from .automatic import AUTO
 from .compose import plain
-from .found_prompts import AUTO, DETECTOR, prompts_of
+from .found_prompts import DETECTOR, prompts_of
 from .sweep import paths_of
 from .tracker import make_tracker
 
@@ -141,7 +142,7 @@ def _videos(config: DictConfig) -> list[str]:
     if isinstance(config.videos, ListConfig):  # from a file of settings
         return [str(path) for path in config.videos]
     spec = str(config.videos)
-    return paths_of("video", spec, multirun=False) or [str(Path(expand_home(spec)))]
+    return paths_of("video", spec, multirun=False) or [str(expand_home(spec))]
 
 
 def _run_all(
@@ -193,11 +194,11 @@ def line(result: JobResult) -> str:
     """A video in one line."""
     if result.status == "failed":
         return f"{result.name}: failed: {result.error}"
-    objects = f"{result.objects} object{'s' * (result.objects != 1)}"
+    objects = counted(result.objects, "object")
     if result.status == "before":
         return f"{result.name}: finished before, {objects}"
     if not result.objects:
         return f"{result.name}: nothing was found, 0 objects"
     rate = result.frames / max(result.seconds, 1e-9)
-    frames = f"{result.frames} frame{'s' * (result.frames != 1)}"
+    frames = counted(result.frames, "frame")
     return f"{result.name}: {objects}, {frames}, {rate:.1f} frames a second"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from omegaconf import DictConfig, OmegaConf
 
 from ..annotate import Project
@@ -24,7 +22,7 @@ def run(config: DictConfig) -> None:
             raise ValueError(
                 f"{key}= is missing: sam2track export project=P format=coco out=FOLDER"
             )
-    settings, out = plain(config), Path(expand_home(config.out))
+    settings, out = plain(config), expand_home(config.out)
     with Project.open(expand_home(config.project), read_only=True) as project:
         annotations, left_out = annotations_of(project, _listed(settings["names"]))
         losses = write(

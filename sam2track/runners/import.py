@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from omegaconf import DictConfig, OmegaConf
 
 from ..annotate import Project
@@ -22,7 +20,7 @@ def run(config: DictConfig) -> None:
     for key in ("project", "format", "path"):
         if OmegaConf.is_missing(config, key):
             raise ValueError(f"{key}= is missing: sam2track import project=P format=cvat path=FILE")
-    path = Path(expand_home(config.path))
+    path = expand_home(config.path)
     with Project.open(expand_home(config.project)) as project:
         videos = [exchanged_video(project, video) for video in project.videos()]
         if not videos:

@@ -8,8 +8,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from ..prompts import PlacedPrompt
 from ..video import SeekableSource, VideoSource
-
-AUTO = "auto"  # prompts=auto: everything is followed
+from .automatic import AUTO
 
 
 def check_settings(config: DictConfig) -> None:

@@ -8,12 +8,12 @@ mask. Each video is a task: ``<video>/annotations.xml``, pictures in ``<video>/i
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 from xml.sax.saxutils import escape, quoteattr
 
-from ..tracks import Attribute, ObjectClass, Track, TrackFrame
+from ..tracks import Attribute, ObjectClass, Track, TrackFrame, hex_of
 from .clips import Clip, box
 from .losses import Losses
 from .rings import edge_ring
@@ -72,9 +72,8 @@ def _write_meta(
     file.write(f"      <size>{video.length}</size>\n      <mode>{mode}</mode>\n      <labels>\n")
     for own in classes:
         extra = (Attribute(TRACK_ID, "number"),) if with_track_id else ()
-        colour = "".join(f"{value:02x}" for value in own.colour or ())
         file.write(f"        <label><name>{escape(own.name)}</name>")
-        file.write(f"<color>#{colour}</color>" if colour else "")
+        file.write(f"<color>{hex_of(own.colour)}</color>" if own.colour else "")
         file.write("<type>any</type><attributes>")
         for attribute in (*own.attributes, *extra):
             values = "\n".join(attribute.values)
@@ -100,10 +99,7 @@ def _image_shape(clip: Clip, track: Track, frame: TrackFrame, label: str) -> str
         kind, rle = "mask", ", ".join(map(str, runs))
         place = f'rle="{rle}" left="{left}" top="{top}" width="{width}" height="{height}"'
     own = {**track.attributes, TRACK_ID: str(track.id)}
-    inner = "".join(
-        f"<attribute name={quoteattr(name)}>{escape(value)}</attribute>"
-        for name, value in own.items()
-    )
+    inner = _attributes(own)
     return (
         f'    <{kind} label={quoteattr(label)} source="{SOURCES[frame.made]}" '
         f'occluded="{int(frame.occluded)}" {place} z_order="0" group_id="{track.id}">'
@@ -111,12 +107,16 @@ def _image_shape(clip: Clip, track: Track, frame: TrackFrame, label: str) -> str
     )
 
 
+def _attributes(values: Mapping[str, str]) -> str:
+    return "".join(
+        f"<attribute name={quoteattr(name)}>{escape(value)}</attribute>"
+        for name, value in values.items()
+    )
+
+
 def _write_keyframes(file: IO[str], clip: Clip, track: Track) -> None:
     """A polygon on each frame of a track; after the last one of a span it is marked as outside."""
-    inner = "".join(
-        f"<attribute name={quoteattr(name)}>{escape(value)}</attribute>"
-        for name, value in track.attributes.items()
-    )
+    inner = _attributes(track.attributes)
     points, shown = "", False
     for index in clip.indices:
         frame = track.frames.get(index)

@@ -1,6 +1,6 @@
 /** What a new user needs to be told, one step at a time, and the state of the model. */
 
-import { byId, h } from "./dom.js";
+import { byId, h, TOUCH, withKey } from "./dom.js";
 import { chooseCandidate } from "./prompting.js";
 import { app, readOnly, selected, title, watch } from "./state.js";
 import { track } from "./tracking.js";
@@ -9,10 +9,9 @@ import { maskOf } from "./maskstore.js";
 
 const NAMES = ["whole", "part", "subpart"];
 
-const TOUCH = matchMedia("(hover: none) and (pointer: coarse)").matches; // no keys to tell of
-const KEYS = TOUCH ? "Tap to correct an object · + New: another one · two fingers zoom"
+const KEYS = TOUCH ? "Tap to correct an object · New object: another one · two fingers zoom"
   : "Space plays · F and D step · N new object · ? all keys";
-const NEXT = TOUCH ? "“Not this” and a tap take away; + New: another object. Then"
+const NEXT = TOUCH ? "Too much? “Not this”, then tap there. Is it right? Then"
   : "Shift-click what does not belong to it; N: another object. Then";
 
 /**
@@ -55,7 +54,7 @@ function hint() {
   area.replaceChildren(h("span", { text: now.over ? "" : now.text }));
   if (now.button) {
     const start = () => void track(both ? "both" : "forward");
-    const text = TOUCH ? "Track it" : both ? "Track both ways (Ctrl+Alt+B)" : "Track it (Ctrl+B)";
+    const text = both ? withKey("Track both ways", "Ctrl+Alt+B") : withKey("Track it", "Ctrl+B");
     area.append(h("button", { class: "primary", text, on: { click: start } }));
   }
 }

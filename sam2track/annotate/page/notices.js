@@ -27,7 +27,7 @@ export function notice(text, options = {}) {
     };
     line.append(h("button", { class: "plain", text: action.text, on: { click: run } }));
   }
-  const close = { class: "plain", text: "×", "aria-label": "Close", on: { click: () => line.remove() } };
+  const close = { class: "plain close", text: "×", "aria-label": "Close", on: { click: () => line.remove() } };
   line.append(h("button", close));
   area.append(line);
   while (area.children.length > 4) area.firstElementChild?.remove();
@@ -71,7 +71,7 @@ export function dialog(name, ...children) {
   close.addEventListener("click", () => box.close());
   box.addEventListener("close", () => {
     const area = byId("notices");
-    if (box.contains(area)) document.body.append(area);
+    if (box.contains(area)) byId("stage").append(area);
     box.remove();
   });
   // At once; the browser's own way takes a moment, in which keys would be lost.

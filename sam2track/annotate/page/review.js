@@ -30,6 +30,11 @@ export async function refreshReview() {
   }
 }
 
+/** What waits for a look of an object of this video. @param {number} object @returns {ReviewItem[]} */
+export function waitingOf(object) {
+  return app.review.filter((item) => item.video === app.video?.id && item.object === object);
+}
+
 /** Show the queue instead of the objects, or the objects again. */
 export async function toggleReview() {
   app.reviewing = !app.reviewing;

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from ..attention import mix
 from ..layers import MLP, named
+from ..products import Linear
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +88,8 @@ class PooledAttention(nn.Module):
         super().__init__()
         self.heads = heads
         self.pooled = width != width_in
-        self.qkv = nn.Linear(width_in, 3 * width)
-        self.proj = nn.Linear(width, width)
+        self.qkv = Linear(width_in, 3 * width)
+        self.proj = Linear(width, width)
 
     def forward(self, x: Float[Tensor, "B H W I"]) -> Float[Tensor, "B H2 W2 O"]:
         q, k, v = self.qkv(x).chunk(3, dim=-1)
@@ -113,7 +114,7 @@ class HieraBlock(nn.Module):
         self.norm2 = nn.LayerNorm(width, eps=1e-6)
         self.mlp = MLP(width, 4 * width, width, activation=nn.GELU)
         # A stage begins: more channels on half the grid.
-        self.proj = nn.Linear(width_in, width) if width_in != width else None
+        self.proj = Linear(width_in, width) if width_in != width else None
 
     def forward(self, x: Float[Tensor, "B H W I"]) -> Float[Tensor, "B H2 W2 O"]:
         shortcut, x = x, self.norm1(x)
