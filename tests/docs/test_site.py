@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import re
+import runpy
 from pathlib import Path
 
 import pytest
@@ -65,3 +67,15 @@ def test_every_setting_is_on_its_page(made, verb):
 )
 def test_links_out_of_the_pages(made, link, source, expected):
     assert made.relink(link, ROOT / "docs", "start.md", source) == expected
+
+
+@pytest.mark.parametrize("page", ["microscope", "live", "memory_policy"])
+def test_notebooks_are_their_tutorials(page):
+    """If this fails: python scripts/notebooks.py."""
+    names = runpy.run_path(str(ROOT / "scripts" / "notebooks.py"))
+    stored = (ROOT / "docs" / "notebooks" / f"{page}.ipynb").read_text(encoding="utf-8")
+    assert stored == names["notebook"](page)
+    for cell in json.loads(stored)["cells"]:
+        text = "".join(cell["source"])
+        if cell["cell_type"] == "code" and not text.startswith(("!", "%%")):
+            compile(text, page, "exec")
