@@ -79,13 +79,20 @@ def linear(
     return _linear(x.to(layer.weight.dtype), layer.weight, layer.bias, *activation.post)
 
 
+def product(
+    x: Float[Tensor, "*batch I"], weight: Float[Tensor, "O I"], bias: Float[Tensor, " O"]
+) -> Float[Tensor, "*batch O"]:
+    """``x @ weight.T + bias`` where :func:`can_fuse`."""
+    return _linear(x.to(weight.dtype), weight, bias, *NONE.post)
+
+
 def pointwise(
     x: Float[Tensor, "B I H W"], layer: nn.Conv2d, activation: Activation = NONE
 ) -> Float[Tensor, "B O H W"]:
     """A convolution of one pixel and an activation; quick for maps whose channels come last."""
     if not can_fuse(x, layer.weight):
         return activation.apply(layer(x))
-    weight = _kept(layer, (layer.weight,), lambda: _pack_linear(layer.weight.flatten(1), None))
+    weight = kept(layer, (layer.weight,), lambda: _pack_linear(layer.weight.flatten(1), None))
     return _linear(_cells(x, layer), weight, layer.bias, *activation.post).permute(0, 3, 1, 2)
 
 
@@ -104,7 +111,7 @@ def chain(
         weight = _pack_linear((two @ one).to(first.weight.dtype), None)
         return weight, (theirs + two @ ours.float()).to(first.weight.dtype)
 
-    made = _kept(second, (first.weight, ours, second.weight, theirs), multiply)
+    made = kept(second, (first.weight, ours, second.weight, theirs), multiply)
     return _linear(_cells(x, first), *made, *NONE.post).permute(0, 3, 1, 2)
 
 
@@ -130,7 +137,7 @@ def convolve(
         padded = F.pad(layer.weight, pad * 2)
         return _pack_convolution(padded, padding, stride, [1, 1], groups, list(x.shape))
 
-    x, weight = x.to(layer.weight.dtype), _kept(layer, (layer.weight,), pack)
+    x, weight = x.to(layer.weight.dtype), kept(layer, (layer.weight,), pack)
     return _convolve(x, weight, layer.bias, padding, stride, [1, 1], groups, *activation.post)
 
 
@@ -151,7 +158,7 @@ class _Kept:
 _made: WeakKeyDictionary[nn.Module, _Kept] = WeakKeyDictionary()
 
 
-def _kept(layer: nn.Module, sources: tuple[Tensor, ...], make: Callable[[], Any]) -> Any:
+def kept(layer: nn.Module, sources: tuple[Tensor, ...], make: Callable[[], Any]) -> Any:
     """What is made of a layer's parameters, such as weights in the order that oneDNN reads."""
     if any(source.is_inference() for source in sources):  # their changes are not counted
         return make()

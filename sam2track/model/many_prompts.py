@@ -64,7 +64,7 @@ def _attend_to_cells(
     """Attention of tokens to an image's cells, of one image (B = 1) or one in each row."""
     heads, rows = attention.heads, len(tokens)
     q = attention.split(attention.q_proj(tokens))  # (R, heads, T, D)
-    if len(cells) == 1:
+    if rows > len(cells):
         k, v = (attention.split(own) for own in (attention.k_proj(placed), attention.v_proj(cells)))
         mixed = F.scaled_dot_product_attention(q.transpose(0, 1).flatten(1, 2)[None], k, v)
         mixed = mixed[0].unflatten(1, (rows, -1)).transpose(0, 1)
@@ -89,7 +89,7 @@ def _add_attended_tokens(
     heads, (rows, count, _) = attention.heads, keys.shape
     k = attention.split(attention.k_proj(keys))  # (R, heads, T, D)
     k = k * k.shape[3] ** -0.5
-    if len(cells) == 1:
+    if rows > len(cells):
         q = attention.split(attention.q_proj(placed))[0]  # (heads, L, D)
         scores = k.transpose(0, 1).flatten(1, 2) @ q.transpose(1, 2)  # (heads, R * T, L)
         weights = scores.unflatten(1, (rows, count)).softmax(2).transpose(0, 1)

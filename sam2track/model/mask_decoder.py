@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from ..types import Candidates, FrameFeatures
 from . import many_prompts
 from .attention import Attention
-from .layers import MLP, LayerNorm2d
+from .layers import MLP
+from .mask_upscaling import predict_masks, upscaling
 
 CANDIDATES = 3  # whole, part, subpart: what one click may mean
 PRESENT = 10.0  # presence logit of a decoder that does not predict it: the object is there
@@ -114,13 +115,7 @@ class MaskDecoder(nn.Module):
         self.mask_tokens = nn.Embedding(masks, width)
         self.conv_s0 = nn.Conv2d(width, width // 8, kernel_size=1) if skips else None
         self.conv_s1 = nn.Conv2d(width, width // 4, kernel_size=1) if skips else None
-        self.output_upscaling = nn.Sequential(
-            nn.ConvTranspose2d(width, width // 4, kernel_size=2, stride=2),
-            LayerNorm2d(width // 4),
-            nn.GELU(),
-            nn.ConvTranspose2d(width // 4, width // 8, kernel_size=2, stride=2),
-            nn.GELU(),
-        )
+        self.output_upscaling = upscaling(width)
         self.output_hypernetworks_mlps = nn.ModuleList(
             MLP(width, width, width, width // 8) for _ in range(masks)
         )
@@ -164,9 +159,10 @@ class MaskDecoder(nn.Module):
             bias = F.pad(bias, (tokens.shape[1] - sparse.shape[1], 0))
         grid = conditioned.shape[-2:]
         eager = not torch.is_grad_enabled() and not torch.compiler.is_compiling()
-        if eager and all(map(many_prompts.same_in_all_rows, (conditioned, dense))):
-            cells = (conditioned[:1] + dense[:1], position)
-            cells = (own.flatten(2).transpose(1, 2).contiguous() for own in cells)
+        same = all(map(many_prompts.same_in_all_rows, (conditioned, dense)))
+        if eager and bias is None and (same or conditioned.device.type == "cpu"):
+            cells = conditioned[:1] + dense[:1] if same else conditioned + dense
+            cells = (own.flatten(2).transpose(1, 2).contiguous() for own in (cells, position))
             tokens, image = many_prompts.transform(self.transformer, tokens, *cells)
         else:
             tokens, image = self.transformer(
@@ -179,17 +175,9 @@ class MaskDecoder(nn.Module):
         if self.pred_obj_score_head is not None:
             presence, tokens = self.pred_obj_score_head(tokens[:, 0]), tokens[:, 1:]
         score, masks = tokens[:, 0], tokens[:, 1 : 1 + 1 + CANDIDATES]
-        # To stride 4; the skip connections are added on the way, where there are any.
-        first, norm, activate, second, activate_again = self.output_upscaling
-        image = first(image.transpose(1, 2).unflatten(2, grid))
-        image = image if features.stride8 is None else image + features.stride8
-        image = second(activate(norm(image)))
-        image = activate_again(image if features.stride4 is None else image + features.stride4)
-        weights = torch.stack(
-            [mlp(masks[:, i]) for i, mlp in enumerate(self.output_hypernetworks_mlps)], dim=1
-        )
+        layers, mlps = self.output_upscaling, self.output_hypernetworks_mlps
         return Candidates(
-            masks=(weights @ image.flatten(2)).unflatten(2, image.shape[-2:]),
+            masks=predict_masks(layers, mlps, image, masks, grid, features),
             scores=self.score_activation(self.iou_prediction_head(score)),
             tokens=masks,
             presence=presence,
