@@ -8,7 +8,7 @@ devices and without oneDNN the usual layers run.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 from weakref import WeakKeyDictionary
@@ -147,26 +147,35 @@ def _cells(x: Float[Tensor, "B I H W"], layer: nn.Conv2d) -> Float[Tensor, "B H 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Kept:
-    """What was made of some parameters, which it holds for as long as they do not change."""
+    """What was made of some parameters.
+
+    Attributes:
+        value: what was made.
+        sources: the parameters' memory, which no other tensor can get while it is held here.
+        key: the dtype, and for each parameter where its memory is, and its version.
+    """
 
     value: Any
     sources: tuple[Tensor, ...]
-    versions: tuple[int, ...]
+    key: tuple[Any, ...]
 
 
 # Not in the layers, whose copies and files would hold it too.
 _made: WeakKeyDictionary[nn.Module, _Kept] = WeakKeyDictionary()
 
 
-def kept(layer: nn.Module, sources: tuple[Tensor, ...], make: Callable[[], Any]) -> Any:
-    """What is made of a layer's parameters, such as weights in the order that oneDNN reads."""
+def kept(
+    layer: nn.Module,
+    sources: Sequence[Tensor],
+    make: Callable[[], Any],
+    dtype: torch.dtype | None = None,
+) -> Any:
+    """What is made of a layer's parameters: made again when these, or the dtype, have changed."""
     if any(source.is_inference() for source in sources):  # their changes are not counted
         return make()
     known = _made.get(layer)
-    if known is not None:
-        pairs = zip(known.sources, known.versions, sources, strict=True)
-        if all(old is new and version == new._version for old, version, new in pairs):
-            return known.value
-    versions = tuple(source._version for source in sources)
-    known = _made[layer] = _Kept(make(), sources, versions)
+    key = (dtype, *((source.data_ptr(), source._version) for source in sources))
+    if known is None or known.key != key:
+        held = tuple(source.detach() for source in sources)
+        known = _made[layer] = _Kept(make(), held, key)
     return known.value

@@ -8,6 +8,7 @@ are projected back instead, which gives the same products. Not for gradients.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 import torch
@@ -30,15 +31,38 @@ def same_in_all_rows(x: Tensor) -> bool:
     return len(x) > 1 and x.stride(0) == 0
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Begun:
+    """The transformer's beginning, which does not depend on the image.
+
+    Attributes:
+        places: the tokens that go in, which serve as positions.
+        tokens: after the first layer's self-attention.
+    """
+
+    places: Tokens
+    tokens: Tokens
+
+
+def begin(transformer: TwoWayTransformer, tokens: Tokens) -> Begun:
+    """The beginning for these tokens. Here they are still equal to their positions."""
+    layer = cast("TwoWayBlock", transformer.layers[0])
+    return Begun(tokens, layer.norm1(layer.self_attn(tokens, tokens, tokens)))
+
+
 def transform(
-    transformer: TwoWayTransformer, tokens: Tokens, image: OneImage, position: OneImage
+    transformer: TwoWayTransformer, begun: Begun, image: OneImage | Images, position: OneImage
 ) -> tuple[Tokens, Images]:
-    """Tokens and images after every layer; ``position`` is of the image's cells."""
-    places, rows = tokens, image
+    """Tokens and images after every layer.
+
+    Args:
+        begun: of all rows, or of one which is that of all.
+        image: of all rows, or of each one.
+        position: of the image's cells.
+    """
+    places, tokens, rows = begun.places, begun.tokens, image
     for number, layer in enumerate(cast("list[TwoWayBlock]", transformer.layers)):
-        if number == 0:  # here the tokens are still equal to their positions
-            tokens = layer.norm1(layer.self_attn(tokens, tokens, tokens))
-        else:
+        if number:
             own = tokens + places
             tokens = layer.norm1(tokens + layer.self_attn(own, own, tokens))
         placed = rows + position

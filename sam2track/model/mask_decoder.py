@@ -149,10 +149,7 @@ class MaskDecoder(nn.Module):
             unused: tokens of ``sparse`` that nothing attends to: a model that is exported with a
                 fixed number of points has them. None = all are used.
         """
-        own = [self.iou_token.weight, self.mask_tokens.weight]
-        if self.obj_score_token is not None:
-            own.insert(0, self.obj_score_token.weight)
-        tokens = torch.cat((torch.cat(own).expand(sparse.shape[0], -1, -1), sparse), dim=1)
+        tokens = self.tokens(sparse)
         bias = None
         if unused is not None:
             bias = tokens.new_zeros(unused.shape).masked_fill(unused, -torch.inf)
@@ -161,9 +158,10 @@ class MaskDecoder(nn.Module):
         eager = not torch.is_grad_enabled() and not torch.compiler.is_compiling()
         same = all(map(many_prompts.same_in_all_rows, (conditioned, dense)))
         if eager and bias is None and (same or conditioned.device.type == "cpu"):
-            cells = conditioned[:1] + dense[:1] if same else conditioned + dense
-            cells = (own.flatten(2).transpose(1, 2).contiguous() for own in (cells, position))
-            tokens, image = many_prompts.transform(self.transformer, tokens, *cells)
+            image = conditioned[:1] + dense[:1] if same else conditioned + dense
+            begun = many_prompts.begin(self.transformer, tokens)
+            cells = (as_cells(own) for own in (image, position))
+            tokens, image = many_prompts.transform(self.transformer, begun, *cells)
         else:
             tokens, image = self.transformer(
                 tokens,
@@ -171,6 +169,41 @@ class MaskDecoder(nn.Module):
                 position.flatten(2).transpose(1, 2),
                 bias,
             )
+        return self._predict(tokens, image, grid, features)
+
+    def tokens(self, sparse: Float[Tensor, "R P C"]) -> Float[Tensor, "R L C"]:
+        """The decoder's own tokens and those of the prompts."""
+        own = [self.iou_token.weight, self.mask_tokens.weight]
+        if self.obj_score_token is not None:
+            own.insert(0, self.obj_score_token.weight)
+        return torch.cat((torch.cat(own).expand(sparse.shape[0], -1, -1), sparse), dim=1)
+
+    def unprompted(
+        self,
+        conditioned: Float[Tensor, "R C h w"],
+        features: FrameFeatures,
+        begun: many_prompts.Begun,
+        dense: Float[Tensor, "1 C 1 1"],
+        position: Float[Tensor, "1 h*w C"],
+    ) -> Candidates:
+        """:meth:`forward` where no row has a prompt: all begin in the same way.
+
+        Args:
+            begun: by :func:`many_prompts.begin`, of one row.
+            position: of the cells.
+        """
+        image = as_cells(conditioned + dense)
+        tokens, image = many_prompts.transform(self.transformer, begun, image, position)
+        return self._predict(tokens, image, conditioned.shape[-2:], features)
+
+    def _predict(
+        self,
+        tokens: Float[Tensor, "R L C"],
+        image: Float[Tensor, "R h*w C"],
+        grid: torch.Size,
+        features: FrameFeatures,
+    ) -> Candidates:
+        """The candidates of what the transformer made."""
         presence = tokens.new_full((tokens.shape[0], 1), PRESENT)
         if self.pred_obj_score_head is not None:
             presence, tokens = self.pred_obj_score_head(tokens[:, 0]), tokens[:, 1:]
@@ -182,6 +215,11 @@ class MaskDecoder(nn.Module):
             tokens=masks,
             presence=presence,
         )
+
+
+def as_cells(x: Float[Tensor, "B C h w"]) -> Float[Tensor, "B h*w C"]:
+    """A map as its cells, row by row, each cell's channels next to each other."""
+    return x.flatten(2).transpose(1, 2).contiguous()
 
 
 def ambiguous(candidates: Candidates) -> Candidates:
