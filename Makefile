@@ -1,5 +1,6 @@
 # make demo: track a cup through a real video and say where the picture is.
 # make test: run the tests. Both make their own .venv; nothing else is needed but Python and git.
+# make benchmark: time the stages of a frame; make speed: measure all that docs/speed.md says.
 #
 # On Linux a plain install of torch brings CUDA libraries of several gigabytes. For a small
 # install without a GPU: make demo TORCH_INDEX=https://download.pytorch.org/whl/cpu
@@ -12,7 +13,7 @@ TORCH_SIZE := $(if $(TORCH_INDEX),about 200 MB,several GB on Linux (with CUDA; T
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet -c constraints.txt
 
-.PHONY: demo test lint clean
+.PHONY: demo test lint benchmark speed clean
 
 demo: .venv/demo.done
 	$(BIN)/sam2track track video=videos/cup.mp4 'click=[340,220]' out=outputs/cup
@@ -25,6 +26,17 @@ lint: .venv/lint.done
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/pyright
+
+benchmark: .venv/lint.done
+	$(BIN)/python scripts/stage_speed.py
+
+# What docs/speed.md and docs/models.md say of this package alone; an hour on two cores.
+speed: benchmark
+	$(BIN)/python scripts/start_time.py .
+	$(BIN)/python scripts/switches.py
+	$(BIN)/python scripts/model_speed.py sam2.1_hiera_tiny sam2.1_hiera_tiny/2 edgetam \
+		efficienttam_ti efficienttam_ti_1 efficienttam_ti_512x512 efficienttam_s efficienttam_s_1
+	$(BIN)/python scripts/speed.py --end-to-end --objects 1 8
 
 clean:
 	rm -rf .venv
