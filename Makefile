@@ -11,6 +11,7 @@ PYTHON ?= python3
 TORCH_INDEX ?=
 TORCH_SIZE := $(if $(TORCH_INDEX),about 200 MB,several GB on Linux (with CUDA; TORCH_INDEX avoids it), less elsewhere)
 BIN := .venv/bin
+COMMA := ,
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet -c constraints.txt
 
 .PHONY: demo test lint benchmark speed clean
@@ -27,14 +28,17 @@ lint: .venv/lint.done
 	$(BIN)/ruff format --check
 	$(BIN)/pyright
 
+SWITCHES := sam2.1_hiera_tiny $(addprefix sam2.1_hiera_tiny$(COMMA),recent=3 pool=2 image_size=768 \
+	image_size=768$(COMMA)recent=3 image_size=576)
+
 benchmark: .venv/lint.done
 	$(BIN)/python scripts/stage_speed.py
 
 # What docs/speed.md and docs/models.md say of this package alone; an hour on two cores.
 speed: benchmark
 	$(BIN)/python scripts/start_time.py .
-	$(BIN)/python scripts/switches.py
-	$(BIN)/python scripts/model_speed.py sam2.1_hiera_tiny sam2.1_hiera_tiny/2 edgetam \
+	$(BIN)/python scripts/model_speed.py --precision bf16 $(SWITCHES)
+	$(BIN)/python scripts/model_speed.py sam2.1_hiera_tiny sam2.1_hiera_tiny,pool=2 edgetam \
 		efficienttam_ti efficienttam_ti_1 efficienttam_ti_512x512 efficienttam_s efficienttam_s_1
 	$(BIN)/python scripts/speed.py --end-to-end --objects 1 8
 
