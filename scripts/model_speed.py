@@ -3,10 +3,10 @@
     python scripts/model_speed.py sam2.1_hiera_tiny sam2.1_hiera_tiny,pool=2 edgetam
     python scripts/model_speed.py nano nano,recent=1 nano,image_size=192
 
-After the name: ``pool`` and ``recent`` of ``memory``, and ``image_size``. Random weights, one video,
-boxes as prompts; the models take turns frame by frame, so that what else the machine does hits all
-alike. On a CPU the time is that of the processor. A frame is timed once the memory is full. Prints the median seconds a frame
-and the median ratio to the first model over the frames.
+After the name: ``pool`` and ``recent`` of ``memory``, and ``image_size``. Random weights, one
+video, boxes as prompts; the models take turns frame by frame, so that what else the machine does
+hits all alike. On a CPU the time is that of the processor. A frame is timed once the memory is
+full. Prints the median seconds a frame and the median ratio to the first model over the frames.
 """
 
 from __future__ import annotations
