@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -37,6 +38,7 @@ def load_model(
     precision: str = "auto",
     compile: bool = False,
     memory_pool: int | None = None,
+    image_size: int | None = None,
 ) -> SAM2:
     """A model ready to track.
 
@@ -53,12 +55,17 @@ def load_model(
         compile: compile the network's parts with ``torch.compile``; the first frames are slow.
         memory_pool: average memory tokens over squares of this side before they are attended to,
             which is faster; 1 = none, None = as the model was trained (:meth:`SAM2.pool_memory`).
+        image_size: side in pixels of the square that frames are resized to, a multiple of 32; less
+            is faster and less exact. None = as the model was trained.
 
     Raises:
-        ValueError: unknown model, device or precision, or a memory that cannot be pooled so.
+        ValueError: unknown model, device or precision, a memory that cannot be pooled so, or a
+            side that the model cannot have.
         CheckpointError: the weights cannot be found, or belong to another model.
     """
     variant = find_variant(name)
+    if image_size is not None and image_size != variant.image_size:
+        variant = _resized(name, checkpoint, image_size)
     if is_exported(checkpoint):
         return _ready_exported(name, checkpoint, device, precision, compile, memory_pool)
     with _NoInitialValues():
@@ -66,6 +73,21 @@ def load_model(
     if memory_pool is not None:
         model.pool_memory(memory_pool)
     return _ready(model, name, checkpoint, device, precision, compile)
+
+
+def _resized(name: str, checkpoint: str | Path | None, image_size: int) -> Variant:
+    """A variant with another side of its input."""
+    if is_exported(checkpoint):
+        raise ValueError(
+            f"image_size={image_size}: {checkpoint} has graphs for one size; "
+            f"sam2track convert image_size={image_size} writes others"
+        )
+    variant = find_variant(name)
+    # EdgeTAM's two-dimensional latents lie on a grid of 16 x 16 cells.
+    step = 32 if isinstance(variant.compression, type) else 256
+    if not isinstance(image_size, int) or image_size < step or image_size % step:
+        raise ValueError(f"image_size={image_size!r}: {name} takes multiples of {step}")
+    return replace(variant, image_size=image_size)
 
 
 def load_image_model(

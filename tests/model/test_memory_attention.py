@@ -110,3 +110,25 @@ def test_a_model_with_another_compression_tracks(memory):
     assert results[-1].masks.any()
     (row, *_) = session.objects[1].memory.recall(4, 1)
     assert {len(frame.features) for frame in row.memories} == {TINY.grid**2 // 2}
+
+
+@pytest.mark.parametrize("images", [1, 3])
+@torch.inference_mode()
+def test_rows_one_by_one_share_what_they_see(images, monkeypatch):
+    model = tiny_model()
+    stride16 = torch.randn(images, TINY.width, TINY.grid, TINY.grid)
+    recalls = [recall(TINY.grid**2) for _ in range(3)]
+    seen = []
+    see = model.memory_attention.layers[0].see
+
+    def counted(x, rotation):
+        seen.append(len(x))
+        return see(x, rotation)
+
+    monkeypatch.setattr(model.memory_attention.layers[0], "see", counted)
+    together = model.condition(stride16, recalls)
+    monkeypatch.setattr(type(model), "rows_at_once", 1)
+    torch.testing.assert_close(model.condition(stride16, recalls), together, atol=1e-5, rtol=1e-5)
+    assert seen == [images, images]
+    alone = model.condition(stride16[:1], recalls[:1])
+    torch.testing.assert_close(alone, together[:1], atol=1e-5, rtol=1e-5)
