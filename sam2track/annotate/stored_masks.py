@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
+from operator import attrgetter
+from typing import Any
 
 import numpy as np
 
@@ -129,35 +131,20 @@ class StoredMasks:
         made: str,
     ) -> None:
         """Store a person's masks: frames, run lengths, scores, marks of occlusion."""
-        with self.store.writing() as connection:
-            connection.executemany(
-                "INSERT INTO edited (object_id, frame, entry_id, counts, score, made, occluded) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (
-                    (object_id, frame, entry_id, counts, score, made, occluded)
-                    for frame, counts, score, occluded in masks
-                ),
-            )
+        rows = ((frame, counts, score, None, made, mark) for frame, counts, score, mark in masks)
+        self._edit(object_id, entry_id, rows)
 
     def give(self, object_id: int, entry_id: int, masks: Iterable[ProjectMask]) -> None:
         """Store masks of another object as a person's, with all that is known of them."""
+        names = ("frame", "counts", "score", "presence", "made", "occluded")
+        self._edit(object_id, entry_id, map(attrgetter(*names), masks))
+
+    def _edit(self, object_id: int, entry_id: int, rows: Iterable[tuple[Any, ...]]) -> None:
         with self.store.writing() as connection:
             connection.executemany(
-                "INSERT INTO edited (object_id, frame, entry_id, counts, score, presence, made, "
+                "INSERT INTO edited (object_id, entry_id, frame, counts, score, presence, made, "
                 "occluded) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    (
-                        object_id,
-                        m.frame,
-                        entry_id,
-                        m.counts,
-                        m.score,
-                        m.presence,
-                        m.made,
-                        m.occluded,
-                    )
-                    for m in masks
-                ),
+                ((object_id, entry_id, *row) for row in rows),
             )
 
     def missing(self, object_id: int, one: Pass, length: int) -> list[int]:
@@ -207,17 +194,22 @@ class StoredMasks:
         settings = json.dumps(engine.settings, sort_keys=True, default=str)
         with self.store.writing() as connection:
             for key, direction in keys.items():
-                values = (key, engine.model, engine.weights, settings, engine.version, direction)
-                connection.execute(
-                    "INSERT OR IGNORE INTO provenance (key, model, weights, settings, version, "
-                    "direction) VALUES (?, ?, ?, ?, ?, ?)",
-                    values,
-                )
-                row = connection.execute(
-                    "SELECT id FROM provenance WHERE key = ? AND version = ?", (key, engine.version)
-                ).fetchone()
-                ids[key] = row["id"]
+                told = engine.model, engine.weights, settings, engine.version, direction
+                ids[key] = provenance_id(connection, key, *told)
         return ids
+
+
+def provenance_id(connection: sqlite3.Connection, key: str, *told: Any) -> int:
+    """The id of a provenance, which is added if it is new.
+
+    Args:
+        told: model, weights, settings, version and direction, as the table has them.
+    """
+    sql = "INSERT OR IGNORE INTO provenance VALUES (NULL, ?, ?, ?, ?, ?, ?)"
+    connection.execute(sql, (key, *told))
+    sql = "SELECT id FROM provenance WHERE key = ? AND version = ?"
+    (found,) = connection.execute(sql, (key, told[3])).fetchone()
+    return found
 
 
 def _mask(row: sqlite3.Row, size: tuple[int, int]) -> ProjectMask:

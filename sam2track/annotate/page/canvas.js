@@ -147,7 +147,9 @@ function drawScene(on, ratio, x, y, old) {
     else if (mask?.box) drawMask(on, mask, colour, scale / ratio, strong ? 1 : 0.75);
   }
   if (live && !colours.has(live.object)) drawLive(on, null, "#ffffff");
-  if (app.hover && !old) drawMask(on, Mask.of(app.hover), hoverColour(), scale / ratio, 0.45);
+  // Of a click that is not stored yet it is the mask already.
+  const strength = app.pending.length ? 1 : 0.45;
+  if (app.hover && !old) drawMask(on, Mask.of(app.hover), hoverColour(), scale / ratio, strength);
 }
 
 function hoverColour() {

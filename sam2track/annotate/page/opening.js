@@ -15,6 +15,8 @@ const OVER = new Set(["stale", "accepted", "locked", "rejected"]);
 
 let reading = false;
 let again = false;
+/** Whether to read when no change waits any more. */
+let due = false;
 /** How often reading was asked for, and up to which of these the page shows what was read. */
 export const reread = { asked: 0, done: 0 };
 
@@ -84,6 +86,8 @@ export async function lease(takeOver) {
 /** Read everything of this video again; what is asked for meanwhile is read once more. */
 export function refresh() {
   reread.asked++;
+  due = connection.waiting > 0;
+  if (due) return; // what is read while something changes is old at once
   refreshMasks();
   void wantMasks(app.frame);
   soon();
@@ -227,9 +231,23 @@ function bars() {
   saved.classList.toggle("busy", waiting > 0);
 }
 
+/** Say which changes of the page before this one were refused. */
+function tellLost() {
+  const lost = connection.lost.splice(0);
+  if (!lost.length) return;
+  const why = [...new Set(lost)].join(" ");
+  const many = lost.length > 1 ? `${lost.length} changes that waited here were` : "A change that waited here was";
+  failed(new Error(`${many} not made. ${why}`));
+}
+
 /** Begin to watch. */
 export function startOpening() {
   watch("connection lease video", bars);
+  watch("connection", () => {
+    if (connection.waiting) return;
+    if (due) refresh();
+    tellLost();
+  });
   watch("reconnected", () => {
     void trying(refreshList);
     if (app.video) {
@@ -240,10 +258,10 @@ export function startOpening() {
   setInterval(() => {
     if (app.video && app.video.lease?.mine && connection.up) {
       send("PUT", `/api/videos/${app.video.id}/lease`, { frame: app.frame }).catch(() => refresh());
-    } else if (readOnly() && connection.up) refresh();
+    }
   }, 5000);
   addEventListener("beforeunload", (event) => {
-    if (connection.waiting) event.preventDefault();
+    if (connection.waiting && !connection.kept) event.preventDefault();
   });
   addEventListener("pagehide", () => {
     if (app.video?.lease?.mine) void leave(app.video.id);

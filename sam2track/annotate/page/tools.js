@@ -113,6 +113,7 @@ function down(event) {
   drag = { kind, start, moved: false, negative };
   // The mask that hovering showed stays until the click's own is there.
   if (app.tool !== "point" || kind !== "click") endHover();
+  else if (onFrame(start)) hover(inFrame(start), negative); // the model begins before the button is up
   if (kind === "pan") setMoving(true);
   if (kind === "stroke") beginStroke(inFrame(start), (app.tool === "brush") !== negative);
 }
@@ -234,7 +235,7 @@ export function use(point, negative) {
 let negativeHover = false;
 const rest = later(() => {
   if (pointer && !drag && app.tool === "point" && onFrame(pointer)) {
-    void hover(inFrame(pointer), negativeHover);
+    hover(inFrame(pointer), negativeHover);
   }
 }, 25);
 
