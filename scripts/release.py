@@ -86,7 +86,7 @@ def try_wheel(wheel: Path, python: str, torch: str, options: list[str], *, each:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("pairs", nargs="*", help="PYTHON=TORCH, such as python3.10=2.4.0")
     parser.add_argument("--pip-options", default="", help="for the fresh environments")
     parser.add_argument("--dist", type=Path, default=ROOT / "dist")

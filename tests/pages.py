@@ -51,8 +51,11 @@ def blocks(page: Path) -> list[Block]:
     return [Block(*found) for found in BLOCK.findall(page.read_text(encoding="utf-8"))]
 
 
-def follow(page: Path, instead: Instead | None = None) -> None:
+def follow(page: Path, instead: Instead | None = None) -> tuple[dict[str, Any], str]:
     """Run a page in the current folder.
+
+    Returns:
+        What its Python blocks named, and all that was printed.
 
     Raises:
         AssertionError: if the page is wrong; the message quotes it. Warnings of the package are
@@ -60,7 +63,7 @@ def follow(page: Path, instead: Instead | None = None) -> None:
     """
     warnings.filterwarnings("error", module="sam2track")  # pytest takes this back after the test
     names: dict[str, Any] = {"__name__": "page"}
-    said = ""
+    said, printed = "", ""
     for block in blocks(page):
         if block.language == "text" and block.title:
             for line in block.text.splitlines():
@@ -78,8 +81,10 @@ def follow(page: Path, instead: Instead | None = None) -> None:
                 for command in block.commands() if block.language == "sh" else ():
                     run(command, instead or {})
             said = out.getvalue()
+            printed += said
         else:
             assert block.language in ("", "pycon"), f"a block that nobody tests: {block.text}"
+    return names, printed
 
 
 def run(command: str, instead: Instead) -> None:

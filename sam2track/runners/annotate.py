@@ -26,7 +26,7 @@ from ..device import keep_freed_memory, use_threads
 from ..files import expand_home
 from . import RunFailed, counted
 from .automatic import AUTO
-from .compose import plain
+from .compose import plain, require
 from .found_prompts import DETECTOR, prompts_of
 from .sweep import paths_of
 from .tracker import make_tracker
@@ -47,8 +47,7 @@ def run(config: DictConfig) -> None:
         RunFailed: videos failed; the message names them.
         KeyboardInterrupt: the user broke it off; what is finished stays.
     """
-    if OmegaConf.is_missing(config, "project"):
-        raise ValueError("project= is missing: the folder of the project")
+    require(config, "project", "the folder of the project")
     if config.remove is not None:
         _remove(Path(expand_home(config.project)), config.remove)
         return

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
+import re
 import sys
 from itertools import islice
 from pathlib import Path
@@ -17,6 +19,7 @@ from pages import ROOT, follow
 
 from sam2track import open_video
 from sam2track.model.weights import packaged_weights
+from sam2track.synthetic import SyntheticVideo
 
 PAGES = [ROOT / "docs" / "start.md", *sorted((ROOT / "docs" / "tutorials").glob("*.md"))]
 LENGTHS = {"cup": 24, "box": 12, "bunny": 12}
@@ -79,6 +82,43 @@ def on_the_page(words):
         assert person.errors == []
 
 
+def nuclei_are_followed(names, printed):
+    """The places in the table are those of the drawn cells, within a few pixels."""
+    far = []
+    for row in names["rows"]:
+        film = SyntheticVideo(
+            (240, 320), 10, objects=3, occluders=0, seed=20 + int(row["film"][-1])
+        )
+        y, x = np.nonzero(film.mask(int(row["frame"])) == int(row["nucleus"]))
+        if len(x):  # it may have left the picture
+            far.append(np.hypot(x.mean() - float(row["x"]), y.mean() - float(row["y"])))
+    assert len(names["rows"]) > 0.9 * 3 * 3 * 10
+    assert np.median(far) < 3
+
+
+def the_camera_has_masks(names, printed):
+    mask = names["mask"]  # of the last frame
+    assert f"{LENGTHS['cup']} frames" in printed
+    assert 0.01 < mask.mean() < 0.3
+    assert names["result"].object_ids == (1,)
+
+
+def the_policies_are_compared(names, printed):
+    """J&F of both, a difference, and its interval."""
+    for name in ("fifo", "good"):
+        results = Path(f"runs/policies/memory={name}/results.json").read_text()
+        assert 0 < json.loads(results)["mean"]["J&F"] <= 100
+    assert re.search(r"[+-]\d+\.\d+ +[+-]\d+\.\d+ to [+-]\d+\.\d+", printed)
+
+
+# The three uses of the product: what comes out is looked at too.
+RESULTS = {
+    "microscope": nuclei_are_followed,
+    "live": the_camera_has_masks,
+    "memory_policy": the_policies_are_compared,
+}
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: path.stem)
 def test_a_tutorial_runs(page, copy_of_the_repository, monkeypatch):
     logging.disable(logging.INFO)  # pytest's record of what PyTorch logs takes half the time
@@ -90,4 +130,6 @@ def test_a_tutorial_runs(page, copy_of_the_repository, monkeypatch):
     )
     serve = on_the_page if page.stem == "page" else composes
     elsewhere = {"sam2track track video=0": composes, "sam2track track video=rtsp": composes}
-    follow(page, {"sam2track serve": serve, **elsewhere})
+    names, printed = follow(page, {"sam2track serve": serve, **elsewhere})
+    if page.stem in RESULTS:
+        RESULTS[page.stem](names, printed)
