@@ -53,6 +53,7 @@ class Linear(nn.Linear):
 
     def forward(self, input: Float[Tensor, "*batch I"]) -> Float[Tensor, "*batch O"]:
         x = input
-        if x.numel() >= FEWEST_ROWS * self.in_features and takes_onednn(x):
+        # The size is looked at last: an export, which takes no oneDNN, would be bound to it.
+        if takes_onednn(x) and x.numel() >= FEWEST_ROWS * self.in_features:
             return product(x, self.weight, self.bias)
         return F.linear(x, self.weight, self.bias)
