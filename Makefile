@@ -2,6 +2,7 @@
 # make test: run the tests.
 # make docs: build the documentation's site into site/.
 # make licences: print the licences of the packages that are installed. make release: build and try a release.
+# make benchmark: time the stages of a frame; make speed: measure all that docs/speed.md says.
 # All make their own .venv; nothing else is needed but Python and git.
 #
 # On Linux a plain install of torch brings CUDA libraries of several gigabytes. For a small
@@ -13,9 +14,10 @@ PYTHON ?= python3
 TORCH_INDEX ?=
 TORCH_SIZE := $(if $(TORCH_INDEX),about 200 MB,several GB on Linux (with CUDA; TORCH_INDEX avoids it), less elsewhere)
 BIN := .venv/bin
+COMMA := ,
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet -c constraints.txt
 
-.PHONY: demo test lint docs licences release clean
+.PHONY: demo test lint docs licences release benchmark speed clean
 
 demo: .venv/demo.done
 	$(BIN)/sam2track track video=videos/cup.mp4 'click=[340,220]' out=outputs/cup
@@ -40,6 +42,20 @@ licences: .venv/release.done
 # PAIRS="python3.10=2.4.0 python3.13=2.15.0" tries other Pythons and PyTorchs too.
 release: .venv/release.done
 	$(BIN)/python scripts/release.py --pip-options="$(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))" $(PAIRS)
+
+SWITCHES := sam2.1_hiera_tiny $(addprefix sam2.1_hiera_tiny$(COMMA),recent=3 pool=2 image_size=768 \
+	image_size=768$(COMMA)recent=3 image_size=576)
+
+benchmark: .venv/lint.done
+	$(BIN)/python scripts/stage_speed.py
+
+# What docs/speed.md and docs/models.md say of this package alone; an hour on two cores.
+speed: benchmark
+	$(BIN)/python scripts/start_time.py .
+	$(BIN)/python scripts/model_speed.py --precision bf16 $(SWITCHES)
+	$(BIN)/python scripts/model_speed.py sam2.1_hiera_tiny sam2.1_hiera_tiny,pool=2 edgetam \
+		efficienttam_ti efficienttam_ti_1 efficienttam_ti_512x512 efficienttam_s efficienttam_s_1
+	$(BIN)/python scripts/speed.py --end-to-end --objects 1 8
 
 clean:
 	rm -rf .venv site dist

@@ -236,7 +236,8 @@ class FrameOutcome:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FrameResult:
-    """Every object on one frame, at the video's size; on the model's device until :meth:`cpu`.
+    """Every object on one frame, at the video's size; on the model's device until :meth:`cpu`, the
+    masks already on the host where they are made there.
 
     Attributes:
         object_ids: the objects, in the order of the other fields.

@@ -1,6 +1,7 @@
 """How quick the annotator's page is, measured in the browser.
 
     python scripts/page_speed.py
+    python scripts/page_speed.py --only long --folder long    # again: without making the project
 
 It makes a 1080p video and a project of 10,000 frames with 50 objects in a temporary folder, serves
 them with nano on one thread, and needs chromium and playwright.
@@ -86,9 +87,12 @@ def main() -> None:
     parser.add_argument("--objects", type=int, default=50)
     parser.add_argument("--only", choices=["large", "long"])
     parser.add_argument("--threads", type=int, default=1, help="of the model")
+    parser.add_argument("--folder", type=Path, help="for the project, which is kept and used again")
     given = parser.parse_args()
-    answers()
-    with tempfile.TemporaryDirectory() as folder, browsing() as browser:
+    if given.only != "long":
+        answers()
+    with tempfile.TemporaryDirectory() as temporary, browsing() as browser:
+        folder = given.folder or temporary
         if given.only != "long":
             large(browser, Path(folder), given.threads)
         if given.only != "large":
@@ -146,7 +150,9 @@ def write_noise(path: Path, size: tuple[int, int], length: int, key_every: int) 
 def large(browser: Any, folder: Path, threads: int) -> None:
     """1080p: seeks, clicks, panning with 20 masks."""
     video = folder / "large.mp4"
-    write_noise(video, (1920, 1080), 300, 60)
+    folder.mkdir(exist_ok=True)
+    if not video.exists():
+        write_noise(video, (1920, 1080), 300, 60)
     with serving(folder / "large", f"video={video}", f"threads={threads}") as server:
         context = browser.new_context(viewport={"width": 1440, "height": 900})
         me = Person(context.new_page(), server.address)
@@ -205,10 +211,12 @@ def fill(project: Project, video_id: int, frames: int, objects: int) -> None:
 def long(browser: Any, folder: Path, frames: int, objects: int, threads: int) -> None:
     """A long video with many objects."""
     video = folder / "long.mp4"
-    write_noise(video, (320, 240), frames, 50)
-    with Project.create(folder / "long") as project:
-        (added,) = project.add_videos([video])
-        fill(project, added.video.id, frames, objects)
+    if not (folder / "long").exists():
+        folder.mkdir(exist_ok=True)
+        write_noise(video, (320, 240), frames, 50)
+        with Project.create(folder / "long") as project:
+            (added,) = project.add_videos([video])
+            fill(project, added.video.id, frames, objects)
     print(f"{frames} frames with {objects} objects:")
     with serving(folder / "long", f"threads={threads}") as server:
         context = browser.new_context(viewport={"width": 1440, "height": 900})
@@ -221,7 +229,7 @@ def long(browser: Any, folder: Path, frames: int, objects: int, threads: int) ->
         found = [me.page.evaluate(SEEK, frame) for frame in places]
         say("seek, picture", [one for one, _ in found])
         say("seek, picture and masks", [both for _, both in found])
-        times, _work = me.page.evaluate(PAN)
+        times = me.page.evaluate(PAN)
         say("panning: a frame", times[5:])
         me.press("Home", "Space")
         began = me.look("performance.now()")

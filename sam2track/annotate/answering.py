@@ -18,7 +18,6 @@ from functools import reduce
 import numpy as np
 import torch
 from jaxtyping import Float
-from pycocotools import mask as coco
 from torch import Tensor
 
 from ..device import autocast, model_threads
@@ -31,6 +30,7 @@ from ..types import Frame, Resolved, WindowBox
 from .anchors import pack_prompt
 from .engine import Engine
 from .records import ProjectMask
+from .tracks import area_of
 
 _WINDOWS = 24  # encoded parts of the frame that are kept
 _KNOWN = 32  # answers that are kept
@@ -121,7 +121,7 @@ class FrameAnswers:
             window = tracked.pending[self.frame.index].resolved.window
             masks = self._alternatives(merged, window)
             distinct = list({own.counts: own for own in masks}.values())
-            areas = {own.counts: _area(own, self.frame) for own in distinct}
+            areas = {own.counts: area_of(own.counts, self.frame.size) for own in distinct}
             ordered = sorted(distinct, key=lambda own: -areas[own.counts])
             return [own for own in ordered if areas[own.counts]]
 
@@ -225,7 +225,3 @@ class FrameAnswers:
                 box = box[0] + x0, box[1] + y0, box[2] + x0, box[3] + y0
             found.append(Answer(encode_runs(whole, box)["counts"], float(score), float(here)))
         return found
-
-
-def _area(answer: Answer, frame: Frame) -> int:
-    return int(coco.area({"size": list(frame.size), "counts": answer.counts.encode()}))

@@ -55,9 +55,10 @@ class Objects:
 
     def all(self, video_id: int | None) -> list[ProjectObject]:
         """The objects of a video, or all, without those that were removed."""
-        where = "" if video_id is None else " AND video_id = ?"
+        where = "IN (SELECT id FROM videos WHERE NOT removed)" if video_id is None else "= ?"
         values = () if video_id is None else (video_id,)
-        sql = f"SELECT * FROM objects WHERE NOT removed{where} ORDER BY video_id, number"
+        sql = f"SELECT * FROM objects WHERE NOT removed AND video_id {where} "
+        sql += "ORDER BY video_id, number"
         return [_object(row) for row in self.store.rows(sql, *values)]
 
     def find(self, object_id: int) -> ProjectObject:

@@ -194,17 +194,22 @@ class StoredMasks:
         settings = json.dumps(engine.settings, sort_keys=True, default=str)
         with self.store.writing() as connection:
             for key, direction in keys.items():
-                values = (key, engine.model, engine.weights, settings, engine.version, direction)
-                connection.execute(
-                    "INSERT OR IGNORE INTO provenance (key, model, weights, settings, version, "
-                    "direction) VALUES (?, ?, ?, ?, ?, ?)",
-                    values,
-                )
-                row = connection.execute(
-                    "SELECT id FROM provenance WHERE key = ? AND version = ?", (key, engine.version)
-                ).fetchone()
-                ids[key] = row["id"]
+                told = engine.model, engine.weights, settings, engine.version, direction
+                ids[key] = provenance_id(connection, key, *told)
         return ids
+
+
+def provenance_id(connection: sqlite3.Connection, key: str, *told: Any) -> int:
+    """The id of a provenance, which is added if it is new.
+
+    Args:
+        told: model, weights, settings, version and direction, as the table has them.
+    """
+    sql = "INSERT OR IGNORE INTO provenance VALUES (NULL, ?, ?, ?, ?, ?, ?)"
+    connection.execute(sql, (key, *told))
+    sql = "SELECT id FROM provenance WHERE key = ? AND version = ?"
+    (found,) = connection.execute(sql, (key, told[3])).fetchone()
+    return found
 
 
 def _mask(row: sqlite3.Row, size: tuple[int, int]) -> ProjectMask:

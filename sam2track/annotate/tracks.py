@@ -13,9 +13,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool
+from pycocotools import mask as coco
 
 from ..masks import decode_runs, encode_runs
 from ..types import whole_number
@@ -226,6 +228,12 @@ class Annotations:
 
     classes: tuple[ObjectClass, ...]
     videos: Iterable[VideoTracks]
+
+
+def area_of(counts: str, size: tuple[int, int]) -> int:
+    """The pixels of a mask, from its run lengths alone."""
+    runs: Any = {"size": list(size), "counts": counts.encode()}
+    return int(coco.area(runs))
 
 
 def hex_of(colour: tuple[int, int, int] | None) -> str | None:

@@ -78,9 +78,14 @@ class ExportedSAM2(SAM2):
         return FrameFeatures(*self._run("image_encoder", {"image": image}))
 
     def condition(
-        self, stride16: Float[Tensor, "R C h w"], recalls: Sequence[Recall]
+        self, stride16: Float[Tensor, "#R C h w"], recalls: Sequence[Recall]
     ) -> Float[Tensor, "R C h w"]:
         rows, (memories, pointers) = len(recalls), recalls[0].shape
+        stride16, most = stride16.expand(rows, -1, -1, -1), self.rows_at_once or rows
+        if most < rows:
+            starts = range(0, rows, most)
+            parts = [(stride16[i : i + most], recalls[i : i + most]) for i in starts]
+            return torch.cat([self.condition(*part) for part in parts])
         features = torch.stack([m.features for own in recalls for m in own.memories])
         weights = [own.weights or (1.0,) * memories for own in recalls]
         spatial = {
@@ -118,6 +123,11 @@ class ExportedSAM2(SAM2):
         given |= {k: x.expand(rows, -1, -1, -1) for k, x in skips.items() if x is not None}
         masks, scores, pointers, presence = self._run("mask_decoder", given)
         return Candidates(masks, scores, pointers, presence)
+
+    def predict_unprompted(
+        self, conditioned: Float[Tensor, "R C h w"], features: FrameFeatures
+    ) -> Candidates:
+        return self.predict(conditioned, features, self.no_prompts(len(conditioned)))
 
     def spatial_memory(
         self, stride16: Float[Tensor, "#R C h w"], resolved: Resolved, from_prompt: bool

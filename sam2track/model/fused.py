@@ -8,7 +8,7 @@ devices and without oneDNN the usual layers run.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 from weakref import WeakKeyDictionary
@@ -79,13 +79,20 @@ def linear(
     return _linear(x.to(layer.weight.dtype), layer.weight, layer.bias, *activation.post)
 
 
+def product(
+    x: Float[Tensor, "*batch I"], weight: Float[Tensor, "O I"], bias: Float[Tensor, " O"]
+) -> Float[Tensor, "*batch O"]:
+    """``x @ weight.T + bias`` where :func:`can_fuse`."""
+    return _linear(x.to(weight.dtype), weight, bias, *NONE.post)
+
+
 def pointwise(
     x: Float[Tensor, "B I H W"], layer: nn.Conv2d, activation: Activation = NONE
 ) -> Float[Tensor, "B O H W"]:
     """A convolution of one pixel and an activation; quick for maps whose channels come last."""
     if not can_fuse(x, layer.weight):
         return activation.apply(layer(x))
-    weight = _kept(layer, (layer.weight,), lambda: _pack_linear(layer.weight.flatten(1), None))
+    weight = kept(layer, (layer.weight,), lambda: _pack_linear(layer.weight.flatten(1), None))
     return _linear(_cells(x, layer), weight, layer.bias, *activation.post).permute(0, 3, 1, 2)
 
 
@@ -104,7 +111,7 @@ def chain(
         weight = _pack_linear((two @ one).to(first.weight.dtype), None)
         return weight, (theirs + two @ ours.float()).to(first.weight.dtype)
 
-    made = _kept(second, (first.weight, ours, second.weight, theirs), multiply)
+    made = kept(second, (first.weight, ours, second.weight, theirs), multiply)
     return _linear(_cells(x, first), *made, *NONE.post).permute(0, 3, 1, 2)
 
 
@@ -130,7 +137,7 @@ def convolve(
         padded = F.pad(layer.weight, pad * 2)
         return _pack_convolution(padded, padding, stride, [1, 1], groups, list(x.shape))
 
-    x, weight = x.to(layer.weight.dtype), _kept(layer, (layer.weight,), pack)
+    x, weight = x.to(layer.weight.dtype), kept(layer, (layer.weight,), pack)
     return _convolve(x, weight, layer.bias, padding, stride, [1, 1], groups, *activation.post)
 
 
@@ -140,26 +147,35 @@ def _cells(x: Float[Tensor, "B I H W"], layer: nn.Conv2d) -> Float[Tensor, "B H 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Kept:
-    """What was made of some parameters, which it holds for as long as they do not change."""
+    """What was made of some parameters.
+
+    Attributes:
+        value: what was made.
+        sources: the parameters' memory, which no other tensor can get while it is held here.
+        key: the dtype, and for each parameter where its memory is, and its version.
+    """
 
     value: Any
     sources: tuple[Tensor, ...]
-    versions: tuple[int, ...]
+    key: tuple[Any, ...]
 
 
 # Not in the layers, whose copies and files would hold it too.
 _made: WeakKeyDictionary[nn.Module, _Kept] = WeakKeyDictionary()
 
 
-def _kept(layer: nn.Module, sources: tuple[Tensor, ...], make: Callable[[], Any]) -> Any:
-    """What is made of a layer's parameters, such as weights in the order that oneDNN reads."""
+def kept(
+    layer: nn.Module,
+    sources: Sequence[Tensor],
+    make: Callable[[], Any],
+    dtype: torch.dtype | None = None,
+) -> Any:
+    """What is made of a layer's parameters: made again when these, or the dtype, have changed."""
     if any(source.is_inference() for source in sources):  # their changes are not counted
         return make()
     known = _made.get(layer)
-    if known is not None:
-        pairs = zip(known.sources, known.versions, sources, strict=True)
-        if all(old is new and version == new._version for old, version, new in pairs):
-            return known.value
-    versions = tuple(source._version for source in sources)
-    known = _made[layer] = _Kept(make(), sources, versions)
+    key = (dtype, *((source.data_ptr(), source._version) for source in sources))
+    if known is None or known.key != key:
+        held = tuple(source.detach() for source in sources)
+        known = _made[layer] = _Kept(make(), held, key)
     return known.value

@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections import OrderedDict
 from itertools import pairwise
+from typing import cast
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from . import fused
 from .products import Linear
 
 
@@ -56,8 +58,9 @@ class MLP(nn.Module):
 
     def forward(self, x: Float[Tensor, "*batch I"]) -> Float[Tensor, "*batch O"]:
         *hidden, last = self.layers
+        activation = fused.GELU if isinstance(self.activation, nn.GELU) else fused.RELU
         for layer in hidden:
-            x = self.activation(layer(x))
+            x = fused.linear(x, cast(nn.Linear, layer), activation)
         return last(x)
 
 

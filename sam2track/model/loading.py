@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -37,13 +38,14 @@ def load_model(
     precision: str = "auto",
     compile: bool = False,
     memory_pool: int | None = None,
+    image_size: int | None = None,
 ) -> SAM2:
     """A model ready to track.
 
     Args:
-        name: one of :data:`sam2track.model.variants.VARIANTS`: ``nano``, which comes with the
-            package, ``sam2.1_hiera_{tiny,small,base_plus,large}``, ``sam2_hiera_...``, ``edgetam``,
-            ``efficienttam_{ti,s}``, and these with ``_1``, ``_2`` or ``_512x512``.
+        name: one of :data:`sam2track.model.variants.VARIANTS`: ``nano`` and ``micro``, which come
+            with the package, ``sam2.1_hiera_{tiny,small,base_plus,large}``, ``sam2_hiera_...``,
+            ``edgetam``, ``efficienttam_{ti,s}``, and these with ``_1``, ``_2`` or ``_512x512``.
         checkpoint: an official ``.pt``, a ``.safetensors`` of ``transformers`` or of ours, or a
             folder of ONNX graphs that ``sam2track convert`` has written (docs/export.md);
             default: the packaged weights, or the released ones from the Hugging Face hub.
@@ -53,12 +55,17 @@ def load_model(
         compile: compile the network's parts with ``torch.compile``; the first frames are slow.
         memory_pool: average memory tokens over squares of this side before they are attended to,
             which is faster; 1 = none, None = as the model was trained (:meth:`SAM2.pool_memory`).
+        image_size: side in pixels of the square that frames are resized to, a multiple of 32; less
+            is faster and less exact. None = as the model was trained.
 
     Raises:
-        ValueError: unknown model, device or precision, or a memory that cannot be pooled so.
+        ValueError: unknown model, device or precision, a memory that cannot be pooled so, or a
+            side that the model cannot have.
         CheckpointError: the weights cannot be found, or belong to another model.
     """
     variant = find_variant(name)
+    if image_size is not None and image_size != variant.image_size:
+        variant = _resized(name, checkpoint, image_size)
     if is_exported(checkpoint):
         return _ready_exported(name, checkpoint, device, precision, compile, memory_pool)
     with _NoInitialValues():
@@ -66,6 +73,21 @@ def load_model(
     if memory_pool is not None:
         model.pool_memory(memory_pool)
     return _ready(model, name, checkpoint, device, precision, compile)
+
+
+def _resized(name: str, checkpoint: str | Path | None, image_size: int) -> Variant:
+    """A variant with another side of its input."""
+    if is_exported(checkpoint):
+        raise ValueError(
+            f"image_size={image_size}: {checkpoint} has graphs for one size; "
+            f"sam2track convert image_size={image_size} writes others"
+        )
+    variant = find_variant(name)
+    # EdgeTAM's two-dimensional latents lie on a grid of 16 x 16 cells.
+    step = 32 if isinstance(variant.compression, type) else 256
+    if not isinstance(image_size, int) or image_size < step or image_size % step:
+        raise ValueError(f"image_size={image_size!r}: {name} takes multiples of {step}")
+    return replace(variant, image_size=image_size)
 
 
 def load_image_model(

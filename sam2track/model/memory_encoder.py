@@ -60,7 +60,9 @@ class MemoryEncoder(nn.Module):
         mask = first(mask)  # not fused: its channels would come last, and the few are slow so
         for stage in stages:
             mask = fused.convolve(mask, stage) if isinstance(stage, nn.Conv2d) else stage(mask)
-        x = fused.pointwise(features, self.pix_feat_proj) + fused.pointwise(mask, project)
+        x = fused.pointwise(features, self.pix_feat_proj) + fused.pointwise(
+            mask, cast(nn.Conv2d, project)
+        )
         return fused.pointwise(self.fuser(x), self.out_proj)
 
 

@@ -49,11 +49,17 @@ def product(
 
 
 class Linear(nn.Linear):
-    """A linear layer that takes the faster library."""
+    """A linear layer that takes the faster library in fp32."""
 
     def forward(self, input: Float[Tensor, "*batch I"]) -> Float[Tensor, "*batch O"]:
-        x = input
-        # The size is looked at last: an export, which takes no oneDNN, would be bound to it.
-        if takes_onednn(x) and x.numel() >= FEWEST_ROWS * self.in_features:
-            return product(x, self.weight, self.bias)
-        return F.linear(x, self.weight, self.bias)
+        if self._is_faster(input):
+            return product(input, self.weight, self.bias)
+        return F.linear(input, self.weight, self.bias)
+
+    def _is_faster(self, x: Tensor) -> bool:
+        # In this order, since exporters would make a rule of the number of rows.
+        return (
+            x.dtype == self.weight.dtype
+            and takes_onednn(x)
+            and x.numel() >= FEWEST_ROWS * self.in_features
+        )

@@ -26,6 +26,7 @@ from ..types import (
     Resolved,
     WindowBox,
 )
+from . import fused, unprompted
 from .image_transform import ImageTransform, Window, prepare_image
 from .layers import MLP, lower_weights
 from .mask_decoder import MaskDecoder, ambiguous, clear_or_best
@@ -70,6 +71,7 @@ class SAM2(nn.Module):
             layers=variant.memory_layers,
             grid=grid,
             memory_places=self.compression.places,
+            step=(variant.rotation_grid or grid) / grid,
             dropout=variant.dropout,
             pooling=variant.pooling,
         )
@@ -165,10 +167,9 @@ class SAM2(nn.Module):
         return prepare_image(image, self.picture_transform, self.mean, self.std)
 
     def encode(self, image: Float[Tensor, "B 3 S S"]) -> FrameFeatures:
-        """Features of prepared images; for tracking B = 1, for training one image per row."""
-        skips = self.mask_decoder.skips
-        pyramid = self.neck(self.trunk(image), skips)
-        return FrameFeatures(pyramid[16], *(pyramid[stride] for stride in skips))
+        """Features of prepared images: one image for each window, or in training for each row."""
+        pyramid = self.neck(self.trunk(image), self.mask_decoder.skips)
+        return FrameFeatures(*(pyramid[stride] for stride in (16, *self.mask_decoder.skips)))
 
     def collate(self, recalls: Sequence[Recall]) -> MemoryBatch:
         """What the rows recall, as tensors; they must have recalls of one shape, with memories."""
@@ -181,13 +182,21 @@ class SAM2(nn.Module):
         if not recalls[0].memories:
             conditioned = features.stride16 + self.no_memory.flatten()[:, None, None]
             return conditioned.expand(len(recalls), -1, -1, -1)
-        return self.condition(features.stride16.expand(len(recalls), -1, -1, -1), recalls)
+        return self.condition(features.stride16, recalls)
 
     def condition(
-        self, stride16: Float[Tensor, "R C h w"], recalls: Sequence[Recall]
+        self, stride16: Float[Tensor, "#R C h w"], recalls: Sequence[Recall]
     ) -> Float[Tensor, "R C h w"]:
         """:meth:`attend` where every row recalls memories."""
-        return self.memory_attention(stride16, self.collate(recalls))
+        most = self.rows_at_once or len(recalls)
+        if len(recalls) <= most or self.compiled:
+            return self.memory_attention(stride16, self.collate(recalls))
+        begun, parts = self.memory_attention.begin(stride16), []
+        for start in range(0, len(recalls), most):
+            own = begun[start : start + most] if len(begun) > 1 else begun
+            batch = self.collate(recalls[start : start + most])
+            parts.append(self.memory_attention.finish(own, batch))
+        return torch.cat(parts)
 
     def decode(
         self,
@@ -205,7 +214,7 @@ class SAM2(nn.Module):
         :func:`clear_or_best`; ``stability_threshold`` = 0 never replaces the clear mask.
         """
         if prompts is None:
-            prompts = self.no_prompts(len(conditioned))
+            return ambiguous(self.predict_unprompted(conditioned, features))
         candidates = self.predict(conditioned, features, prompts)
         if prompts.labels.shape[1] > 1:
             return clear_or_best(candidates, stability_delta, stability_threshold)
@@ -216,6 +225,14 @@ class SAM2(nn.Module):
     ) -> Candidates:
         """All four candidate masks; the first is the one for a clear prompt."""
         return self.mask_decoder(conditioned, features, *self.prompt_encoder(prompts))
+
+    def predict_unprompted(
+        self, conditioned: Float[Tensor, "R C h w"], features: FrameFeatures
+    ) -> Candidates:
+        """:meth:`predict` of objects that are tracked."""
+        if self.compiled or not fused.can_fuse(conditioned, self.mask_downsample.weight):
+            return self.predict(conditioned, features, self.no_prompts(len(conditioned)))
+        return unprompted.predict(self.prompt_encoder, self.mask_decoder, conditioned, features)
 
     def decode_picture(
         self, features: FrameFeatures, prompts: PromptTokens, *, multimask: bool
@@ -238,8 +255,8 @@ class SAM2(nn.Module):
 
     def no_prompts(self, rows: int) -> PromptTokens:
         """The prompt encoder's input where there is no prompt."""
-        coords = torch.zeros(rows, 1, 2, device=self.device)
-        return PromptTokens(coords, torch.full((rows, 1), NOT_A_POINT, device=self.device))
+        labels = torch.full((rows, 1), NOT_A_POINT, device=self.device)
+        return PromptTokens(torch.zeros(rows, 1, 2, device=self.device), labels)
 
     def resolve(self, candidates: Candidates, choice: Choice) -> Resolved:
         """The chosen mask of each row, with its pointer; emptied where the object is absent."""

@@ -26,7 +26,7 @@ from ..device import keep_freed_memory, use_threads
 from ..files import expand_home
 from . import RunFailed, counted
 from .automatic import AUTO
-from .compose import plain
+from .compose import plain, require
 from .found_prompts import DETECTOR, prompts_of
 from .sweep import paths_of
 from .tracker import make_tracker
@@ -35,6 +35,7 @@ from .tracker import make_tracker
 TOLD = ("memory", "fill_hole_area", "remove_specks", "zoom", "sharpen",
         "stability_delta", "stability_threshold")  # fmt: skip
 WORK = "work"  # a folder of the project: what workers have begun and not delivered
+GONE = "gone"  # remove=: the videos whose files are gone
 BAR = "{percentage:3.0f}%|{bar}| [{remaining} left{postfix}]"
 
 
@@ -46,8 +47,10 @@ def run(config: DictConfig) -> None:
         RunFailed: videos failed; the message names them.
         KeyboardInterrupt: the user broke it off; what is finished stays.
     """
-    if OmegaConf.is_missing(config, "project"):
-        raise ValueError("project= is missing: the folder of the project")
+    require(config, "project", "the folder of the project")
+    if config.remove is not None:
+        _remove(Path(expand_home(config.project)), config.remove)
+        return
     if config.report:
         require_jinja()
     keep_freed_memory()
@@ -85,6 +88,20 @@ def run(config: DictConfig) -> None:
     if failed:
         named = "; ".join(f"{result.name}: {result.error}" for result in failed)
         raise RunFailed(f"{len(failed)} of {len(paths)} videos failed: {named}")
+
+
+def _remove(folder: Path, names: str | ListConfig) -> None:
+    """Take videos out of a project: those that are named, or those whose files are gone."""
+    with Project.open(folder) as project:
+        if names == GONE:
+            found = [own for own in project.videos() if not (project.folder / own.path).exists()]
+        else:
+            given = [names] if isinstance(names, (str, int)) else names
+            found = [project.video(str(own)) for own in given]
+        for video in found:
+            project.remove_video(video.id)
+            print(f"{video.name}: removed from the project")
+        print(f"{len(found)} videos removed, {len(project.videos())} left: {folder}")
 
 
 def make_engine(config: DictConfig) -> Engine:

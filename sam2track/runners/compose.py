@@ -29,6 +29,12 @@ def plain(config: DictConfig) -> dict[str, Any]:
     return cast(dict[str, Any], OmegaConf.to_container(config, resolve=True))
 
 
+def require(config: DictConfig, key: str, advice: str) -> None:
+    """Raise ValueError unless a setting has a value; ``advice`` says what to give."""
+    if OmegaConf.is_missing(config, key) or config[key] is None:
+        raise ValueError(f"{key}= is missing: {advice}")
+
+
 def flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Nested settings as one level: ``{"prompts.mask": 0.5, ...}``; lists stay."""
     result: dict[str, Any] = {}

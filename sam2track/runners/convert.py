@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from ..export import Sizes, write_model
 from ..files import expand_home
 from ..model import SAM2, find_variant
 from ..model.weights import find_weights, load_weights
+from .compose import require
 
 
 def run(config: DictConfig) -> None:
@@ -18,8 +19,7 @@ def run(config: DictConfig) -> None:
     Raises:
         ValueError, OSError: bad input, or the folder cannot be written; then nothing is there.
     """
-    if OmegaConf.is_missing(config, "out"):
-        raise ValueError("out= is missing: sam2track convert model=nano to=onnx out=FOLDER")
+    require(config, "out", "sam2track convert model=nano to=onnx out=FOLDER")
     name, variant = config.model, find_variant(config.model)
     size = config.image_size or variant.image_size
     if size % 32:

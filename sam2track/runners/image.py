@@ -33,7 +33,7 @@ from ..track.rendering import SPECK_AREA
 from ..video import PICTURE_SUFFIXES, list_pictures, read_picture
 from . import RunFailed, counted
 from .automatic import AUTO, make_generator
-from .compose import plain
+from .compose import plain, require
 from .output import RUN_FILE, claim_folder, locked, write_settings
 
 # Settings that change no result.
@@ -67,8 +67,7 @@ def run(config: DictConfig) -> None:
         RunFailed: images are broken; the message names some, the results are of the others.
         KeyboardInterrupt: the user broke it off; what is finished stays.
     """
-    if OmegaConf.is_missing(config, "image") or config.image is None:
-        raise ValueError("image= is missing: sam2track image image=photo.jpg click=[x,y]")
+    require(config, "image", "sam2track image image=photo.jpg click=[x,y]")
     keys = [*PROMPTS, "object"]
     given = [f"{key}=" for key in PROMPTS if config[key] is not None]
     if not given and not config.auto:

@@ -23,6 +23,7 @@ def make_tracker(config: DictConfig) -> Tracker:
         precision=config.precision,
         compile=config.compile,
         memory_pool=(config.get("memory") or {}).get("pool"),
+        image_size=config.get("image_size"),
         memory=make_memory(config),
         rendering=Rendering(
             fill_hole_area=config.fill_hole_area,

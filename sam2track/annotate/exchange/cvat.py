@@ -9,6 +9,7 @@ mask. Each video is a task: ``<video>/annotations.xml``, pictures in ``<video>/i
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 from xml.sax.saxutils import escape, quoteattr
@@ -28,7 +29,7 @@ def write_cvat_images(
 ) -> None:
     labels = {own.id: own.name for own in classes}
     for clip in clips:
-        with _start(clip, folder) as file:
+        with _document(clip, folder) as file:
             _write_meta(file, clip, classes, "annotation", with_track_id=True)
             size = f'width="{clip.video.width}" height="{clip.video.height}"'
             for index in clip.indices:
@@ -37,7 +38,6 @@ def write_cvat_images(
                 for track, frame in clip.on(index):
                     file.write(_image_shape(clip, track, frame, labels[track.class_id]))
                 file.write("  </image>\n")
-            file.write("</annotations>\n")
 
 
 def write_cvat_video(
@@ -45,23 +45,25 @@ def write_cvat_video(
 ) -> None:
     labels = {own.id: own.name for own in classes}
     for clip in clips:
-        with _start(clip, folder) as file:
+        with _document(clip, folder) as file:
             _write_meta(file, clip, classes, "interpolation", with_track_id=False)
             for track in clip.tracks:
                 label = quoteattr(labels[track.class_id])
                 file.write(f'  <track id="{track.id}" label={label} source="file">\n')
                 _write_keyframes(file, clip, track)
                 file.write("  </track>\n")
-            file.write("</annotations>\n")
 
 
-def _start(clip: Clip, folder: Path) -> IO[str]:
+@contextmanager
+def _document(clip: Clip, folder: Path) -> Iterator[IO[str]]:
+    """The file of a video, to write what stands between the version and the end."""
     own = folder / clip.video.name
     own.mkdir()
-    file = (own / "annotations.xml").open("w", encoding="utf-8")
-    file.write('<?xml version="1.0" encoding="utf-8"?>\n<annotations>\n')
-    file.write("  <version>1.1</version>\n")
-    return file
+    with (own / "annotations.xml").open("w", encoding="utf-8") as file:
+        file.write('<?xml version="1.0" encoding="utf-8"?>\n<annotations>\n')
+        file.write("  <version>1.1</version>\n")
+        yield file
+        file.write("</annotations>\n")
 
 
 def _write_meta(

@@ -58,7 +58,7 @@ export function showExport() {
     start.disabled = false;
     start.textContent = "Export";
   });
-  dialog("Export", form, result);
+  dialog("Export", form, result).classList.add("medium");
 }
 
 /**

@@ -13,6 +13,7 @@ const KEYS = TOUCH ? "Tap to correct an object · New object: another one · two
   : "Space plays · F and D step · N new object · ? all keys";
 const NEXT = TOUCH ? "Too much? “Not this”, then tap there. Is it right? Then"
   : "Shift-click what does not belong to it; N: another object. Then";
+const DRAWN = TOUCH ? "The eraser takes away. Is it right? Then" : "The eraser (Shift+2) takes away; N: another object. Then";
 
 /**
  * What to do now.
@@ -29,7 +30,10 @@ function advice() {
   const tracked = asked.some(({ id }) => wasTracked(app.lanes.get(id) ?? []));
   const clicked = asked.some(({ id }) => maskOf(id, app.frame));
   if (!tracked && clicked && video.length > 1) {
-    return { text: NEXT, button: true };
+    return { text: ["brush", "eraser"].includes(app.tool) ? DRAWN : NEXT, button: true };
+  }
+  if (one && !tracked && !app.lanes.get(one.id)?.length && !clicked) {
+    return { text: `Click on ${title(one)}, or draw it with the brush.` };
   }
   if (one && spanAt(app.lanes.get(one.id) ?? [], app.frame)?.kind === "absent") {
     return { text: `${title(one)} is not in this frame. Click on it if it is.`, over: true };
@@ -88,7 +92,7 @@ function model() {
 
 /** Begin to show. */
 export function startHints() {
-  watch("video objects masks lanes frame tracking prompts selection lease stale settings", hint);
+  watch("video objects masks lanes frame tracking prompts selection lease stale settings tool", hint);
   watch("prompts frame masks selection video", candidates);
   watch("model session prompts", model);
 }

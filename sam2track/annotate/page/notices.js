@@ -1,5 +1,6 @@
 /** Short lines that say what happened, and questions; read aloud by screen readers. */
 
+import { connection, Refused } from "./api.js";
 import { byId, h } from "./dom.js";
 
 /** @typedef {{text: string, run: () => void, key?: string}} Action */
@@ -44,6 +45,8 @@ export function closeNotice(id) {
 /** Show what went wrong. @param {unknown} error */
 export function failed(error) {
   if (error instanceof DOMException && error.name === "AbortError") return;
+  // While the server is gone the bar says so.
+  if (!connection.up && !(error instanceof Refused)) return;
   notice(error instanceof Error ? error.message : String(error), { kind: "error" });
 }
 
@@ -78,6 +81,8 @@ export function dialog(name, ...children) {
   box.addEventListener("keydown", (event) => {
     if (event.key !== "Escape" || event.defaultPrevented) return;
     event.preventDefault();
+    // A field that keeps the focus for a moment would take the next key.
+    if (document.activeElement instanceof HTMLElement) document.activeElement.blur();
     box.close();
   });
   box.addEventListener("click", (event) => {

@@ -81,12 +81,11 @@ export function condition(one) {
   if (one.state === "rejected") return one.comment ? `rejected: ${one.comment}` : "rejected";
   const here = spanAt(spans, app.frame);
   if (here?.kind === "absent") return "not in this frame";
-  if (here?.kind === "doubtful") return `doubtful here${here.why ? `: ${here.why}` : ""}`;
+  if (here?.kind === "doubtful") return here.why || "doubtful here";
   const waiting = waitingOf(one.id);
   const { why, frame } = waiting[0] ?? {};
   if (waiting.length) {
-    const more = waiting.length > 1 ? ` and ${waiting.length - 1} more` : "";
-    return `look at ${frame === null ? `all (${why})` : `frame ${count(frame ?? 0)}`}${more}`;
+    return frame === null ? `look at all: ${why}` : `look at frame ${count(frame ?? 0)}`;
   }
   const tracked = spans.reduce((sum, span) => sum + span.stop - span.start, 0);
   if (!tracked) return "no mask yet";

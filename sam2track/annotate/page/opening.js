@@ -132,8 +132,9 @@ function take(detail, lanes, stale) {
   const free = readOnly() && !detail.lease;
   app.video = detail;
   if (free) void lease(false);
-  // The page was opened, or came back, while the video is tracked, or after that.
-  if (detail.tracking) {
+  // The page was opened, or came back, while the video is tracked, or after that. Of the videos that
+  // are annotated automatically only one is tracked at a time.
+  if (detail.tracking && (!app.batch || app.batch.video === detail.id)) {
     app.tracking ??= { frame: app.frame, direction: "", left: 0, seconds_left: null, follow: false, jobs: 1 };
   } else app.tracking = app.tracking?.jobs === 0 ? app.tracking : null;
   if (!app.tracking) {

@@ -3,6 +3,7 @@
 import { redraw, showLive } from "./canvas.js";
 import { colourOf } from "./colours.js";
 import { dropCorner, holdsCorner } from "./corners.js";
+import { withKey } from "./dom.js";
 import { Mask } from "./masks.js";
 import { maskOf } from "./maskstore.js";
 import { mayChange, said } from "./opening.js";
@@ -153,7 +154,7 @@ export function closePolygon(add) {
   on.fill();
   corners = [];
   commit(add);
-  said("“Corners” (Shift+5) moves the corners later.");
+  said(`${withKey("“Corners”", "Shift+5")} moves the corners later.`);
   return true;
 }
 

@@ -1,7 +1,7 @@
 /** Tracks objects through the video, shows how far it is, and what a correction would change. */
 
 import { change, send } from "./api.js";
-import { byId, h, withKey } from "./dom.js";
+import { byId, h, TOUCH, withKey } from "./dom.js";
 import { paintSpan, wasTracked, withoutClicked } from "./lanes.js";
 import { forgetBefore, putMasks } from "./maskstore.js";
 import { failed, notice } from "./notices.js";
@@ -165,7 +165,7 @@ export function onTracked(data) {
   announce("tracking", "stale");
   if (data.error) notice(data.error, { kind: "error" });
   else if (data.cancelled) said("Stopped. What was tracked is kept.");
-  else said("Tracked. Space plays it; J jumps to what deserves a look.");
+  else said(TOUCH ? "Tracked." : "Tracked. Space plays it; J jumps to what deserves a look.");
   refresh();
 }
 

@@ -95,7 +95,23 @@ function card(video) {
       h("span", { class: "name", text: video.name }),
       h("span", { class: "condition", text: `${several(video.length, "frame")} · ${clock(video.length, video.fps)}` }),
       h("span", { class: "condition", text: conditions(video).join(" · ") })),
-    meter, mark);
+    meter, mark, video.missing && removal(video));
+}
+
+/** Takes a video whose file is gone out of the project; asks once more. @param {VideoSummary} video */
+function removal(video) {
+  const button = h("button", { class: "plain", text: "Remove…", title: `Take ${video.name} out of the project` });
+  button.addEventListener("click", () => {
+    if (button.textContent === "Remove…") button.textContent = "Remove it? Click again";
+    else void trying(async () => {
+      await send("DELETE", `/api/videos/${video.id}`);
+      notice(`${video.name} is out of the project. If its file is added again, its objects come back.`, { kind: "done" });
+      const other = app.videos.find((one) => one.id !== video.id);
+      if (app.video?.id === video.id && other) await openVideo(other.id);
+      await refreshList();
+    });
+  });
+  return button;
 }
 
 function fill() {
@@ -114,7 +130,7 @@ function marks() {
   all.checked = shown.length > 0 && shown.every((video) => marked.has(video.id));
   const many = marked.size || app.videos.length;
   const which = marked.size ? `${count(many)} marked` : many > 1 ? `all ${count(many)}` : "it";
-  start.textContent = `Annotate ${which} automatically`;
+  start.textContent = app.batch ? `Stop annotating (${percent(app.batch.share)})` : `Annotate ${which} automatically`;
   start.disabled = !many;
 }
 
@@ -152,8 +168,17 @@ function openFirst(added) {
   }
 }
 
-/** Annotate the marked videos, or all. */
+/** @param {number} share 0..1 */
+function percent(share) {
+  return `${Math.round(100 * share)} %`;
+}
+
+/** Annotate the marked videos, or all; or stop that. */
 async function batch() {
+  if (app.batch) {
+    await trying(() => send("DELETE", "/api/annotate"));
+    return;
+  }
   const videos = marked.size ? [...marked] : app.videos.map((video) => video.id);
   await trying(async () => {
     await send("POST", "/api/annotate", { videos, prompts: "auto" });
@@ -163,14 +188,24 @@ async function batch() {
 
 /** The server's news of such work. @param {any} data */
 export function onJob(data) {
-  const { state, share = 0, message } = data;
-  const text = state === "running"
-    ? `Automatic annotation: ${Math.round(100 * share)} %${message ? `. ${message}` : ""}`
-    : state === "done" ? "Automatic annotation is done." : `Automatic annotation: ${message}`;
-  const stop = { text: "Stop", run: () => void send("DELETE", "/api/annotate").catch(failed) };
-  const kind = state === "failed" ? "error" : state === "done" ? "done" : "info";
-  notice(text, { id: "job", kind, actions: state === "running" ? [stop] : undefined });
-  if (state !== "running") void refreshList().catch(failed);
+  const running = data.state === "running";
+  const before = app.batch;
+  app.batch = running ? { video: data.video, share: data.share ?? 0 } : null;
+  announce("batch");
+  if (before?.video !== app.batch?.video) announce("reread");
+  if (running) return;
+  const done = data.state === "done";
+  notice(done ? "Automatic annotation is done. Review (R) shows what deserves a look."
+    : `Automatic annotation: ${data.message}`, { id: "job", kind: done ? "done" : "error" });
+  void refreshList().catch(failed);
+}
+
+/** How far automatic annotation is. */
+function progress() {
+  const button = byId("job");
+  button.hidden = !app.batch;
+  button.textContent = app.batch ? `Annotating ${percent(app.batch.share)}` : "";
+  if (body) marks();
 }
 
 function showImport() {
@@ -199,11 +234,13 @@ function showImport() {
     });
   });
   const box = dialog("Import", form);
+  box.classList.add("medium");
 }
 
 /** Where in the list the video is, and dropping files anywhere. */
 export function startVideos() {
   watch("videos review", fill);
+  watch("batch", progress);
   search.addEventListener("input", fill);
   search.addEventListener("keydown", (event) => {
     const first = wanted()[0];

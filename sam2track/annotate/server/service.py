@@ -121,9 +121,9 @@ class Service:
         """An object and its video; NotFound if there is none."""
         try:
             thing = self.base.object(object_id)
+            return thing, self.base.video(thing.video_id)
         except ProjectError as error:
             raise NotFound(str(error)) from None
-        return thing, self.base.video(thing.video_id)
 
     def frame(self, video: ProjectVideo, index: int) -> int:
         """A frame's index; NotFound if the video has no such frame."""

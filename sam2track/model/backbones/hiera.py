@@ -144,6 +144,7 @@ class Hiera(nn.Module):
         self.pos_embed_window = nn.Parameter(torch.zeros(1, width, window, window))
         for embedding in (self.pos_embed, self.pos_embed_window):
             nn.init.trunc_normal_(embedding, std=0.02)
+        self.kept: tuple[Tensor, ...] = ()  # of :meth:`position`
         self.blocks = nn.ModuleList()
         stage = 0
         for index in range(sum(spec.depths)):
@@ -156,7 +157,21 @@ class Hiera(nn.Module):
             width = width_out
 
     def position(self, height: int, width: int) -> Float[Tensor, "1 H W C"]:
-        """The position embedding of a grid whose sides are multiples of the first window."""
+        """The position embedding of a grid whose sides are multiples of the first window.
+
+        On a CPU the last one is kept, with the weights that it was made of.
+        """
+        weights = (self.pos_embed, self.pos_embed_window)
+        passing = torch.is_grad_enabled() or torch.compiler.is_compiling()
+        if passing or self.pos_embed.device.type != "cpu":
+            return self._position(height, width)
+        known = self.kept and self.kept[0].shape[1:3] == (height, width)
+        if not (known and all(map(torch.equal, self.kept[1:], weights))):
+            kept = (weight.detach().clone() for weight in weights)
+            self.kept = (self._position(height, width), *kept)
+        return self.kept[0]
+
+    def _position(self, height: int, width: int) -> Float[Tensor, "1 H W C"]:
         coarse = F.interpolate(self.pos_embed, size=(height, width), mode="bicubic")
         side = self.pos_embed_window.shape[-1]
         fine = self.pos_embed_window.tile(1, 1, height // side, width // side)

@@ -161,10 +161,52 @@ def test_review(person: Person, server: Server) -> None:
     assert found[0]["state"] == "accepted"
     assert found[1]["state"] == "rejected"
     assert found[1]["comment"] == "mask too small"
+    whole = {"object": thing, "state": "review", "comment": "returns with IoU 0.10"}
+    part = {"object": thing, "frames": [4, 5], "state": "review", "comment": "too large"}
+    change = "(await import('/static/api.js')).change('POST', '/api/videos/1/review', args[0])"
+    for state in (whole, part):
+        person.look(change, state)
+    person.wait("app.review.length === 2")
+    person.page.locator("#review-body li", has_text="all frames").click()
+    person.press("a")  # its frames are decided with it
+    person.saved()
+    assert "all frames: accepted" in person.status
+    assert server.get("/api/videos/1")["objects"][0]["state"] == "accepted"
+    person.wait("app.review.length === 0")
     person.press("r")
     assert person.page.locator("#objects-section").is_visible()
     person.press("y")
     assert person.look("app.compare")
+
+
+def test_all_frames_of_an_entry_are_decided(person: Person, server: Server) -> None:
+    person.press("Shift+1")
+    person.drag((40, 200), (80, 200))
+    person.saved()
+    thing = person.look("app.selected")
+    item = {"video": 1, "object": thing, "frame": 3, "last": 7, "why": "?", "state": "new"}
+    person.press("r")
+    person.look("Object.assign(app, {review: args[0]}) && state.announce('review')", [item])
+    person.page.locator("#review-body li", has_text="frames 3–7").click()
+    assert person.look("app.frame") == 3
+    person.press("f", "x")
+    person.page.get_by_role("button", name="lost").click()
+    person.saved()
+    found = server.get("/api/videos/1")["reviews"]
+    assert {one["frame"] for one in found if one["state"] == "rejected"} == {3, 4, 5, 6, 7}
+
+
+def test_progress_of_automatic_annotation(person: Person) -> None:
+    person.press("Shift+V")
+    news = "(await import('/static/videos.js')).onJob(args[0])"
+    person.look(news, {"state": "running", "video": 2, "share": 0.3})
+    assert person.page.inner_text("#job") == "Annotating 30 %"
+    assert person.page.get_by_role("button", name="Stop annotating (30 %)").is_visible()
+    assert person.page.locator(".notice").count() == 0
+    person.look(news, {"state": "done", "video": None, "share": 1.0, "message": ""})
+    assert person.page.locator("#job").is_hidden()
+    assert "done" in person.page.inner_text(".notice")
+    assert person.page.locator("dialog button", has_text="automatically").is_visible()
 
 
 def test_videos_export_import(person: Person, server: Server, tmp_path: Path) -> None:
