@@ -8,13 +8,13 @@ section 5; in video: SAM 2, 2408.00714, appendix on automatic masklets.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from ..prompts import PlacedPrompt
-from ..track import AutomaticPrompts, Find, PlannedPrompts, Session, follow, walk
+from ..track import AutomaticPrompts, Find, PlannedPrompts, Proposal, Session, follow, walk
 from ..types import Frame
 from .engine import Engine
 from .project import Project
@@ -59,7 +59,9 @@ class FoundPrompts:
         things = project.objects(video.id)
         given = [item for thing in things for item in project.prompts(thing.id)]
         rows = project.store.rows("SELECT number FROM objects WHERE video_id = ?", video.id)
-        find = partial(self.find, pause=self.pause) if self.pausing else self.find
+        find: Callable[..., Sequence[Proposal]] = self.find
+        if self.pausing:
+            find = partial(find, pause=self.pause)
         automatic = AutomaticPrompts(
             find,
             every=self.every,

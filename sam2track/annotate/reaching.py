@@ -54,7 +54,7 @@ def way_to(
     if StoredMasks(project.log).tracked(thing.id, video.size, frame) is None:
         return None
     try:
-        passes = passes_of(project, thing, video, engine, None, None, (1, -1))
+        passes = passes_of(project, thing, video, engine.key, (1, -1))
     except ProjectError:  # it begins with clicks that are not on it
         return None
     for one in passes:

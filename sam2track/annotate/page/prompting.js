@@ -202,7 +202,8 @@ export async function removeLast() {
   refresh();
 }
 
-const LATE = 50; // milliseconds: a preview that comes later is not shown
+/** A preview that comes later than so many milliseconds is not shown. */
+export const previews = { late: 50 };
 
 /**
  * @typedef {{frame: number, object: number|null, points: Point[], labels: number[]}} Question
@@ -241,7 +242,7 @@ async function askPreviews() {
     try {
       const body = { ...mine.body, box: null, candidates: false };
       const answer = await send("POST", `/api/videos/${app.video.id}/preview`, body);
-      const late = performance.now() - mine.since > LATE;
+      const late = performance.now() - mine.since > previews.late;
       if (previewed !== mine || mine.body.frame !== app.frame || (late && !mine.clicked)) continue;
       app.hover = answer.candidates[0] ?? null;
       announce("prompts");

@@ -95,7 +95,23 @@ function card(video) {
       h("span", { class: "name", text: video.name }),
       h("span", { class: "condition", text: `${several(video.length, "frame")} · ${clock(video.length, video.fps)}` }),
       h("span", { class: "condition", text: conditions(video).join(" · ") })),
-    meter, mark);
+    meter, mark, video.missing && removal(video));
+}
+
+/** Takes a video whose file is gone out of the project; asks once more. @param {VideoSummary} video */
+function removal(video) {
+  const button = h("button", { class: "plain", text: "Remove…", title: `Take ${video.name} out of the project` });
+  button.addEventListener("click", () => {
+    if (button.textContent === "Remove…") button.textContent = "Remove it? Click again";
+    else void trying(async () => {
+      await send("DELETE", `/api/videos/${video.id}`);
+      notice(`${video.name} is out of the project. If its file is added again, its objects come back.`, { kind: "done" });
+      const other = app.videos.find((one) => one.id !== video.id);
+      if (app.video?.id === video.id && other) await openVideo(other.id);
+      await refreshList();
+    });
+  });
+  return button;
 }
 
 function fill() {

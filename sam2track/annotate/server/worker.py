@@ -5,16 +5,17 @@ Long work comes as an iterator and is done step by step, so a click waits for on
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Generator
 from concurrent.futures import Future
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from ..engine import Engine
 
+LOG = logging.getLogger("sam2track.serve")
 T = TypeVar("T")
 Steps = Generator[None, None, None]
 
@@ -203,9 +204,13 @@ class Worker:
         """One step of work ahead."""
         assert self.engine is not None
         ended = True
-        with suppress(ValueError, OSError, IndexError):  # the click that comes will say it
+        try:
             own.steps = own.steps or own.begin(self.engine)
             ended = next(own.steps, own) is own
+        except (ValueError, OSError, IndexError):
+            pass  # the click that comes will say it
+        except Exception:
+            LOG.exception("work ahead of clicks ended by an unexpected error")
         with self._wake:
             wished = self._ahead.get(slot) is own
             if ended and wished:

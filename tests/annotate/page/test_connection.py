@@ -103,6 +103,26 @@ def test_a_preview_that_is_late_is_not_shown(person: Person) -> None:
     assert person.look("masks.masksOf(0).size") == 1
 
 
+def test_a_video_that_is_gone_is_taken_out(browser: Any, tmp_path: Path) -> None:
+    clips = [write_short_cup(tmp_path, length=2, scale=0.5, name=name) for name in ("one", "two")]
+    with Project.create(tmp_path / "project") as project:
+        project.add_videos(clips[:1])
+        write_short_cup(tmp_path / "other", length=3, scale=0.5)
+        project.add_videos([tmp_path / "other" / "cup"])
+    clips[0].rename(tmp_path / "gone")
+    with serving(tmp_path / "project") as server:
+        context = browser.new_context()
+        page = context.new_page()
+        page.goto(server.address + "#video=2")
+        page.click("#video-name")
+        page.click("text=Remove…")
+        assert len(server.get("/api/videos")) == 2
+        page.click("text=Remove it? Click again")
+        page.wait_for_selector("text=one is out of the project")
+        assert [own["name"] for own in server.get("/api/videos")] == ["cup"]
+        context.close()
+
+
 class Work:
     """A person who changes things at random, and notes what the page has confirmed.
 
@@ -153,6 +173,7 @@ class Work:
             waiting = person.look("connection.waiting + app.pending.length")
             if person.page.inner_text("#saved") == "saved" and not waiting:
                 self.confirmed = {kind: len(own) for kind, own in self.made.items()}
+        self.act(person)  # nobody waits for this one
 
     def check(self, project: Path) -> None:
         """What was confirmed is there, and nothing twice."""
@@ -182,6 +203,7 @@ def close_often(browser: Any, folder: Path, *, seed: int, closings: int) -> None
         work.check(folder / "project")
         confirmed = sum(work.confirmed.values())
         print(f"{closings} closings, {work.number} changes, {confirmed} confirmed")
+        assert work.number > confirmed
         assert confirmed >= closings
         context.close()
 

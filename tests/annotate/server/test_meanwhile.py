@@ -121,6 +121,18 @@ def test_work_ahead_is_replaced_by_later_work_of_its_slot(client):
     assert done == ["c"] * 3 + ["d"] * 3
 
 
+def test_the_models_thread_outlives_work_ahead_that_breaks(client, caplog):
+    def begin(engine):
+        yield
+        raise TypeError("a mistake")
+
+    client.service.worker.ahead(begin, slot="frame")
+    assert click(client, add_object(client))["mask"]["counts"]
+    wait_for(lambda: not client.service.worker._ahead)
+    assert "a mistake" in caplog.text
+    assert client.service.worker.ask(lambda engine: 7).result(60) == 7
+
+
 def test_masks_that_are_looked_for_on_one_frame_can_be_interrupted(tmp_path):
     looking = threading.Event()
 
