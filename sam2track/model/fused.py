@@ -151,13 +151,22 @@ class _Kept:
 
     Attributes:
         value: what was made.
+        dtype: for which it was made.
         sources: the parameters' memory, which no other tensor can get while it is held here.
-        key: the dtype, and for each parameter where its memory is, and its version.
+        states: of each, where its memory is, and its version.
     """
 
     value: Any
+    dtype: torch.dtype | None
     sources: tuple[Tensor, ...]
-    key: tuple[Any, ...]
+    states: tuple[tuple[int, int], ...]
+
+    def is_of(self, sources: Sequence[Tensor], dtype: torch.dtype | None) -> bool:
+        """Whether these are the same, and have not changed."""
+        for source, (place, version) in zip(sources, self.states, strict=True):
+            if source._version != version or source.data_ptr() != place:
+                return False
+        return dtype is self.dtype
 
 
 # Not in the layers, whose copies and files would hold it too.
@@ -171,11 +180,12 @@ def kept(
     dtype: torch.dtype | None = None,
 ) -> Any:
     """What is made of a layer's parameters: made again when these, or the dtype, have changed."""
-    if any(source.is_inference() for source in sources):  # their changes are not counted
-        return make()
     known = _made.get(layer)
-    key = (dtype, *((source.data_ptr(), source._version) for source in sources))
-    if known is None or known.key != key:
+    if known is not None and not sources[0].is_inference() and known.is_of(sources, dtype):
+        return known.value
+    made = make()
+    if not any(source.is_inference() for source in sources):  # their changes are not counted
         held = tuple(source.detach() for source in sources)
-        known = _made[layer] = _Kept(make(), held, key)
-    return known.value
+        states = tuple((source.data_ptr(), source._version) for source in sources)
+        _made[layer] = _Kept(made, dtype, held, states)
+    return made
