@@ -1,20 +1,22 @@
-"""sam2track: click on an object in one frame, and get its masks in the whole video."""
+"""sam2track: click on an object in one frame, and get its masks in the whole video.
 
+Names are imported when they are first used: PyTorch alone takes a second.
+"""
+
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
-
-from .model import CheckpointError, load_image_model, load_model
-from .prompts import PlacedPrompt, Prompt
-from .track import Rendering, TrackingSession
-from .types import Frame, FrameOutcome, FrameResult
-from .video import VideoError, open_video
 
 if TYPE_CHECKING:
     from .annotate.widget import widget
     from .image import EncodedImage, ImageMasks, ImagePredictor
+    from .model import CheckpointError, load_image_model, load_model
+    from .prompts import PlacedPrompt, Prompt
     from .sinks import BoxSink, CocoSink, FanOut, OverlaySink, PaletteSink, PreviewSink, Sink
+    from .track import Rendering, TrackingSession
+    from .types import Frame, FrameOutcome, FrameResult
+    from .video import VideoError, open_video
 
 SINKS = ("BoxSink", "CocoSink", "FanOut", "OverlaySink", "PaletteSink", "PreviewSink", "Sink")
-IMAGE = ("EncodedImage", "ImageMasks", "ImagePredictor")
 
 __all__ = [
     "BoxSink",
@@ -42,23 +44,34 @@ __all__ = [
     "widget",
 ]
 
+_NAMES = {
+    ".annotate.widget": ("widget",),
+    ".image": ("EncodedImage", "ImageMasks", "ImagePredictor"),
+    ".model": ("CheckpointError", "load_image_model", "load_model"),
+    ".prompts": ("PlacedPrompt", "Prompt"),
+    ".sinks": SINKS,
+    ".track": ("Rendering", "TrackingSession"),
+    ".types": ("Frame", "FrameOutcome", "FrameResult"),
+    ".video": ("VideoError", "open_video"),
+}
+_MODULES = {name: module for module, names in _NAMES.items() for name in names}
+_ROOMS = ("memory", "model", "prompts", "track", "types", "video")  # found without their import
+
 
 def __getattr__(name: str) -> Any:
-    """Import slow and rarely used names when they are first used."""
-    if name in SINKS:
-        from . import sinks
-
-        return getattr(sinks, name)
-    if name in IMAGE:
-        from . import image
-
-        return getattr(image, name)
-    if name == "widget":
-        from .annotate.widget import widget
-
-        return widget
+    """Import a name when it is first used."""
+    if name in _MODULES:
+        found = getattr(import_module(_MODULES[name], __name__), name)
+        globals()[name] = found
+        return found
+    if name in _ROOMS:
+        return import_module(f".{name}", __name__)
     if name == "__version__":
         from importlib.metadata import version
 
         return version("sam2track")
     raise AttributeError(f"module 'sam2track' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__, *_ROOMS})

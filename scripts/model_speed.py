@@ -1,11 +1,12 @@
 """Time models of this package on the same work, in turns, in one process.
 
-    python scripts/model_speed.py sam2.1_hiera_tiny sam2.1_hiera_tiny/2 edgetam efficienttam_ti
+    python scripts/model_speed.py sam2.1_hiera_tiny sam2.1_hiera_tiny,pool=2 edgetam
+    python scripts/model_speed.py nano nano,recent=1 nano,image_size=192
 
-A number after a slash is ``memory.pool``. Random weights, one video, boxes as prompts; the models
-take turns frame by frame, so that what else the machine does hits all alike. On a CPU the time is
-that of the processor. A frame is timed once the memory is full. Prints the median seconds a frame
-and the median ratio to the first model over the frames.
+After the name: ``pool`` and ``recent`` of ``memory``, and ``image_size``. Random weights, one
+video, boxes as prompts; the models take turns frame by frame, so that what else the machine does
+hits all alike. On a CPU the time is that of the processor. A frame is timed once the memory is
+full. Prints the median seconds a frame and the median ratio to the first model over the frames.
 """
 
 from __future__ import annotations
@@ -14,23 +15,32 @@ import argparse
 import statistics
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import torch
 from trackers import BOXES
 
 from sam2track import Frame, Prompt, TrackingSession
+from sam2track.device import PRECISIONS
+from sam2track.memory import AutoSettings
 from sam2track.model.sam2 import SAM2
 from sam2track.model.variants import find_variant
 from sam2track.synthetic.video import SyntheticVideo
 
 
-def turns(name: str, video: list[Frame], objects: int, device: str) -> Iterator[None]:
+def turns(
+    name: str, video: list[Frame], objects: int, device: str, precision: torch.dtype
+) -> Iterator[None]:
     """One frame a turn."""
-    name, _, pool = name.partition("/")
-    model = SAM2(find_variant(name)).eval().requires_grad_(False).to(device)
-    if pool:
-        model.pool_memory(int(pool))
-    session = TrackingSession(model, length=len(video))
+    name, *settings = name.split(",")
+    values = {key: int(value) for key, _, value in (text.partition("=") for text in settings)}
+    variant = find_variant(name)
+    variant = replace(variant, image_size=values.pop("image_size", variant.image_size))
+    model = SAM2(variant).eval().requires_grad_(False).to(device)
+    model.lower(precision)
+    if "pool" in values:
+        model.pool_memory(values.pop("pool"))
+    session = TrackingSession(model, length=len(video), memory=AutoSettings(**values))
     for number, box in enumerate(BOXES[:objects], 1):
         session.prompt(number, Prompt.from_box(box), video[0])
     for frame in video:
@@ -48,17 +58,19 @@ def now(device: str) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
-    parser.add_argument("models", nargs="+", help="NAME, or NAME/POOL")
+    parser.add_argument("models", nargs="+", help="NAME, or NAME,SETTING=VALUE,...")
     parser.add_argument("--frames", type=int, default=4, help="frames that are timed")
     parser.add_argument("--objects", type=int, default=1, choices=range(1, len(BOXES) + 1))
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--precision", default="fp32", choices=PRECISIONS)
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     torch.manual_seed(0)
     warm_up = 8  # these frames fill the memory
     video = list(SyntheticVideo((480, 854), warm_up + options.frames, seed=0))
-    models = {name: turns(name, video, options.objects, options.device) for name in options.models}
+    rest = video, options.objects, options.device, PRECISIONS[options.precision]
+    models = {name: turns(name, *rest) for name in options.models}
     seconds: dict[str, list[float]] = {name: [] for name in models}
     for index in range(len(video)):
         for name, model in models.items():

@@ -4,7 +4,8 @@
 
 Needs ``sam2==1.1.0`` and ``transformers`` beside this package. The same random weights, frames,
 boxes, threads and precision; the three take turns frame by frame, so that what else the machine
-does hits all alike. A frame is timed once the memory is full. Prints the median seconds a frame
+does hits all alike; ``--processor`` measures the time of the processor, which depends less on what
+else it does. A frame is timed once the memory is full. Prints the median seconds a frame
 and, for each other, the median ratio ours / theirs over the frames.
 
     python scripts/speed.py --end-to-end --objects 1 8
@@ -21,6 +22,8 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -36,13 +39,19 @@ PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
 
 def compare(
-    names: list[str], frames: range, objects: int, device: str, precision: torch.dtype
+    names: list[str],
+    frames: range,
+    objects: int,
+    device: str,
+    precision: torch.dtype,
+    clock: Callable[[], float],
 ) -> None:
     """Let the trackers take turns over ``frames.stop`` frames, time those in ``frames``, print."""
     torch.manual_seed(0)
     model = SAM2(find_variant(MODEL)).eval()
     video = list(SyntheticVideo((480, 854), frames.stop, seed=0))
-    seconds = take_turns(names, Work(MODEL, model, video, objects, device, precision), frames)
+    work = Work(MODEL, model, video, objects, device, precision)
+    seconds = take_turns(names, work, frames, clock=clock)
     for name, times in seconds.items():
         ratios = [mine / other for mine, other in zip(seconds["ours"], times, strict=True)]
         print(
@@ -86,6 +95,7 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--precision", default="fp32", choices=PRECISIONS)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--processor", action="store_true", help="time of the processor")
     parser.add_argument("--end-to-end", action="store_true")
     parser.add_argument("settings", nargs="*", help="for --end-to-end, such as checkpoint=PATH")
     options = parser.parse_args()
@@ -99,7 +109,8 @@ def main() -> None:
     for objects in options.objects:
         frames = range(options.warm_up, options.warm_up + options.frames)
         precision = PRECISIONS[options.precision]
-        compare(options.trackers, frames, objects, options.device, precision)
+        clock = time.process_time if options.processor else time.perf_counter
+        compare(options.trackers, frames, objects, options.device, precision, clock)
 
 
 if __name__ == "__main__":

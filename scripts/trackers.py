@@ -155,12 +155,19 @@ TRACKERS: dict[str, Callable[[Work], Iterator[None]]] = {
 
 
 def take_turns(
-    names: list[str], work: Work, timed: range, *, until: float = math.inf, least: int = 3
+    names: list[str],
+    work: Work,
+    timed: range,
+    *,
+    until: float = math.inf,
+    least: int = 3,
+    clock: Callable[[], float] = time.perf_counter,
 ) -> dict[str, list[float]]:
     """Seconds of each tracker for each of the frames ``timed``, one after another on each frame.
 
     Args:
         until: a ``time.monotonic()`` at which it ends early, after ``least`` timed frames.
+        clock: gives seconds.
     """
     turns = {name: TRACKERS[name](work) for name in names}
     seconds: dict[str, list[float]] = {name: [] for name in names}
@@ -169,10 +176,10 @@ def take_turns(
             if time.monotonic() > until and frame >= timed.start + least:
                 break
             for name, tracker in turns.items():
-                start = time.perf_counter()
+                start = clock()
                 next(tracker)
                 if work.device.startswith("cuda"):
                     torch.cuda.synchronize()
                 if frame in timed:
-                    seconds[name].append(time.perf_counter() - start)
+                    seconds[name].append(clock() - start)
     return seconds

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ..prompts import PlacedPrompt
 from ..prompts.prompt_files import check
-from .anchors import anchors_of, digest_of
+from .anchors import digest_of, find_anchors
 from .engine import Engine
 from .given_prompts import give_prompts
 from .planning import is_complete
@@ -196,7 +196,7 @@ class Jobs:
         """A hash of all that the masks of a video follow from."""
         told = []
         for thing in self.project.objects(video.id):
-            anchors = anchors_of(self.project.store, thing, video)
+            anchors = find_anchors(self.project.store, thing.id, video.size)
             told.append([thing.number, [(own.frame, own.digest) for own in anchors.values()]])
         more = [self.min_quality] if self.check else []
         more += ["found", self.finder] if self.found is not None else []

@@ -34,7 +34,8 @@ class Tracker:
 
     Attributes:
         kind: ``session`` (the model), or a baseline: ``copy`` or ``flow``.
-        model, checkpoint, precision, compile, memory_pool: see :func:`sam2track.load_model`.
+        model, checkpoint, precision, compile, memory_pool, image_size: see
+            :func:`sam2track.load_model`.
         memory, rendering, zoom, stability_delta, stability_threshold: see
             :class:`sam2track.TrackingSession`.
     """
@@ -45,6 +46,7 @@ class Tracker:
     precision: str = "auto"
     compile: bool = False
     memory_pool: int | None = None
+    image_size: int | None = None
     memory: MemoryFactory | AutoSettings | None = None
     rendering: Rendering = field(default_factory=Rendering)
     zoom: float | str = "auto"
@@ -67,6 +69,7 @@ class Tracker:
             precision=self.precision,
             compile=self.compile,
             memory_pool=self.memory_pool,
+            image_size=self.image_size,
         )
         return lambda *, length, archive=False: TrackingSession(
             model,

@@ -14,7 +14,10 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from .products import Linear, packed, product, takes_onednn
+
 FEW_KEYS = 32  # with fewer, a softmax along the keys is slow on a CPU
+MANY_QUERIES = 1024  # with fewer, PyTorch's fused attention in fp32 is as fast as blocks
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +76,10 @@ class Attention(nn.Module):
         inner, memory_width = inner or width, memory_width or width
         self.heads = heads
         self.pooling = pooling
-        self.q_proj = nn.Linear(width, inner)
-        self.k_proj = nn.Linear(memory_width, inner)
-        self.v_proj = nn.Linear(memory_width, inner)
-        self.out_proj = nn.Linear(inner, width)
+        self.q_proj = Linear(width, inner)
+        self.k_proj = Linear(memory_width, inner)
+        self.v_proj = Linear(memory_width, inner)
+        self.out_proj = Linear(inner, width)
 
     def split(self, x: Float[Tensor, "B L I"]) -> Float[Tensor, "B heads L I/heads"]:
         return x.unflatten(2, (self.heads, -1)).transpose(1, 2)
@@ -103,15 +106,19 @@ class Attention(nn.Module):
         if rotations is not None:
             q = rotations[0](q)
             placed, rest = k.split((k.shape[2] - unplaced, unplaced), dim=2)
-            placed = rotations[1](placed)
+            in_place = takes_blocks(k)  # then k, which was made here, is not copied
+            placed = rotations[1].rotate_(placed) if in_place else rotations[1](placed)
             if weights is not None:
                 placed = (placed * weights[:, None, :, None]).to(k.dtype)
+                in_place = False
             if self.pooling.side > 1 and placed.shape[2] > q.shape[2]:
                 placed, v = self._pooled(placed, v, len(rotations[1].cos))
                 if not self.pooling.shifts_keys:
                     # The same as a higher logit of all pooled tokens, and these are few.
                     lowered = (unplaced, self.pooling.gain)
-            k = torch.cat((placed, rest), dim=2) if unplaced else placed
+                in_place = False
+            if not in_place:
+                k = torch.cat((placed, rest), dim=2) if unplaced else placed
         # Attention is applied to narrow values, such as memory tokens, before projection: a third
         # less time. The result is the same, since the weights of a query sum to one.
         narrow = self.heads == 1 and self.v_proj.in_features < self.v_proj.out_features
@@ -147,7 +154,7 @@ def mix(
 
     ``lowered`` = (n, x) lowers the logits of the last n keys by x.
     """
-    if q.dtype != torch.bfloat16 or not takes_blocks(q):
+    if not takes_blocks(q) or (q.dtype != torch.bfloat16 and not _is_long_fp32(q)):
         bias = None
         if lowered[0]:
             bias = q.new_zeros(1, k.shape[2])
@@ -182,7 +189,11 @@ def mix_by_blocks(
     """
     batch = q.shape[:2]
     factor: float = q.shape[3] ** -0.5 if scale is None else scale
-    q, k, v = (q * factor).flatten(0, 1), k.flatten(0, 1).transpose(1, 2), v.flatten(0, 1)
+    onednn = _is_long_fp32(q)
+    q, k, v = (q * factor).flatten(0, 1), k.flatten(0, 1), v.flatten(0, 1)
+    if onednn:
+        return _mix_by_onednn(q, k, v, *lowered).unflatten(0, batch)
+    k = k.transpose(1, 2)
     if len(k) > 1:
         k = k.contiguous()  # else each product of several matrices would copy it
     # All blocks share one buffer: a new one for each block takes a seventh of the time. (matmul
@@ -197,6 +208,32 @@ def mix_by_blocks(
         torch.softmax(weights, dim=2, out=weights)
         torch.bmm(weights, v, out=result)
     return mixed.unflatten(0, batch)
+
+
+def _is_long_fp32(q: Float[Tensor, "B heads Lq D"]) -> bool:
+    """Whether attention is by the blocks of :func:`_mix_by_onednn`."""
+    return q.shape[2] >= MANY_QUERIES and takes_onednn(q)
+
+
+def _mix_by_onednn(
+    q: Float[Tensor, "B Lq D"],
+    k: Float[Tensor, "B Lk D"],
+    v: Float[Tensor, "B Lk K"],
+    last: int,
+    less: float,
+    queries: int = 128,
+) -> Float[Tensor, "B Lq K"]:
+    """:func:`mix_by_blocks` in fp32 by oneDNN; logits of the ``last`` keys are ``less`` lower."""
+    mixed = q.new_empty(*q.shape[:2], v.shape[2])
+    for one_q, one_k, one_v, one_mixed in zip(q, k, v, mixed, strict=True):
+        keys, values = packed(one_k, queries), packed(one_v.T, queries)
+        for block, result in zip(one_q.split(queries), one_mixed.split(queries), strict=True):
+            weights = product(block, keys)
+            if last:
+                weights[:, -last:] -= less
+            torch.softmax(weights, dim=1, out=weights)
+            result.copy_(product(weights, values))
+    return mixed
 
 
 def grid_places(height: int, width: int) -> Float[Tensor, "h*w 2"]:
@@ -227,13 +264,22 @@ class Rotation(nn.Module):
 
     def forward(self, x: Float[Tensor, "B heads n*T D"]) -> Float[Tensor, "B heads n*T D"]:
         """Rotate n times T tokens."""
+        if not (torch.compiler.is_compiling() or torch.is_grad_enabled()):
+            return self.rotate_(x.clone())
         pairs = x.float().unflatten(2, (-1, len(self.cos))).unflatten(-1, (-1, 2))
-        if torch.compiler.is_compiling() or torch.is_grad_enabled():
-            even, odd = pairs.unbind(-1)  # (B, heads, n, T, D / 2)
-            x0, x1 = even * self.cos - odd * self.sin, even * self.sin + odd * self.cos
-            rotated = torch.stack((x0, x1), dim=-1)
-        else:
-            # Several times as fast, but compilers and exporters do not support complex numbers.
-            factor = torch.complex(self.cos.float(), self.sin.float())
-            rotated = torch.view_as_real(torch.view_as_complex(pairs) * factor)
+        even, odd = pairs.unbind(-1)  # (B, heads, n, T, D / 2)
+        x0, x1 = even * self.cos - odd * self.sin, even * self.sin + odd * self.cos
+        rotated = torch.stack((x0, x1), dim=-1)
         return rotated.flatten(4).flatten(2, 3).to(x.dtype)
+
+    def rotate_(self, x: Float[Tensor, "B heads n*T D"]) -> Float[Tensor, "B heads n*T D"]:
+        """Rotate in place, without gradients.
+
+        With complex numbers, which compilers and exporters do not support, and T tokens at a time,
+        which stay in the cache: several times as fast.
+        """
+        factor = torch.complex(self.cos.float(), self.sin.float())
+        for one in x.unflatten(2, (-1, len(factor))).unbind(2):
+            pairs = torch.view_as_complex(one.float().unflatten(-1, (-1, 2)))
+            one.copy_(torch.view_as_real(pairs * factor).flatten(-2))
+        return x

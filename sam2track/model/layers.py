@@ -13,6 +13,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from . import fused
+from .products import Linear
 
 
 class LayerNorm2d(nn.Module):
@@ -52,7 +53,7 @@ class MLP(nn.Module):
 
     def __init__(self, *widths: int, activation: type[nn.Module] = nn.ReLU) -> None:
         super().__init__()
-        self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(widths))
+        self.layers = nn.ModuleList(Linear(a, b) for a, b in pairwise(widths))
         self.activation = activation()
 
     def forward(self, x: Float[Tensor, "*batch I"]) -> Float[Tensor, "*batch O"]:

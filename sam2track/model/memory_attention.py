@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from ..types import Recall
 from .attention import NO_POOLING, Attention, Pooling, Rotation, grid_places
 from .layers import sine_position_1d, sine_position_2d
+from .products import Linear
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,14 +106,19 @@ class MemoryAttentionLayer(nn.Module):
         self.cross_attn_image = Attention(
             width, heads=1, memory_width=memory_width, pooling=pooling
         )
-        self.linear1 = nn.Linear(width, mlp_width)
-        self.linear2 = nn.Linear(mlp_width, width)
+        self.linear1 = Linear(width, mlp_width)
+        self.linear2 = Linear(mlp_width, width)
         self.norm1 = nn.LayerNorm(width)
         self.norm2 = nn.LayerNorm(width)
         self.norm3 = nn.LayerNorm(width)
         self.dropout = nn.Dropout(dropout)
 
-    def forward(
+    def see(self, x: Float[Tensor, "R hw C"], rotation: Rotation) -> Float[Tensor, "R hw C"]:
+        """Self-attention."""
+        y = self.norm1(x)
+        return x + self.dropout(self.self_attn(y, y, y, (rotation, rotation)))
+
+    def recall(
         self,
         x: Float[Tensor, "R hw C"],
         keys: Float[Tensor, "R L D"],
@@ -121,8 +127,7 @@ class MemoryAttentionLayer(nn.Module):
         pointers: int,
         weights: Float[Tensor, "R L-pointers"] | None,
     ) -> Float[Tensor, "R hw C"]:
-        y = self.norm1(x)
-        x = x + self.dropout(self.self_attn(y, y, y, (rotations[0], rotations[0])))
+        """Cross-attention and the MLP."""
         y = self.norm2(x)
         y = self.cross_attn_image(y, keys, values, rotations, pointers, weights)
         x = x + self.dropout(y)
@@ -140,6 +145,7 @@ class MemoryAttention(nn.Module):
         layers: how many.
         grid: side of the stride-16 grid.
         memory_places: position ``(x, y)`` of each spatial memory token, in cells of that grid.
+        step: what one cell counts for in rotations.
         dropout: probability, only in training.
         pooling: of spatial memory tokens; they must be a grid then.
     """
@@ -155,17 +161,19 @@ class MemoryAttention(nn.Module):
         layers: int,
         grid: int,
         memory_places: Float[Tensor, "T 2"],
+        step: float = 1.0,
         dropout: float,
         pooling: Pooling = NO_POOLING,
     ) -> None:
         super().__init__()
+        self.grid = grid
         self.layers = nn.ModuleList(
             MemoryAttentionLayer(width, memory_width, mlp_width, dropout, pooling)
             for _ in range(layers)
         )
         self.norm = nn.LayerNorm(width)
-        self.rotation = Rotation(width, grid_places(grid, grid))
-        self.key_rotation = Rotation(width, memory_places)
+        self.rotation = Rotation(width, step * grid_places(grid, grid))
+        self.key_rotation = Rotation(width, step * memory_places)
         position = sine_position_2d(width, grid, grid).flatten(1).T.contiguous()
         self.register_buffer("position", position, persistent=False)  # (h*w, C)
 
@@ -175,14 +183,25 @@ class MemoryAttention(nn.Module):
             cast(MemoryAttentionLayer, layer).cross_attn_image.pooling = pooling
 
     def forward(
-        self, features: Float[Tensor, "R C h w"], batch: MemoryBatch
+        self, features: Float[Tensor, "#R C h w"], batch: MemoryBatch
     ) -> Float[Tensor, "R C h w"]:
         """Features conditioned on memory."""
-        grid = features.shape[-2:]
+        return self.finish(self.begin(features), batch)
+
+    def begin(self, features: Float[Tensor, "#R C h w"]) -> Float[Tensor, "#R h*w C"]:
+        """What does not depend on memory, the same for all rows that see one image."""
+        x = features.flatten(2).transpose(1, 2) + 0.1 * self.position
+        return cast(MemoryAttentionLayer, self.layers[0]).see(x, self.rotation)
+
+    def finish(
+        self, begun: Float[Tensor, "#R h*w C"], batch: MemoryBatch
+    ) -> Float[Tensor, "R C h w"]:
+        """The rest."""
         values = torch.cat((batch.spatial, batch.pointers), dim=1)
         keys = values + torch.cat((batch.spatial_positions, batch.pointer_positions), dim=1)
         rotations, pointers = (self.rotation, self.key_rotation), batch.pointers.shape[1]
-        x = features.flatten(2).transpose(1, 2) + 0.1 * self.position
-        for layer in self.layers:
-            x = layer(x, keys, values, rotations, pointers, batch.weights)
-        return self.norm(x).transpose(1, 2).unflatten(2, grid)
+        x = begun.expand(len(values), -1, -1)
+        for number, layer in enumerate(cast("Sequence[MemoryAttentionLayer]", self.layers)):
+            x = layer.see(x, self.rotation) if number else x
+            x = layer.recall(x, keys, values, rotations, pointers, batch.weights)
+        return self.norm(x).transpose(1, 2).unflatten(2, (self.grid, self.grid))

@@ -53,6 +53,7 @@ class SAM(nn.Module):
 
     @property
     def device(self) -> torch.device:
+        """Where the weights are."""
         return self.mean.device
 
     @property

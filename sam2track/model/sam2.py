@@ -71,6 +71,7 @@ class SAM2(nn.Module):
             layers=variant.memory_layers,
             grid=grid,
             memory_places=self.compression.places,
+            step=(variant.rotation_grid or grid) / grid,
             dropout=variant.dropout,
             pooling=variant.pooling,
         )
@@ -130,6 +131,7 @@ class SAM2(nn.Module):
 
     @property
     def device(self) -> torch.device:
+        """Where the weights are."""
         return self.no_memory.device
 
     @property
@@ -180,13 +182,21 @@ class SAM2(nn.Module):
         if not recalls[0].memories:
             conditioned = features.stride16 + self.no_memory.flatten()[:, None, None]
             return conditioned.expand(len(recalls), -1, -1, -1)
-        return self.condition(features.stride16.expand(len(recalls), -1, -1, -1), recalls)
+        return self.condition(features.stride16, recalls)
 
     def condition(
-        self, stride16: Float[Tensor, "R C h w"], recalls: Sequence[Recall]
+        self, stride16: Float[Tensor, "#R C h w"], recalls: Sequence[Recall]
     ) -> Float[Tensor, "R C h w"]:
         """:meth:`attend` where every row recalls memories."""
-        return self.memory_attention(stride16, self.collate(recalls))
+        most = self.rows_at_once or len(recalls)
+        if len(recalls) <= most or self.compiled:
+            return self.memory_attention(stride16, self.collate(recalls))
+        begun, parts = self.memory_attention.begin(stride16), []
+        for start in range(0, len(recalls), most):
+            own = begun[start : start + most] if len(begun) > 1 else begun
+            batch = self.collate(recalls[start : start + most])
+            parts.append(self.memory_attention.finish(own, batch))
+        return torch.cat(parts)
 
     def decode(
         self,

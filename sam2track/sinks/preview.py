@@ -87,7 +87,7 @@ class PreviewSink(Sink):
             draw_caption(strip[:, 28:], f"object {object_id}, {text}")
             sheet = np.concatenate((sheet, strip))
         with self._output.guarded():
-            Image.fromarray(sheet).save(self._output.start(), format="PNG", compress_level=6)
+            Image.fromarray(sheet).save(self._output.start(), format="PNG", compress_level=3)
             self._output.commit()
 
     def _tile(self, frame: Frame, result: FrameResult) -> Picture:

@@ -115,16 +115,17 @@ def _of_rows(features: FrameFeatures, images: Sequence[int]) -> FrameFeatures:
 
 
 def _decode(model: SAM2, features: FrameFeatures, recalls: Sequence[Recall]) -> Candidates:
-    """Attend and decode. Rows that recall alike run together, as many as the model takes."""
+    """Attend and decode. Rows that recall alike attend together."""
     groups: dict[tuple[int, ...], list[int]] = defaultdict(list)
     most = model.rows_at_once or len(recalls)
     for row, recall in enumerate(recalls):
-        groups[(*recall.shape, recall.weights is None, row // most)].append(row)
+        groups[(*recall.shape, recall.weights is None)].append(row)
     parts = []
     for rows in groups.values():
-        own = _of_rows(features, rows)
-        conditioned = model.attend(own, [recalls[row] for row in rows])
-        parts.append(model.decode(conditioned, own))
+        conditioned = model.attend(_of_rows(features, rows), [recalls[row] for row in rows])
+        for start in range(0, len(rows), most):  # as many as the model takes
+            own = _of_rows(features, rows[start : start + most])
+            parts.append(model.decode(conditioned[start : start + most], own))
     if len(parts) == 1:
         return parts[0]
     order = torch.tensor([row for rows in groups.values() for row in rows]).argsort()

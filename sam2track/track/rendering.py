@@ -80,6 +80,19 @@ class Renderer:
             outcome.windows,
         )
 
+    @torch.no_grad()
+    def draw_part(
+        self, logits: Float[Tensor, "N h w"], window: WindowBox | None, frame: Frame
+    ) -> tuple[Bool[Tensor, "N y x"], WindowBox]:
+        """Masks of objects that were seen through one window, without what lies around it.
+
+        They are those of :meth:`render`; the part of the frame that they cover comes with them.
+        """
+        height, width = frame.size
+        own = self.transform.to_frame(logits, frame.size) if window is None else logits
+        x0, y0, x1, y1 = part = window or (0, 0, width, height)
+        return self._draw(own, frame.image[y0:y1, x0:x1]).masks, part
+
     def _draw_all(
         self, logits: Float[Tensor, "N h w"], windows: Sequence[WindowBox | None], frame: Frame
     ) -> VideoMasks:

@@ -50,7 +50,8 @@ def write(path, content):
 
 
 def read(project, path, **options):
-    return read_box_file(path, project.video("a"), **options)
+    given = read_box_file(path, project.video("a"), **options)
+    return given.find or given.placed
 
 
 TRACKS = "1,7,11,11,20,20,1,-1,-1,-1\n" + "".join(

@@ -76,3 +76,13 @@ def test_channels_are_those_of_the_maps(spec):
     found = {64 // each.shape[-1]: each.shape[1] for each in maps}
     assert found == dict(spec.channels)
     assert list(found) == list(spec.channels)
+
+
+@torch.inference_mode()
+def test_hiera_s_position_follows_its_weights_and_the_size():
+    network = HieraSpec(16, 1, (1, 1, 2, 1), (3,)).build()
+    first = network.position(16, 16)
+    assert network.position(16, 16) is first
+    assert network.position(16, 24).shape == (1, 16, 24, 16)
+    network.load_state_dict({k: v + 1 for k, v in network.state_dict().items()})
+    torch.testing.assert_close(network.position(16, 16), first + 2)

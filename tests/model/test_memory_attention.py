@@ -11,8 +11,10 @@ from torch import nn
 
 from sam2track import Prompt, TrackingSession
 from sam2track.memory import FifoMemory, TreeMemory
+from sam2track.model.attention import grid_places
 from sam2track.model.memory_attention import MemoryAttention, MemoryBatch, MemoryTokens
 from sam2track.model.memory_encoder import GridCompression
+from sam2track.model.variants import find_variant
 from sam2track.types import MemoryFrame, Recall
 
 
@@ -110,3 +112,37 @@ def test_a_model_with_another_compression_tracks(memory):
     assert results[-1].masks.any()
     (row, *_) = session.objects[1].memory.recall(4, 1)
     assert {len(frame.features) for frame in row.memories} == {TINY.grid**2 // 2}
+
+
+@pytest.mark.parametrize("images", [1, 3])
+@torch.inference_mode()
+def test_rows_one_by_one_share_what_they_see(images, monkeypatch):
+    model = tiny_model()
+    stride16 = torch.randn(images, TINY.width, TINY.grid, TINY.grid)
+    recalls = [recall(TINY.grid**2) for _ in range(3)]
+    seen = []
+    see = model.memory_attention.layers[0].see
+
+    def counted(x, rotation):
+        seen.append(len(x))
+        return see(x, rotation)
+
+    monkeypatch.setattr(model.memory_attention.layers[0], "see", counted)
+    together = model.condition(stride16, recalls)
+    monkeypatch.setattr(type(model), "rows_at_once", 1)
+    torch.testing.assert_close(model.condition(stride16, recalls), together, atol=1e-5, rtol=1e-5)
+    assert seen == [images, images]
+    alone = model.condition(stride16[:1], recalls[:1])
+    torch.testing.assert_close(alone, together[:1], atol=1e-5, rtol=1e-5)
+
+
+def test_a_finer_grid_keeps_the_angles_of_rotations():
+    coarse, fine = (
+        MemoryAttention(
+            16, 8, 16, layers=1, grid=n, memory_places=grid_places(n, n), step=step, dropout=0.0
+        ).rotation
+        for n, step in ((4, 1.0), (6, 4 / 6))
+    )
+    # Cell (3, 3) of 6 lies where cell (2, 2) of 4 does.
+    torch.testing.assert_close(fine.cos[3 * 6 + 3], coarse.cos[2 * 4 + 2])
+    assert find_variant("micro").rotation_grid == find_variant("nano").grid

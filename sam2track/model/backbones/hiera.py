@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from ..attention import mix
 from ..layers import MLP, named
+from ..products import Linear
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +88,8 @@ class PooledAttention(nn.Module):
         super().__init__()
         self.heads = heads
         self.pooled = width != width_in
-        self.qkv = nn.Linear(width_in, 3 * width)
-        self.proj = nn.Linear(width, width)
+        self.qkv = Linear(width_in, 3 * width)
+        self.proj = Linear(width, width)
 
     def forward(self, x: Float[Tensor, "B H W I"]) -> Float[Tensor, "B H2 W2 O"]:
         q, k, v = self.qkv(x).chunk(3, dim=-1)
@@ -113,7 +114,7 @@ class HieraBlock(nn.Module):
         self.norm2 = nn.LayerNorm(width, eps=1e-6)
         self.mlp = MLP(width, 4 * width, width, activation=nn.GELU)
         # A stage begins: more channels on half the grid.
-        self.proj = nn.Linear(width_in, width) if width_in != width else None
+        self.proj = Linear(width_in, width) if width_in != width else None
 
     def forward(self, x: Float[Tensor, "B H W I"]) -> Float[Tensor, "B H2 W2 O"]:
         shortcut, x = x, self.norm1(x)
@@ -143,6 +144,7 @@ class Hiera(nn.Module):
         self.pos_embed_window = nn.Parameter(torch.zeros(1, width, window, window))
         for embedding in (self.pos_embed, self.pos_embed_window):
             nn.init.trunc_normal_(embedding, std=0.02)
+        self.kept: tuple[Tensor, ...] = ()  # of :meth:`position`
         self.blocks = nn.ModuleList()
         stage = 0
         for index in range(sum(spec.depths)):
@@ -155,7 +157,21 @@ class Hiera(nn.Module):
             width = width_out
 
     def position(self, height: int, width: int) -> Float[Tensor, "1 H W C"]:
-        """The position embedding of a grid whose sides are multiples of the first window."""
+        """The position embedding of a grid whose sides are multiples of the first window.
+
+        On a CPU the last one is kept, with the weights that it was made of.
+        """
+        weights = (self.pos_embed, self.pos_embed_window)
+        passing = torch.is_grad_enabled() or torch.compiler.is_compiling()
+        if passing or self.pos_embed.device.type != "cpu":
+            return self._position(height, width)
+        known = self.kept and self.kept[0].shape[1:3] == (height, width)
+        if not (known and all(map(torch.equal, self.kept[1:], weights))):
+            kept = (weight.detach().clone() for weight in weights)
+            self.kept = (self._position(height, width), *kept)
+        return self.kept[0]
+
+    def _position(self, height: int, width: int) -> Float[Tensor, "1 H W C"]:
         coarse = F.interpolate(self.pos_embed, size=(height, width), mode="bicubic")
         side = self.pos_embed_window.shape[-1]
         fine = self.pos_embed_window.tile(1, 1, height // side, width // side)

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from ..attention import mix_by_blocks, takes_blocks
 from ..layers import MLP, named
+from ..products import Linear
 from .hiera import from_windows, into_windows
 
 PATCH = 16  # pixels
@@ -126,8 +127,8 @@ class RelativeAttention(nn.Module):
     def __init__(self, width: int, heads: int, reach: int) -> None:
         super().__init__()
         self.heads = heads
-        self.qkv = nn.Linear(width, 3 * width)
-        self.proj = nn.Linear(width, width)
+        self.qkv = Linear(width, 3 * width)
+        self.proj = Linear(width, width)
         self.rel_pos_h = nn.Parameter(torch.zeros(2 * reach - 1, width // heads))
         self.rel_pos_w = nn.Parameter(torch.zeros(2 * reach - 1, width // heads))
 
