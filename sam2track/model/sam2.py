@@ -299,8 +299,7 @@ class SAM2(nn.Module):
     ) -> list[MemoryFrame]:
         """One memory per row. Masks from prompts are thresholded at zero, as shown to the user."""
         tokens = self.spatial_memory(features.stride16, resolved, from_prompt)
-        if not self.training:
-            tokens = tokens.to(self.memory_dtype)
+        tokens = tokens if self.training else tokens.to(self.memory_dtype)
         parts = (tokens, resolved.pointers, resolved.scores, resolved.presence[:, 0])
         if from_prompt and not self.training:
             parts = (*parts, self.appearance(features, resolved.logits)[:, 0])
