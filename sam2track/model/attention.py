@@ -194,8 +194,8 @@ def mix_by_blocks(
     if onednn:
         return _mix_by_onednn(q, k, v, *lowered).unflatten(0, batch)
     k = k.transpose(1, 2)
-    if len(k) > 1:
-        k = k.contiguous()  # else each product of several matrices would copy it
+    if len(k) > 1 and q.shape[1] > queries:
+        k = k.contiguous()  # else each of the blocks' products would copy it
     # All blocks share one buffer: a new one for each block takes a seventh of the time. (matmul
     # with four dimensions would write to a buffer of its own, and copy it.)
     buffer = q.new_empty(len(q), min(queries, q.shape[1]), k.shape[2])

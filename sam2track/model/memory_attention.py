@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from typing import cast
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from ..types import Recall
+from . import fused
 from .attention import NO_POOLING, Attention, Pooling, Rotation, grid_places
 from .layers import sine_position_1d, sine_position_2d
 from .products import Linear
@@ -131,8 +131,8 @@ class MemoryAttentionLayer(nn.Module):
         y = self.norm2(x)
         y = self.cross_attn_image(y, keys, values, rotations, pointers, weights)
         x = x + self.dropout(y)
-        y = self.linear2(self.dropout(F.relu(self.linear1(self.norm3(x)))))
-        return x + self.dropout(y)
+        y = fused.linear(self.norm3(x), self.linear1, fused.RELU)
+        return x + self.dropout(self.linear2(self.dropout(y)))
 
 
 class MemoryAttention(nn.Module):
