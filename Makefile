@@ -1,6 +1,9 @@
 # make demo: track a cup through a real video and say where the picture is.
-# make test: run the tests. Both make their own .venv; nothing else is needed but Python and git.
+# make test: run the tests.
+# make docs: build the documentation's site into site/.
+# make licences: print the licences of the packages that are installed. make release: build and try a release.
 # make benchmark: time the stages of a frame; make speed: measure all that docs/speed.md says.
+# All make their own .venv; nothing else is needed but Python and git.
 #
 # On Linux a plain install of torch brings CUDA libraries of several gigabytes. For a small
 # install without a GPU: make demo TORCH_INDEX=https://download.pytorch.org/whl/cpu
@@ -14,7 +17,7 @@ BIN := .venv/bin
 COMMA := ,
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet -c constraints.txt
 
-.PHONY: demo test lint benchmark speed clean
+.PHONY: demo test lint docs licences release benchmark speed clean
 
 demo: .venv/demo.done
 	$(BIN)/sam2track track video=videos/cup.mp4 'click=[340,220]' out=outputs/cup
@@ -27,6 +30,18 @@ lint: .venv/lint.done
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/pyright
+
+docs: .venv/docs.done
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+	@echo "Open site/index.html, or, with the search, http://localhost:8000 after: $(BIN)/python -m http.server -d site"
+
+# Packages that sam2track needs to run. A licence that is not on the list ends it with an error.
+licences: .venv/release.done
+	$(BIN)/python scripts/licences.py
+
+# PAIRS="python3.10=2.4.0 python3.13=2.15.0" tries other Pythons and PyTorchs too.
+release: .venv/release.done
+	$(BIN)/python scripts/release.py --pip-options="$(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))" $(PAIRS)
 
 SWITCHES := sam2.1_hiera_tiny $(addprefix sam2.1_hiera_tiny$(COMMA),recent=3 pool=2 image_size=768 \
 	image_size=768$(COMMA)recent=3 image_size=576)
@@ -43,7 +58,7 @@ speed: benchmark
 	$(BIN)/python scripts/speed.py --end-to-end --objects 1 8
 
 clean:
-	rm -rf .venv
+	rm -rf .venv site dist
 
 .venv/torch.done: constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
@@ -55,7 +70,7 @@ clean:
 
 .venv/demo.done: .venv/torch.done pyproject.toml
 	@echo "Installing what else it needs: about 150 MB to fetch."
-	$(PIP) -e .
+	$(PIP) -e '.[serve]'
 	@touch $@
 
 # vos-benchmark asks for the OpenCV with windows, which needs libGL and would overwrite ours, so
@@ -64,6 +79,14 @@ clean:
 	@echo "Installing what else it and its tests need: about 450 MB to fetch."
 	$(PIP) -e '.[test,train,benchmark,serve,joblib,ray,slurm]'
 	$(PIP) --no-deps vos-benchmark
+	@touch $@
+
+.venv/docs.done: .venv/demo.done
+	$(PIP) -e '.[docs]'
+	@touch $@
+
+.venv/release.done: .venv/demo.done
+	$(PIP) -e '.[release]'
 	@touch $@
 
 .venv/lint.done: .venv/test.done

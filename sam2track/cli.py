@@ -98,6 +98,9 @@ def _dispatch(argv: list[str]) -> int:
     if argv[0] in ("--shell-completion", "-sc"):
         return _complete(argv)
     verb, arguments = argv[0], argv[1:]
+    if verb == "train" and "recipe=mae" in arguments:  # its name in version 0.1
+        print("note: train recipe=mae is now sam2track pretrain", file=sys.stderr)
+        verb, arguments = "pretrain", [word for word in arguments if word != "recipe=mae"]
     if verb not in VERBS:
         close = difflib.get_close_matches(verb, VERBS, n=1)
         hint = f"did you mean {close[0]}?" if close else f"verbs are: {', '.join(VERBS)}"

@@ -6,12 +6,13 @@ A file is written under a temporary name beside its final place, and renamed whe
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 
 class UnfinishedFile:
@@ -101,6 +102,20 @@ def write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:
 def write_text(path: Path, text: str) -> None:
     """Write a text file as UTF-8, by :func:`whole_file`."""
     write_whole(path, lambda file: file.write(text.encode()))
+
+
+def hash_file(path: Path, digest: Any = None) -> Any:
+    """SHA-256 of a file's bytes, as ``hashlib`` has it; a given ``digest`` goes on with them."""
+    digest = digest or hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest
+
+
+def stem_of(path: Path) -> str:
+    """The name of a folder, or of a file without its suffix."""
+    return path.name if path.is_dir() else path.stem
 
 
 def expand_home(path: str | Path) -> Path:

@@ -107,8 +107,8 @@ def clicks(folder: Path) -> None:
     with Project.create(folder / "clicks") as project:
         video = project.add_videos([ROOT / "videos" / "cup.mp4"])[0].video
         service = Service(project, lambda: engine, model="nano")
-        show("encoding a frame", [timed(service.answers(engine, video, 5).encode)])
-        answers = service.answers(engine, video, 5)
+        show("encoding a frame", [timed(service.clicks.answers(engine, video, 5).encode)])
+        answers = service.clicks.answers(engine, video, 5)
 
         def one(x: int) -> None:
             thing = project.add_object(video.id, "cup").id

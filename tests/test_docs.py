@@ -9,7 +9,9 @@ import pytest
 from sam2track.cli import VERBS
 
 ROOT = Path(__file__).parents[1]
-TEXTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = sorted((ROOT / "docs").rglob("*.md"))
+TOP = ["README.md", "CONTRIBUTING.md", "SECURITY.md", "THIRD_PARTY.md"]
+TEXTS = [*(ROOT / name for name in TOP), *PAGES]
 CONFIGS = sorted((ROOT / "configs").rglob("*.yaml"))
 
 
@@ -58,10 +60,14 @@ def test_dotted_names_exist(path):
             found = getattr(found, attribute)
 
 
-def test_the_readme_names_every_verb_folder_and_page():
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    names = [f"sam2track {verb} " for verb in VERBS]
-    names += [f"/{init.parent.name})" for init in (ROOT / "sam2track").glob("*/__init__.py")]
-    names += [f"(docs/{page.name}" for page in (ROOT / "docs").glob("*.md")]
-    text = text.replace("`", " ").replace("\n", " ")
-    assert not [name for name in names if name not in text]
+def test_every_verb_folder_and_page_is_named():
+    readme, concepts, command = (
+        (ROOT / name).read_text(encoding="utf-8")
+        for name in ("README.md", "docs/concepts.md", "docs/command.md")
+    )
+    pages = [page for page in PAGES if page.parent.name == "docs" and page.name != "index.md"]
+    assert not [page for page in pages if f"(docs/{page.name}" not in readme]
+    folders = [init.parent.name for init in (ROOT / "sam2track").glob("*/__init__.py")]
+    assert not [folder for folder in folders if f"sam2track/{folder})" not in concepts]
+    text = command.replace("`", " ").replace("\n", " ")
+    assert not [verb for verb in VERBS if f"sam2track {verb} " not in text]

@@ -1,4 +1,4 @@
-"""Every command and every Python block of the README does what it says.
+"""Commands and Python blocks of the README, command.md and python.md do what they say.
 
 Commands run on short clips under the names that the README uses. What needs a GPU, a camera, a
 network or an official checkpoint is composed instead: its options exist and are of the right kind.
@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 from composing import compose_config
 from conftest import write_video
+from pages import blocks
 from PIL import Image
 
 from sam2track import open_video
@@ -33,25 +34,27 @@ from sam2track.runners.sweep import job_labels
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+PAGES = [ROOT / name for name in ("README.md", "docs/command.md", "docs/python.md")]
+BLOCKS = [block for page in PAGES for block in blocks(page)]
+COMMAND = (ROOT / "docs" / "command.md").read_text(encoding="utf-8")
 NEEDS_MORE = ("video=0", "video=rtsp:", "device=cuda", "checkpoint=/path", "model=sam2")
 WITHOUT_WEIGHTS = pytest.mark.skipif(packaged_weights("nano") is None, reason="nano has no weights")
 
 
-def lines(language):
-    blocks = [block for kind, block in BLOCKS if kind == language]
-    return [line.split("  #")[0].strip() for block in blocks for line in block.splitlines() if line]
-
-
-COMMANDS = lines("sh")
-PYTHON = [block for kind, block in BLOCKS if kind == "python"]
+COMMANDS = [
+    line.removeprefix(".venv/bin/")
+    for block in BLOCKS
+    if block.language == "sh"
+    for line in block.commands()
+]
+PYTHON = [block.text for block in BLOCKS if block.language == "python"]
 TRACK = [line for line in COMMANDS if line.startswith("sam2track track ")]
 LONG = [line for line in COMMANDS if " sam2track " in f" {line}" and line not in TRACK]
 
 
 @pytest.fixture
 def desk(tmp_path, monkeypatch):
-    """A folder with everything that the README's commands name."""
+    """A folder with everything that the commands name."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "videos").mkdir()
     for clip in (ROOT / "videos").glob("*.mp4"):
@@ -73,7 +76,7 @@ def desk(tmp_path, monkeypatch):
 
 
 def test_every_block_is_of_a_kind_that_is_tested():
-    assert {kind for kind, _ in BLOCKS} == {"sh", "python"}
+    assert {block.language for block in BLOCKS} == {"sh", "python"}
     assert len(TRACK) >= 10
     rest = [line for line in COMMANDS if line not in TRACK]
     assert all(line.startswith(("make ", "sam2track ", "accelerate ")) for line in rest), rest
@@ -114,10 +117,10 @@ MANY = [line for line in COMMANDS if "project=ten" in line]
 @pytest.mark.parametrize("grid", ["coarse", pytest.param("whole", marks=pytest.mark.slow)])
 def test_the_section_on_many_videos(desk, grid, monkeypatch):
     """As it stands there; without ``whole`` fewer clicks look for objects."""
-    command = re.search(r"`python (scripts/cut_clips.py .*?)`", README)[1].split()
+    command = re.search(r"`python (scripts/cut_clips.py .*?)`", COMMAND)[1].split()
     size = ["--frames", "6"] if grid == "coarse" else []
     subprocess.run([sys.executable, ROOT / command[0], *command[1:], *size], check=True)
-    prompts = re.search(r"`cup.json` is\s+`(.*?)`", README)[1]
+    prompts = re.search(r"`cup.json` is\s+`(.*?)`", COMMAND)[1]
     (desk / "cup.json").write_text(prompts)
     if grid == "coarse":
         settings = AutomaticSettings(points_per_side=9, use_m2m=False, sharpen=False)
@@ -146,7 +149,7 @@ def test_the_section_on_many_videos(desk, grid, monkeypatch):
 
 
 @WITHOUT_WEIGHTS
-@pytest.mark.parametrize(("code", "length"), list(zip(PYTHON, [4, 42, 4], strict=True)))
+@pytest.mark.parametrize(("code", "length"), list(zip(PYTHON, [4, 4, 42, 4], strict=True)))
 def test_a_python_block_runs(desk, code, length, capsys):
     with open_video("videos/cup.mp4") as video:
         clip = [frame.image for frame in islice(video, length)]
@@ -177,9 +180,3 @@ def test_the_demo_is_the_first_example():
     settings = compose_config("track", shlex.split(demo)[1:])
     example = compose_config("track", shlex.split(TRACK[0])[2:])
     assert (settings.video, settings.click) == (example.video, example.click)
-
-
-def test_links_lead_somewhere():
-    for target in re.findall(r"\]\(([^)#]+)\)", README):
-        if not target.startswith("http") and not target.startswith("docs/images/"):
-            assert (ROOT / target).exists(), target

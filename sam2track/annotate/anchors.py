@@ -17,7 +17,6 @@ from pycocotools import mask as coco
 
 from ..masks import decode_runs, encode_runs, pack_runs
 from ..prompts import Prompt
-from .records import ProjectObject, ProjectVideo
 from .store import Store
 
 # Entries that bring masks along; in SQL.
@@ -78,16 +77,14 @@ def digest_of(given: object) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-def anchors_of(store: Store, thing: ProjectObject, video: ProjectVideo) -> dict[int, Anchor]:
+def find_anchors(store: Store, object_id: int, size: tuple[int, int]) -> dict[int, Anchor]:
     """An object's anchors by frame, in the order in which they were given.
 
     A person's empty mask (the object is not there) is none.
+
+    Args:
+        size: height and width of its video.
     """
-    return find_anchors(store, thing.id, video.size)
-
-
-def find_anchors(store: Store, object_id: int, size: tuple[int, int]) -> dict[int, Anchor]:
-    """:func:`anchors_of` an object's id and the height and width of its video."""
     given: dict[int, list[tuple[int, dict[str, Any], str]]] = {}
     masks = {
         row["entry_id"]: row

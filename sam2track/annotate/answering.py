@@ -1,20 +1,23 @@
 """Answers to prompts on one frame, at once: the mask that they give, and other candidates.
 
 A frame is encoded once, and any number of prompts are answered on it. The answer to an object's
-first prompts is what tracking gives there. A correction of a tracked mask is answered without the
-memory of other frames, so tracking may draw it a little differently.
+first prompts is what tracking gives there. So is that to a correction of a tracked mask, if the
+frame was reached as tracking reaches it (``reaching.py``); else a correction sees the tracked mask,
+but not the memory of other frames.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import json
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from copy import copy
+from dataclasses import dataclass, replace
 from functools import reduce
-from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor
 
 from ..device import autocast, model_threads
@@ -23,11 +26,14 @@ from ..prompts import Prompt, tokens
 from ..track import TrackingSession
 from ..track.objects import TrackedObject
 from ..track.prompt_response import check_prompt
-from ..types import Frame, FrameOutcome, Resolved, WindowBox
+from ..types import Frame, Resolved, WindowBox
 from .anchors import pack_prompt
 from .engine import Engine
+from .records import ProjectMask
+from .tracks import area_of
 
 _WINDOWS = 24  # encoded parts of the frame that are kept
+_KNOWN = 32  # answers that are kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,18 +55,28 @@ class FrameAnswers:
     """One frame, ready to be clicked on. One thread may use it at a time.
 
     Args:
-        length: of the video, in frames.
+        session: that is on the frame, if there is one.
+        reached: the object as this session has followed it onto the frame; all prompts are about
+            it then, and correct what was tracked.
 
     Raises:
-        ValueError: if the engine's sessions are of another kind than :class:`TrackingSession`.
+        ValueError: if the session is of another kind than :class:`TrackingSession`.
     """
 
-    def __init__(self, engine: Engine, frame: Frame, length: int) -> None:
-        session = engine.start(length=length)
+    def __init__(
+        self, session: object, frame: Frame, *, reached: TrackedObject | None = None
+    ) -> None:
         if not isinstance(session, TrackingSession):
             raise ValueError("clicks are answered by TrackingSession; use load_engine")
-        self.session, self.frame = session, frame
-        self._last: tuple[list[Any], TrackedObject] | None = None
+        self.session, self.frame, self.reached = session, frame, reached
+        self.answerer = replace(session.answerer, remember=False)
+        self._last: tuple[list[str], TrackedObject] | None = None
+        self._known: OrderedDict[str, list[Answer]] = OrderedDict()
+
+    @classmethod
+    def of(cls, engine: Engine, frame: Frame, length: int) -> FrameAnswers:
+        """A frame of a video of ``length`` frames, on its own."""
+        return cls(engine.start(length=length), frame)
 
     @torch.inference_mode()
     def encode(self) -> None:
@@ -69,86 +85,105 @@ class FrameAnswers:
             self.session.encoder.features(self.frame)
 
     def answer(
-        self,
-        number: int,
-        prompts: Sequence[Prompt],
-        previous: Bool[np.ndarray, "H W"] | None = None,
+        self, number: int, prompts: Sequence[Prompt], previous: ProjectMask | None = None
     ) -> Answer:
-        """The mask that prompts give, one after the other.
+        """The mask that prompts give, one after the other. What was asked before is not made again.
 
         Args:
             number: of the object, for messages.
-            previous: the tracked mask that they correct.
+            previous: the tracked mask that they correct; it is not looked at if the object was
+                followed onto the frame.
 
         Raises:
             ValueError: if a prompt does not fit the frame, or the first says only where the object
                 is not.
         """
-        tracked = self._respond(number, prompts, previous)
-        resolved = tracked.pending[self.frame.index].resolved
-        return self._render(
-            resolved.logits[:, 0], resolved.scores, resolved.presence[:, 0], resolved.window
-        )[0]
 
-    @torch.no_grad()
+        def make(tracked: TrackedObject) -> list[Answer]:
+            own = tracked.pending[self.frame.index].resolved
+            return self._draw(own.logits[:, 0], own.scores, own.presence[:, 0], own.window)
+
+        (found,) = self._made("answer", number, prompts, previous, make)
+        return found
+
     def candidates(
-        self,
-        number: int,
-        prompts: Sequence[Prompt],
-        previous: Bool[np.ndarray, "H W"] | None = None,
+        self, number: int, prompts: Sequence[Prompt], previous: ProjectMask | None = None
     ) -> list[Answer]:
         """What else the prompts may mean: up to three masks, the largest first.
 
         Arguments and errors as for :meth:`answer`. A mask prompt has none.
         """
-        tracked = self._respond(number, prompts, previous)
-        anchor = tracked.pending[self.frame.index]
-        model, window = self.session.model, anchor.resolved.window
         merged = reduce(tokens.merge_prompts, prompts)
         if merged.mask is not None:
             return []
-        transform = model.transform_of(window)
-        with torch.inference_mode(), model_threads(model.small_on_cpu):
-            features = self.session.encoder.features(self.frame, (window,))
-            given = tokens.prompt_tokens(
-                merged, self.frame.size, transform=transform, device=model.device
-            )
-            with autocast(model.device, model.precision):
-                found = model.decode_picture(features, given, multimask=True)
-        presence = found.presence[0].expand(found.scores.shape[1]).float()
-        masks = self._render(found.masks[0].float(), found.scores[0].float(), presence, window)
-        distinct = list({own.counts: own for own in masks}.values())
-        areas = {own.counts: _area(own, self.frame) for own in distinct}
-        ordered = sorted(distinct, key=lambda own: -areas[own.counts])
-        return [own for own in ordered if areas[own.counts]]
+
+        def make(tracked: TrackedObject) -> list[Answer]:
+            window = tracked.pending[self.frame.index].resolved.window
+            masks = self._alternatives(merged, window)
+            distinct = list({own.counts: own for own in masks}.values())
+            areas = {own.counts: area_of(own.counts, self.frame.size) for own in distinct}
+            ordered = sorted(distinct, key=lambda own: -areas[own.counts])
+            return [own for own in ordered if areas[own.counts]]
+
+        return self._made("candidates", number, prompts, previous, make)
 
     @torch.inference_mode()
+    def _made(
+        self,
+        what: str,
+        number: int,
+        prompts: Sequence[Prompt],
+        previous: ProjectMask | None,
+        make: Callable[[TrackedObject], list[Answer]],
+    ) -> list[Answer]:
+        """What is made of the object after its prompts, unless it is known."""
+        previous = None if self.reached is not None else previous
+        told = ["" if previous is None else previous.counts]
+        told += [json.dumps(pack_prompt(prompt)) for prompt in prompts]
+        key = json.dumps([what, told])
+        if key not in self._known:
+            with model_threads(self.session.model.small_on_cpu):
+                self._known[key] = make(self._respond(number, prompts, previous, told))
+        self._known.move_to_end(key)
+        while len(self._known) > _KNOWN:
+            self._known.popitem(last=False)
+        return self._known[key]
+
     def _respond(
-        self, number: int, prompts: Sequence[Prompt], previous: np.ndarray | None
+        self,
+        number: int,
+        prompts: Sequence[Prompt],
+        previous: ProjectMask | None,
+        told: list[str],
     ) -> TrackedObject:
         """The object after its prompts. Those that were answered last are not answered again."""
         session, frame = self.session, self.frame
         if len(session.encoder.known) and len(session.encoder.known[0][1]) > _WINDOWS:
             session.encoder.known.clear()
-        told: list[Any] = [None if previous is None else encode_runs(previous)]
-        told += [pack_prompt(prompt) for prompt in prompts]
         if self._last is not None and told[: len(self._last[0])] == self._last[0]:
             tracked, done = self._last[1], len(self._last[0]) - 1
         else:
-            memory = session.memory(
-                span=session.span, slots=session.model.variant.slots, archive=None
-            )
-            tracked, done = TrackedObject(memory, None), 0
-            if previous is not None:
-                tracked.last = frame.index, self._resolved(previous)
+            tracked, done = self._begin(previous), 0
         self._last = None
         for place, prompt in enumerate(prompts[done:], done):
-            known = tracked if place or previous is not None else None
-            check_prompt(number, known, prompt, frame)
-            with model_threads(session.model.small_on_cpu):
-                anchor = session.answerer.respond(tracked, prompt, frame)
+            check_prompt(number, tracked if place or tracked.last else None, prompt, frame)
+            anchor = self.answerer.respond(tracked, prompt, frame)
             tracked.pending[frame.index] = anchor
         self._last = told, tracked
+        return tracked
+
+    def _begin(self, previous: ProjectMask | None) -> TrackedObject:
+        """The object before the first prompt on this frame."""
+        session = self.session
+        if self.reached is not None:
+            tracked = copy(self.reached)
+            tracked.pending = {}
+            tracked.anchors = {k: v for k, v in tracked.anchors.items() if k != self.frame.index}
+            return tracked
+        memory = session.memory(span=session.span, slots=session.model.variant.slots, archive=None)
+        tracked = TrackedObject(memory, None)
+        if previous is not None:
+            tracked.last = self.frame.index, self._resolved(previous.pixels())
         return tracked
 
     def _resolved(self, mask: np.ndarray) -> Resolved:
@@ -161,35 +196,32 @@ class FrameAnswers:
         pointers = torch.zeros(1, model.variant.width, device=model.device)
         return Resolved(logits, pointers, one, one[:, None], window=window)
 
-    def _render(
+    def _alternatives(self, merged: Prompt, window: WindowBox | None) -> list[Answer]:
+        """The three masks that prompts may mean, as the decoder gives them."""
+        model, transform = self.session.model, self.session.model.transform_of(window)
+        features = self.session.encoder.features(self.frame, (window,))
+        given = tokens.prompt_tokens(
+            merged, self.frame.size, transform=transform, device=model.device
+        )
+        with autocast(model.device, model.precision):
+            found = model.decode_picture(features, given, multimask=True)
+        presence = found.presence[0].expand(found.scores.shape[1]).float()
+        return self._draw(found.masks[0].float(), found.scores[0].float(), presence, window)
+
+    def _draw(
         self,
         logits: Float[Tensor, "N h w"],
         scores: Float[Tensor, " N"],
         presence: Float[Tensor, " N"],
         window: WindowBox | None,
     ) -> list[Answer]:
-        """Masks at the video's size."""
-        count = len(logits)
-        outcome = FrameOutcome(
-            self.frame.index,
-            tuple(range(1, count + 1)),
-            logits.clone(),
-            scores.clone(),
-            presence.clone(),
-            (window,) * count,
-        )
-        drawn = self.session.render(outcome, self.frame).cpu()
-        return [
-            Answer(
-                encode_runs(drawn.masks[row].numpy())["counts"],
-                float(drawn.scores[row]),
-                float(drawn.presence[row]),
-            )
-            for row in range(count)
-        ]
-
-
-def _area(answer: Answer, frame: Frame) -> int:
-    from pycocotools import mask as coco
-
-    return int(coco.area({"size": list(frame.size), "counts": answer.counts.encode()}))
+        """Masks of the video's size; only the part that the window covers is drawn."""
+        masks, (x0, y0, x1, y1) = self.session.renderer.draw_part(logits, window, self.frame)
+        found = []
+        for mask, score, here in zip(masks.cpu().numpy(), scores, presence, strict=True):
+            whole, box = np.zeros(self.frame.size, bool), mask_box(mask)
+            whole[y0:y1, x0:x1] = mask
+            if box is not None:
+                box = box[0] + x0, box[1] + y0, box[2] + x0, box[3] + y0
+            found.append(Answer(encode_runs(whole, box)["counts"], float(score), float(here)))
+        return found

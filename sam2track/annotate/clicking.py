@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from ..prompts import Prompt
 from .anchors import digest_of, find_anchors
 from .answering import Answer, FrameAnswers
@@ -31,7 +29,7 @@ class Question:
 
     number: int
     prompts: tuple[Prompt, ...]
-    previous: np.ndarray | None
+    previous: ProjectMask | None
 
 
 def question(
@@ -51,8 +49,7 @@ def question(
     if seen is not None and (
         seen.made == "propagated" or all(own.only_negative for own in prompts)
     ):
-        pixels = seen.pixels()
-        previous = pixels if pixels.any() else None
+        previous = seen if seen.area else None
     return Question(thing.number, prompts, previous)
 
 
@@ -81,10 +78,22 @@ def click(
 
 
 def answer_again(
-    project: Project, object_id: int, frame: int, *, answers: FrameAnswers, engine: Engine
+    project: Project,
+    object_id: int,
+    frame: int,
+    *,
+    answers: FrameAnswers,
+    engine: Engine,
+    better: bool = False,
 ) -> ProjectMask | None:
-    """Answer the prompts of a frame if there are some whose answer is not there, as after undo."""
-    if not needs_answer(project, object_id, frame, engine):
+    """Answer the prompts of a frame if there are some whose answer is not there, as after undo.
+
+    Args:
+        better: replace an answer that is there, unless the frame was tracked since.
+    """
+    if better and not has_answer(project, object_id, frame):
+        return None
+    if not better and not needs_answer(project, object_id, frame, engine):
         return None
     asked = question(project, object_id, frame)
     answer = answers.answer(asked.number, asked.prompts, asked.previous)
@@ -101,6 +110,12 @@ def needs_answer(project: Project, object_id: int, frame: int, engine: Engine) -
         return False
     shown = project.mask(object_id, frame)
     return shown is None or not Freshness(project, thing, video, engine).fresh(shown)
+
+
+def has_answer(project: Project, object_id: int, frame: int) -> bool:
+    """Whether the mask of a frame is the answer to its prompts, and not tracked since."""
+    size = project.video(project.object(object_id).video_id).size
+    return bool(StoredMasks(project.log).answered(size, object_id, frame, frame))
 
 
 def _store(

@@ -11,7 +11,7 @@ from jaxtyping import Bool
 from ..masks import encode_runs
 from ..prompts import PlacedPrompt, Prompt
 from ..prompts.tokens import check_prompt
-from .anchors import anchors_of, pack_prompt
+from .anchors import find_anchors, pack_prompt
 from .log import Log
 from .records import Entry, ProjectObject, ProjectVideo
 from .store import ProjectError
@@ -68,7 +68,8 @@ class Edits:
 
     def prompts(self, thing: ProjectObject) -> list[PlacedPrompt]:
         """The prompts and masks by hand that are in force."""
-        anchors = anchors_of(self.log.store, thing, self.videos.find(thing.video_id))
+        video = self.videos.find(thing.video_id)
+        anchors = find_anchors(self.log.store, thing.id, video.size)
         return [
             PlacedPrompt(thing.number, anchor.frame, prompt)
             for anchor in anchors.values()

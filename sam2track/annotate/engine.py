@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -10,11 +9,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from ..files import hash_file
 from ..memory import AutoSettings, MemoryFactory
 from ..model import load_model
 from ..model.exported import DESCRIPTION
 from ..model.variants import find_variant
-from ..model.weights import fetch_weights, packaged_weights
+from ..model.weights import find_weights
 from ..track import Rendering, Session, TrackingSession
 from .anchors import digest_of
 
@@ -72,7 +72,7 @@ def load_engine(
         ValueError: an unknown model, device or precision, or other weights.
     """
     card = find_variant(model)  # before its weights are looked for
-    path = checkpoint or packaged_weights(model) or fetch_weights(model)
+    path = find_weights(model, checkpoint)
     loaded = load_model(
         model, path, device=device, precision=precision, compile=compile, memory_pool=memory_pool
     )
@@ -86,7 +86,8 @@ def load_engine(
     # What "auto" stands for differs between machines.
     told = {**settings, "precision": str(loaded.precision).removeprefix("torch.")}
     start = partial(TrackingSession, loaded, memory=memory, rendering=rendering, **session)
-    return Engine(start, model, _file_hash(Path(path)), told)
+    file = Path(path) / DESCRIPTION if Path(path).is_dir() else Path(path)
+    return Engine(start, model, hash_file(file).hexdigest(), told)
 
 
 def _described(memory: MemoryFactory | AutoSettings, suits: str) -> str:
@@ -96,12 +97,3 @@ def _described(memory: MemoryFactory | AutoSettings, suits: str) -> str:
     if isinstance(memory, partial):
         return f"{memory.func.__name__}{memory.args}{dict(sorted(memory.keywords.items()))}"
     return getattr(memory, "__name__", repr(memory))
-
-
-def _file_hash(path: Path) -> str:
-    path = path / DESCRIPTION if path.is_dir() else path  # of an exported model; has its hash
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()

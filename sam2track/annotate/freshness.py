@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 
-from .anchors import anchors_of
+from .anchors import find_anchors
 from .engine import Engine
 from .passes import Pass
 from .planning import passes_of
@@ -63,7 +63,7 @@ class Freshness:
         self.store, self.thing, self.masks = project.store, thing, StoredMasks(project.log)
         self.project, self.video, self.engine = project, video, engine
         try:
-            passes = passes_of(project, thing, video, engine, None, None, (1, -1))
+            passes = passes_of(project, thing, video, engine.key, (1, -1))
         except ProjectError:  # it begins with clicks that are not on it
             passes = []
         self.parts = [part for one in passes for part in _parts(one)]
@@ -86,13 +86,13 @@ class Freshness:
 
         Tracking a range makes such masks. They follow from the prompts too.
         """
-        frames = list(anchors_of(self.store, self.thing, self.video))
+        frames = list(find_anchors(self.store, self.thing.id, self.video.size))
         parts: list[_Part] = []
         for frame in frames[1:]:
             way = 1 if frame < frames[0] else -1
             with suppress(ProjectError):
                 passes = passes_of(
-                    self.project, self.thing, self.video, self.engine, frame, None, (way,)
+                    self.project, self.thing, self.video, self.engine.key, (way,), frame
                 )
                 parts += [part for one in passes for part in _parts(one)]
         self._find(parts)
@@ -143,13 +143,6 @@ class Freshness:
                 else:
                     spans.append(Span(self.thing.id, start, stop, part.direction))
         return sorted(spans, key=lambda span: span.start)
-
-
-def stale_spans(
-    project: Project, things: Iterable[ProjectObject], video: ProjectVideo, engine: Engine
-) -> list[Span]:
-    """The spans of several objects of a video that tracking again would change."""
-    return [span for own in things for span in Freshness(project, own, video, engine).stale()]
 
 
 def runs(frames: Sequence[int]) -> Iterator[tuple[int, int]]:

@@ -88,9 +88,11 @@ def _kinds(
     masks = StoredMasks(project.log)
     for frame in masks.answered(video.size, thing.id, 0, video.length):
         kinds[frame] = BASE.index("prompted")
-    for frame, made, empty in masks.edited_kinds(thing.id, video.size, video.length):
+    for frame, made, empty, sure in masks.edited_kinds(thing.id, video.size, video.length):
         name = {"brush": "brush", "imported": "imported", "prompt": "prompted"}
-        kinds[frame] = BASE.index("absent" if empty else name.get(made, "propagated"))
+        tracked = "doubtful" if sure < LOW_CONFIDENCE else "absent" if empty else "propagated"
+        kinds[frame] = BASE.index("absent" if empty and made in name else name.get(made, tracked))
+        confidence[frame] = sure
     return kinds, confidence
 
 

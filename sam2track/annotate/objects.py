@@ -12,7 +12,7 @@ from ..types import whole_number
 from .log import Log, write_object
 from .records import ProjectObject
 from .store import ProjectError
-from .tracks import Attribute, ObjectClass
+from .tracks import Attribute, ObjectClass, colour_of, hex_of
 
 Colour = tuple[int, int, int]
 
@@ -39,9 +39,9 @@ class Objects:
                 "INSERT INTO classes (name, colour, attributes) VALUES (?, ?, ?) "
                 "ON CONFLICT (name) DO UPDATE SET colour = excluded.colour, "
                 "attributes = excluded.attributes",
-                (name, _hex(colour), listed),
+                (name, hex_of(colour), listed),
             )
-            self.log.add("class", {"name": name, "colour": _hex(colour)})
+            self.log.add("class", {"name": name, "colour": hex_of(colour)})
         return self.find_class(name)
 
     def find_class(self, name: str | int) -> ObjectClass:
@@ -55,9 +55,10 @@ class Objects:
 
     def all(self, video_id: int | None) -> list[ProjectObject]:
         """The objects of a video, or all, without those that were removed."""
-        where = "" if video_id is None else " AND video_id = ?"
+        where = "IN (SELECT id FROM videos WHERE NOT removed)" if video_id is None else "= ?"
         values = () if video_id is None else (video_id,)
-        sql = f"SELECT * FROM objects WHERE NOT removed{where} ORDER BY video_id, number"
+        sql = f"SELECT * FROM objects WHERE NOT removed AND video_id {where} "
+        sql += "ORDER BY video_id, number"
         return [_object(row) for row in self.store.rows(sql, *values)]
 
     def find(self, object_id: int) -> ProjectObject:
@@ -86,7 +87,14 @@ class Objects:
             chosen = free if number is None else number
             number = whole_number(chosen, "an object's number", least=1)
             class_id = self._class_id(class_name, attributes)
-            values = (video_id, number, class_id, name, _hex(colour), json.dumps(dict(attributes)))
+            values = (
+                video_id,
+                number,
+                class_id,
+                name,
+                hex_of(colour),
+                json.dumps(dict(attributes)),
+            )
             try:
                 added = connection.execute(
                     "INSERT INTO objects (video_id, number, class_id, name, colour, attributes) "
@@ -119,10 +127,10 @@ class Objects:
             after = {
                 "class_id": self._class_id(known, given),
                 "name": old.name if name is None else name,
-                "colour": _hex(colour or old.colour),
+                "colour": hex_of(colour or old.colour),
                 "attributes": given,
             }
-            before = {"class_id": old.class_id, "name": old.name, "colour": _hex(old.colour)}
+            before = {"class_id": old.class_id, "name": old.name, "colour": hex_of(old.colour)}
             before["attributes"] = dict(old.attributes)
             data = {"before": before, "after": after}
             self.log.add("change object", data, video_id=old.video_id, object_id=object_id)
@@ -167,28 +175,17 @@ def _check_value(name: str, attribute: Attribute, value: str) -> None:
         )
 
 
-def _hex(colour: Colour | None) -> str | None:
-    return None if colour is None else "#{:02x}{:02x}{:02x}".format(*colour)
-
-
-def _colour(text: str | None) -> Colour | None:
-    if text is None:
-        return None
-    red, green, blue = bytes.fromhex(text[1:])
-    return red, green, blue
-
-
 def _class(row: sqlite3.Row) -> ObjectClass:
     listed: list[dict[str, Any]] = json.loads(row["attributes"])
     attributes = [
         Attribute(own["name"], own["kind"], tuple(own["values"]), own["default"]) for own in listed
     ]
-    return ObjectClass(row["id"], row["name"], _colour(row["colour"]), tuple(attributes))
+    return ObjectClass(row["id"], row["name"], colour_of(row["colour"]), tuple(attributes))
 
 
 def _object(row: sqlite3.Row) -> ProjectObject:
     return ProjectObject(
         **{key: row[key] for key in ("id", "video_id", "number", "class_id", "name")},
-        colour=_colour(row["colour"]),
+        colour=colour_of(row["colour"]),
         attributes=json.loads(row["attributes"]),
     )

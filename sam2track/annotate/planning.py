@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from .anchors import Anchor, anchors_of, digest_of
+from .anchors import Anchor, digest_of, find_anchors
 from .engine import Engine
 from .passes import Pass, Subject, plan
 from .propagation import Propagation, Step
@@ -49,7 +49,7 @@ def propagate(
         raise ProjectError("these objects are of several videos; propagate those of one")
     video = project.video(things[0].video_id)
     passes = {
-        thing.id: passes_of(project, thing, video, engine, start, stop, DIRECTIONS[direction])
+        thing.id: passes_of(project, thing, video, engine.key, DIRECTIONS[direction], start, stop)
         for thing in things
     }
     masks, states = StoredMasks(project.log), SavedStates(project.store)
@@ -76,7 +76,7 @@ def is_complete(
     masks = StoredMasks(project.log)
     for thing in things:
         video = project.video(thing.video_id)
-        passes = passes_of(project, thing, video, engine, None, None, DIRECTIONS[direction])
+        passes = passes_of(project, thing, video, engine.key, DIRECTIONS[direction])
         if any(masks.missing(thing.id, one, video.length) for one in passes):
             return False
     return True
@@ -86,20 +86,24 @@ def passes_of(
     project: Project,
     thing: ProjectObject,
     video: ProjectVideo,
-    engine: Engine,
-    start: int | None,
-    stop: int | None,
+    engine_key: str,
     directions: Sequence[int],
+    start: int | None = None,
+    stop: int | None = None,
 ) -> list[Pass]:
-    """The passes of an object; arguments and errors as for :meth:`Project.propagate`."""
+    """The passes of an object; other arguments and errors as for :meth:`Project.propagate`.
+
+    Args:
+        engine_key: of the engine that would track it.
+    """
     barriers = Reviews(project.log).barriers(video.id, thing.id, video.length)
     subject = Subject(
         thing.number,
-        anchors_of(project.store, thing, video),
+        find_anchors(project.store, thing.id, video.size),
         barriers,
         partial(_accepted, project, thing),
         video.length,
-        digest_of([video.hash, engine.key]),
+        digest_of([video.hash, engine_key]),
     )
     passes: list[Pass] = []
     for direction in directions:

@@ -25,7 +25,7 @@ from .propagation import Step
 from .records import Entry, ProjectMask, ProjectObject, ProjectVideo, Provenance, Review
 from .reviews import Reviews
 from .saved_states import SavedStates
-from .store import DATABASE, ProjectError, Store
+from .store import DATABASE, Store
 from .stored_masks import StoredMasks
 from .tracks import Attribute, ObjectClass
 from .videos import Added, Videos
@@ -64,10 +64,7 @@ class Project:
         Raises:
             ProjectError: if there is a project already, or it cannot be written.
         """
-        folder = Path(folder).expanduser()
-        if (folder / DATABASE).exists():
-            raise ProjectError(f"{folder} is a project already; open it")
-        return cls(Store(folder, create=True), who)
+        return cls(Store(Path(folder).expanduser(), create=True), who)
 
     @classmethod
     def open(cls, folder: str | Path, *, read_only: bool = False, who: str | None = None) -> Self:
@@ -77,12 +74,13 @@ class Project:
             ProjectError: if it is not there, another process writes it, it cannot be written, or it
                 is of a newer version.
         """
-        folder = Path(folder).expanduser()
-        if not (folder / DATABASE).is_file():
-            raise ProjectError(
-                f"{folder} is no project (no {DATABASE}); check the path, or create it"
-            )
-        return cls(Store(folder, read_only=read_only), who)
+        return cls(Store(Path(folder).expanduser(), read_only=read_only), who)
+
+    @classmethod
+    def open_or_create(cls, folder: str | Path, *, who: str | None = None) -> Self:
+        """Open the project of a folder, or make one if there is none; errors as of both."""
+        known = (Path(folder).expanduser() / DATABASE).exists()
+        return (cls.open if known else cls.create)(folder, who=who)
 
     @property
     def folder(self) -> Path:
@@ -113,10 +111,14 @@ class Project:
         for path in paths:
             added = self._videos.add(path)
             if added.status in ("added", "moved"):
-                data = {"path": added.video.path, "status": added.status}
-                self.log.add("add video", data, video_id=added.video.id)
+                told = {"path": added.video.path, "status": added.status}
+                self.log.add("add video", told, video_id=added.video.id)
             found.append(added)
         return found
+
+    def remove_video(self, video: str | int) -> None:
+        """Take a video out of the project; its file stays. Added again, it has its annotations."""
+        self._videos.remove(self.video(video), self.log)
 
     def videos(self) -> list[ProjectVideo]:
         """All videos, in the order in which they were added."""
@@ -199,8 +201,7 @@ class Project:
     def prompt(self, object_id: int, frame: int, prompt: Prompt, **told: Any) -> Entry:
         """Say where an object is on a frame. Prompts on one frame add up, as in a session.
 
-        Nothing is tracked: see :meth:`propagate`. ``told`` goes to the log too, such as
-        ``source="prompts.json, entry 2"``. ValueError if the prompt does not fit the frame.
+        Nothing is tracked. ``told`` goes to the log too. ValueError if it does not fit the frame.
         """
         return self._edits.prompt(self.object(object_id), frame, prompt, told)
 
@@ -260,10 +261,9 @@ class Project:
         self, object_id: int, start: int = 0, stop: int | None = None
     ) -> Iterator[ProjectMask]:
         """An object's masks from frame ``start`` up to ``stop``, which is left out, in order."""
-        thing = self.object(object_id)
-        video = self.video(thing.video_id)
+        video = self.video(self.object(object_id).video_id)
         last = video.length if stop is None else min(stop, video.length)
-        return self._masks.between(thing.id, video.size, max(start, 0), last)
+        return self._masks.between(object_id, video.size, max(start, 0), last)
 
     def mask(self, object_id: int, frame: int) -> ProjectMask | None:
         """An object's mask on a frame; None if there is none."""

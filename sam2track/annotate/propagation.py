@@ -138,7 +138,7 @@ class Propagation:
     ) -> Generator[tuple[int, tuple[ProjectMask, ...]], None, None]:
         """Track a group of objects, storing from time to time."""
         direction, frames = group[0].one.direction, _frames(group)
-        user = _Objects(group, self)
+        user = PassUser(group, self)
         session = self.engine.start(length=self.video.length)
         read = partial(walk, self.source, frames[0], direction, len(frames))
         by_object = {part.object_id: part for part in group}
@@ -224,7 +224,7 @@ class Propagation:
         self.pending, self.tracked, self.state = [], [], None
 
 
-class _Objects:
+class PassUser:
     """The user of a walk: objects join it, are corrected, and leave it.
 
     Args:

@@ -13,9 +13,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from .anchors import digest_of
-from .automatic import found_objects
 from .engine import Engine
 from .project import Project
+from .prompting.automatic import found_objects
 from .records import LOW_CONFIDENCE, ProjectMask, ProjectObject, ProjectVideo
 from .reviews import Reviews
 from .track_checks import duplicates, track_back
@@ -107,18 +107,12 @@ def rate(
     with project.store.writing():
         for own in things:
             if own.id in same:
-                told: dict[str, Any] = {"of": None, "state": "rejected"}
-                why: dict[int | None, str] = {None: same[own.id]}
+                told = {"of": None, "state": "rejected", "why": [[None, same[own.id]]]}
             else:
                 quality = measure(project.masks(own.id), video.size, returns[own.id])
-                why = quality.doubts()
-                state = "review"
-                if own.id in found and quality.score < min_quality:
-                    why = {None: f"quality {quality.score:.2f} is below {min_quality:g}"}
-                    state = "rejected"
-                told = {"of": digests[own.id], "score": quality.score, "state": state}
-                told |= asdict(quality)
-            told["why"] = [[frame, text] for frame, text in why.items()]
+                told = {"of": digests[own.id], "score": quality.score, **asdict(quality)}
+                least = min_quality if own.id in found else 0.0
+                told |= _verdict(quality, least)
             if told != before.get(own.id):
                 _tell(project, own, before.get(own.id, {}), told)
 
@@ -154,6 +148,14 @@ def measure(
         before = area
     mean = confidence / seen if seen else 0.0
     return Quality(mean, seen / max(total, 1), returns, jump, jump_frame)
+
+
+def _verdict(quality: Quality, least: float) -> dict[str, Any]:
+    """The review state that follows from a rating, and why."""
+    if quality.score < least:
+        why = f"quality {quality.score:.2f} is below {least:g}"
+        return {"state": "rejected", "why": [[None, why]]}
+    return {"state": "review", "why": [[k, why] for k, why in quality.doubts().items()]}
 
 
 def _tell(

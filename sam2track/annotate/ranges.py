@@ -6,14 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .anchors import find_anchors
-from .engine import Engine
 from .planning import DIRECTIONS, passes_of
 from .project import Project
 from .records import ProjectObject, ProjectVideo
 from .store import ProjectError
-
-# Keys do not matter here, only what can be reached.
-_NO_ENGINE = Engine(lambda **_: None, "", "", {})  # pyright: ignore[reportArgumentType]
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +103,7 @@ def _check(
     project: Project, thing: ProjectObject, video: ProjectVideo, start: int | None, direction: str
 ) -> None:
     """Raise ProjectError if an object cannot begin there."""
-    ways = DIRECTIONS[direction]
     if start is None and not find_anchors(project.store, thing.id, video.size):
         raise ProjectError(f"object {thing.number} has no prompt; click on it first")
-    passes_of(project, thing, video, _NO_ENGINE, start, None, ways)
+    # Keys do not matter here, only what can be reached.
+    passes_of(project, thing, video, "", DIRECTIONS[direction], start)

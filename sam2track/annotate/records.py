@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Bool
-from pycocotools import mask as coco
 
 from ..masks import decode_runs
+from .tracks import area_of
 
 LOW_CONFIDENCE = 0.5  # a person should look at masks below it
 STATES = ("new", "in progress", "review", "accepted", "rejected")
@@ -100,7 +100,7 @@ class ProjectMask:
     @property
     def area(self) -> int:
         """In pixels, from the run lengths alone; 0 = the object is not there."""
-        return int(coco.area({"size": list(self.size), "counts": self.counts}))
+        return area_of(self.counts, self.size)
 
     def pixels(self) -> Bool[np.ndarray, "H W"]:
         """The mask, True on the object."""

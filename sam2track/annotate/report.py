@@ -116,21 +116,9 @@ def _video_row(project: Project, video: ProjectVideo, *, pictures: bool) -> Vide
         masks = list(project.masks(thing.id))
         doubtful = low_frames(masks)
         low.update(doubtful)
-        known = classes[thing.class_id]
-        confidences = [mask.confidence for mask in masks]
-        rows.append(
-            ObjectRow(
-                thing.number,
-                known.name,
-                thing.name,
-                "#{:02x}{:02x}{:02x}".format(*object_colour(thing.number)),  # as it is drawn
-                states.get(thing.id, "new"),
-                sum(mask.area > 0 for mask in masks),
-                sum(confidences) / len(confidences) if confidences else None,
-                rated.get(thing.id, {}).get("score"),
-                ranges(doubtful),
-            )
-        )
+        about = classes[thing.class_id].name, states.get(thing.id, "new")
+        quality = rated.get(thing.id, {}).get("score")
+        rows.append(_object_row(thing, *about, masks, quality, ranges(doubtful)))
     job = project.store.one(
         "SELECT * FROM jobs WHERE video_id = ? ORDER BY time DESC LIMIT 1", video.id
     )
@@ -155,6 +143,28 @@ def _video_row(project: Project, video: ProjectVideo, *, pictures: bool) -> Vide
         tuple(queue[:_QUEUE]),
         len(queue),
         shown,
+    )
+
+
+def _object_row(
+    thing: ProjectObject,
+    class_name: str,
+    state: str,
+    masks: Sequence[ProjectMask],
+    quality: float | None,
+    low: str,
+) -> ObjectRow:
+    confidences = [mask.confidence for mask in masks]
+    return ObjectRow(
+        thing.number,
+        class_name,
+        thing.name,
+        f"#{bytes(object_colour(thing.number)).hex()}",  # as it is drawn
+        state,
+        sum(mask.area > 0 for mask in masks),
+        sum(confidences) / len(confidences) if confidences else None,
+        quality,
+        low,
     )
 
 

@@ -152,4 +152,7 @@ CREATE INDEX propagated_short ON propagated
     (object_id, frame, score, presence, made, provenance_id, length(counts));
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _PAGE)
+# A video that was taken out keeps its rows: added again, it has its annotations.
+_REMOVED = "ALTER TABLE videos ADD COLUMN removed INTEGER NOT NULL DEFAULT 0;"
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _PAGE, _REMOVED)

@@ -17,6 +17,7 @@ from urllib.parse import quote
 
 from filelock import FileLock, Timeout
 
+from ..files import stem_of
 from . import schema
 
 DATABASE, LOCK = "project.db", ".lock"
@@ -35,16 +36,23 @@ class Store:
 
     Args:
         folder: of the project.
-        create: make the database, which is not there yet, and the folder if need be.
+        create: make the database, and the folder if need be.
         read_only: open it for reading, also while another process writes.
 
     Raises:
-        ProjectError: if it is not there, in use, not writable, damaged, or of a newer version.
+        ProjectError: if it is not there (or is, with ``create``), in use, not writable, damaged, or
+            of a newer version.
     """
 
     def __init__(self, folder: Path, *, create: bool = False, read_only: bool = False) -> None:
         self.folder, self.read_only = folder, read_only
         self.path = folder / DATABASE
+        if create and self.path.exists():
+            raise ProjectError(f"{folder} is a project already; open it")
+        if not create and not self.path.is_file():
+            raise ProjectError(
+                f"{folder} is no project (no {DATABASE}); check the path, or create it"
+            )
         self._guard = threading.RLock()
         try:
             if create:
@@ -202,6 +210,11 @@ class Store:
             raise  # a mistake of the caller's, not of the disk's
         except sqlite3.DatabaseError as error:
             raise ProjectError(f"{self.path}: {_reason(str(error))}") from error
+
+
+def project_beside(video: Path) -> Path:
+    """The folder of a video's project where none is named: beside it."""
+    return video.with_name(f"{stem_of(video)}_project")
 
 
 def _open(path: Path, mode: str) -> sqlite3.Connection:

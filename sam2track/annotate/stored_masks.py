@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
+from operator import attrgetter
+from typing import Any
 
 import numpy as np
 
@@ -94,26 +96,32 @@ class StoredMasks:
 
     def edited_kinds(
         self, object_id: int, size: tuple[int, int], length: int
-    ) -> Iterator[tuple[int, str, bool]]:
-        """The frames on which a person's mask counts, how it was made, and whether it is empty."""
+    ) -> Iterator[tuple[int, str, bool, float]]:
+        """The frames on which a person's mask counts, how it was made, whether it is empty, and
+        the confidence in it: below 1 only where it came from another object."""
         empty = encode_runs(np.zeros(size, bool))["counts"]
         for row in self.store.rows(_EDITED, object_id, 0, length):
-            yield row["frame"], row["made"], row["counts"] == empty
+            sure = confidence(row["score"], row["presence"])
+            yield row["frame"], row["made"], row["counts"] == empty, sure
 
     def edited_frames(self, object_id: int, length: int) -> set[int]:
         """The frames on which a person's mask counts."""
         return {row["frame"] for row in self.store.rows(_EDITED, object_id, 0, length)}
 
     def unsure(self, object_id: int, length: int, below: float) -> list[tuple[int, float]]:
-        """The frames whose confidence is lower, in order, with it; a person's masks are sure."""
+        """The frames whose confidence is lower, in order, with it.
+
+        A person's masks are sure; those that came from another object are as sure as they were.
+        """
         rows = self.store.tuples(  # without most of those that are sure: 1 / (1 + exp(-3)) > 0.95
             "SELECT frame, score, presence FROM propagated WHERE object_id = ? AND "
             "(presence < 3 OR score < ?) ORDER BY frame",
             *(object_id, below / 0.95),
         )
-        sure = self.edited_frames(object_id, length)
-        found = [(frame, confidence(score, presence)) for frame, score, presence in rows]
-        return [(k, own) for k, own in found if own < below and k not in sure]
+        found = {frame: confidence(score, presence) for frame, score, presence in rows}
+        for row in self.store.rows(_EDITED, object_id, 0, length):
+            found[row["frame"]] = confidence(row["score"], row["presence"])
+        return [(frame, own) for frame, own in sorted(found.items()) if own < below]
 
     def edit(
         self,
@@ -123,35 +131,20 @@ class StoredMasks:
         made: str,
     ) -> None:
         """Store a person's masks: frames, run lengths, scores, marks of occlusion."""
-        with self.store.writing() as connection:
-            connection.executemany(
-                "INSERT INTO edited (object_id, frame, entry_id, counts, score, made, occluded) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (
-                    (object_id, frame, entry_id, counts, score, made, occluded)
-                    for frame, counts, score, occluded in masks
-                ),
-            )
+        rows = ((frame, counts, score, None, made, mark) for frame, counts, score, mark in masks)
+        self._edit(object_id, entry_id, rows)
 
     def give(self, object_id: int, entry_id: int, masks: Iterable[ProjectMask]) -> None:
         """Store masks of another object as a person's, with all that is known of them."""
+        names = ("frame", "counts", "score", "presence", "made", "occluded")
+        self._edit(object_id, entry_id, map(attrgetter(*names), masks))
+
+    def _edit(self, object_id: int, entry_id: int, rows: Iterable[tuple[Any, ...]]) -> None:
         with self.store.writing() as connection:
             connection.executemany(
-                "INSERT INTO edited (object_id, frame, entry_id, counts, score, presence, made, "
+                "INSERT INTO edited (object_id, entry_id, frame, counts, score, presence, made, "
                 "occluded) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    (
-                        object_id,
-                        m.frame,
-                        entry_id,
-                        m.counts,
-                        m.score,
-                        m.presence,
-                        m.made,
-                        m.occluded,
-                    )
-                    for m in masks
-                ),
+                ((object_id, entry_id, *row) for row in rows),
             )
 
     def missing(self, object_id: int, one: Pass, length: int) -> list[int]:
@@ -201,17 +194,22 @@ class StoredMasks:
         settings = json.dumps(engine.settings, sort_keys=True, default=str)
         with self.store.writing() as connection:
             for key, direction in keys.items():
-                values = (key, engine.model, engine.weights, settings, engine.version, direction)
-                connection.execute(
-                    "INSERT OR IGNORE INTO provenance (key, model, weights, settings, version, "
-                    "direction) VALUES (?, ?, ?, ?, ?, ?)",
-                    values,
-                )
-                row = connection.execute(
-                    "SELECT id FROM provenance WHERE key = ? AND version = ?", (key, engine.version)
-                ).fetchone()
-                ids[key] = row["id"]
+                told = engine.model, engine.weights, settings, engine.version, direction
+                ids[key] = provenance_id(connection, key, *told)
         return ids
+
+
+def provenance_id(connection: sqlite3.Connection, key: str, *told: Any) -> int:
+    """The id of a provenance, which is added if it is new.
+
+    Args:
+        told: model, weights, settings, version and direction, as the table has them.
+    """
+    sql = "INSERT OR IGNORE INTO provenance VALUES (NULL, ?, ?, ?, ?, ?, ?)"
+    connection.execute(sql, (key, *told))
+    sql = "SELECT id FROM provenance WHERE key = ? AND version = ?"
+    (found,) = connection.execute(sql, (key, told[3])).fetchone()
+    return found
 
 
 def _mask(row: sqlite3.Row, size: tuple[int, int]) -> ProjectMask:

@@ -23,6 +23,7 @@ from .project import Project
 from .propagation import Step
 from .records import ProjectVideo
 from .store import DATABASE, ProjectInUse
+from .stored_masks import provenance_id
 from .videos import Videos
 
 Rows = list[list[Any]]
@@ -108,8 +109,7 @@ def small_project(task: Task, folder: Path) -> Project:
     while True:
         known = (folder / DATABASE).exists()
         try:
-            make = Project.open if known else Project.create
-            project = make(folder, who=task.who)
+            project = Project.open_or_create(folder, who=task.who)
             break
         except ProjectInUse:
             if time.monotonic() > ends:
@@ -175,11 +175,7 @@ def merge(project: Project, video: ProjectVideo, changes: Mapping[str, Rows]) ->
         rows = [[own[0], objects.get(own[1], own[1]), *own[2:]] for own in changes["reviews"]]
         _insert(connection, "reviews", rows)
         for made_id, *values in changes["provenance"]:
-            connection.execute(
-                "INSERT OR IGNORE INTO provenance VALUES (NULL, ?, ?, ?, ?, ?, ?)", values
-            )
-            sql = "SELECT id FROM provenance WHERE key = ? AND version = ?"
-            (made[made_id],) = connection.execute(sql, (values[0], values[4])).fetchone()
+            made[made_id] = provenance_id(connection, *values)
         connection.executemany(  # prompts that are tracked now
             "DELETE FROM answers WHERE object_id = ? AND frame = ?",
             [row[:2] for row in changes["propagated"] if row[5] == "prompt"],

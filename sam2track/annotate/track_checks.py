@@ -14,7 +14,7 @@ from pycocotools import mask as coco
 from ..prompts import Prompt
 from ..track import Session, follow, walk
 from ..types import Frame
-from .anchors import anchors_of
+from .anchors import find_anchors
 from .engine import Engine
 from .project import Project
 from .records import ProjectMask, ProjectObject, ProjectVideo
@@ -72,7 +72,7 @@ def track_back(
     """
     back = _Back()
     for own in things:
-        anchors = anchors_of(project.store, own, video)
+        anchors = find_anchors(project.store, own.id, video.size)
         first = next(iter(anchors), 0)
         last = first
         for mask in project.masks(own.id, first):

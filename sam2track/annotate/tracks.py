@@ -8,13 +8,16 @@ in its video, from 0. Sizes are height and width, coordinates ``(x, y)``, both i
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool
+from pycocotools import mask as coco
 
 from ..masks import decode_runs, encode_runs
 from ..types import whole_number
@@ -225,6 +228,25 @@ class Annotations:
 
     classes: tuple[ObjectClass, ...]
     videos: Iterable[VideoTracks]
+
+
+def area_of(counts: str, size: tuple[int, int]) -> int:
+    """The pixels of a mask, from its run lengths alone."""
+    runs: Any = {"size": list(size), "counts": counts.encode()}
+    return int(coco.area(runs))
+
+
+def hex_of(colour: tuple[int, int, int] | None) -> str | None:
+    """A colour as ``#rrggbb``."""
+    return None if colour is None else f"#{bytes(colour).hex()}"
+
+
+def colour_of(text: str | None) -> tuple[int, int, int] | None:
+    """The colour in ``#rrggbb``, also without the sign; None for anything else."""
+    if text is None or not re.fullmatch("#?[0-9a-fA-F]{6}", text):
+        return None
+    red, green, blue = bytes.fromhex(text.removeprefix("#"))
+    return red, green, blue
 
 
 def check_label(name: str, what: str) -> None:

@@ -10,11 +10,11 @@ from array import array
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..files import hash_file
 from ..video import ImageFolder, SeekableSource, open_video
+from .log import Log
 from .records import ProjectVideo
 from .store import ProjectError, Store
-
-_BLOCK = 1 << 20
 
 
 class ChangedVideo(ProjectError):
@@ -42,14 +42,16 @@ class Videos:
 
     def all(self) -> list[ProjectVideo]:
         """All videos, in the order in which they were added."""
-        return [_video(row) for row in self.store.rows("SELECT * FROM videos ORDER BY id")]
+        rows = self.store.rows("SELECT * FROM videos WHERE NOT removed ORDER BY id")
+        return [_video(row) for row in rows]
 
     def find(self, name: str | int) -> ProjectVideo:
         """A video by its name or id; ProjectError if there is none."""
         column = "id" if isinstance(name, int) else "name"
-        row = self.store.one(f"SELECT * FROM videos WHERE {column} = ?", name)
+        row = self.store.one(f"SELECT * FROM videos WHERE {column} = ? AND NOT removed", name)
         if row is None:
-            names = [own["name"] for own in self.store.rows("SELECT name FROM videos LIMIT 6")]
+            rows = self.store.rows("SELECT name FROM videos WHERE NOT removed LIMIT 6")
+            names = [own["name"] for own in rows]
             known = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
             raise ProjectError(
                 f"no video {name!r} in {self.store.folder}; there are: {known or '-'}"
@@ -80,15 +82,25 @@ class Videos:
             row = self.store.one("SELECT * FROM videos WHERE hash = ?", digest)
             if row is None:
                 return Added(self._insert(source, place, digest), "added")
-        video = _video(row)
-        if self.place(video).exists():
+        video, again = _video(row), bool(row["removed"])
+        if not again and self.place(video).exists():
             return Added(video, "copy")
         with self.store.writing() as connection:
             values = (stored, *_stamp(place), video.id)
             connection.execute(
-                "UPDATE videos SET path = ?, bytes = ?, modified = ? WHERE id = ?", values
+                "UPDATE videos SET path = ?, bytes = ?, modified = ?, removed = 0 WHERE id = ?",
+                values,
             )
-        return Added(self.find(video.id), "moved")
+        return Added(self.find(video.id), "added" if again else "moved")
+
+    def remove(self, video: ProjectVideo, log: Log) -> None:
+        """Take a video out; another one may have its path then. Saved states of it are deleted."""
+        with self.store.writing() as connection:
+            values = (f"removed: {video.hash}", video.id)
+            connection.execute("UPDATE videos SET removed = 1, path = ? WHERE id = ?", values)
+            connection.execute("DELETE FROM states WHERE video_id = ?", (video.id,))
+            log.add("remove video", {"path": video.path}, video_id=video.id)
+        self.store.shrink()
 
     def open(self, video: ProjectVideo) -> SeekableSource:
         """Open a video whose content is as it was.
@@ -177,9 +189,7 @@ def content_hash(source: object, place: Path) -> str:
     for file in getattr(source, "files", [place]):
         if file != place:
             digest.update(f"{file.name}\0{file.stat().st_size}\0".encode())
-        with file.open("rb") as opened:
-            while block := opened.read(_BLOCK):
-                digest.update(block)
+        hash_file(file, digest)
     return digest.hexdigest()
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import queue
 import threading
+from collections.abc import Callable
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,10 +17,10 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool
 
-from .engine import load_engine
+from .engine import Engine, load_engine
 from .project import Project
 from .records import ProjectObject
-from .store import DATABASE
+from .store import project_beside
 
 _RUNNING: dict[Path, NotebookPage] = {}
 
@@ -92,12 +93,8 @@ def widget(
     missing = [name for name in ("fastapi", "uvicorn") if find_spec(name) is None]
     if missing:
         raise ValueError(f"widget needs {missing[0]}: pip install 'sam2track[serve]'")
-    from .server import serve  # FastAPI takes a second to import
-
     place = Path(video).expanduser()
-    name = place.name if place.is_dir() else place.stem
-    folder = Path(project).expanduser() if project else place.with_name(f"{name}_project")
-    folder = folder.resolve()
+    folder = (Path(project).expanduser() if project else project_beside(place)).resolve()
     if folder in _RUNNING:
         known = _RUNNING[folder]
         (added,) = known.project.add_videos([place])
@@ -105,28 +102,35 @@ def widget(
         return NotebookPage(
             known.project, added.video.name, f"{start}#video={added.video.id}", height
         )
-    make = Project.open if (folder / DATABASE).exists() else Project.create
-    opened = make(folder)
+    opened = Project.open_or_create(folder)
     try:
         (added,) = opened.add_videos([place])
+        options = {"model": model, "port": 0, "open_browser": False, "video": added.video.id}
+        address = _serve(opened, partial(load_engine, model, **engine), **options)
     except BaseException:
         opened.close()
         raise
+    _RUNNING[folder] = NotebookPage(opened, added.video.name, address, height)
+    return _RUNNING[folder]
+
+
+def _serve(project: Project, load: Callable[[], Engine], **options: Any) -> str:
+    """Serve a project in a thread of its own; the address of the page.
+
+    Raises what ends the server before it has one.
+    """
+    from .server import serve  # FastAPI takes a second to import
+
     said: queue.Queue[str | Exception] = queue.Queue()  # the line with the address, or an error
-    options = {"model": model, "port": 0, "open_browser": False, "video": added.video.id}
 
     def run() -> None:
         try:
-            load = partial(load_engine, model, **engine)
-            serve(opened, load, say=said.put, framed=True, **options)
+            serve(project, load, say=said.put, framed=True, **options)
         except Exception as error:
             said.put(error)
 
     threading.Thread(target=run, name="sam2track page", daemon=True).start()
     line = said.get()
     if isinstance(line, Exception):
-        opened.close()
         raise line
-    address = line.rpartition(": ")[2]
-    _RUNNING[folder] = NotebookPage(opened, added.video.name, address, height)
-    return _RUNNING[folder]
+    return line.rpartition(": ")[2]

@@ -17,7 +17,7 @@ from ..data.readers.sequence import BoxSequence, MaskSequence
 from ..masks.drawing import draw_caption, draw_objects
 from ..masks.label_maps import read_labels
 from ..masks.palette import object_colour
-from .datasets import BoxDataset, Dataset, frame_name
+from .datasets import BoxDataset, Dataset, frame_name, object_names
 from .results import Record, measures_of
 
 CASES = 6
@@ -95,7 +95,7 @@ class _Masks:
 
     def __init__(self, dataset: Dataset, sequence: MaskSequence, folder: Path) -> None:
         self.dataset, self.sequence, self.folder = dataset, sequence, folder
-        self.names: dict[int, str] = getattr(sequence, "object_names", {})
+        self.names = object_names(sequence)
         self.known = frozenset(sequence.annotated)
 
     def written(self) -> list[int]:

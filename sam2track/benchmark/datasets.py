@@ -68,6 +68,11 @@ def frame_name(sequence: MaskSequence, index: int) -> str:
     return f"{index:05d}" if name is None else name(index)
 
 
+def object_names(sequence: MaskSequence) -> dict[int, str]:
+    """The folders of the objects, where each has its own; else empty."""
+    return getattr(sequence, "object_names", {})
+
+
 def davis16(root: str, split: str = "val", *, names: Names = None) -> Dataset:
     """DAVIS 2016: one object per sequence."""
     return Dataset("davis16", davis(root, 2016, split, names=names), DAVIS_2016, layout="binary")

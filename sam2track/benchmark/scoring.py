@@ -11,7 +11,7 @@ from jaxtyping import Bool
 
 from ..data.readers.sequence import MaskSequence
 from ..metrics import SA_V, ObjectScores, Toolkit, collect, collect_spans, score_frame
-from ..metrics.sequences import FrameScores
+from ..metrics.sequences import SPAN_STEP, FrameScores
 from ..types import FrameResult
 from .datasets import Dataset, frame_name
 
@@ -73,7 +73,7 @@ class SequenceScorer:
             places = {int(frame_name(self.sequence, index)): index for index in self.wanted}
             objects = collect_spans(dict(zip(places, frames, strict=True)), self.spans)
             for k, span in self.spans.items():
-                counted[k] = tuple(places[number] for number in range(*span, 5))
+                counted[k] = tuple(places[number] for number in range(*span, SPAN_STEP))
         else:
             if not self.apart:
                 _refuse_gaps(self.sequence, self.toolkit)

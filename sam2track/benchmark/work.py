@@ -6,20 +6,20 @@ latter last: a sequence that has it is finished.
 
 from __future__ import annotations
 
-import os
 import shutil
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..data.readers.sequence import MaskSequence
+from ..files import whole_folder
 from ..types import FrameResult
 from .boxes import run_boxes
 from .data_engine import annotate_in_phases, records_of
-from .datasets import BoxDataset, Dataset, OpenDataset, frame_name
+from .datasets import BoxDataset, Dataset, OpenDataset, frame_name, object_names
 from .files import measure_memory, write_record
 from .layouts import write_masks
 from .pool import Work
@@ -60,23 +60,18 @@ def run_sequence(task: Task, dataset: Dataset, sequence: MaskSequence, start: St
         ValueError: if it has an error: a picture or an annotation that cannot be read, an object
             that never appears.
     """
-    submitted = submitted_frames(sequence, dataset)
-    names: dict[int, str] = getattr(sequence, "object_names", {})
     interactive = task.protocol != "semi"
     scorers: list[SequenceScorer] = []
     frames, seconds = 0, 0.0
-    with _whole_folder(task.out / "masks" / sequence.name) as part:
+    with _written_masks(task, dataset, sequence) as write:
         with measure_memory() as memory:
             for tracked, took in _timed(_track(task, sequence, start)):
                 if tracked.round == len(scorers):
                     scorers.append(SequenceScorer(sequence, dataset, apart=interactive))
-                index = tracked.result.index
-                if submitted is None or index in submitted:
-                    stem = frame_name(sequence, index)
-                    write_masks(part, stem, tracked.result, dataset.layout, names)
+                write(tracked.result)
                 scorers[-1].add(tracked.result)
                 frames, seconds = frames + 1, seconds + took
-        objects = _objects(scorers, names)
+        objects = _objects(scorers, object_names(sequence))
     write_record(task.out, sequence, frames, seconds, memory=memory, objects=objects)
 
 
@@ -86,20 +81,12 @@ def run_engine(task: Task, dataset: Dataset, sequence: MaskSequence, start: Star
     Raises:
         ValueError: as :func:`run_sequence`.
     """
-    submitted, starts = submitted_frames(sequence, dataset), _starts(sequence)
-    names: dict[int, str] = getattr(sequence, "object_names", {})
+    starts, names = _starts(sequence), object_names(sequence)
     began = time.perf_counter()
-    with _whole_folder(task.out / "masks" / sequence.name) as part:
-
-        def shown(result: FrameResult) -> None:
-            if submitted is None or result.index in submitted:
-                stem = frame_name(sequence, result.index)
-                write_masks(part, stem, result, dataset.layout, names)
-
-        with measure_memory() as memory:
-            found = annotate_in_phases(
-                start, dataset, sequence, starts, rounds=task.rounds, shown=shown
-            )
+    with _written_masks(task, dataset, sequence) as write, measure_memory() as memory:
+        found = annotate_in_phases(
+            start, dataset, sequence, starts, rounds=task.rounds, shown=write
+        )
     objects = {
         names.get(object_id, str(object_id)): found["full"][object_id].scores | {"engine": own}
         for object_id, own in records_of(found)
@@ -110,15 +97,21 @@ def run_engine(task: Task, dataset: Dataset, sequence: MaskSequence, start: Star
 
 
 @contextmanager
-def _whole_folder(final: Path) -> Iterator[Path]:
-    """A new folder to write into, which gets its name if there was no error."""
-    part = final.with_name(f".{final.name}.{os.getpid()}.part")
-    try:
-        yield part
-        shutil.rmtree(final, ignore_errors=True)  # of a killed run: it has no record
-        part.rename(final)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
+def _written_masks(
+    task: Task, dataset: Dataset, sequence: MaskSequence
+) -> Iterator[Callable[[FrameResult], None]]:
+    """Writes the masks of a sequence, frame by frame; its folder is there if there was no error."""
+    submitted, names = submitted_frames(sequence, dataset), object_names(sequence)
+    folder = task.out / "masks" / sequence.name
+    shutil.rmtree(folder, ignore_errors=True)  # of a killed run: it has no record
+    with whole_folder(folder) as part:
+
+        def write(result: FrameResult) -> None:
+            if submitted is None or result.index in submitted:
+                stem = frame_name(sequence, result.index)
+                write_masks(part, stem, result, dataset.layout, names)
+
+        yield write
 
 
 def submitted_frames(sequence: MaskSequence, dataset: Dataset) -> frozenset[int] | None:

@@ -108,20 +108,20 @@ def uncrop_points(
 def uncrop_masks(
     masks: Shaped[Tensor, "*n h w"], crop_box: Sequence[int], orig_h: int, orig_w: int
 ) -> Shaped[Tensor, "*n H W"]:
-    """Masks of a crop at the picture's size."""
+    """Masks of a crop at the picture's size; ``crop_box`` is ``(x0, y0, x1, y1)``, pixels."""
     x0, y0, x1, y1 = crop_box
     return F.pad(masks, (x0, orig_w - x1, y0, orig_h - y1))
 
 
 def build_point_grid(n_per_side: int) -> Float[np.ndarray, "P 2"]:
-    """Points ``(x, y)`` in the middle of equal cells of the unit square."""
+    """Points ``(x, y)`` in the middle of equal cells of the unit square, 0..1."""
     return point_grid(n_per_side)
 
 
 def build_all_layer_point_grids(
     n_per_side: int, n_layers: int, scale_per_layer: int
 ) -> list[Float[np.ndarray, "P 2"]]:
-    """A grid for the picture and one for each layer of crops."""
+    """A grid for the picture and one for each layer of crops; x and y are 0..1."""
     return [point_grid(int(n_per_side / scale_per_layer**n)) for n in range(n_layers + 1)]
 
 
@@ -176,5 +176,5 @@ def remove_small_regions(
 
 
 def fill_holes_in_mask_scores(mask: Float[Tensor, "B 1 H W"], max_area: int) -> Tensor:
-    """Logits in which holes of up to ``max_area`` pixels are foreground, barely."""
+    """Logits of this shape in which holes of up to ``max_area`` pixels are foreground, barely."""
     return fill_holes(mask[:, 0], max_area)[:, None]

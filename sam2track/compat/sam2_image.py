@@ -63,6 +63,7 @@ class SAM2ImagePredictor:
 
     @property
     def device(self) -> torch.device:
+        """Where the model computes."""
         return self.model.device
 
     def reset_predictor(self) -> None:
@@ -131,6 +132,9 @@ class SAM2ImagePredictor:
     ) -> tuple[list[np.ndarray], list[np.ndarray], list[np.ndarray]]:
         """:meth:`predict` for each picture of :meth:`set_image_batch`, with a prompt for each.
 
+        Returns:
+            For each picture its masks, scores and logits, of the shapes of :meth:`predict`.
+
         Raises:
             RuntimeError, ValueError: as :meth:`predict`, or for another number of prompts.
         """
@@ -150,7 +154,7 @@ class SAM2ImagePredictor:
         return masks, scores, logits
 
     def get_image_embedding(self) -> Float[Tensor, "B C h w"]:
-        """The embedding at stride 16 of the picture, or of each picture.
+        """The embedding of the picture, or of each: a cell for 16 x 16 pixels of the input.
 
         Raises:
             RuntimeError: without a picture.

@@ -86,6 +86,7 @@ class SAM2VideoPredictor(nn.Module):
 
     @property
     def device(self) -> torch.device:
+        """Where the model computes."""
         return self.model.device
 
     def init_state(

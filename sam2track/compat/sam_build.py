@@ -46,10 +46,12 @@ class Sam(nn.Module):
 
     @property
     def device(self) -> torch.device:
+        """Where the model computes."""
         return self.model.device
 
     @property
     def image_encoder(self) -> ImageEncoder:
+        """The encoder alone: a batch of prepared pictures in, embeddings out."""
         return ImageEncoder(self.model)
 
     def forward(
@@ -82,7 +84,7 @@ class Sam(nn.Module):
         return outputs
 
     def preprocess(self, x: Shaped[Tensor, "*b 3 h w"]) -> Float[Tensor, "*b 3 S S"]:
-        """Normalise a resized picture (0..255) and pad it to the square."""
+        """Normalise a resized picture (RGB, 0..255) and pad it to the square of S pixels."""
         own = self.model
         side = own.variant.image_size
         x = (x - 255 * own.mean) / (255 * own.std)

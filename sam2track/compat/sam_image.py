@@ -39,14 +39,17 @@ class SamPredictor:
 
     @property
     def device(self) -> torch.device:
+        """Where the model computes."""
         return self.model.device
 
     @property
     def is_image_set(self) -> bool:
+        """Whether a picture was given."""
         return self._encoded is not None
 
     @property
     def features(self) -> Float[Tensor, "1 C h w"] | None:
+        """The picture's embedding at stride 16 (pixels of the input); None without a picture."""
         return None if self._encoded is None else self._encoded.features.stride16
 
     def reset_image(self) -> None:
@@ -72,7 +75,7 @@ class SamPredictor:
     def set_torch_image(
         self, transformed_image: Shaped[Tensor, "1 3 h w"], original_image_size: tuple[int, ...]
     ) -> None:
-        """Encode a picture that ``transform`` has resized, values 0..255.
+        """Encode a picture that ``transform`` has resized, RGB values 0..255.
 
         Args:
             original_image_size: its height and width before.
@@ -152,7 +155,7 @@ class SamPredictor:
         return self._predict(prompt, (1 / across, 1 / down), multimask_output, return_logits)
 
     def get_image_embedding(self) -> Float[Tensor, "1 C h w"]:
-        """The picture's embedding at stride 16.
+        """The picture's embedding at stride 16: a cell for 16 x 16 pixels of the input.
 
         Raises:
             RuntimeError: without a picture.

@@ -6,7 +6,7 @@ without duplicates (SAM, 2304.02643, section 5 and appendix B).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -86,13 +86,18 @@ class AutomaticMaskGenerator:
 
     @torch.no_grad()
     def generate(
-        self, image: Picture, *, where: Bool[np.ndarray, "H W"] | None = None
+        self,
+        image: Picture,
+        *,
+        where: Bool[np.ndarray, "H W"] | None = None,
+        pause: Callable[[], None] | None = None,
     ) -> list[AutomaticMask]:
         """The masks of everything; those of smaller crops first, then the highest predicted IoU.
 
         Args:
             image: see :func:`sam2track.image.read_image`.
             where: pixels on which clicks are given; None = all.
+            pause: is called several times a second; an exception of it ends the work.
 
         Raises:
             VideoError, ValueError: if it cannot be read, or ``where`` has another size.
@@ -104,7 +109,7 @@ class AutomaticMaskGenerator:
             if where.shape != size or where.dtype != bool:
                 given = f"{where.dtype} of shape {where.shape}"
                 raise ValueError(f"where is {given}; give bool of the picture's shape, {size}")
-        own = self.settings
+        own, pause = self.settings, pause or _go_on
         found: list[AutomaticMask] = []
         crops = layered_crops(size, own.crop_n_layers, own.crop_overlap_ratio)
         for crop, layer in crops:
@@ -115,23 +120,31 @@ class AutomaticMaskGenerator:
                 points = points[where[y0:y1, x0:x1][y, x]]
             if len(points):
                 with model_threads(self.predictor.model.small_on_cpu):
-                    found += self._of_crop(picture, crop, points.astype(np.float32))
+                    found += self._of_crop(picture, crop, points.astype(np.float32), pause)
         if len(crops) > 1:
             found = _without_duplicates(found, [-_area(o.crop) for o in found], own.crop_nms_thresh)
         share = self.predictor.model.automatic.small_region
         area = _either(own.min_mask_region_area, share * size[0] * size[1])
         if not area:
             return found
-        return _without_small_regions(found, area, max(own.box_nms_thresh, own.crop_nms_thresh))
+        most = max(own.box_nms_thresh, own.crop_nms_thresh)
+        return _without_small_regions(found, area, most, pause)
 
     def _of_crop(
-        self, picture: UInt8[np.ndarray, "H W 3"], crop: Box, points: Float[np.ndarray, "P 2"]
+        self,
+        picture: UInt8[np.ndarray, "H W 3"],
+        crop: Box,
+        points: Float[np.ndarray, "P 2"],
+        pause: Callable[[], None],
     ) -> Iterator[AutomaticMask]:
         """The masks that are seen in a crop."""
         x0, y0, x1, y1 = crop
         size = (picture.shape[0], picture.shape[1])
         encoded = self.predictor.encode(picture[y0:y1, x0:x1])
-        parts = [self._sure(*part, crop, size) for part in self._decode(encoded, points)]
+        parts = []
+        for part in self._decode(encoded, points):
+            parts.append(self._sure(*part, crop, size))
+            pause()
         found = Found(
             concatenate_rows([part.masks for part in parts]),
             np.concatenate([part.clicks for part in parts]),
@@ -144,6 +157,7 @@ class AutomaticMaskGenerator:
         facts = (found.masks.scores[:, 0].tolist(), found.measured.stability.tolist())
         clicks = np.add(found.clicks, (x0, y0)).tolist()
         for mask, score, stability, click in zip(at_full_size, *facts, clicks, strict=True):
+            pause()
             whole = np.zeros(size, bool)
             whole[y0:y1, x0:x1] = mask
             if whole.any():  # sharpening may leave nothing of a thin mask
@@ -195,16 +209,21 @@ class AutomaticMaskGenerator:
                 yield from (full > threshold).cpu().numpy()
 
 
+def _go_on() -> None:
+    """Nobody wants to interrupt."""
+
+
 def _either(chosen: T | None, suited: T) -> T:
     return suited if chosen is None else chosen
 
 
 def _without_small_regions(
-    found: Sequence[AutomaticMask], area: float, most: float
+    found: Sequence[AutomaticMask], area: float, most: float, pause: Callable[[], None]
 ) -> list[AutomaticMask]:
     """Masks without small holes and islands, those first that had none; no new duplicates."""
     changed, unchanged = [], []
     for one in found:
+        pause()
         mask = one.mask()
         cleaned = remove_small_regions(mask, area)
         if cleaned is mask:

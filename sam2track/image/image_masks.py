@@ -90,8 +90,8 @@ class ImageMasks:
         logits = fill_holes(self.logits[:, 0], fill_hole_area)
         frame = self.transform.to_frame(logits, self.size)
         if sharp:
-            return sharpen(frame, picture, speck_area).masks
-        return upscale(frame, self.size, speck_area).masks
+            return sharpen(frame, picture, speck_area).masks.to(frame.device)
+        return upscale(frame, self.size, speck_area).masks.to(frame.device)
 
     def parts(self, rows: int) -> Iterator[ImageMasks]:
         """The same in parts of so many rows."""

@@ -11,6 +11,8 @@ as in He, Sun: Fast Guided Filter, arXiv 1505.00996.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 import torch
@@ -31,7 +33,12 @@ LOGIT_SCALE = 2.0  # logits become tanh(logits / LOGIT_SCALE), so that large one
 
 
 def sharpen(
-    logits: Float[Tensor, "N h w"], picture: UInt8[np.ndarray, "H W 3"], speck_area: float = 0
+    logits: Float[Tensor, "N h w"],
+    picture: UInt8[np.ndarray, "H W 3"],
+    speck_area: float = 0,
+    *,
+    onto: VideoMasks | None = None,
+    rows: Sequence[int] | None = None,
 ) -> VideoMasks:
     """Masks at the picture's size, made on the host; confidence is in -1..1.
 
@@ -39,6 +46,7 @@ def sharpen(
         logits: of masks at stride 4, above 0 on the object.
         picture: RGB, 0..255, at the video's size.
         speck_area: see :func:`sam2track.masks.remove_specks`, in pixels of ``logits``.
+        onto, rows: see :func:`sam2track.masks.upscaling.combine`.
     """
     cells, size = logits.shape[1:], (picture.shape[0], picture.shape[1])
     # Without details smaller than two thirds of a cell, which would make small wrong spots.
@@ -56,7 +64,7 @@ def sharpen(
             cv2.accumulateProduct(slope, colour, value)
         return value
 
-    return combine(logits, size, speck_area, MARGIN, filtered)
+    return combine(logits, size, speck_area, MARGIN, filtered, onto=onto, rows=rows)
 
 
 def _linear_function(

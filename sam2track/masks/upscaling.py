@@ -36,13 +36,42 @@ class VideoMasks:
     owner: Int[Tensor, "H W"]
     confidence: Float[Tensor, "H W"]
 
-    def to(self, device: torch.device) -> VideoMasks:
-        """The same on a device."""
-        return VideoMasks(self.masks.to(device), self.owner.to(device), self.confidence.to(device))
+    @classmethod
+    def empty(cls, count: int, size: tuple[int, int], device: str | torch.device) -> VideoMasks:
+        """So many empty masks."""
+        masks = torch.zeros(count, *size, dtype=torch.bool, device=device)
+        return cls.over(masks)
+
+    @classmethod
+    def over(cls, masks: Bool[Tensor, "N H W"]) -> VideoMasks:
+        """Masks that are empty yet."""
+        size, device = masks.shape[1:], masks.device
+        owner = torch.full(size, -1, dtype=torch.int16, device=device)
+        return cls(masks, owner, torch.zeros(size, device=device))
+
+    def part(self, where: Window) -> VideoMasks:
+        """A part of the picture; what is drawn there is drawn here."""
+        masks = self.masks[(slice(None), *where)]
+        return VideoMasks(masks, self.owner[where], self.confidence[where])
+
+    def put(self, drawn: VideoMasks, rows: Sequence[int]) -> None:
+        """Put masks of the same size into these rows, in place."""
+        higher = drawn.confidence > self.confidence
+        numbers = torch.tensor(rows, dtype=torch.int16, device=drawn.owner.device)
+        self.owner[higher] = numbers[drawn.owner[higher].long()]
+        torch.maximum(self.confidence, drawn.confidence, out=self.confidence)
+        for row, mask in zip(rows, drawn.masks, strict=True):
+            self.masks[row] = mask
 
 
-def concatenate(parts: Sequence[VideoMasks]) -> VideoMasks:
-    """The masks of several groups of objects as those of one group, in the same order."""
+def concatenate(
+    parts: Sequence[VideoMasks], masks: Bool[Tensor, "N H W"] | None = None
+) -> VideoMasks:
+    """The masks of several groups of objects as those of one group, in the same order.
+
+    Args:
+        masks: those of all, if they are one tensor already.
+    """
     first, *rest = parts
     if not rest:
         return first
@@ -52,21 +81,28 @@ def concatenate(parts: Sequence[VideoMasks]) -> VideoMasks:
         owner = torch.where(higher, part.owner + count, owner)
         confidence = torch.maximum(confidence, part.confidence)
         count += len(part.masks)
-    return VideoMasks(torch.cat([part.masks for part in parts]), owner, confidence)
+    masks = torch.cat([part.masks for part in parts]) if masks is None else masks
+    return VideoMasks(masks, owner, confidence)
 
 
 def upscale(
-    logits: Float[Tensor, "N h w"], size: tuple[int, int], speck_area: float = 0
+    logits: Float[Tensor, "N h w"],
+    size: tuple[int, int],
+    speck_area: float = 0,
+    *,
+    onto: VideoMasks | None = None,
+    rows: Sequence[int] | None = None,
 ) -> VideoMasks:
     """Bilinear interpolation to the video's size; confidence is the logit.
 
     On a CPU by OpenCV, which for eight objects takes half of PyTorch's time. OpenCV is also used
-    for other devices if specks are to be removed.
+    for other devices if specks are to be removed; the masks are on the host then.
 
     Args:
         logits: above 0 on the object.
         size: height and width of the video, in pixels.
         speck_area: see :func:`remove_specks`, in pixels of ``logits``.
+        onto, rows: see :func:`combine`.
     """
 
     def bilinear(own: Tensor, _: Window, pixels: Window) -> np.ndarray:
@@ -74,11 +110,15 @@ def upscale(
         return np.ascontiguousarray(full[pixels])
 
     if logits.device.type == "cpu" or speck_area:
-        return combine(logits, size, speck_area, 1, bilinear)
+        return combine(logits, size, speck_area, 1, bilinear, onto=onto, rows=rows)
     full = F.interpolate(logits[None], size, mode="bilinear")[0]
     highest, owner = full.max(0)
     owner = torch.where(highest > 0, owner, -1).to(torch.int16)
-    return VideoMasks(full > 0, owner, highest.clamp(min=0))
+    drawn = VideoMasks(full > 0, owner, highest.clamp(min=0))
+    if onto is None:
+        return drawn
+    onto.put(drawn, range(len(logits)) if rows is None else rows)
+    return onto
 
 
 def resize_logits(logits: Float[Tensor, "N h w"], size: tuple[int, int]) -> Float[Tensor, "N H W"]:
@@ -99,8 +139,11 @@ def combine(
     speck_area: float,
     margin: int,
     confidence: Callable[[Float[Tensor, "h w"], Window, Window], Float[np.ndarray, "y x"]],
+    *,
+    onto: VideoMasks | None = None,
+    rows: Sequence[int] | None = None,
 ) -> VideoMasks:
-    """The masks of objects, computed one after another on the CPU; on the device of the logits.
+    """The masks of objects, computed one after another, on the host.
 
     Args:
         logits: above 0 on the object.
@@ -110,25 +153,28 @@ def combine(
         confidence: is given an object's logits, the window around it with the margin, and the
             pixels that this covers; returns the confidence there, which may be changed later.
             Outside the window there is no object.
+        onto: masks on the host that these are drawn onto, in place; None = new ones.
+        rows: the rows that they are there; None = the first ones. They are empty yet.
     """
     grid = logits.shape[1:]
-    masks, owner = np.zeros((len(logits), *size), bool), np.full(size, -1, np.int16)
-    highest = np.zeros(size, np.float32)
+    onto = VideoMasks.empty(len(logits), size, "cpu") if onto is None else onto
+    masks, owner, highest = (x.numpy() for x in (onto.masks, onto.owner, onto.confidence))
     specks = speck_area * size[0] * size[1] / (grid[0] * grid[1])
-    for place, own in enumerate(logits.float().cpu()):
+    places = range(len(logits)) if rows is None else rows
+    for place, own in zip(places, logits.float().cpu(), strict=True):
         box = mask_box(own.numpy() > 0)
         if box is None:
             continue
-        rows, ys = _around(box[1], box[3], margin, grid[0], size[0])
-        columns, xs = _around(box[0], box[2], margin, grid[1], size[1])
+        down, ys = _around(box[1], box[3], margin, grid[0], size[0])
+        across, xs = _around(box[0], box[2], margin, grid[1], size[1])
         where = ys, xs
-        value = confidence(own, (rows, columns), where)
+        value = confidence(own, (down, across), where)
         if specks:
             remove_specks(value, specks)
         np.greater(value, 0, out=masks[place][where])
         np.copyto(owner[where], place, where=value > highest[where])
         np.maximum(highest[where], value, out=highest[where])
-    return VideoMasks(*map(torch.from_numpy, (masks, owner, highest))).to(logits.device)
+    return onto
 
 
 def _around(first: int, stop: int, margin: int, cells: int, pixels: int) -> tuple[slice, slice]:

@@ -121,6 +121,8 @@ def score_boxes(
 def complete_boxes(boxes: Boxes, first: Float[np.ndarray, "4"]) -> Boxes:
     """Boxes for every frame: first the given box; empty or unknown ones repeat the last known box.
 
+    In and out ``(x, y, width, height)`` in pixels.
+
     As the toolkits of OTB and LaSOT, and pytracking, do before they score.
     """
     out = boxes.copy()
@@ -149,7 +151,7 @@ def got10k_overlaps(
 
 
 def score_overlaps(overlaps: Float[np.ndarray, " N"]) -> OverlapScores:
-    """AO and SR over the overlaps of all sequences' frames that count (:func:`got10k_overlaps`).
+    """AO and SR over all sequences' overlaps that count, 0..1 (:func:`got10k_overlaps`).
 
     As GOT-10k's toolkit reports its validation set; its server also weights classes.
 

@@ -16,6 +16,8 @@ from jaxtyping import Float, UInt8
 
 from .masks import boundary_radius, crop, cropped_boundary, cropped_region
 
+SPAN_STEP = 5  # of the frames of a span, in lvos-evaluation every fifth counts
+
 
 @dataclass(frozen=True, slots=True)
 class Toolkit:
@@ -158,7 +160,10 @@ def collect(frames: Sequence[FrameScores], toolkit: Toolkit) -> dict[int, Object
 
 
 def collect_spans(
-    frames: Mapping[int, FrameScores], spans: Mapping[int, tuple[int, int]], *, step: int = 5
+    frames: Mapping[int, FrameScores],
+    spans: Mapping[int, tuple[int, int]],
+    *,
+    step: int = SPAN_STEP,
 ) -> dict[int, ObjectScores]:
     """The objects of one sequence as in lvos-evaluation: each over its own span.
 
@@ -186,7 +191,7 @@ def collect_spans(
 
 
 def statistics(values: Float[np.ndarray, " T"]) -> Statistics:
-    """Mean, recall and decay of a measure; frames that are NaN are left out.
+    """Mean, recall and decay of a measure, 0..1; frames that are NaN are left out.
 
     The quarters of the decay share their end frames, as in davis2017-evaluation. If no frame is
     left, all three are NaN.

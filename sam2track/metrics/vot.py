@@ -50,7 +50,7 @@ class LongTermScores:
 
     @property
     def f_scores(self) -> Float[np.ndarray, " K"]:
-        """The harmonic mean of precision and recall at each threshold."""
+        """The harmonic mean of precision and recall at each threshold, 0..1."""
         total = self.precision + self.recall
         double = 2 * self.precision * self.recall
         return np.divide(double, total, out=np.zeros_like(total), where=total > 0)

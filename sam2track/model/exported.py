@@ -124,6 +124,11 @@ class ExportedSAM2(SAM2):
         masks, scores, pointers, presence = self._run("mask_decoder", given)
         return Candidates(masks, scores, pointers, presence)
 
+    def predict_unprompted(
+        self, conditioned: Float[Tensor, "R C h w"], features: FrameFeatures
+    ) -> Candidates:
+        return self.predict(conditioned, features, self.no_prompts(len(conditioned)))
+
     def spatial_memory(
         self, stride16: Float[Tensor, "#R C h w"], resolved: Resolved, from_prompt: bool
     ) -> Float[Tensor, "R T D"]:

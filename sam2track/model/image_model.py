@@ -28,7 +28,9 @@ class ImageModel(Protocol):
     automatic: AutomaticDefaults
 
     @property
-    def device(self) -> torch.device: ...
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        ...
 
     @property
     def small_on_cpu(self) -> bool:

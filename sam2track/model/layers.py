@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections import OrderedDict
 from itertools import pairwise
+from typing import cast
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from . import fused
 from .products import Linear
 
 
@@ -36,6 +38,16 @@ class LayerNorm2d(nn.Module):
         return normal.to(x.dtype)
 
 
+class GELU2d(nn.Module):
+    """GELU of an image-shaped tensor: PyTorch's, which is quick only where memory is in the order
+    of the axes."""
+
+    def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
+        if x.is_contiguous():
+            return F.gelu(x)
+        return F.gelu(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+
+
 class MLP(nn.Module):
     """Linear layers with an activation between them."""
 
@@ -46,8 +58,9 @@ class MLP(nn.Module):
 
     def forward(self, x: Float[Tensor, "*batch I"]) -> Float[Tensor, "*batch O"]:
         *hidden, last = self.layers
+        activation = fused.GELU if isinstance(self.activation, nn.GELU) else fused.RELU
         for layer in hidden:
-            x = self.activation(layer(x))
+            x = fused.linear(x, cast(nn.Linear, layer), activation)
         return last(x)
 
 

@@ -14,7 +14,7 @@ from .exported import is_exported, load_exported
 from .sam import SAM
 from .sam2 import SAM2
 from .variants import Variant, find_image_variant, find_variant
-from .weights import fetch_weights, load_weights, packaged_weights
+from .weights import find_weights, load_weights
 
 M = TypeVar("M", bound=SAM2 | SAM)
 
@@ -109,10 +109,10 @@ def load_image_model(
         ValueError, CheckpointError: as :func:`load_model`.
     """
     variant = find_image_variant(name)
-    if isinstance(variant, Variant) and is_exported(checkpoint):
-        return _ready_exported(name, checkpoint, device, precision, compile, None)
+    if isinstance(variant, Variant):
+        return load_model(name, checkpoint, device=device, precision=precision, compile=compile)
     with _NoInitialValues():
-        model = SAM2(variant) if isinstance(variant, Variant) else SAM(variant)
+        model = SAM(variant)
     return _ready(model, name, checkpoint, device, precision, compile)
 
 
@@ -147,7 +147,7 @@ def _ready(
     """A model with its weights, on its device, in its precision."""
     target = pick_device(device)
     dtype = pick_precision(precision, target)
-    path = packaged_weights(name) or fetch_weights(name) if checkpoint is None else checkpoint
+    path = find_weights(name, checkpoint)
     # Many small tensors: cores that wait for each other would take several times as long.
     with cpu_threads(1):
         load_weights(model.eval(), path, name)

@@ -8,6 +8,7 @@ are projected back instead, which gives the same products. Not for gradients.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 import torch
@@ -30,15 +31,38 @@ def same_in_all_rows(x: Tensor) -> bool:
     return len(x) > 1 and x.stride(0) == 0
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Begun:
+    """The transformer's beginning, which does not depend on the image.
+
+    Attributes:
+        places: the tokens that go in, which serve as positions.
+        tokens: after the first layer's self-attention.
+    """
+
+    places: Tokens
+    tokens: Tokens
+
+
+def begin(transformer: TwoWayTransformer, tokens: Tokens) -> Begun:
+    """The beginning for these tokens. Here they are still equal to their positions."""
+    layer = cast("TwoWayBlock", transformer.layers[0])
+    return Begun(tokens, layer.norm1(layer.self_attn(tokens, tokens, tokens)))
+
+
 def transform(
-    transformer: TwoWayTransformer, tokens: Tokens, image: OneImage, position: OneImage
+    transformer: TwoWayTransformer, begun: Begun, image: OneImage | Images, position: OneImage
 ) -> tuple[Tokens, Images]:
-    """Tokens and images after every layer; ``position`` is of the image's cells."""
-    places, rows = tokens, image
+    """Tokens and images after every layer.
+
+    Args:
+        begun: of all rows, or of one which is that of all.
+        image: of all rows, or of each one.
+        position: of the image's cells.
+    """
+    places, tokens, rows = begun.places, begun.tokens, image
     for number, layer in enumerate(cast("list[TwoWayBlock]", transformer.layers)):
-        if number == 0:  # here the tokens are still equal to their positions
-            tokens = layer.norm1(layer.self_attn(tokens, tokens, tokens))
-        else:
+        if number:
             own = tokens + places
             tokens = layer.norm1(tokens + layer.self_attn(own, own, tokens))
         placed = rows + position
@@ -64,7 +88,7 @@ def _attend_to_cells(
     """Attention of tokens to an image's cells, of one image (B = 1) or one in each row."""
     heads, rows = attention.heads, len(tokens)
     q = attention.split(attention.q_proj(tokens))  # (R, heads, T, D)
-    if len(cells) == 1:
+    if rows > len(cells):
         k, v = (attention.split(own) for own in (attention.k_proj(placed), attention.v_proj(cells)))
         mixed = F.scaled_dot_product_attention(q.transpose(0, 1).flatten(1, 2)[None], k, v)
         mixed = mixed[0].unflatten(1, (rows, -1)).transpose(0, 1)
@@ -89,7 +113,7 @@ def _add_attended_tokens(
     heads, (rows, count, _) = attention.heads, keys.shape
     k = attention.split(attention.k_proj(keys))  # (R, heads, T, D)
     k = k * k.shape[3] ** -0.5
-    if len(cells) == 1:
+    if rows > len(cells):
         q = attention.split(attention.q_proj(placed))[0]  # (heads, L, D)
         scores = k.transpose(0, 1).flatten(1, 2) @ q.transpose(1, 2)  # (heads, R * T, L)
         weights = scores.unflatten(1, (rows, count)).softmax(2).transpose(0, 1)

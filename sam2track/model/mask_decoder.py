@@ -7,8 +7,6 @@ those maps.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float
@@ -17,7 +15,8 @@ from torch import Tensor, nn
 from ..types import Candidates, FrameFeatures
 from . import many_prompts
 from .attention import Attention
-from .layers import MLP, LayerNorm2d
+from .layers import MLP
+from .mask_upscaling import predict_masks, upscaling
 
 CANDIDATES = 3  # whole, part, subpart: what one click may mean
 PRESENT = 10.0  # presence logit of a decoder that does not predict it: the object is there
@@ -116,13 +115,7 @@ class MaskDecoder(nn.Module):
         self.mask_tokens = nn.Embedding(masks, width)
         self.conv_s0 = nn.Conv2d(width, width // 8, kernel_size=1) if skips else None
         self.conv_s1 = nn.Conv2d(width, width // 4, kernel_size=1) if skips else None
-        self.output_upscaling = nn.Sequential(
-            nn.ConvTranspose2d(width, width // 4, kernel_size=2, stride=2),
-            LayerNorm2d(width // 4),
-            nn.GELU(),
-            nn.ConvTranspose2d(width // 4, width // 8, kernel_size=2, stride=2),
-            nn.GELU(),
-        )
+        self.output_upscaling = upscaling(width)
         self.output_hypernetworks_mlps = nn.ModuleList(
             MLP(width, width, width, width // 8) for _ in range(masks)
         )
@@ -130,11 +123,12 @@ class MaskDecoder(nn.Module):
         self.pred_obj_score_head = MLP(width, width, width, 1) if presence else None
         self.score_activation = score_activation()
 
-    def features(self, pyramid: Mapping[int, Float[Tensor, "B C _ _"]]) -> FrameFeatures:
-        """The neck's maps, by stride, as the decoder reads them: skip connections projected."""
+    @property
+    def skips(self) -> dict[int, nn.Conv2d]:
+        """The convolutions that project the neck's maps for the skip connections, by stride."""
         if self.conv_s0 is None or self.conv_s1 is None:
-            return FrameFeatures(pyramid[16])
-        return FrameFeatures(pyramid[16], self.conv_s1(pyramid[8]), self.conv_s0(pyramid[4]))
+            return {}
+        return {8: self.conv_s1, 4: self.conv_s0}
 
     def forward(
         self,
@@ -155,20 +149,19 @@ class MaskDecoder(nn.Module):
             unused: tokens of ``sparse`` that nothing attends to: a model that is exported with a
                 fixed number of points has them. None = all are used.
         """
-        own = [self.iou_token.weight, self.mask_tokens.weight]
-        if self.obj_score_token is not None:
-            own.insert(0, self.obj_score_token.weight)
-        tokens = torch.cat((torch.cat(own).expand(sparse.shape[0], -1, -1), sparse), dim=1)
+        tokens = self.tokens(sparse)
         bias = None
         if unused is not None:
             bias = tokens.new_zeros(unused.shape).masked_fill(unused, -torch.inf)
             bias = F.pad(bias, (tokens.shape[1] - sparse.shape[1], 0))
         grid = conditioned.shape[-2:]
         eager = not torch.is_grad_enabled() and not torch.compiler.is_compiling()
-        if eager and all(map(many_prompts.same_in_all_rows, (conditioned, dense))):
-            cells = (conditioned[:1] + dense[:1], position)
-            cells = (own.flatten(2).transpose(1, 2).contiguous() for own in cells)
-            tokens, image = many_prompts.transform(self.transformer, tokens, *cells)
+        same = all(map(many_prompts.same_in_all_rows, (conditioned, dense)))
+        if eager and bias is None and (same or conditioned.device.type == "cpu"):
+            image = conditioned[:1] + dense[:1] if same else conditioned + dense
+            begun = many_prompts.begin(self.transformer, tokens)
+            cells = (as_cells(own) for own in (image, position))
+            tokens, image = many_prompts.transform(self.transformer, begun, *cells)
         else:
             tokens, image = self.transformer(
                 tokens,
@@ -176,25 +169,57 @@ class MaskDecoder(nn.Module):
                 position.flatten(2).transpose(1, 2),
                 bias,
             )
+        return self._predict(tokens, image, grid, features)
+
+    def tokens(self, sparse: Float[Tensor, "R P C"]) -> Float[Tensor, "R L C"]:
+        """The decoder's own tokens and those of the prompts."""
+        own = [self.iou_token.weight, self.mask_tokens.weight]
+        if self.obj_score_token is not None:
+            own.insert(0, self.obj_score_token.weight)
+        return torch.cat((torch.cat(own).expand(sparse.shape[0], -1, -1), sparse), dim=1)
+
+    def unprompted(
+        self,
+        conditioned: Float[Tensor, "R C h w"],
+        features: FrameFeatures,
+        begun: many_prompts.Begun,
+        dense: Float[Tensor, "1 C 1 1"],
+        position: Float[Tensor, "1 h*w C"],
+    ) -> Candidates:
+        """:meth:`forward` where no row has a prompt: all begin in the same way.
+
+        Args:
+            begun: by :func:`many_prompts.begin`, of one row.
+            position: of the cells.
+        """
+        image = as_cells(conditioned + dense)
+        tokens, image = many_prompts.transform(self.transformer, begun, image, position)
+        return self._predict(tokens, image, conditioned.shape[-2:], features)
+
+    def _predict(
+        self,
+        tokens: Float[Tensor, "R L C"],
+        image: Float[Tensor, "R h*w C"],
+        grid: torch.Size,
+        features: FrameFeatures,
+    ) -> Candidates:
+        """The candidates of what the transformer made."""
         presence = tokens.new_full((tokens.shape[0], 1), PRESENT)
         if self.pred_obj_score_head is not None:
             presence, tokens = self.pred_obj_score_head(tokens[:, 0]), tokens[:, 1:]
         score, masks = tokens[:, 0], tokens[:, 1 : 1 + 1 + CANDIDATES]
-        # To stride 4; the skip connections are added on the way, where there are any.
-        first, norm, activate, second, activate_again = self.output_upscaling
-        image = first(image.transpose(1, 2).unflatten(2, grid))
-        image = image if features.stride8 is None else image + features.stride8
-        image = second(activate(norm(image)))
-        image = activate_again(image if features.stride4 is None else image + features.stride4)
-        weights = torch.stack(
-            [mlp(masks[:, i]) for i, mlp in enumerate(self.output_hypernetworks_mlps)], dim=1
-        )
+        layers, mlps = self.output_upscaling, self.output_hypernetworks_mlps
         return Candidates(
-            masks=(weights @ image.flatten(2)).unflatten(2, image.shape[-2:]),
+            masks=predict_masks(layers, mlps, image, masks, grid, features),
             scores=self.score_activation(self.iou_prediction_head(score)),
             tokens=masks,
             presence=presence,
         )
+
+
+def as_cells(x: Float[Tensor, "B C h w"]) -> Float[Tensor, "B h*w C"]:
+    """A map as its cells, row by row, each cell's channels next to each other."""
+    return x.flatten(2).transpose(1, 2).contiguous()
 
 
 def ambiguous(candidates: Candidates) -> Candidates:

@@ -8,15 +8,15 @@ attention takes T and the tokens' positions from it, so it does not depend on a 
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, cast
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from . import fused
 from .attention import grid_places
-from .layers import LayerNorm2d, named, sine_position_2d
-from .products import Linear
+from .layers import GELU2d, LayerNorm2d, named, sine_position_2d
 
 
 class ConvNeXtBlock(nn.Module):
@@ -26,15 +26,14 @@ class ConvNeXtBlock(nn.Module):
         super().__init__()
         self.dwconv = nn.Conv2d(width, width, kernel_size=7, padding=3, groups=width)
         self.norm = LayerNorm2d(width)
-        self.pwconv1 = Linear(width, 4 * width)
-        self.act = nn.GELU()
-        self.pwconv2 = Linear(4 * width, width)
+        self.pwconv1 = nn.Linear(width, 4 * width)
+        self.pwconv2 = nn.Linear(4 * width, width)
         self.gamma = nn.Parameter(torch.full((width,), 1e-6))
 
     def forward(self, x: Float[Tensor, "R C h w"]) -> Float[Tensor, "R C h w"]:
-        y = self.norm(self.dwconv(x)).permute(0, 2, 3, 1)
-        y = self.gamma * self.pwconv2(self.act(self.pwconv1(y)))
-        return x + y.permute(0, 3, 1, 2)
+        y = self.norm(fused.convolve(x, self.dwconv)).permute(0, 2, 3, 1)
+        y = fused.linear(fused.linear(y, self.pwconv1, fused.GELU), self.pwconv2)
+        return x + (self.gamma * y).permute(0, 3, 1, 2)
 
 
 class MemoryEncoder(nn.Module):
@@ -47,7 +46,7 @@ class MemoryEncoder(nn.Module):
         for channels in (4, 16, 64, 256):
             encoder.append(nn.Conv2d(channels // 4, channels, 3, stride=2, padding=1))
             encoder.append(LayerNorm2d(channels))
-            encoder.append(nn.GELU())
+            encoder.append(GELU2d())
         encoder.append(nn.Conv2d(256, width, kernel_size=1))
         self.mask_downsampler = named(encoder=encoder)
         self.pix_feat_proj = nn.Conv2d(width, width, kernel_size=1)
@@ -57,8 +56,14 @@ class MemoryEncoder(nn.Module):
     def forward(
         self, features: Float[Tensor, "#R C h w"], mask: Float[Tensor, "R 1 16*h 16*w"]
     ) -> Float[Tensor, "R D h w"]:
-        x = self.pix_feat_proj(features) + self.mask_downsampler(mask)
-        return self.out_proj(self.fuser(x))
+        first, *stages, project = cast(nn.Sequential, self.mask_downsampler.encoder)
+        mask = first(mask)  # not fused: its channels would come last, and the few are slow so
+        for stage in stages:
+            mask = fused.convolve(mask, stage) if isinstance(stage, nn.Conv2d) else stage(mask)
+        x = fused.pointwise(features, self.pix_feat_proj) + fused.pointwise(
+            mask, cast(nn.Conv2d, project)
+        )
+        return fused.pointwise(self.fuser(x), self.out_proj)
 
 
 class Compression(Protocol):

@@ -10,12 +10,16 @@ for the mask decoder only (SAM 2, 2408.00714, appendix D.1). A pyramid as in FPN
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import cast
 
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from . import fused
 from .layers import LayerNorm2d, named
+
+NOTHING: Mapping[int, nn.Conv2d] = {}
 
 
 class Neck(nn.Module):
@@ -33,10 +37,20 @@ class Neck(nn.Module):
         coarse_first = [*channels.values()][::-1]
         self.convs = nn.ModuleList(named(conv=nn.Conv2d(c, width, 1)) for c in coarse_first)
 
-    def forward(self, maps: list[Float[Tensor, "B _ _ _"]]) -> dict[int, Float[Tensor, "B C _ _"]]:
-        """The pyramid's maps by stride."""
-        found = zip(reversed(self.strides), self.convs, reversed(maps), strict=True)
-        levels = {stride: conv(x) for stride, conv, x in found}
+    def forward(
+        self,
+        maps: list[Float[Tensor, "B _ _ _"]],
+        after: Mapping[int, nn.Conv2d] = NOTHING,
+    ) -> dict[int, Float[Tensor, "B _ _ _"]]:
+        """The pyramid's maps by stride.
+
+        Args:
+            maps: the backbone's.
+            after: convolutions of one pixel that follow at some strides.
+        """
+        convs = (cast(nn.Conv2d, own.conv) for own in self.convs)
+        found = zip(reversed(self.strides), convs, reversed(maps), strict=True)
+        levels = {stride: fused.chain(x, conv, after.get(stride)) for stride, conv, x in found}
         if 32 in levels:
             coarse = F.interpolate(levels.pop(32).float(), scale_factor=2.0, mode="nearest")
             levels[16] = levels[16] + coarse
@@ -61,7 +75,9 @@ class ConvNeck(nn.Sequential):
             LayerNorm2d(width),
         )
 
-    def forward(self, input: list[Float[Tensor, "B _ h w"]]) -> dict[int, Float[Tensor, "B C h w"]]:
-        """The map by its stride."""
+    def forward(
+        self, input: list[Float[Tensor, "B _ h w"]], after: Mapping[int, nn.Conv2d] = NOTHING
+    ) -> dict[int, Float[Tensor, "B C h w"]]:
+        """The map by its stride; nothing follows at stride 16."""
         (x,) = input
         return {16: super().forward(x)}

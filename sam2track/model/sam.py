@@ -53,6 +53,7 @@ class SAM(nn.Module):
 
     @property
     def device(self) -> torch.device:
+        """Where the weights are."""
         return self.mean.device
 
     @property
@@ -77,7 +78,7 @@ class SAM(nn.Module):
 
     def encode(self, image: Float[Tensor, "B 3 S S"]) -> FrameFeatures:
         """Features of prepared pictures."""
-        return self.mask_decoder.features(self.neck(self.trunk(image)))
+        return FrameFeatures(self.neck(self.trunk(image))[16])
 
     def encode_prompts(self, prompts: PromptTokens) -> EncodedPrompts:
         """Tokens of clicks and boxes, an embedding of the mask, positions of the grid's cells."""

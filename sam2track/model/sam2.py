@@ -26,6 +26,7 @@ from ..types import (
     Resolved,
     WindowBox,
 )
+from . import fused, unprompted
 from .image_transform import ImageTransform, Window, prepare_image
 from .layers import MLP, lower_weights
 from .mask_decoder import MaskDecoder, ambiguous, clear_or_best
@@ -129,6 +130,7 @@ class SAM2(nn.Module):
 
     @property
     def device(self) -> torch.device:
+        """Where the weights are."""
         return self.no_memory.device
 
     @property
@@ -164,8 +166,9 @@ class SAM2(nn.Module):
         return prepare_image(image, self.picture_transform, self.mean, self.std)
 
     def encode(self, image: Float[Tensor, "B 3 S S"]) -> FrameFeatures:
-        """Features of prepared images; for tracking B = 1, for training one image per row."""
-        return self.mask_decoder.features(self.neck(self.trunk(image)))
+        """Features of prepared images: one image for each window, or in training for each row."""
+        pyramid = self.neck(self.trunk(image), self.mask_decoder.skips)
+        return FrameFeatures(*(pyramid[stride] for stride in (16, *self.mask_decoder.skips)))
 
     def collate(self, recalls: Sequence[Recall]) -> MemoryBatch:
         """What the rows recall, as tensors; they must have recalls of one shape, with memories."""
@@ -210,7 +213,7 @@ class SAM2(nn.Module):
         :func:`clear_or_best`; ``stability_threshold`` = 0 never replaces the clear mask.
         """
         if prompts is None:
-            prompts = self.no_prompts(len(conditioned))
+            return ambiguous(self.predict_unprompted(conditioned, features))
         candidates = self.predict(conditioned, features, prompts)
         if prompts.labels.shape[1] > 1:
             return clear_or_best(candidates, stability_delta, stability_threshold)
@@ -221,6 +224,14 @@ class SAM2(nn.Module):
     ) -> Candidates:
         """All four candidate masks; the first is the one for a clear prompt."""
         return self.mask_decoder(conditioned, features, *self.prompt_encoder(prompts))
+
+    def predict_unprompted(
+        self, conditioned: Float[Tensor, "R C h w"], features: FrameFeatures
+    ) -> Candidates:
+        """:meth:`predict` of objects that are tracked."""
+        if self.compiled or not fused.can_fuse(conditioned, self.mask_downsample.weight):
+            return self.predict(conditioned, features, self.no_prompts(len(conditioned)))
+        return unprompted.predict(self.prompt_encoder, self.mask_decoder, conditioned, features)
 
     def decode_picture(
         self, features: FrameFeatures, prompts: PromptTokens, *, multimask: bool
@@ -243,8 +254,8 @@ class SAM2(nn.Module):
 
     def no_prompts(self, rows: int) -> PromptTokens:
         """The prompt encoder's input where there is no prompt."""
-        coords = torch.zeros(rows, 1, 2, device=self.device)
-        return PromptTokens(coords, torch.full((rows, 1), NOT_A_POINT, device=self.device))
+        labels = torch.full((rows, 1), NOT_A_POINT, device=self.device)
+        return PromptTokens(torch.zeros(rows, 1, 2, device=self.device), labels)
 
     def resolve(self, candidates: Candidates, choice: Choice) -> Resolved:
         """The chosen mask of each row, with its pointer; emptied where the object is absent."""
@@ -287,8 +298,7 @@ class SAM2(nn.Module):
     ) -> list[MemoryFrame]:
         """One memory per row. Masks from prompts are thresholded at zero, as shown to the user."""
         tokens = self.spatial_memory(features.stride16, resolved, from_prompt)
-        if not self.training:
-            tokens = tokens.to(self.memory_dtype)
+        tokens = tokens if self.training else tokens.to(self.memory_dtype)
         parts = (tokens, resolved.pointers, resolved.scores, resolved.presence[:, 0])
         if from_prompt and not self.training:
             parts = (*parts, self.appearance(features, resolved.logits)[:, 0])

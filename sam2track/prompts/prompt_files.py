@@ -126,9 +126,10 @@ def read_masks(path: str | Path, object_id: int = 1) -> dict[int, Bool[np.ndarra
     """The objects in a picture of masks: each one's id and mask.
 
     In a picture that is transparent in places, what is not transparent is ``object_id``. In a
-    palette picture each index is an object, unless its colours are black and white. Any other is
-    black with one more colour, and that is ``object_id``. It is turned as its EXIF orientation
-    says, as frames are.
+    palette picture each index is an object, unless its colours are black and white; so is each
+    value of a grey picture whose values are 0, 1, 2, ... without a gap, as programs write labels.
+    Any other is black with one more colour, and that is ``object_id``. It is turned as its EXIF
+    orientation says, as frames are.
 
     Raises:
         ValueError: if it cannot be read, is empty, or has shades that say nothing.
@@ -168,12 +169,14 @@ def read_masks(path: str | Path, object_id: int = 1) -> dict[int, Bool[np.ndarra
     values = np.union1d(pixels, 0)  # what is black may be missing
     if not (values > 0).any():
         raise ValueError(f"the mask {path} is empty: it has no pixel on an object")
-    if palette:
+    # An edge between black and white that has shades goes up to 255, and a palette no further.
+    counted = pixels.ndim == 2 and 2 < len(values) < 256
+    if palette or (counted and np.array_equal(values, np.arange(len(values)))):
         return {found: pixels == found for found in values.tolist() if found}
     if len(values) > 2:
         raise ValueError(
             f"the mask {path} has {len(values)} shades of grey or colours; "
-            "save it in black and white, or as a palette PNG with one index an object"
+            "save it in black and white, or as a PNG of labels 0, 1, 2, ..."
         )
     return {object_id: pixels > 0}
 

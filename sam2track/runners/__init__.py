@@ -63,6 +63,11 @@ def outcome_of(error: BaseException) -> Outcome:
     return Outcome(1, f"{type(error).__name__}: {message} ({advice})")
 
 
+def counted(count: int, thing: str) -> str:
+    """``1 frame``, ``2 frames``."""
+    return f"{count} {thing}{'s' * (count != 1)}"
+
+
 def debugging() -> bool:
     """Whether tracebacks and warnings are to be shown."""
     return os.environ.get("SAM2TRACK_DEBUG") == "1"

@@ -24,9 +24,10 @@ from ..annotate.store import DATABASE
 from ..benchmark.report import has_jinja, require_jinja
 from ..device import keep_freed_memory, use_threads
 from ..files import expand_home
-from . import RunFailed
-from .compose import plain
-from .found_prompts import AUTO, DETECTOR, prompts_of
+from . import RunFailed, counted
+from .automatic import AUTO
+from .compose import plain, require
+from .found_prompts import DETECTOR, prompts_of
 from .sweep import paths_of
 from .tracker import make_tracker
 
@@ -34,6 +35,7 @@ from .tracker import make_tracker
 TOLD = ("memory", "fill_hole_area", "remove_specks", "zoom", "sharpen",
         "stability_delta", "stability_threshold")  # fmt: skip
 WORK = "work"  # a folder of the project: what workers have begun and not delivered
+GONE = "gone"  # remove=: the videos whose files are gone
 BAR = "{percentage:3.0f}%|{bar}| [{remaining} left{postfix}]"
 
 
@@ -45,8 +47,10 @@ def run(config: DictConfig) -> None:
         RunFailed: videos failed; the message names them.
         KeyboardInterrupt: the user broke it off; what is finished stays.
     """
-    if OmegaConf.is_missing(config, "project"):
-        raise ValueError("project= is missing: the folder of the project")
+    require(config, "project", "the folder of the project")
+    if config.remove is not None:
+        _remove(Path(expand_home(config.project)), config.remove)
+        return
     if config.report:
         require_jinja()
     keep_freed_memory()
@@ -84,6 +88,20 @@ def run(config: DictConfig) -> None:
     if failed:
         named = "; ".join(f"{result.name}: {result.error}" for result in failed)
         raise RunFailed(f"{len(failed)} of {len(paths)} videos failed: {named}")
+
+
+def _remove(folder: Path, names: str | ListConfig) -> None:
+    """Take videos out of a project: those that are named, or those whose files are gone."""
+    with Project.open(folder) as project:
+        if names == GONE:
+            found = [own for own in project.videos() if not (project.folder / own.path).exists()]
+        else:
+            given = [names] if isinstance(names, (str, int)) else names
+            found = [project.video(str(own)) for own in given]
+        for video in found:
+            project.remove_video(video.id)
+            print(f"{video.name}: removed from the project")
+        print(f"{len(found)} videos removed, {len(project.videos())} left: {folder}")
 
 
 def make_engine(config: DictConfig) -> Engine:
@@ -141,7 +159,7 @@ def _videos(config: DictConfig) -> list[str]:
     if isinstance(config.videos, ListConfig):  # from a file of settings
         return [str(path) for path in config.videos]
     spec = str(config.videos)
-    return paths_of("video", spec, multirun=False) or [str(Path(expand_home(spec)))]
+    return paths_of("video", spec, multirun=False) or [str(expand_home(spec))]
 
 
 def _run_all(
@@ -193,11 +211,11 @@ def line(result: JobResult) -> str:
     """A video in one line."""
     if result.status == "failed":
         return f"{result.name}: failed: {result.error}"
-    objects = f"{result.objects} object{'s' * (result.objects != 1)}"
+    objects = counted(result.objects, "object")
     if result.status == "before":
         return f"{result.name}: finished before, {objects}"
     if not result.objects:
         return f"{result.name}: nothing was found, 0 objects"
     rate = result.frames / max(result.seconds, 1e-9)
-    frames = f"{result.frames} frame{'s' * (result.frames != 1)}"
+    frames = counted(result.frames, "frame")
     return f"{result.name}: {objects}, {frames}, {rate:.1f} frames a second"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -15,6 +16,8 @@ from ..prompts import Prompt
 from ..track import AutomaticPrompts, Find, Proposal
 from ..types import Frame
 from .compose import plain
+
+AUTO = "auto"  # prompts=auto: everything is followed
 
 
 def make_generator(model: ImageModel, config: DictConfig) -> AutomaticMaskGenerator:
@@ -45,8 +48,11 @@ class AutomaticMasks:
             )
         generator = AutomaticMaskGenerator(ImagePredictor(model), self.settings)
 
-        def find(frame: Frame, where: Bool[np.ndarray, "H W"]) -> list[Proposal]:
-            found = sorted(generator.generate(frame.image, where=where), key=lambda own: -own.score)
+        def find(
+            frame: Frame, where: Bool[np.ndarray, "H W"], pause: Callable[[], None] | None = None
+        ) -> list[Proposal]:
+            found = generator.generate(frame.image, where=where, pause=pause)
+            found = sorted(found, key=lambda own: -own.score)
             return [Proposal(Prompt.from_mask(own.mask())) for own in found]
 
         return find

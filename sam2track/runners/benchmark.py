@@ -6,7 +6,6 @@ them.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 import sys
@@ -31,7 +30,7 @@ from ..benchmark.pool import spread
 from ..benchmark.report import has_jinja, require_jinja, write_report
 from ..benchmark.results import Record, measures_of_dataset, objects_csv, summarise, table
 from ..benchmark.work import Task
-from ..files import write_text
+from ..files import hash_file, write_text
 from ..model.weights import packaged_weights
 from . import RunFailed
 from .compose import flat, plain
@@ -138,11 +137,7 @@ def _identity(config: DictConfig) -> dict[str, Any]:
         settings.pop(key, None)
     weights = config.checkpoint or packaged_weights(config.model)
     if weights is not None:
-        digest = hashlib.sha256()
-        with open(weights, "rb") as file:
-            while block := file.read(1 << 20):
-                digest.update(block)
-        settings["weights' SHA-256"] = digest.hexdigest()[:16]
+        settings["weights' SHA-256"] = hash_file(Path(weights)).hexdigest()[:16]
     return settings
 
 

@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from hydra.core.override_parser.types import Quote, QuotedString
+from hydra.errors import InstantiationException
+from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from .loader import SettingError, keys_of
@@ -27,6 +29,12 @@ def plain(config: DictConfig) -> dict[str, Any]:
     return cast(dict[str, Any], OmegaConf.to_container(config, resolve=True))
 
 
+def require(config: DictConfig, key: str, advice: str) -> None:
+    """Raise ValueError unless a setting has a value; ``advice`` says what to give."""
+    if OmegaConf.is_missing(config, key) or config[key] is None:
+        raise ValueError(f"{key}= is missing: {advice}")
+
+
 def flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Nested settings as one level: ``{"prompts.mask": 0.5, ...}``; lists stay."""
     result: dict[str, Any] = {}
@@ -34,6 +42,19 @@ def flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         name = f"{prefix}{key}"
         result.update(flat(value, name + ".") if isinstance(value, Mapping) else {name: value})
     return result
+
+
+def instantiated(name: str, entry: Mapping[str, Any], **arguments: Any) -> Any:
+    """The object that a ``_target_`` makes; its errors keep their message."""
+    try:
+        return instantiate(entry, **arguments, _convert_="all")
+    except InstantiationException as error:
+        cause = error.__cause__
+        while isinstance(cause, InstantiationException):
+            cause = cause.__cause__
+        if isinstance(cause, (ValueError, OSError)):
+            raise cause from None
+        raise ValueError(f"{name}: {' '.join(str(cause or error).split())}") from None
 
 
 def literal(text: str) -> str:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from ..annotate import Project
 from ..annotate.exchange import write
 from ..annotate.transfer import annotations_of
 from ..files import expand_home
-from .compose import plain
+from .compose import plain, require
 
 
 def run(config: DictConfig) -> None:
@@ -20,11 +18,8 @@ def run(config: DictConfig) -> None:
         ValueError, OSError: bad input, or the folder cannot be written; then nothing is there.
     """
     for key in ("project", "format", "out"):
-        if OmegaConf.is_missing(config, key):
-            raise ValueError(
-                f"{key}= is missing: sam2track export project=P format=coco out=FOLDER"
-            )
-    settings, out = plain(config), Path(expand_home(config.out))
+        require(config, key, "sam2track export project=P format=coco out=FOLDER")
+    settings, out = plain(config), expand_home(config.out)
     with Project.open(expand_home(config.project), read_only=True) as project:
         annotations, left_out = annotations_of(project, _listed(settings["names"]))
         losses = write(

@@ -14,14 +14,20 @@ from typing import cast
 from omegaconf import DictConfig
 
 from ..annotate import Engine, Project
-from ..annotate.automatic import FoundPrompts
-from ..annotate.detectors import Detector, detected, find_detector
-from ..annotate.jobs import FindPrompts, PromptSource
-from ..annotate.prompt_sources import found_in, given_by, may_detect, prompt_source
+from ..annotate.prompting.automatic import FoundPrompts
+from ..annotate.prompting.detectors import Detector, detected, find_detector
+from ..annotate.prompting.sources import (
+    FindPrompts,
+    PromptSource,
+    found_in,
+    given_by,
+    may_detect,
+    prompt_source,
+)
 from ..track import Find, TrackingSession
-from .automatic import AutomaticMasks, automatic_masks
+from .automatic import AUTO, AutomaticMasks, automatic_masks
 
-AUTO, DETECTOR = "auto", "detector"
+DETECTOR = "detector"  # prompts=detector
 
 
 def prompts_of(config: DictConfig) -> tuple[PromptSource | None, FindPrompts | None]:
@@ -57,7 +63,7 @@ def find_automatic(
     """Everything that automatic masks show."""
     session = cast(TrackingSession, engine.start(length=1))
     find = masks.find(session.model)
-    return FoundPrompts(project, engine, find, "automatic", every, most)
+    return FoundPrompts(project, engine, find, "automatic", every, most, pausing=True)
 
 
 def find_detected(

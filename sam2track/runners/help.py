@@ -31,7 +31,7 @@ def describe(verb: str) -> str:
     header, _, body = text.partition("\n\n")
     lines = [line.removeprefix("#").removeprefix(" ") for line in header.splitlines()]
     lines += ["", f"Usage: sam2track {verb} key=value ..."]
-    for key, value, meaning in _options(body):
+    for key, value, meaning in read_options(body):
         if not key:
             lines += ["", f"{meaning}:"]
             continue
@@ -48,7 +48,7 @@ def describe(verb: str) -> str:
     return "\n".join(lines)
 
 
-def _options(text: str) -> Iterator[tuple[str, str, str]]:
+def read_options(text: str) -> Iterator[tuple[str, str, str]]:
     """Each option's key, default and help; for a heading, no key and its text as help."""
     parent = ""
     for line in text.splitlines():
@@ -68,7 +68,7 @@ def _describe_choice(group: str, path: Path, width: int) -> list[str]:
     title, _, rest = text.removeprefix(WHOLE).partition("\n")
     lines = _row(path.stem, title.removeprefix("# "), width)
     prefix = "" if whole else f"{group}."
-    for key, value, meaning in _options(rest):
+    for key, value, meaning in read_options(rest):
         if key:
             lines += _row(f"  {prefix}{key}={value}", meaning, width)
     return lines

@@ -31,9 +31,9 @@ from ..prompts.tokens import merge_prompts
 from ..sinks.image_files import RESULT, SegmentedObject, write_annotations, write_image
 from ..track.rendering import SPECK_AREA
 from ..video import PICTURE_SUFFIXES, list_pictures, read_picture
-from . import RunFailed
-from .automatic import make_generator
-from .compose import plain
+from . import RunFailed, counted
+from .automatic import AUTO, make_generator
+from .compose import plain, require
 from .output import RUN_FILE, claim_folder, locked, write_settings
 
 # Settings that change no result.
@@ -67,8 +67,7 @@ def run(config: DictConfig) -> None:
         RunFailed: images are broken; the message names some, the results are of the others.
         KeyboardInterrupt: the user broke it off; what is finished stays.
     """
-    if OmegaConf.is_missing(config, "image") or config.image is None:
-        raise ValueError("image= is missing: sam2track image image=photo.jpg click=[x,y]")
+    require(config, "image", "sam2track image image=photo.jpg click=[x,y]")
     keys = [*PROMPTS, "object"]
     given = [f"{key}=" for key in PROMPTS if config[key] is not None]
     if not given and not config.auto:
@@ -76,7 +75,7 @@ def run(config: DictConfig) -> None:
         raise ValueError(f"nothing to segment: {how}")
     if given and config.auto:
         raise ValueError(f"auto=true needs no prompts: remove {' and '.join(given)}")
-    if config.prompts == "auto":
+    if config.prompts == AUTO:
         raise ValueError("prompts=auto is for track; give auto=true for masks of everything")
     settings = plain(OmegaConf.masked_copy(config, keys))
     object_id = settings.pop("object")
@@ -108,24 +107,7 @@ def _run(config: DictConfig, folder: Path, tasks: Sequence[Task], several: bool)
         print(f"finished before: {folder}")
         return
     use_threads(config.threads)
-    model = load_image_model(
-        config.model,
-        config.checkpoint,
-        device=config.device,
-        precision=config.precision,
-        compile=config.compile,
-    )
-    coarse = isinstance(model, SAM2) and model.variant.coarse
-    if config.auto:
-        segment = partial(_find_everything, make_generator(model, config))
-    else:
-        render = partial(
-            ImageMasks.rendered,
-            fill_hole_area=config.fill_hole_area,
-            speck_area=SPECK_AREA if coarse else 0.0,
-            sharp=coarse if config.sharpen is None else config.sharpen,
-        )
-        segment = partial(_segment, ImagePredictor(model), render)
+    segment = _segmenter(config)
     folder.mkdir(parents=True, exist_ok=True)
     write_settings(folder, config)
     broken: dict[str, str] = {}
@@ -146,11 +128,32 @@ def _run(config: DictConfig, folder: Path, tasks: Sequence[Task], several: bool)
                 raise RunFailed(f"{task.folder}: {error.strerror}; stopped there") from error
             bar.update()
     count = len(tasks) - len(broken)
-    print(f"{count} image{'s' * (count != 1)}: {folder}")
+    print(f"{counted(count, 'image')}: {folder}")
     if broken:
         named = "; ".join(broken.values() if len(broken) == 1 else list(broken)[:MOST_NAMED])
         more = f" and {len(broken) - MOST_NAMED} more" if len(broken) > MOST_NAMED else ""
         raise RunFailed(f"{len(broken)} of {len(tasks)} images failed: {named}{more}")
+
+
+def _segmenter(config: DictConfig) -> Callable[[Task, np.ndarray], None]:
+    """Segments the picture of a task and writes the results; the model is loaded."""
+    model = load_image_model(
+        config.model,
+        config.checkpoint,
+        device=config.device,
+        precision=config.precision,
+        compile=config.compile,
+    )
+    if config.auto:
+        return partial(_find_everything, make_generator(model, config))
+    coarse = isinstance(model, SAM2) and model.variant.coarse
+    render = partial(
+        ImageMasks.rendered,
+        fill_hole_area=config.fill_hole_area,
+        speck_area=SPECK_AREA if coarse else 0.0,
+        sharp=coarse if config.sharpen is None else config.sharpen,
+    )
+    return partial(_segment, ImagePredictor(model), render)
 
 
 def _segment(

@@ -3,14 +3,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from ..annotate import Project
 from ..annotate.exchange import read
 from ..annotate.transfer import add_annotations, exchanged_video
 from ..files import expand_home
+from .compose import require
 
 
 def run(config: DictConfig) -> None:
@@ -20,9 +19,8 @@ def run(config: DictConfig) -> None:
         ValueError, OSError: bad input; the project is not changed.
     """
     for key in ("project", "format", "path"):
-        if OmegaConf.is_missing(config, key):
-            raise ValueError(f"{key}= is missing: sam2track import project=P format=cvat path=FILE")
-    path = Path(expand_home(config.path))
+        require(config, key, "sam2track import project=P format=cvat path=FILE")
+    path = expand_home(config.path)
     with Project.open(expand_home(config.project)) as project:
         videos = [exchanged_video(project, video) for video in project.videos()]
         if not videos:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from importlib.util import find_spec
-from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from ..annotate import Project
-from ..annotate.store import DATABASE
+from ..annotate.store import project_beside
 from ..device import keep_freed_memory, use_threads
 from ..files import expand_home
 from ..model.variants import VARIANTS, find_variant
 from .annotate import make_engine
+from .automatic import AUTO
 from .compose import plain
-from .found_prompts import AUTO, DETECTOR, prompts_of
+from .found_prompts import DETECTOR, prompts_of
 
 
 def run(config: DictConfig) -> None:
@@ -32,23 +32,22 @@ def run(config: DictConfig) -> None:
 
     keep_freed_memory()
     use_threads(config.threads)
-    video = None if config.video is None else Path(expand_home(config.video))
+    video = None if config.video is None else expand_home(config.video)
     if config.project is not None:
-        folder = Path(expand_home(config.project))
+        folder = expand_home(config.project)
     else:
         assert video is not None
         if not video.exists():
             raise ValueError(f"no such video: {video}; check the path")
-        folder = video.with_name(f"{video.name if video.is_dir() else video.stem}_project")
-    make = Project.open if (folder / DATABASE).exists() else Project.create
-    with make(folder) as project:
+        folder = project_beside(video)
+    with Project.open_or_create(folder) as project:
         first = None if video is None else project.add_videos([video])[0].video.id
         settings = _with_model(config, project)
         with open_dict(settings):
             settings.prompts = AUTO if config.detector is None else DETECTOR
         _, automatic = prompts_of(settings)
         given = plain(config)["folders"]
-        folders = [Path(expand_home(own)) for own in given or []]
+        folders = [expand_home(own) for own in given or []]
         if given is None and video is not None:
             folders = [video.absolute().parent]
         serve(

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from hydra.types import RunMode
 
+from ..files import stem_of
 from .compose import PATHS
 from .loader import Loader, SettingError, parse
 
@@ -104,7 +105,7 @@ def _video_names(texts: Iterable[str]) -> Iterator[str]:
     """A name for each video, another one for each."""
     taken: set[str] = set()
     for path in map(Path, map(_path, texts)):
-        name = stem = path.name if path.is_dir() else path.stem
+        name = stem = stem_of(path)
         number = 1
         while name in taken:
             number += 1

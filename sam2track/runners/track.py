@@ -25,12 +25,12 @@ from ..track.both_directions import follow_both
 from ..track.review import Review
 from ..types import Frame, FrameResult
 from ..video import SeekableSource, VideoSource, open_video
-from .automatic import make_automatic_prompts
+from .automatic import AUTO, make_automatic_prompts
 from .compose import plain
 from .first_masks import with_first_masks
 from .output import FINISHED, claim_folder, default_folder, locked, make_sinks, prepare_folder
 from .resuming import Resumable, is_finished
-from .track_checks import AUTO, check_reach, check_settings
+from .track_checks import check_reach, check_settings
 from .tracker import make_tracker
 from .writing import progress, report, write
 

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from ..prompts import PlacedPrompt
 from ..video import SeekableSource, VideoSource
-
-AUTO = "auto"  # prompts=auto: everything is followed
+from .automatic import AUTO
+from .compose import require
 
 
 def check_settings(config: DictConfig) -> None:
     """Refuse values whose type is right."""
-    if OmegaConf.is_missing(config, "video") or config.video is None:
-        raise ValueError("video= is missing: sam2track track video=clip.mp4 click=[x,y]")
+    require(config, "video", "sam2track track video=clip.mp4 click=[x,y]")
     if config.direction == 0 and config.frames is not None:
         raise ValueError(f"frames={config.frames}: direction=both tracks the whole video")
     given = [f"{key}=" for key in ("click", "labels", "box", "mask") if config[key] is not None]

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
-
-from hydra.errors import InstantiationException
-from hydra.utils import instantiate
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from ..benchmark.trackers import Tracker
 from ..memory import AutoSettings, MemoryFactory
 from ..track import Rendering
+from .compose import instantiated, plain
 
 
 def make_tracker(config: DictConfig) -> Tracker:
@@ -49,9 +46,6 @@ def make_memory(config: DictConfig) -> MemoryFactory | AutoSettings:
     """
     if "_target_" not in (config.get("memory") or {}):
         raise ValueError("memory: its settings name no _target_, the class of the policy")
-    try:
-        settings = cast(dict[str, Any], OmegaConf.to_container(config.memory, resolve=True))
-        settings.pop("pool", None)
-        return instantiate(settings, _convert_="all")
-    except InstantiationException as error:
-        raise ValueError(f"memory: {' '.join(str(error).split())}") from error
+    settings = plain(config.memory)
+    settings.pop("pool", None)
+    return instantiated("memory", settings)

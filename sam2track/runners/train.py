@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import fields, replace
 from functools import partial
@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from hydra.errors import InstantiationException
-from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
@@ -20,10 +18,10 @@ from ..data.clips.clip import ClipSource, Mixture
 from ..device import keep_freed_memory, pick_precision, use_threads
 from ..model.sam2 import SAM2
 from ..model.variants import find_variant
-from ..model.weights import fetch_weights, load_weights, packaged_weights
+from ..model.weights import find_weights, load_weights
 from ..prompts.simulated_user import PromptMix
 from . import RunFailed
-from .compose import flat, plain
+from .compose import flat, instantiated, plain
 from .output import claim_folder, locked, write_settings
 
 
@@ -47,7 +45,7 @@ def _train(config: DictConfig, out: Path, processes: training.Processes) -> None
     source = _source(config, update.run.model.variant.image_size)
     score = None
     if settings.every:
-        held_out = _instantiate("evaluate.sequences", plain(config)["evaluate"]["sequences"])
+        held_out = instantiated("evaluate.sequences", plain(config)["evaluate"]["sequences"])
         training.check_sequences(held_out)
         score = partial(update.evaluate, held_out, out, prompt=settings.prompt)
     drawn = {name: config[name] for name in ("clips", "accumulate", "seed", "ramp", "hardness")}
@@ -157,7 +155,7 @@ def _model(config: DictConfig) -> SAM2:
     model = SAM2(replace(variant, image_size=config.image_size or variant.image_size))
     path = config.checkpoint
     if path == "released":  # the variant's own weights
-        path = packaged_weights(config.model) or fetch_weights(config.model)
+        path = find_weights(config.model)
     if path is not None:
         load_weights(model, path, config.model)
         return model
@@ -173,18 +171,5 @@ def _source(config: DictConfig, size: int) -> ClipSource:
     parts = []
     for name, entry in plain(config)["data"]["sources"].items():
         weight = entry.pop("weight", 1.0)
-        parts.append((_instantiate(f"data.sources.{name}", entry, **given), weight))
+        parts.append((instantiated(f"data.sources.{name}", entry, **given), weight))
     return parts[0][0] if len(parts) == 1 else Mixture(parts)
-
-
-def _instantiate(name: str, entry: Mapping[str, Any], **arguments: Any) -> Any:
-    """The object that a ``_target_`` makes; its errors keep their message."""
-    try:
-        return instantiate(entry, **arguments, _convert_="all")
-    except InstantiationException as error:
-        cause = error.__cause__
-        while isinstance(cause, InstantiationException):
-            cause = cause.__cause__
-        if isinstance(cause, (ValueError, OSError)):
-            raise cause from None
-        raise ValueError(f"{name}: {str(cause or error).splitlines()[0]}") from None

@@ -12,7 +12,7 @@ from tqdm import tqdm
 from ..sinks import FanOut, Sink
 from ..track.review import Review
 from ..types import Frame, FrameResult
-from . import RunFailed
+from . import RunFailed, counted
 
 INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
 # tqdm's own, but always frames per second: slow runs would show seconds per frame
@@ -95,11 +95,11 @@ def report(written: Written, review: Review, folder: Path, seconds: float) -> No
     """
     for object_id, notes in review.notes().items():
         print(f"object {object_id} deserves a look: {'; '.join(notes)}")
-    frames = f"{written.frames} frame{'s' * (written.frames != 1)}"
+    frames = counted(written.frames, "frame")
     if isinstance(written.broken_off, KeyboardInterrupt):
         message = f"interrupted after frame {written.last}; {frames} in {folder}"
         raise type(written.broken_off)(message)
     if written.broken_off is not None:
         raise RunFailed(f"{written.broken_off}; {frames} in {folder}") from written.broken_off
-    objects = f"{written.objects} object{'s' * (written.objects != 1)}"
+    objects = counted(written.objects, "object")
     print(f"{frames}, {objects}, {written.frames / seconds:.1f} frames a second: {folder}")

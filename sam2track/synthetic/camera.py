@@ -11,6 +11,7 @@ from jaxtyping import Float, Int8, UInt8
 
 from .compositing import Background, Layer, displacement
 from .motion import Motion, Waves
+from .shapes import desaturate
 
 NOISE_MARGIN = 64  # pixels by which a field of noise is larger than a frame, each way
 
@@ -189,8 +190,7 @@ class Degradation:
         if self.blur:
             frame = cv2.GaussianBlur(frame, (0, 0), self.blur)
         if self.saturation != 1.0:
-            grey = cv2.cvtColor(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
-            frame = cv2.addWeighted(frame, self.saturation, grey, 1 - self.saturation, 0)
+            frame = desaturate(frame, self.saturation)
         gain, contrast = self.light(t)
         wide, offset, gamma = self.tone
         level = np.linspace(0, 1, 256) ** gamma * 255

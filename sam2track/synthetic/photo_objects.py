@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from .assets import Assets
-from .shapes import RGB, RGBA, blob
+from .shapes import RGB, RGBA, blob, desaturate
 
 
 def random_object(assets: Assets, rng: np.random.Generator, side: int) -> RGBA:
@@ -164,12 +164,6 @@ def match_colours(
     if rng.random() < 0.3:
         rgb = desaturate(rgb, rng.uniform(0.2, 0.9))
     return np.dstack([rgb, picture[..., 3]])
-
-
-def desaturate(rgb: RGB, saturation: float) -> RGB:
-    """The picture with less colour: 0 = grey, 1 = as it is."""
-    grey = cv2.cvtColor(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
-    return cv2.addWeighted(rgb, saturation, grey, 1 - saturation, 0)
 
 
 def pole(assets: Assets, rng: np.random.Generator, side: int) -> RGBA:

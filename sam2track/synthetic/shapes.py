@@ -28,6 +28,12 @@ def to_premultiplied(rgb: Float[np.ndarray, "h w 3"], alpha: Float[np.ndarray, "
     return np.dstack([rgb, 255 * alpha]).round().astype(np.uint8)
 
 
+def desaturate(rgb: RGB, saturation: float) -> RGB:
+    """The picture with other colours: 0 = grey, 1 = as they are, above 1 stronger."""
+    grey = cv2.cvtColor(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+    return cv2.addWeighted(rgb, saturation, grey, 1 - saturation, 0)
+
+
 def overlap(canvas, piece, left: int, top: int):
     """Views of the same pixels in a canvas and in a piece whose corner is at ``(left, top)``.
 

@@ -13,7 +13,7 @@ from ..memory import best_candidate
 from ..model.image_transform import look_through
 from ..model.sam2 import SAM2
 from ..prompts import Prompt, tokens
-from ..types import Frame, Recall, WindowBox, expect
+from ..types import Frame, MemoryFrame, Recall, WindowBox, expect
 from .frame_encoder import FrameEncoder
 from .objects import Anchor, TrackedObject
 from .search_window import Box, Whereabouts, Zoom, contains, resolved_box
@@ -61,6 +61,7 @@ class PromptAnswerer:
         zoom: how the frame's part around a prompt is cut.
         stability_delta, stability_threshold: see :class:`sam2track.TrackingSession`.
         binarise: whether a mask from clicks is remembered as the user sees it, without its logits.
+        remember: whether memories are made; without them nothing can be tracked from an anchor.
     """
 
     model: SAM2
@@ -69,6 +70,7 @@ class PromptAnswerer:
     stability_delta: float
     stability_threshold: float
     binarise: bool = True
+    remember: bool = True
 
     def respond(
         self, tracked: TrackedObject, prompt: Prompt, frame: Frame, *, replace: bool = False
@@ -134,9 +136,11 @@ class PromptAnswerer:
                 )
                 resolved = model.resolve(candidates, best_candidate(candidates))
             resolved = replace(resolved, window=window)
-            memories = model.memorise(
-                features, resolved, index=frame.index, from_prompt=self.binarise
-            )
+            memories: list[MemoryFrame] = []
+            if self.remember:
+                memories = model.memorise(
+                    features, resolved, index=frame.index, from_prompt=self.binarise
+                )
         box = resolved_box(resolved, frame.size) if self.zoom.factor else None
         return Anchor(prompt, resolved, memories, Whereabouts.of(box) if box else None)
 

@@ -8,15 +8,13 @@ from functools import partial
 
 import numpy as np
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Bool, Float, UInt8
 from torch import Tensor
 
 from ..masks import VideoMasks, concatenate, fill_holes, sharpen, upscale
 from ..model import SAM2
 from ..types import Frame, FrameOutcome, FrameResult, WindowBox
 from .workers import Workers
-
-Where = tuple[slice, slice]  # rows and columns of a picture
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,67 +80,73 @@ class Renderer:
             outcome.windows,
         )
 
+    @torch.no_grad()
+    def draw_part(
+        self, logits: Float[Tensor, "N h w"], window: WindowBox | None, frame: Frame
+    ) -> tuple[Bool[Tensor, "N y x"], WindowBox]:
+        """Masks of objects that were seen through one window, without what lies around it.
+
+        They are those of :meth:`render`; the part of the frame that they cover comes with them.
+        """
+        height, width = frame.size
+        own = self.transform.to_frame(logits, frame.size) if window is None else logits
+        x0, y0, x1, y1 = part = window or (0, 0, width, height)
+        masks = self._empty(logits, (y1 - y0, x1 - x0))
+        self._draw(own, frame.image[y0:y1, x0:x1], VideoMasks.over(masks), range(len(logits)))
+        return masks, part
+
+    def _empty(
+        self, logits: Float[Tensor, "N h w"], size: tuple[int, int]
+    ) -> Bool[Tensor, "N H W"]:
+        """Where masks are drawn."""
+        device = "cpu" if self.sharpen or self.speck_area else logits.device
+        return torch.zeros(len(logits), *size, dtype=torch.bool, device=device)
+
     def _draw_all(
         self, logits: Float[Tensor, "N h w"], windows: Sequence[WindowBox | None], frame: Frame
     ) -> VideoMasks:
+        masks = self._empty(logits, frame.size)
         if not len(logits):
-            return _nothing(0, frame.size, logits.device)
-        parts, first, shares = logits.chunk(self.workers.count(len(logits))), 0, []
-        for part in parts:
-            shares.append((part, windows[first : first + len(part)]))
+            return VideoMasks.over(masks)
+        shares, first = [], 0
+        for part in logits.chunk(self.workers.count(len(logits))):
+            rows = slice(first, first + len(part))
+            shares.append((part, windows[rows], masks[rows]))
             first += len(part)
         draw = partial(self._draw_share, picture=frame.image)
-        return concatenate(self.workers.map(draw, shares))
+        return concatenate(self.workers.map(draw, shares), masks)
 
     @torch.no_grad()  # which is a thread's own
     def _draw_share(
         self,
-        share: tuple[Float[Tensor, "N h w"], Sequence[WindowBox | None]],
+        share: tuple[Float[Tensor, "N h w"], Sequence[WindowBox | None], Bool[Tensor, "N H W"]],
         *,
         picture: UInt8[np.ndarray, "H W 3"],
     ) -> VideoMasks:
         """Some objects, those that were seen through one window together."""
-        logits, windows = share
-        size = (picture.shape[0], picture.shape[1])
-        distinct = list(dict.fromkeys(windows))
-        if distinct == [None]:
-            return self._draw(self.transform.to_frame(logits, size), picture)
-        all_masks = _nothing(len(logits), size, logits.device)
-        for window in distinct:
+        logits, windows, masks = share
+        size, drawn = (picture.shape[0], picture.shape[1]), VideoMasks.over(masks)
+        for window in dict.fromkeys(windows):
             rows = [row for row, own in enumerate(windows) if own == window]
             own = logits[rows]
             own = self.transform.to_frame(own, size) if window is None else own
             x0, y0, x1, y1 = window or (0, 0, size[1], size[0])
-            part = self._draw(own, picture[y0:y1, x0:x1])
-            _paste(all_masks, part, rows, (slice(y0, y1), slice(x0, x1)))
-        return all_masks
+            where = slice(y0, y1), slice(x0, x1)
+            self._draw(own, picture[where], drawn.part(where), rows)
+        return drawn
 
     def _draw(
-        self, logits: Float[Tensor, "N h w"], picture: UInt8[np.ndarray, "H W 3"]
-    ) -> VideoMasks:
+        self,
+        logits: Float[Tensor, "N h w"],
+        picture: UInt8[np.ndarray, "H W 3"],
+        onto: VideoMasks,
+        rows: Sequence[int],
+    ) -> None:
         """Logits that cover a picture exactly, at its size."""
         with torch.inference_mode():  # it is faster
             filled = fill_holes(logits, self.fill_hole_area)
         if self.sharpen:
-            return sharpen(filled, picture, self.speck_area)
-        return upscale(filled, (picture.shape[0], picture.shape[1]), self.speck_area)
-
-
-def _nothing(count: int, size: tuple[int, int], device: torch.device) -> VideoMasks:
-    """So many empty masks."""
-    return VideoMasks(
-        torch.zeros(count, *size, dtype=torch.bool, device=device),
-        torch.full(size, -1, dtype=torch.int16, device=device),
-        torch.zeros(size, device=device),
-    )
-
-
-def _paste(frame: VideoMasks, part: VideoMasks, rows: list[int], where: Where) -> None:
-    """Put the masks of a window, which are rows of the frame's, into the frame's, in place."""
-    numbers = torch.tensor(rows, dtype=torch.int16, device=part.owner.device)
-    confidence, owner = frame.confidence[where], frame.owner[where]
-    higher = part.confidence > confidence
-    owner[higher] = numbers[part.owner[higher].long()]
-    confidence[higher] = part.confidence[higher]
-    for row, mask in zip(rows, part.masks, strict=True):
-        frame.masks[row][where] = mask
+            sharpen(filled, picture, self.speck_area, onto=onto, rows=rows)
+        else:
+            size = (picture.shape[0], picture.shape[1])
+            upscale(filled, size, self.speck_area, onto=onto, rows=rows)

@@ -7,6 +7,7 @@ settles only at the end, asks for every frame to be kept; then they go to disk.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from numbers import Real
 
 import numpy as np
@@ -16,6 +17,7 @@ from jaxtyping import Bool
 from ..device import model_threads
 from ..memory import Archive, AutoSettings, MemoryFactory
 from ..model.sam2 import SAM2
+from ..moved import say_moved
 from ..prompts import Prompt
 from ..types import Frame, FrameOutcome, FrameResult, expect, known_ids, whole_number
 from .delayed_results import DelayedResults
@@ -59,6 +61,7 @@ class TrackingSession:
         stability_delta, stability_threshold: when a mask from several clicks is so unstable that
             the best candidate replaces it (see :func:`sam2track.model.mask_decoder.clear_or_best`);
             threshold 0 = never.
+        fill_hole_area: deprecated: the same in ``rendering``.
     """
 
     def __init__(
@@ -72,7 +75,11 @@ class TrackingSession:
         zoom: float | str = "auto",
         stability_delta: float = 0.05,
         stability_threshold: float = 0.98,
+        fill_hole_area: int | None = None,
     ) -> None:
+        if fill_hole_area is not None:
+            say_moved("fill_hole_area=", "rendering=Rendering(fill_hole_area=)")
+            rendering = replace(rendering or Rendering(), fill_hole_area=fill_hole_area)
         expect(model, SAM2, "the model", 'a loaded one, such as load_model("nano")')
         memory = AutoSettings() if memory is None else memory
         if isinstance(memory, AutoSettings):
@@ -229,6 +236,11 @@ class TrackingSession:
             self._check_frame(frame)
             self.encoder.encode_ahead(frame)
             yield frame
+
+    def encoded(self, frame: Frame) -> Frame:
+        """Deprecated: :meth:`encode_ahead`, which takes any number of frames."""
+        say_moved("TrackingSession.encoded", "TrackingSession.encode_ahead")
+        return next(self.encode_ahead([frame]))
 
     def expect(self, frame: Frame | None) -> None:
         """Name the frame after the one that comes next, so that it is encoded beside it."""

@@ -49,7 +49,7 @@ class Processes:
         self._reduce, self._gather = reduce, gather_object
 
     def sum(self, values: Tensor) -> Tensor:
-        """The sum over the processes, in all of them."""
+        """The sum over the processes, in all of them; of any shape, which stays."""
         return cast(Tensor, self._reduce(values, reduction="sum"))
 
     def any(self, asked: bool) -> bool:
@@ -62,6 +62,8 @@ class Processes:
 
     def sum_gradients(self, parameters: Sequence[nn.Parameter]) -> list[Tensor]:
         """Replace every gradient by its sum over the processes; a missing one counts as zero.
+
+        Returns the sums, in the shapes of the parameters.
 
         Which parameters get a gradient from a clip depends on its prompts. With zeros for the
         others, AdamW does the same in every process.

@@ -22,7 +22,8 @@ from .optimiser import OptimiserOptions, parameter_groups
 from .processes import Processes
 
 Network = TypeVar("Network", bound=nn.Module)
-LAST, WEIGHTS = "last.pt", "weights.safetensors"
+LAST = "last.pt"
+WEIGHTS = "weights.safetensors"
 
 # Settings that may change when a run is resumed: they do not change the result.
 CHANGEABLE = ("out", "device", "steps", "workers", "threads", "checkpointing", "evaluate")
@@ -90,8 +91,8 @@ class TrainingRun(Generic[Network]):
     def end_step(self, count: float | Tensor) -> float:
         """Change the weights by the gradients' sum over the processes, divided by ``count``.
 
-        The norm of the gradient is returned; if it is not finite, FloatingPointError is raised and
-        the weights are unchanged.
+        ``count`` is a number or a scalar tensor. The norm of the gradient is returned; if it is not
+        finite, FloatingPointError is raised and the weights are unchanged.
         """
         for gradient in self.processes.sum_gradients(self.trained):
             gradient.div_(count)
@@ -110,7 +111,7 @@ class TrainingRun(Generic[Network]):
         return norm.item()
 
     def check_finite(self, values: Tensor, what: str) -> None:
-        """Raise FloatingPointError, with the step, if a value is not finite."""
+        """Raise FloatingPointError, with the step, if a value is not finite; of any shape."""
         if not torch.isfinite(values).all():
             raise FloatingPointError(f"step {self.step + 1}: {what} is not finite")
 

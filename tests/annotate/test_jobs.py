@@ -15,7 +15,7 @@ from tiny import SIZE, square_mask
 from sam2track import Prompt
 from sam2track.annotate import Project, ProjectError
 from sam2track.annotate.jobs import Jobs
-from sam2track.annotate.prompt_sources import prompt_source
+from sam2track.annotate.prompting.sources import prompt_source
 from sam2track.prompts import PlacedPrompt
 
 TRACKED = LENGTH + 1  # the frame of the first prompt is passed in both directions
@@ -178,11 +178,11 @@ def test_where_prompts_come_from(project, tmp_path):
     with pytest.raises(ValueError, match=r"prompts=first: there is no a.png beside it"):
         prompt_source("first")(video, place)
     write_mask(tmp_path / "a.png", square_mask())
-    (item,) = prompt_source("first")(video, place)
+    (item,) = prompt_source("first")(video, place).placed
     assert (item.object_id, item.frame, item.prompt.mask.shape) == (1, 0, SIZE)
     (tmp_path / "a.json").write_text(json.dumps([{"object": 3, "frame": 2, "points": [[4, 5]]}]))
     for spec in (str(tmp_path / "a.json"), "{folder}/{name}.json", "{video}.json"):
-        (item,) = prompt_source(spec)(video, place)
+        (item,) = prompt_source(spec)(video, place).placed
         assert (item.object_id, item.frame) == (3, 2)
     with pytest.raises(ValueError, match=r"no such prompts file: .*b.json"):
         prompt_source("{folder}/{name}.json")(video, tmp_path / "b")

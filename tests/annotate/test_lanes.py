@@ -11,7 +11,7 @@ from sam2track import Prompt
 from sam2track.annotate import ProjectError
 from sam2track.annotate.answering import FrameAnswers
 from sam2track.annotate.clicking import answer_again, click, needs_answer
-from sam2track.annotate.freshness import Freshness, Span, runs, stale_spans
+from sam2track.annotate.freshness import Freshness, Span, runs
 from sam2track.annotate.lanes import LanePart, lanes_of
 from sam2track.annotate.ranges import Walk, plan_walks
 
@@ -30,12 +30,14 @@ def lane(project, stale=()):
     return lanes_of(project, project.video("a"), project.objects(), stale)[1]
 
 
-def stale(project):
-    return stale_spans(project, project.objects(), project.video("a"), ENGINE)
+def stale(project, engine=ENGINE):
+    video = project.video("a")
+    found = (Freshness(project, own, video, engine) for own in project.objects())
+    return [span for own in found for span in own.stale()]
 
 
 def on(frame):
-    return FrameAnswers(ENGINE, noise_frames(12)[frame], 12)
+    return FrameAnswers.of(ENGINE, noise_frames(12)[frame], 12)
 
 
 @pytest.mark.parametrize(
@@ -106,7 +108,7 @@ def test_what_tracking_again_would_change(project):
     assert stale(project) == [Span(1, 8, 9, 1), Span(1, 10, 12, 1)]
     other = tiny_engine(seed=2)
     object.__setattr__(other, "weights", "others")
-    (whole, *_) = stale_spans(project, project.objects(), project.video("a"), other)
+    (whole, *_) = stale(project, other)
     assert whole.start == 0
 
 

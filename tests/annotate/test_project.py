@@ -12,7 +12,7 @@ from annotate.small_project import LENGTH, add_object, clip_project, write_clip
 from tiny import SIZE, square_mask
 
 from sam2track import Prompt
-from sam2track.annotate import Attribute, ChangedVideo, Project
+from sam2track.annotate import Attribute, ChangedVideo, Project, ProjectError
 
 
 @pytest.fixture
@@ -294,3 +294,25 @@ def test_names_of_videos_are_fit_for_exports(project, tmp_path):
     found = project.add_videos([tmp_path / "A", tmp_path / "b  c ", tmp_path / "..d"])
     assert [own.video.name for own in found] == ["A-2", "b c", "..d"]
     assert project._videos._free_name("..") == "video"
+
+
+def test_a_video_is_taken_out_and_comes_back_with_its_annotations(tmp_path):
+    with clip_project(tmp_path, clips=2) as project:
+        thing = add_object(project, video="a")
+        other = add_object(project, video="b")
+        project.remove_video("a")
+        assert [own.name for own in project.videos()] == ["b"]
+        assert [own.id for own in project.objects()] == [other]
+        with pytest.raises(ProjectError, match=r"no video 'a' in .*; there are: b"):
+            project.video("a")
+        with pytest.raises(ProjectError, match="no video 'a'"):
+            project.remove_video("a")
+        (tmp_path / "a").rename(tmp_path / "old")
+        write_clip(tmp_path / "a", seed=9)  # another one may have its path
+        (added,) = project.add_videos([tmp_path / "a"])
+        assert (added.status, added.video.name) == ("added", "a-2")
+        (back,) = project.add_videos([tmp_path / "old"])
+        assert (back.status, back.video.name) == ("added", "a")
+        assert [own.id for own in project.objects("a")] == [thing]
+        assert len(project.prompts(thing)) == 1
+        assert [own.what for own in project.history("a")][-2:] == ["remove video", "add video"]

@@ -9,7 +9,9 @@ from tiny import square_mask
 
 from sam2track import Prompt
 from sam2track.annotate import ProjectError
+from sam2track.annotate.lanes import LanePart, lanes_of
 from sam2track.annotate.reshaping import clear, merge, split, swap
+from sam2track.annotate.review_queue import review_queue
 from sam2track.annotate.tasks import make_task, small_project
 
 
@@ -47,6 +49,23 @@ def test_swap(project):
     swapped = shown(project, 1)
     assert set(run(project, 1, engine=tiny_engine())) <= {3, 4}
     assert {k: shown(project, 1)[k] for k in range(5, 12)} == {k: swapped[k] for k in range(5, 12)}
+
+
+def test_swapped_masks_are_as_doubtful_as_they_were(project):
+    with project.store.writing() as connection:
+        connection.execute("UPDATE propagated SET score = 0.9, presence = 5")
+        connection.execute(
+            "UPDATE propagated SET score = 0.3, presence = 9 "
+            "WHERE object_id = 1 AND frame IN (7, 8)"
+        )
+    swap(project, 1, 2, 5)
+    lanes = lanes_of(project, project.video("a"), project.objects())
+    doubtful = LanePart(7, 9, "doubtful", "confidence 0.30")
+    assert doubtful in lanes[2]
+    assert all(part.kind != "doubtful" for part in lanes[1])
+    assert [(item.number, item.frame, item.last) for item in review_queue(project)] == [(2, 7, 8)]
+    project.undo("a")
+    assert [(item.number, item.frame, item.last) for item in review_queue(project)] == [(1, 7, 8)]
 
 
 def test_tracking_goes_on_from_swapped_masks(project):

@@ -17,7 +17,7 @@ pytest.importorskip("httpx", reason="needs httpx")
 from fastapi.testclient import TestClient
 
 from sam2track import load_model
-from sam2track.integrations.label_studio import Backend, TaskFiles, make_app
+from sam2track.integrations.label_studio import Backend, TaskFiles, guarded, make_app
 
 VIDEO = """<View><Video name="video" value="$video"/>
 <VideoRectangle name="box" toName="video"/>
@@ -92,6 +92,23 @@ def test_it_is_up_and_tells_its_version(backend):
     assert client.post("/setup", json=body).json() == {"model_version": "sam2track nano"}
     assert client.post("/webhook", json={"action": "START_TRAINING"}).status_code == 200
     assert client.get("/versions").json() == {"versions": ["sam2track nano"]}
+
+
+@pytest.mark.parametrize(
+    ("host", "headers", "status"),
+    [
+        ("127.0.0.1", {}, 200),
+        ("127.0.0.1", {"Host": "evil.example"}, 403),
+        ("127.0.0.1", {"Origin": "http://evil.example"}, 403),
+        ("0.0.0.0", {"Host": "gpu-3:9090"}, 200),
+        ("0.0.0.0", {"Host": "gpu-3:9090", "Origin": "http://evil.example"}, 403),
+        ("127.0.0.1", {"Content-Type": "text/plain"}, 415),
+    ],
+)
+def test_pages_of_other_sites_are_not_served(backend, host, headers, status):
+    client = TestClient(guarded(make_app(backend), host), "http://localhost:9090")
+    headers = {"Content-Type": "application/json"} | headers
+    assert client.post("/setup", content="{}", headers=headers).status_code == status
 
 
 def agreement(entry, index):

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sam2track.masks.holes import FILLED, fill_holes, small_holes
-from sam2track.masks.upscaling import concatenate, upscale
+from sam2track.masks.upscaling import VideoMasks, concatenate, upscale
 
 
 def holes_by_counting(background: np.ndarray, area: int) -> np.ndarray:
@@ -73,3 +73,28 @@ def test_objects_drawn_apart_are_as_drawn_together(counts):
     assert torch.equal(parts.masks, together.masks)
     assert torch.equal(parts.owner, together.owner)
     assert torch.equal(parts.confidence, together.confidence)
+
+
+def test_drawn_onto_a_part_of_a_picture():
+    torch.manual_seed(0)
+    logits, drawn = torch.randn(3, 8, 8), VideoMasks.empty(4, (30, 40), "cpu")
+    left, right = (slice(0, 30), slice(0, 24)), (slice(5, 25), slice(16, 40))
+    upscale(logits[:2], (30, 24), onto=drawn.part(left), rows=[3, 1])
+    upscale(logits[2:], (20, 24), onto=drawn.part(right), rows=[0])
+    alone, other = upscale(logits[:2], (30, 24)), upscale(logits[2:], (20, 24))
+    assert torch.equal(drawn.masks[[3, 1], :, :24], alone.masks)
+    assert torch.equal(drawn.masks[0][right], other.masks[0])
+    assert drawn.masks.sum() == alone.masks.sum() + other.masks.sum()
+    confidence = torch.zeros(2, 30, 40)
+    confidence[0, :, :24], confidence[1][right] = alone.confidence, other.confidence
+    assert torch.equal(drawn.confidence, confidence.amax(0))
+    owned = torch.full((2, 30, 40), -1, dtype=torch.int16)
+    owned[0, :, :24] = torch.tensor([3, 1, -1], dtype=torch.int16)[alone.owner.long()]
+    owned[1][right] = torch.tensor([0, -1], dtype=torch.int16)[other.owner.long()]
+    expected = torch.where(confidence[1] > confidence[0], owned[1], owned[0])
+    assert torch.equal(drawn.owner, expected)
+    pasted = VideoMasks.empty(4, (30, 40), "cpu")  # as on other devices
+    pasted.part(left).put(alone, [3, 1])
+    pasted.part(right).put(other, [0])
+    for name in ("masks", "owner", "confidence"):
+        assert torch.equal(getattr(pasted, name), getattr(drawn, name))

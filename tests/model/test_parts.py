@@ -86,16 +86,18 @@ def test_layer_norm_2d_is_over_channels(channels, training):
     torch.testing.assert_close(y.var(1, correction=0), torch.ones(2, 3, 4), atol=1e-3, rtol=0)
 
 
+@pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize(("kernel", "stride", "side"), [(3, 2, 8), (5, 2, 8), (3, 1, 7), (5, 1, 6)])
-def test_same_padding_is_tensorflows(kernel, stride, side):
+def test_same_padding_is_tensorflows(kernel, stride, side, training):
     """Output side ceil(side / stride); of the padding the far edge gets what is odd."""
     convolution = SameConv2d(1, 1, kernel, stride=stride)
     x = torch.randn(1, 1, side, side)
     out = math.ceil(side / stride)
     total = max((out - 1) * stride + kernel - side, 0)
     padded = F.pad(x, (total // 2, total - total // 2) * 2)
-    expected = F.conv2d(padded, convolution.weight, convolution.bias, stride=stride)
-    torch.testing.assert_close(convolution(x), expected)
+    expected = F.relu6(F.conv2d(padded, convolution.weight, convolution.bias, stride=stride))
+    with torch.set_grad_enabled(training):
+        torch.testing.assert_close(convolution(x), expected)
 
 
 def test_folding_is_convolution_and_batch_norm():

@@ -176,6 +176,17 @@ def test_transparent_places_of_a_palette_may_say_two_things(tmp_path):
         read_masks(path)
 
 
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+def test_labels_in_shades_of_grey(tmp_path, kind):
+    """As programs that segment cells write them."""
+    path = save(tmp_path / "labels.png", kind([[0, 1, 2, 3]]))
+    assert list(read_masks(path)) == [1, 2, 3]
+    assert read_masks(path)[2].tolist() == [[False, False, True, False]]
+    soft = save(tmp_path / "soft.png", np.arange(256, dtype=np.uint8)[None])
+    with pytest.raises(ValueError, match="has 256 shades of grey"):
+        read_masks(soft)
+
+
 @pytest.mark.parametrize(
     ("pixels", "suffix"),
     [

@@ -57,6 +57,21 @@ def masks():
         }
 
 
+def test_videos_are_taken_out(here, capfd):
+    with Project.create("P") as project:
+        project.add_videos(["clips/one.mp4", "clips/two"])
+    assert annotate("remove=gone") == 0
+    assert "0 videos removed, 2 left" in capfd.readouterr().out
+    Path("clips/one.mp4").unlink()
+    assert annotate("remove=gone") == 0
+    assert "one: removed from the project\n1 videos removed, 1 left" in capfd.readouterr().out
+    assert annotate("remove=three") == 2
+    assert "no video 'three' in P; there are: two" in capfd.readouterr().err
+    assert annotate("remove=[two]") == 0
+    with Project.open("P") as project:
+        assert project.videos() == []
+
+
 def test_videos_are_annotated_once(here, capfd):
     assert annotate("videos=[clips/one.mp4,clips/two]", "prompts=prompts.json") == 0
     said = capfd.readouterr().out.splitlines()
@@ -157,7 +172,7 @@ def test_everything_without_prompts(here, capfd):
 
 def test_a_detector_and_boxes_of_a_file(here):
     squares()
-    network = ROOT / "tests" / "annotate" / "detectors" / "yolov8.onnx"
+    network = ROOT / "tests" / "annotate" / "prompting" / "detectors" / "yolov8.onnx"
     arguments = ["prompts=detector", f"detector={network}", "check=false", "report=false"]
     arguments += ["detector_score=0.9"]  # cells beside the square see a part of it
     assert annotate("videos=clips/squares", *arguments) == 0

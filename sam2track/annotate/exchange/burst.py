@@ -18,6 +18,7 @@ from .records import (
     class_record,
     corner_box,
     frame_extras,
+    known_class,
     read_classes,
     read_frame,
     read_track,
@@ -86,9 +87,8 @@ def read_burst(path: Path, collector: Collector) -> None:
         ids = consecutive_ids(keys.values())
         about = entry(record, "tracks", dict, what) if "tracks" in record else {}
         for key, category in categories.items():
-            if category not in classes:
-                raise ValueError(f"{what} has category {category}, which is not in the file")
-            read_track(collector, name, ids[keys[key]], classes[category], about.get(key) or {})
+            class_id = known_class(classes, category, what)
+            read_track(collector, name, ids[keys[key]], class_id, about.get(key) or {})
         for index, tracks in zip(indices, frames, strict=True):
             for key, own in tracks.items():
                 place = f"{what}, frame {index}, track {key}"

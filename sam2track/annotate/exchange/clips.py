@@ -16,7 +16,16 @@ import numpy as np
 from jaxtyping import Bool
 from pycocotools import mask as coco
 
-from ..tracks import Annotations, Box, ObjectClass, Track, TrackFrame, Video, VideoTracks
+from ..tracks import (
+    Annotations,
+    Box,
+    ObjectClass,
+    Track,
+    TrackFrame,
+    Video,
+    VideoTracks,
+    area_of,
+)
 from .losses import FEATURES, Losses
 
 DEFAULT_CLASS = "object"  # of tracks from a format without classes
@@ -75,7 +84,7 @@ def area(frame: TrackFrame, size: tuple[int, int]) -> int:
     if frame.counts is None:
         x0, y0, x1, y1 = frame.box or (0, 0, 0, 0)
         return round((x1 - x0) * (y1 - y0))
-    return int(coco.area(_runs(frame.counts, size)))
+    return area_of(frame.counts, size)
 
 
 def box(frame: TrackFrame, size: tuple[int, int]) -> Box:
@@ -83,12 +92,9 @@ def box(frame: TrackFrame, size: tuple[int, int]) -> Box:
     if frame.counts is None:
         assert frame.box is not None
         return frame.box
-    x, y, width, height = coco.toBbox(_runs(frame.counts, size)).tolist()
+    runs: Any = {"size": list(size), "counts": frame.counts.encode()}
+    x, y, width, height = coco.toBbox(runs).tolist()
     return x, y, x + width, y + height
-
-
-def _runs(counts: str, size: tuple[int, int]) -> Any:
-    return {"size": list(size), "counts": counts.encode()}
 
 
 def choose_classes(

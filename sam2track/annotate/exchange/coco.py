@@ -19,9 +19,11 @@ from .json_file import JsonLists
 from .losses import Losses
 from .records import (
     Record,
+    by_id,
     class_record,
     corner_box,
     frame_extras,
+    known_class,
     read_box,
     read_classes,
     read_frame,
@@ -118,7 +120,7 @@ def _read(file: Path, path: Path, collector: Collector) -> None:
     data, where = read_json(file), str(file)
     classes = read_classes(collector, entry(data, "categories", list, where), where)
     places = _read_images(data, path, collector, where)
-    records = _by_id(entry(data, "annotations", list, where), f"{where}: annotation")
+    records = by_id(entry(data, "annotations", list, where), f"{where}: annotation")
     tracks = _read_tracks(data, records, places, collector, where)
     for key, record in records.items():
         what = f"{where}: annotation {key}"
@@ -126,11 +128,9 @@ def _read(file: Path, path: Path, collector: Collector) -> None:
         if image not in places:
             raise ValueError(f"{what} is on image {image}, which is not in the file")
         video, index = places[image]
-        category = entry(record, "category_id", int, what)
-        if category not in classes:
-            raise ValueError(f"{what} has category {category}, which is not in the file")
+        class_id = known_class(classes, entry(record, "category_id", int, what), what)
         track_id, about = tracks[video, _track_key(record, key)]
-        read_track(collector, video, track_id, classes[category], about)
+        read_track(collector, video, track_id, class_id, about)
         if record.get("iscrowd"):
             collector.losses.add("crowd marks", what)
         counts = collector.counts(video, record.get("segmentation") or [], what)
@@ -139,16 +139,6 @@ def _read(file: Path, path: Path, collector: Collector) -> None:
             continue
         corners = read_box(record.get("bbox"), what) if counts is None else None
         collector.frame(video, track_id, index, read_frame(counts, corners, _flat(record)), what)
-
-
-def _by_id(records: Sequence[Any], what: str) -> dict[int, Record]:
-    found: dict[int, Record] = {}
-    for record in records:
-        key = entry(record, "id", int, what)
-        if key in found:
-            raise ValueError(f"{what} {key} is there twice; give each its own id")
-        found[key] = record
-    return found
 
 
 def _flat(record: Record) -> Record:
@@ -166,7 +156,7 @@ def _read_images(
     data: Record, path: Path, collector: Collector, where: str
 ) -> dict[int, tuple[str, int]]:
     """The video and the index of each image."""
-    videos = _by_id(data.get("videos") or [], f"{where}: video")
+    videos = by_id(data.get("videos") or [], f"{where}: video")
     names: dict[Any, str] = {
         k: video_name(entry(own, "name", str, f"{where}: video {k}")) for k, own in videos.items()
     }
@@ -175,7 +165,7 @@ def _read_images(
             read_video(collector, own, names[key], f"{where}: video {key}")
     stems: dict[str, dict[int, str]] = {}
     places: dict[int, tuple[str, int]] = {}
-    for key, image in _by_id(entry(data, "images", list, where), f"{where}: image").items():
+    for key, image in by_id(entry(data, "images", list, where), f"{where}: image").items():
         what = f"{where}: image {key}"
         file_name = picture_path(image.get("file_name"), what)
         name = names.get(image.get("video_id"), file_name.parent.name)

@@ -8,12 +8,13 @@ mask. Each video is a task: ``<video>/annotations.xml``, pictures in ``<video>/i
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 from xml.sax.saxutils import escape, quoteattr
 
-from ..tracks import Attribute, ObjectClass, Track, TrackFrame
+from ..tracks import Attribute, ObjectClass, Track, TrackFrame, hex_of
 from .clips import Clip, box
 from .losses import Losses
 from .rings import edge_ring
@@ -28,7 +29,7 @@ def write_cvat_images(
 ) -> None:
     labels = {own.id: own.name for own in classes}
     for clip in clips:
-        with _start(clip, folder) as file:
+        with _document(clip, folder) as file:
             _write_meta(file, clip, classes, "annotation", with_track_id=True)
             size = f'width="{clip.video.width}" height="{clip.video.height}"'
             for index in clip.indices:
@@ -37,7 +38,6 @@ def write_cvat_images(
                 for track, frame in clip.on(index):
                     file.write(_image_shape(clip, track, frame, labels[track.class_id]))
                 file.write("  </image>\n")
-            file.write("</annotations>\n")
 
 
 def write_cvat_video(
@@ -45,23 +45,25 @@ def write_cvat_video(
 ) -> None:
     labels = {own.id: own.name for own in classes}
     for clip in clips:
-        with _start(clip, folder) as file:
+        with _document(clip, folder) as file:
             _write_meta(file, clip, classes, "interpolation", with_track_id=False)
             for track in clip.tracks:
                 label = quoteattr(labels[track.class_id])
                 file.write(f'  <track id="{track.id}" label={label} source="file">\n')
                 _write_keyframes(file, clip, track)
                 file.write("  </track>\n")
-            file.write("</annotations>\n")
 
 
-def _start(clip: Clip, folder: Path) -> IO[str]:
+@contextmanager
+def _document(clip: Clip, folder: Path) -> Iterator[IO[str]]:
+    """The file of a video, to write what stands between the version and the end."""
     own = folder / clip.video.name
     own.mkdir()
-    file = (own / "annotations.xml").open("w", encoding="utf-8")
-    file.write('<?xml version="1.0" encoding="utf-8"?>\n<annotations>\n')
-    file.write("  <version>1.1</version>\n")
-    return file
+    with (own / "annotations.xml").open("w", encoding="utf-8") as file:
+        file.write('<?xml version="1.0" encoding="utf-8"?>\n<annotations>\n')
+        file.write("  <version>1.1</version>\n")
+        yield file
+        file.write("</annotations>\n")
 
 
 def _write_meta(
@@ -72,9 +74,8 @@ def _write_meta(
     file.write(f"      <size>{video.length}</size>\n      <mode>{mode}</mode>\n      <labels>\n")
     for own in classes:
         extra = (Attribute(TRACK_ID, "number"),) if with_track_id else ()
-        colour = "".join(f"{value:02x}" for value in own.colour or ())
         file.write(f"        <label><name>{escape(own.name)}</name>")
-        file.write(f"<color>#{colour}</color>" if colour else "")
+        file.write(f"<color>{hex_of(own.colour)}</color>" if own.colour else "")
         file.write("<type>any</type><attributes>")
         for attribute in (*own.attributes, *extra):
             values = "\n".join(attribute.values)
@@ -100,10 +101,7 @@ def _image_shape(clip: Clip, track: Track, frame: TrackFrame, label: str) -> str
         kind, rle = "mask", ", ".join(map(str, runs))
         place = f'rle="{rle}" left="{left}" top="{top}" width="{width}" height="{height}"'
     own = {**track.attributes, TRACK_ID: str(track.id)}
-    inner = "".join(
-        f"<attribute name={quoteattr(name)}>{escape(value)}</attribute>"
-        for name, value in own.items()
-    )
+    inner = _attributes(own)
     return (
         f'    <{kind} label={quoteattr(label)} source="{SOURCES[frame.made]}" '
         f'occluded="{int(frame.occluded)}" {place} z_order="0" group_id="{track.id}">'
@@ -111,12 +109,16 @@ def _image_shape(clip: Clip, track: Track, frame: TrackFrame, label: str) -> str
     )
 
 
+def _attributes(values: Mapping[str, str]) -> str:
+    return "".join(
+        f"<attribute name={quoteattr(name)}>{escape(value)}</attribute>"
+        for name, value in values.items()
+    )
+
+
 def _write_keyframes(file: IO[str], clip: Clip, track: Track) -> None:
     """A polygon on each frame of a track; after the last one of a span it is marked as outside."""
-    inner = "".join(
-        f"<attribute name={quoteattr(name)}>{escape(value)}</attribute>"
-        for name, value in track.attributes.items()
-    )
+    inner = _attributes(track.attributes)
     points, shown = "", False
     for index in clip.indices:
         frame = track.frames.get(index)

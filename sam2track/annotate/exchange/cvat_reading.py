@@ -6,7 +6,7 @@ from pathlib import Path
 from xml.etree.ElementTree import Element
 
 from ...video import VIDEO_SUFFIXES
-from ..tracks import KINDS, Attribute, Box, ObjectClass, TrackFrame
+from ..tracks import KINDS, Attribute, Box, ObjectClass, TrackFrame, colour_of
 from .collecting import Collector, clean, consecutive_ids
 from .cvat import SOURCES, TRACK_ID
 from .row_runs import decode_rows
@@ -61,7 +61,6 @@ def _read_labels(root: Element, where: str) -> dict[str, ObjectClass | str]:
         name = label.findtext("name") or ""
         if name in found:
             raise ValueError(f"{where}: label {name!r} is there twice; rename one")
-        colour = (label.findtext("color") or "").removeprefix("#")
         attributes: list[Attribute] = []
         for own in label.iter("attribute"):
             kind = own.findtext("input_type") or "text"
@@ -70,12 +69,8 @@ def _read_labels(root: Element, where: str) -> dict[str, ObjectClass | str]:
                 kind = kind if kind in KINDS else "select" if kind == "radio" else "text"
                 default = own.findtext("default_value", "")
                 attributes.append(Attribute(own.findtext("name", ""), kind, values, default))
-        try:
-            rgb = bytes.fromhex(colour) if len(colour) == 6 else b""
-        except ValueError:
-            rgb = b""
-        value = (rgb[0], rgb[1], rgb[2]) if rgb else None
-        found[name] = ObjectClass(1, clean(name), value, tuple(attributes))
+        colour = colour_of(label.findtext("color"))
+        found[name] = ObjectClass(1, clean(name), colour, tuple(attributes))
     return found
 
 

@@ -25,7 +25,7 @@ from .label_studio_tasks import (
     write_config,
 )
 from .losses import Losses
-from .records import Record, frame_extras, read_frame, read_track, track_extras
+from .records import Record, frame_extras, read_frame, read_size, read_track, track_extras
 from .untrusted import check_size, decode_png, entry
 
 MASKS = ("brushlabels", "bitmasklabels")
@@ -84,11 +84,10 @@ def read_label_studio(path: Path, collector: Collector) -> None:
         regions = [own for own in results if own.get("type") in MASKS]
         if len(regions) < len(results):
             collector.losses.add("regions that are no masks", where, len(results) - len(regions))
-        size = data.get("size")
-        if isinstance(size, list) and len(size) == 2:
-            length = data.get("length")
+        size, length = read_size(data.get("size")), data.get("length")
+        if size is not None:
             length = length if isinstance(length, int) else None
-            collector.video(name, (int(size[0]), int(size[1])), length=length)
+            collector.video(name, size, length=length)
         found.setdefault(name, []).extend(
             (index, own, f"{where}, region {own.get('id')}") for own in regions
         )

@@ -6,12 +6,11 @@ fits. ``meta`` of a region tells its track.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from xml.sax.saxutils import quoteattr
 
-from ..tracks import ObjectClass
+from ..tracks import ObjectClass, colour_of, hex_of
 from .collecting import Collector, clean
 from .records import Record
 from .untrusted import entry, read_json, read_xml
@@ -31,7 +30,7 @@ def write_config(
         lines.append('  <VideoRectangle name="box" toName="video"/>')
     lines.append(f'  <{labels} name="label" toName="{name}">')
     for own in classes:
-        colour = "" if own.colour is None else f' background="#{bytes(own.colour).hex()}"'
+        colour = "" if own.colour is None else f' background="{hex_of(own.colour)}"'
         lines.append(f"    <Label value={quoteattr(own.name)}{colour}/>")
     text = "\n".join([*lines, f"  </{labels}>", "</View>", ""])
     (folder / "config.xml").write_text(text, encoding="utf-8")
@@ -45,10 +44,8 @@ def read_config(path: Path, collector: Collector) -> None:
         return
     found: dict[int, ObjectClass | str] = {}
     for place, label in enumerate(read_xml(file).iter("Label"), start=1):
-        colour = label.get("background", "").removeprefix("#")
-        rgb = bytes.fromhex(colour) if re.fullmatch("[0-9a-fA-F]{6}", colour) else None
-        value = None if rgb is None else (rgb[0], rgb[1], rgb[2])
-        found[place] = ObjectClass(1, clean(label.get("value", "")), value)
+        colour = colour_of(label.get("background"))
+        found[place] = ObjectClass(1, clean(label.get("value", "")), colour)
     collector.class_ids(found)
 
 

@@ -24,7 +24,7 @@ from .label_studio_tasks import (
     write_config,
 )
 from .losses import Losses
-from .records import Record, read_track, track_extras
+from .records import Record, read_size, read_track, track_extras
 from .untrusted import entry
 
 
@@ -82,10 +82,7 @@ def read_label_studio_video(path: Path, collector: Collector) -> None:
     for where, data, results in read_tasks(path):
         name = data.get("name") or PurePosixPath(str(data.get("video", ""))).stem
         name = collector.only_video(str(name))
-        size = data.get("size")
-        known = collector.known_size(name)
-        if known is None and isinstance(size, list) and len(size) == 2:
-            known = int(size[0]), int(size[1])
+        known = collector.known_size(name) or read_size(data.get("size"))
         regions = [own for own in results if own.get("type") == "videorectangle"]
         if len(regions) < len(results):
             collector.losses.add("regions that are no boxes", where, len(results) - len(regions))

@@ -18,6 +18,29 @@ from .untrusted import entry
 Record = dict[str, Any]
 
 
+def by_id(records: Sequence[Any], what: str) -> dict[int, Record]:
+    """Records by their ``id``; ValueError, which begins with ``what``, if one is there twice."""
+    found: dict[int, Record] = {}
+    for record in records:
+        key = entry(record, "id", int, what)
+        if key in found:
+            raise ValueError(f"{what} {key} is there twice; give each its own id")
+        found[key] = record
+    return found
+
+
+def known_class(classes: Mapping[Any, int], category: Any, where: str) -> int:
+    """Our id of a category; ValueError if the file does not list it."""
+    if category not in classes:
+        raise ValueError(f"{where} has category {category}, which is not in the file")
+    return classes[category]
+
+
+def read_size(value: object) -> tuple[int, int] | None:
+    """Height and width from a list of two numbers; None for anything else."""
+    return (int(value[0]), int(value[1])) if isinstance(value, list) and len(value) == 2 else None
+
+
 def class_record(own: ObjectClass) -> Record:
     """A category of COCO; ``color`` as in COCO's panoptic categories."""
     record: Record = {"id": own.id, "name": own.name, "supercategory": ""}
@@ -34,17 +57,13 @@ def class_record(own: ObjectClass) -> Record:
 def read_classes(collector: Collector, records: Sequence[Any], where: str) -> dict[Any, int]:
     """The ids of classes by the ids in COCO's categories."""
     found: dict[Any, ObjectClass | str] = {}
-    for record in records:
-        key = entry(record, "id", int, f"{where}: a category")
+    for key, record in by_id(records, f"{where}: category").items():
         name = entry(record, "name", str, f"{where}: category {key}")
-        if key in found:
-            raise ValueError(f"{where}: category {key} is there twice; give each its own id")
-        colour = record.get("color")
         attributes = record.get("attributes", [])
         found[key] = ObjectClass(
             1,  # replaced by the collector
             clean(name),
-            read_colour(colour),
+            read_colour(record.get("color")),
             tuple(read_attribute(a, f"{where}: category {name!r}") for a in attributes)
             if isinstance(attributes, list)
             else (),

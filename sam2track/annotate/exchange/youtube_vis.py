@@ -18,9 +18,11 @@ from .json_file import JsonLists
 from .losses import Losses
 from .records import (
     Record,
+    by_id,
     class_record,
     corner_box,
     frame_extras,
+    known_class,
     read_box,
     read_classes,
     read_frame,
@@ -86,19 +88,13 @@ def read_youtube_vis(path: Path, collector: Collector) -> None:
     if isinstance(data, list):
         raise ValueError(f"{where} holds results without videos; give a file with 'videos'")
     classes = read_classes(collector, entry(data, "categories", list, where), where)
-    videos: dict[Any, tuple[str, list[int]]] = {}
-    for record in entry(data, "videos", list, where):
-        key = entry(record, "id", int, f"{where}: a video")
-        if key in videos:
-            raise ValueError(f"{where}: video {key} is there twice; give each its own id")
-        videos[key] = _read_video(record, path, collector, f"{where}: video {key}")
+    listed = by_id(entry(data, "videos", list, where), f"{where}: video")
+    videos: dict[Any, tuple[str, list[int]]] = {
+        key: _read_video(record, path, collector, f"{where}: video {key}")
+        for key, record in listed.items()
+    }
     annotations: dict[Any, list[Record]] = {}
-    seen: set[int] = set()
-    for record in entry(data, "annotations", list, where):
-        key = entry(record, "id", int, f"{where}: an annotation")
-        if key in seen:
-            raise ValueError(f"{where}: annotation {key} is there twice; give each its own id")
-        seen.add(key)
+    for record in by_id(entry(data, "annotations", list, where), f"{where}: annotation").values():
         annotations.setdefault(record.get("video_id"), []).append(record)
     for video, records in annotations.items():
         if video not in videos:
@@ -107,12 +103,10 @@ def read_youtube_vis(path: Path, collector: Collector) -> None:
         if len(ids) < len(records):
             raise ValueError(f"{where}: a track of video {video} is there twice")
         for record, track_id in zip(records, ids.values(), strict=True):
-            category = record.get("category_id")
             what = f"{where}: annotation {record['id']}"
-            if category not in classes:
-                raise ValueError(f"{what} has category {category}, which is not in the file")
+            class_id = known_class(classes, record.get("category_id"), what)
             name, indices = videos[video]
-            read_track(collector, name, track_id, classes[category], record)
+            read_track(collector, name, track_id, class_id, record)
             _read_frames(record, name, indices, track_id, collector, what)
 
 

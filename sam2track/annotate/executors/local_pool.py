@@ -11,7 +11,6 @@ import os
 import shutil
 import signal
 import threading
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
@@ -19,12 +18,10 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
-from ..engine import Engine
 from ..tasks import Task
+from .pool import STARTS, Pool
 from .protocol import Delivery, MakeEngine
-from .worker import RESULT, Attempt, Ready, Worker, engine_of
-
-_STARTS = 3  # in a row that may end before the model is loaded
+from .worker import RESULT, Attempt, Ready, Worker
 
 
 @dataclass(slots=True)
@@ -38,7 +35,7 @@ class _Process:
     task: Task | None = None
 
 
-class LocalPool:
+class LocalPool(Pool):
     """An :class:`Executor` of processes.
 
     Args:
@@ -61,38 +58,18 @@ class LocalPool:
         workers: int = 2,
         devices: Sequence[str] = (),
     ) -> None:
+        super().__init__()
         self.make_engine, self.folder, self.threads = make_engine, folder, threads
         self.workers, self.devices = workers, devices
         self._context = multiprocessing.get_context("spawn")
-        self._waiting: deque[Task] = deque()
         self._processes: list[_Process] = []
         self._lost = 0
-        self._first: Engine | None = None
         try:
             self._processes += [self._start(number) for number in range(workers)]
-            while self._first is None:
-                self._step()
+            self._await_engine()
         except BaseException:
             self.close()
             raise
-
-    @property
-    def engine(self) -> Engine:
-        """What the workers track with."""
-        assert self._first is not None
-        return self._first
-
-    def submit(self, task: Task) -> None:
-        """Give a task."""
-        self._waiting.append(task)
-        self._assign()
-
-    def next(self) -> Delivery:
-        """Wait for the next task that comes back."""
-        while True:
-            delivery = self._step()
-            if delivery is not None:
-                return delivery
 
     def committed(self, task: Task) -> None:
         """Remove what is left of a task."""
@@ -119,7 +96,6 @@ class LocalPool:
         return _Process(number, process, mine)
 
     def _assign(self) -> None:
-        """Give waiting tasks to idle workers."""
         for own in self._processes:
             if self._waiting and own.ready and own.task is None:
                 task = self._waiting.popleft()
@@ -131,7 +107,6 @@ class LocalPool:
                 own.task = task
 
     def _step(self) -> Delivery | None:
-        """Wait for a message of a worker, or its end; a task may have come back."""
         self._assign()
         by_pipe = {own.pipe: own for own in self._processes}
         pipe = wait(list(by_pipe))[0]
@@ -142,7 +117,7 @@ class LocalPool:
         except (EOFError, OSError):
             return self._replace(own)
         if isinstance(message, Ready):
-            self._first = engine_of(message, self._first)
+            self._greet(message)
             own.ready, self._lost = True, 0
             return None
         task, own.task = own.task, None
@@ -160,7 +135,7 @@ class LocalPool:
         own.pipe.close()
         how = _end_of(own.process.exitcode)
         self._lost += not own.ready
-        if self._lost >= _STARTS:
+        if self._lost >= STARTS:
             raise ValueError(
                 f"workers end before they have loaded the model ({how}); give a smaller "
                 "executor.workers="

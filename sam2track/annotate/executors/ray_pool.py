@@ -12,17 +12,15 @@ import signal
 import socket
 import sys
 import threading
-from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..engine import Engine
 from ..tasks import Task, one_line
+from .pool import STARTS, Pool
 from .protocol import Delivery, MakeEngine
-from .worker import Attempt, Ready, Worker, engine_of
+from .worker import Attempt, Ready, Worker
 
-_STARTS = 3  # in a row of one worker that may end before the model is loaded
 _PATIENCE = 60.0  # seconds without any worker, until the wait is told
 
 
@@ -38,7 +36,7 @@ class _Actor:
     forgetting: Any = None
 
 
-class RayPool:
+class RayPool(Pool):
     """An :class:`Executor` on a Ray cluster.
 
     Args:
@@ -66,10 +64,9 @@ class RayPool:
         cpus: float = 1,
         init: Mapping[str, Any] | None = None,
     ) -> None:
+        super().__init__()
         self._ray, self._mine = _connect(address, init or {})
-        self._waiting: deque[Task] = deque()
         self._failed: dict[str, _Actor] = {}  # by the task's key: where it failed last
-        self._first: Engine | None = None
         self._actors: list[_Actor] = []
         try:
             gpus, self.workers = _room(self._ray.cluster_resources(), workers, gpus, cpus)
@@ -78,29 +75,10 @@ class RayPool:
             self._class = self._ray.remote(**options)(Worker)
             self._arguments = make_engine, {}, threads, None
             self._actors += [self._start() for _ in range(self.workers)]
-            while self._first is None:
-                self._step()
+            self._await_engine()
         except BaseException:
             self.close()
             raise
-
-    @property
-    def engine(self) -> Engine:
-        """What the workers track with."""
-        assert self._first is not None
-        return self._first
-
-    def submit(self, task: Task) -> None:
-        """Give a task."""
-        self._waiting.append(task)
-        self._assign()
-
-    def next(self) -> Delivery:
-        """Wait for the next task that comes back."""
-        while True:
-            delivery = self._step()
-            if delivery is not None:
-                return delivery
 
     def committed(self, task: Task) -> None:
         """Have every worker remove what is left of a task on its machine."""
@@ -141,7 +119,6 @@ class RayPool:
             own.task, own.ref = task, own.handle.work.remote(task)
 
     def _step(self) -> Delivery | None:
-        """Wait until a worker has done something; a task may have come back."""
         self._assign()
         by_ref = {own.ref: own for own in self._actors if own.ref is not None}
         working = any(own.ready for own in self._actors)
@@ -156,7 +133,7 @@ class RayPool:
             return self._lose(own, error)
         own.ref = None
         if isinstance(message, Ready):
-            self._first = engine_of(message, self._first)
+            self._greet(message)
             own.ready, own.lost = True, 0
             return None
         task, own.task = own.task, None
@@ -173,7 +150,7 @@ class RayPool:
         """Load the model again in a worker that died; its task comes back without a result."""
         task, own.task = own.task, None
         own.lost += not own.ready
-        if own.lost >= _STARTS:
+        if own.lost >= STARTS:
             raise ValueError(f"a worker can't start: {one_line(error)}")
         own.ready = False
         if isinstance(error, self._ray.exceptions.ActorDiedError):  # for good

@@ -1,19 +1,15 @@
 /**
  * Requests to the server. Reads are sent at once. Changes wait in one queue and are sent in order;
- * when the server is gone they wait until it is back, and an id lets it answer a repeat.
+ * when the server is gone they wait until it is back, also if the page is loaded again meanwhile,
+ * and an id lets it answer a repeat.
  */
 
 import { remembered } from "./dom.js";
 import { announce } from "./state.js";
+import { client, keep, left, made, newId } from "./waiting.js";
 
-/** @typedef {Object} Job
- * @property {string} method
- * @property {string|(() => string)} path
- * @property {unknown} body
- * @property {string} id
- * @property {(answer: any) => void} resolve
- * @property {(error: Error) => void} reject
- */
+/** @typedef {import("./waiting.js").Job} Job */
+/** @typedef {{resolve: (answer: any) => void, reject: (error: Error) => void}} Asked */
 
 /** An answer of the server that says what was wrong. */
 export class Refused extends Error {
@@ -26,12 +22,17 @@ export class Refused extends Error {
 
 class Gone extends Error {}
 
-/** @type {Job[]} */
-const queue = [];
+/** @type {(Job & Partial<Asked>)[]} */
+const queue = [...left];
 let sending = false;
-/** `made` counts changes begun and ended: what was read meanwhile may be old. */
-export const connection = { up: true, waiting: 0, made: 0 };
-export const client = newId();
+/**
+ * `made` counts changes begun and ended: what was read meanwhile may be old. `kept`: whether what
+ * waits is there after the page was loaded again. `lost`: what was refused of changes that waited
+ * before the page was loaded.
+ */
+export const connection = {
+  up: true, waiting: queue.length, made: 0, kept: true, lost: /** @type {string[]} */ ([]),
+};
 let token = "";
 
 /** Take a token from the address (#token=) once, keep it for this tab, and as a cookie for pictures. */
@@ -49,11 +50,6 @@ export async function takeToken() {
 /** @returns {string} how others see this annotator; empty = as the server says */
 function myName() {
   return remembered("who", "");
-}
-
-function newId() {
-  const bytes = crypto.getRandomValues(new Uint8Array(12));
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 /**
@@ -102,43 +98,64 @@ export function get(path, signal) {
 /**
  * Change something. The promise is kept when the server has stored it.
  * @param {string} method
- * @param {string|(() => string)} path a function is asked when the change's turn comes
+ * @param {string} path may hold "@" and the id of a change before it, for the object that it made
  * @param {unknown} [body]
+ * @param {string} [id] of this change
  * @returns {Promise<any>}
  */
-export function change(method, path, body) {
+export function change(method, path, body, id = newId()) {
   return new Promise((resolve, reject) => {
-    queue.push({ method, path, body, id: newId(), resolve, reject });
+    queue.push({ method, path, body, id, resolve, reject });
     count();
-    if (!sending) void drain();
+    void drain();
   });
 }
 
+export { newId };
+
+/** Begin to send what waited when the page was loaded. */
+export function sendWaiting() {
+  if (!queue.length) return;
+  count();
+  void drain();
+}
+
 async function drain() {
+  if (sending) return;
   sending = true;
   while (queue.length) {
     const job = queue[0];
     try {
-      const path = typeof job.path === "function" ? job.path() : job.path;
-      const answer = await send(job.method, path, job.body, { id: job.id });
+      const answer = await send(job.method, placed(job.path), job.body, { id: job.id });
       queue.shift();
-      job.resolve(answer);
+      if (Number.isInteger(answer?.id)) made.set(job.id, answer.id);
+      job.resolve?.(answer);
     } catch (error) {
       if (error instanceof Gone) {
         await new Promise((wake) => setTimeout(wake, 700));
+        keep(queue); // so that other pages see that this one still waits
         continue;
       }
       queue.shift();
-      job.reject(/** @type {Error} */ (error));
+      if (job.reject) job.reject(/** @type {Error} */ (error));
+      else connection.lost.push(/** @type {Error} */ (error).message);
     }
     count();
-    // What waited for this answer goes first: the next change may need what it said.
-    await new Promise((next) => setTimeout(next));
   }
   sending = false;
 }
 
+/** A path with the number of the object that a change before has made. @param {string} path */
+function placed(path) {
+  return path.replace(/@([0-9a-f]+)/, (_, id) => {
+    const number = made.get(id);
+    if (number === undefined) throw new Error("The object could not be made, so this is lost.");
+    return String(number);
+  });
+}
+
 function count() {
+  connection.kept = keep(queue);
   connection.waiting = queue.length;
   connection.made++;
   announce("connection");

@@ -4,7 +4,7 @@
  */
 
 import { colourOf } from "./colours.js";
-import { canvasById, onFrame } from "./dom.js";
+import { canvasById, onFrame, themeColour } from "./dom.js";
 import { currentPicture, showAtWidth } from "./frames.js";
 import { Mask } from "./masks.js";
 import { maskBefore, masksOf } from "./maskstore.js";
@@ -147,7 +147,9 @@ function drawScene(on, ratio, x, y, old) {
     else if (mask?.box) drawMask(on, mask, colour, scale / ratio, strong ? 1 : 0.75);
   }
   if (live && !colours.has(live.object)) drawLive(on, null, "#ffffff");
-  if (app.hover && !old) drawMask(on, Mask.of(app.hover), hoverColour(), scale / ratio, 0.45);
+  // Of a click that is not stored yet it is the mask already.
+  const strength = app.pending.length ? 1 : 0.45;
+  if (app.hover && !old) drawMask(on, Mask.of(app.hover), hoverColour(), scale / ratio, strength);
 }
 
 function hoverColour() {
@@ -211,7 +213,7 @@ export function startCanvas() {
     redraw();
   }).observe(box);
   const theme = () => {
-    background = getComputedStyle(document.documentElement).getPropertyValue("--stage").trim();
+    background = themeColour("stage");
     redraw();
   };
   theme();

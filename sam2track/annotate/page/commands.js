@@ -1,7 +1,6 @@
 /** Every command of the page with its keys; menus, the keyboard and the help are made of this list. */
 
-import { clearRange, mergeObjects, splitObject, swapObjects } from "./joining.js";
-import { doubtfulFrames } from "./lanes.js";
+import { clearRange, mergeObjects, notHere, splitObject, swapObjects } from "./joining.js";
 import { fillHoles, removeIslands } from "./masks.js";
 import { said, step } from "./opening.js";
 import { changeSize, toggle, togglePanel, toggleTheme } from "./panels.js";
@@ -12,7 +11,8 @@ import { hide, lock, neighbour, removeObject } from "./objects.js";
 import { acceptHere, nextVideo, rejectHere, toggleReview } from "./review.js";
 import { announce, app, selected } from "./state.js";
 import { cancelDrawing, closePolygon, drawing, undoCorner, undoStroke } from "./strokes.js";
-import { setRange, showWhole, zoomTimeline } from "./timeline.js";
+import { cancelPicking, setRange } from "./ranges.js";
+import { showWhole, zoomTimeline } from "./timeline.js";
 import { select, setBrushSize, setTool, use } from "./tools.js";
 import { cancelTracking, leaveStale, retrack, track, trackRange } from "./tracking.js";
 import { fit, pan, view, zoomAt } from "./view.js";
@@ -53,15 +53,16 @@ function prompted() {
 
 /** @param {number} direction */
 function jumpDoubtful(direction) {
-  const frames = [...app.lanes].filter(([id]) => app.selected === null || id === app.selected)
-    .flatMap(([, spans]) => doubtfulFrames(spans));
-  if (!jump(frames, direction)) said("No doubtful frame further on.");
+  const here = app.review.filter((item) => item.video === app.video?.id);
+  const frames = here.filter((item) => app.selected === null || item.object === app.selected)
+    .map((item) => item.frame ?? 0);
+  if (!jump(frames, direction)) said("Nothing further on deserves a look.");
 }
 
 /** Stop or leave whatever is going on, the innermost first. */
 function escape() {
   if (drawing()) cancelDrawing();
-  else if (cancelTracking() || leaveStale()) return;
+  else if (cancelTracking() || cancelPicking() || leaveStale()) return;
   else if (app.compare) toggle("compare");
   else if (app.crosshair) app.crosshair = null;
   else if (app.candidates) app.candidates = null;
@@ -130,8 +131,8 @@ export const COMMANDS = [
     ["first", "First frame", "Home", () => seek(0)],
     ["last", "Last frame", "End", () => seek((app.video?.length ?? 1) - 1)],
     ["play", "Play or stop", "Space", togglePlay],
-    ["doubtful", "Next doubtful frame", "J", () => jumpDoubtful(1)],
-    ["doubtful-back", "Previous doubtful frame", "Shift+J", () => jumpDoubtful(-1)],
+    ["doubtful", "Next frame that deserves a look", "J", () => jumpDoubtful(1)],
+    ["doubtful-back", "Previous frame that deserves a look", "Shift+J", () => jumpDoubtful(-1)],
     ["go", "Go to a frame by its number", "`", () => document.getElementById("frame-number")?.focus()],
   ),
   ...commands("Tools",
@@ -143,6 +144,7 @@ export const COMMANDS = [
     ["eraser", "Eraser", "Shift+2", () => setTool("eraser")],
     ["polygon", "Polygon that adds", "G Shift+3", () => setTool("polygon")],
     ["polygon-minus", "Polygon that takes away", "Shift+4", () => setTool("polygon-minus")],
+    ["corners", "Corners of the mask's outline", "Shift+5", () => setTool("corners")],
     ["larger", "Larger brush", "=", () => setBrushSize(app.brushSize * 1.25 + 1)],
     ["smaller", "Smaller brush", "-", () => setBrushSize(app.brushSize / 1.25)],
     ["holes", "Fill the holes of the mask", "Shift+O", () => editMask(fillHoles)],
@@ -176,6 +178,7 @@ export const COMMANDS = [
     ["merge", "Merge with another object", "M", () => withObject(mergeObjects)],
     ["split", "Split the object at this frame", "S", () => withObject(splitObject)],
     ["swap", "Swap with another object from this frame on", "Shift+S", () => withObject(swapObjects)],
+    ["not-here", "The object is not in the range, or on this frame", "K", () => withObject(notHere)],
     ["clear", "Delete the object's masks in the range, or on this frame", "Shift+Delete", () => withObject(clearRange)],
     ["remove", "Remove the object", "Delete", removeObject],
   ),
@@ -183,7 +186,7 @@ export const COMMANDS = [
     ["forward", "Track forward", "Ctrl+B", () => track("forward")],
     ["back", "Track back", "Ctrl+Shift+B", () => track("backward")],
     ["both", "Track both ways", "Ctrl+Alt+B", () => track("both")],
-    ["range", "Track the range (both ways if there is none)", "T", trackRange],
+    ["range", "Track the range, or choose one", "T", trackRange],
     ["range-start", "The range begins here", "Q", () => rangeHere(0)],
     ["range-stop", "The range ends here", "W", () => rangeHere(1)],
   ),

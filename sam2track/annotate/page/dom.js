@@ -38,6 +38,26 @@ export function byId(id) {
   return element;
 }
 
+/** Whether fingers are what the page is used with: no keys to tell of. */
+export const TOUCH = matchMedia("(hover: none) and (pointer: coarse)").matches;
+
+/** @param {string} text @param {string} key @returns {string} such as "Stop (Esc)" */
+export function withKey(text, key) {
+  return TOUCH ? text : `${text} (${key})`;
+}
+
+/**
+ * A colour of the theme as a canvas takes it: light-dark() is resolved.
+ * @param {string} name such as "accent", for --accent
+ */
+export function themeColour(name) {
+  const probe = document.body.appendChild(h("i"));
+  probe.style.color = `var(--${name})`;
+  const { color } = getComputedStyle(probe);
+  probe.remove();
+  return color;
+}
+
 /** @param {string} id @returns {HTMLCanvasElement} */
 export function canvasById(id) {
   return /** @type {HTMLCanvasElement} */ (byId(id));
@@ -50,6 +70,7 @@ const SHAPES = /** @type {Record<string, string>} */ ({
   brush: "M4 20c3 0 5-1 5-4l9-10 2 2-10 9c0 3-3 4-6 3z",
   eraser: "M4 16l9-10 7 6-7 8H8zM9 10l7 7M11 20h9",
   polygon: "M12 3l8 6-3 10H7L4 9z",
+  corners: "M7 7l11 1-2 9-9-2zM5 5h4v4H5zM16 6h4v4h-4zM14 15h4v4h-4zM5 13h4v4H5z",
   play: "M7 4l12 8-12 8z",
   pause: "M7 4v16M17 4v16",
   next: "M8 5l8 7-8 7",

@@ -20,11 +20,7 @@ function field(name, control) {
 export function showExport() {
   const formats = app.session?.export_formats ?? [];
   const format = h("select", { id: "export-format" },
-    ...formats.map(({ name }) => h("option", { value: name, text: name })));
-  const about = h("p", { class: "hint" });
-  const describe = () => (about.textContent = formats.find(({ name }) => name === format.value)?.about ?? "");
-  format.addEventListener("change", describe);
-  describe();
+    ...formats.map(({ name, about }) => h("option", { value: name, text: `${about} (${name})` })));
   const frames = h("select", { id: "export-frames" }, ...[
     ["all", "all frames with a mask"], ["annotated", "frames that a person clicked or drew"],
     ["accepted", "accepted frames"], ["every 5", "every 5th frame"], ["every 10", "every 10th frame"],
@@ -38,7 +34,7 @@ export function showExport() {
   });
   const result = h("div", { class: "result", role: "status" });
   const start = h("button", { class: "primary", text: "Export" });
-  const form = h("form", { class: "stack" }, field("Format", format), about, field("Frames", frames),
+  const form = h("form", { class: "stack" }, field("Format", format), field("Frames", frames),
     field("Videos", which),
     classes.length > 1 ? h("fieldset", {}, h("legend", { text: "Classes" }), ...classes) : null, start);
   form.addEventListener("submit", async (event) => {
@@ -62,7 +58,7 @@ export function showExport() {
     start.disabled = false;
     start.textContent = "Export";
   });
-  dialog("Export", form, result);
+  dialog("Export", form, result).classList.add("medium");
 }
 
 /**

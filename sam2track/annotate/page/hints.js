@@ -1,6 +1,6 @@
 /** What a new user needs to be told, one step at a time, and the state of the model. */
 
-import { byId, h } from "./dom.js";
+import { byId, h, TOUCH, withKey } from "./dom.js";
 import { chooseCandidate } from "./prompting.js";
 import { app, readOnly, selected, title, watch } from "./state.js";
 import { track } from "./tracking.js";
@@ -9,11 +9,11 @@ import { maskOf } from "./maskstore.js";
 
 const NAMES = ["whole", "part", "subpart"];
 
-const TOUCH = matchMedia("(hover: none) and (pointer: coarse)").matches; // no keys to tell of
-const KEYS = TOUCH ? "Tap to correct an object · + New: another one · two fingers zoom"
+const KEYS = TOUCH ? "Tap to correct an object · New object: another one · two fingers zoom"
   : "Space plays · F and D step · N new object · ? all keys";
-const NEXT = TOUCH ? "“Not this” and a tap take away; + New: another object. Then"
+const NEXT = TOUCH ? "Too much? “Not this”, then tap there. Is it right? Then"
   : "Shift-click what does not belong to it; N: another object. Then";
+const DRAWN = TOUCH ? "The eraser takes away. Is it right? Then" : "The eraser (Shift+2) takes away; N: another object. Then";
 
 /**
  * What to do now.
@@ -30,7 +30,10 @@ function advice() {
   const tracked = asked.some(({ id }) => wasTracked(app.lanes.get(id) ?? []));
   const clicked = asked.some(({ id }) => maskOf(id, app.frame));
   if (!tracked && clicked && video.length > 1) {
-    return { text: NEXT, button: true };
+    return { text: ["brush", "eraser"].includes(app.tool) ? DRAWN : NEXT, button: true };
+  }
+  if (one && !tracked && !app.lanes.get(one.id)?.length && !clicked) {
+    return { text: `Click on ${title(one)}, or draw it with the brush.` };
   }
   if (one && spanAt(app.lanes.get(one.id) ?? [], app.frame)?.kind === "absent") {
     return { text: `${title(one)} is not in this frame. Click on it if it is.`, over: true };
@@ -55,7 +58,7 @@ function hint() {
   area.replaceChildren(h("span", { text: now.over ? "" : now.text }));
   if (now.button) {
     const start = () => void track(both ? "both" : "forward");
-    const text = TOUCH ? "Track it" : both ? "Track both ways (Ctrl+Alt+B)" : "Track it (Ctrl+B)";
+    const text = both ? withKey("Track both ways", "Ctrl+Alt+B") : withKey("Track it", "Ctrl+B");
     area.append(h("button", { class: "primary", text, on: { click: start } }));
   }
 }
@@ -89,7 +92,7 @@ function model() {
 
 /** Begin to show. */
 export function startHints() {
-  watch("video objects masks lanes frame tracking prompts selection lease stale settings", hint);
+  watch("video objects masks lanes frame tracking prompts selection lease stale settings tool", hint);
   watch("prompts frame masks selection video", candidates);
   watch("model session prompts", model);
 }

@@ -1,11 +1,14 @@
-/** Merges, splits and swaps objects, and deletes masks in a range. */
+/** Merges, splits and swaps objects; says that one is not there, or deletes its masks, in a range. */
 
 import { change } from "./api.js";
 import { colourOf } from "./colours.js";
 import { h } from "./dom.js";
-import { dialog, trying } from "./notices.js";
-import { mayChange, refresh, said } from "./opening.js";
-import { app, title } from "./state.js";
+import { encodeCounts, Mask } from "./masks.js";
+import { putMasks } from "./maskstore.js";
+import { dialog, failed, trying } from "./notices.js";
+import { asOneStep, mayChange, refresh, said } from "./opening.js";
+import { rangeName } from "./ranges.js";
+import { announce, app, title } from "./state.js";
 import { select } from "./tools.js";
 
 /** @typedef {import("./types.js").Thing} Thing */
@@ -80,14 +83,43 @@ export async function swapObjects(one) {
   refresh();
 }
 
+/**
+ * Say that an object is not in the range, or on this frame: its masks there become empty.
+ * @param {Thing} one
+ */
+export async function notHere(one) {
+  const video = app.video;
+  if (!video || !mayChange()) return;
+  const [start, stop] = app.range ?? [app.frame, app.frame + 1];
+  const where = rangeName();
+  const { record } = new Mask(video.height, video.width, encodeCounts([video.height * video.width]));
+  const frames = Array.from({ length: stop - start }, (_, at) => start + at);
+  app.candidates = null;
+  /** @type {PromiseSettledResult<void>[]} */
+  const ends = [];
+  // A part at a time: all changes that wait are kept in this browser whenever one is added.
+  for (let at = 0; at < frames.length && app.video?.id === video.id; at += 50) {
+    ends.push(...await Promise.allSettled(frames.slice(at, at + 50).map(async (frame) => {
+      await change("PUT", `/api/objects/${one.id}/masks/${frame}`, record);
+      if (app.video?.id === video.id) putMasks(frame, [{ object: one.id, ...record, made: "brush", fresh: true }]);
+    })));
+  }
+  const wrong = ends.find((end) => end.status === "rejected");
+  if (wrong) failed(wrong.reason);
+  else said(`${title(one)} is not on ${where}.`);
+  await trying(() => asOneStep(video.id, ends.filter((end) => end.status === "fulfilled").length));
+  announce("masks");
+  refresh();
+}
+
 /** @param {Thing} one */
 export async function clearRange(one) {
   if (!mayChange()) return;
   const [start, stop] = app.range ?? [app.frame, app.frame + 1];
+  const where = rangeName();
   await trying(async () => {
     await change("POST", `/api/objects/${one.id}/clear`, { start, stop });
-    const frames = stop - start === 1 ? `frame ${start}` : `frames ${start} to ${stop - 1}`;
-    said(`The masks of ${title(one)} on ${frames} are deleted.`);
+    said(`The masks of ${title(one)} on ${where} are deleted; tracking may fill these frames again.`);
   });
   refresh();
 }

@@ -74,11 +74,22 @@ export function wasTracked(spans) {
 }
 
 /**
- * The frames that a person should look at: where doubtful or absent spans begin.
- * @param {Span[]} spans
+ * The frames that follow older clicks, without those at the ends that a person clicked or drew:
+ * there the mask is the click's own.
+ * @template {{start: number, stop: number}} T
+ * @param {T} stale
+ * @param {Span[]} spans of its object
+ * @returns {T} empty if stop <= start
  */
-export function doubtfulFrames(spans) {
-  return spans.filter((span) => span.kind === "doubtful").map((span) => span.start);
+export function withoutClicked(stale, spans) {
+  let { start, stop } = stale;
+  const clicked = (/** @type {number} */ frame) => {
+    const span = spanAt(spans, frame);
+    return span && (span.kind === "prompted" || span.kind === "brush") ? span : null;
+  };
+  for (let span = clicked(start); span && start < stop; span = clicked(start)) start = span.stop;
+  for (let span = clicked(stop - 1); span && start < stop; span = clicked(stop - 1)) stop = span.start;
+  return { ...stale, start, stop };
 }
 
 /**

@@ -1,6 +1,6 @@
 /** Starts the page. */
 
-import { connection, listen, takeToken } from "./api.js";
+import { connection, listen, sendWaiting, takeToken } from "./api.js";
 import { startCanvas } from "./canvas.js";
 import { run } from "./commands.js";
 import { h, icon } from "./dom.js";
@@ -41,7 +41,7 @@ function startEvents() {
     },
     changed: (data) => {
       if (data.video === app.video?.id || data.video === null) refresh();
-      if (data.video === null || data.what === "video") void refreshList().catch(failed);
+      if (data.video === null || ["video", "annotate"].includes(data.what)) void refreshList().catch(failed);
       void refreshReview();
     },
     model: (data) => {
@@ -72,6 +72,7 @@ async function start() {
   startOpening();
   startKeys();
   startEvents();
+  sendWaiting();
   watch("reread", refresh);
   try {
     await refreshList();

@@ -40,6 +40,10 @@ export function encodeCounts(runs) {
   return String.fromCharCode(...codes);
 }
 
+const MOST_OUTLINED = 2000;
+/** Masks that keep their outlines, the one that was drawn first is the first. @type {Set<Mask>} */
+const outlined = new Set();
+
 /** A mask of a whole frame. */
 export class Mask {
   /**
@@ -155,7 +159,16 @@ export class Mask {
 
   /** @returns {Path2D} its outlines, holes too, in video pixels */
   get path() {
-    if (!this._path) this._path = outline(this);
+    if (!this._path) {
+      this._path = new Path2D();
+      trace(this, this._path);
+      outlined.add(this);
+      const [oldest] = outlined;
+      if (outlined.size > MOST_OUTLINED) {
+        oldest._path = null;
+        outlined.delete(oldest);
+      }
+    }
     return this._path;
   }
 }
@@ -163,11 +176,12 @@ export class Mask {
 /**
  * Follow the edges of a mask, the object on the right hand, through the middles of pixel edges.
  * @param {Mask} mask
+ * @param {{moveTo: (x: number, y: number) => void, lineTo: (x: number, y: number) => void,
+ *   closePath: () => void}} path takes the outlines, in video pixels
  */
-function outline(mask) {
-  const path = new Path2D();
+export function trace(mask, path) {
   const box = mask.box;
-  if (!box) return path;
+  if (!box) return;
   // A border of one pixel, so that neighbours need no check.
   const width = box.x1 - box.x0 + 2;
   const height = box.y1 - box.y0 + 2;
@@ -208,7 +222,6 @@ function outline(mask) {
       path.closePath();
     }
   }
-  return path;
 }
 
 /**

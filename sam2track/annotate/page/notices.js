@@ -1,5 +1,6 @@
 /** Short lines that say what happened, and questions; read aloud by screen readers. */
 
+import { connection, Refused } from "./api.js";
 import { byId, h } from "./dom.js";
 
 /** @typedef {{text: string, run: () => void, key?: string}} Action */
@@ -27,7 +28,7 @@ export function notice(text, options = {}) {
     };
     line.append(h("button", { class: "plain", text: action.text, on: { click: run } }));
   }
-  const close = { class: "plain", text: "×", "aria-label": "Close", on: { click: () => line.remove() } };
+  const close = { class: "plain close", text: "×", "aria-label": "Close", on: { click: () => line.remove() } };
   line.append(h("button", close));
   area.append(line);
   while (area.children.length > 4) area.firstElementChild?.remove();
@@ -44,6 +45,8 @@ export function closeNotice(id) {
 /** Show what went wrong. @param {unknown} error */
 export function failed(error) {
   if (error instanceof DOMException && error.name === "AbortError") return;
+  // While the server is gone the bar says so.
+  if (!connection.up && !(error instanceof Refused)) return;
   notice(error instanceof Error ? error.message : String(error), { kind: "error" });
 }
 
@@ -71,13 +74,15 @@ export function dialog(name, ...children) {
   close.addEventListener("click", () => box.close());
   box.addEventListener("close", () => {
     const area = byId("notices");
-    if (box.contains(area)) document.body.append(area);
+    if (box.contains(area)) byId("stage").append(area);
     box.remove();
   });
   // At once; the browser's own way takes a moment, in which keys would be lost.
   box.addEventListener("keydown", (event) => {
     if (event.key !== "Escape" || event.defaultPrevented) return;
     event.preventDefault();
+    // A field that keeps the focus for a moment would take the next key.
+    if (document.activeElement instanceof HTMLElement) document.activeElement.blur();
     box.close();
   });
   box.addEventListener("click", (event) => {

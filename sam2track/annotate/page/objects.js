@@ -4,12 +4,12 @@ import { change, connection } from "./api.js";
 import { chooseClass, setClass } from "./classes.js";
 import { colourOf, COLOURS, inkOn } from "./colours.js";
 import { byId, h, icon, later, reveal } from "./dom.js";
-import { doubtfulFrames, spanAt } from "./lanes.js";
+import { spanAt } from "./lanes.js";
 import { maskOf } from "./maskstore.js";
 import { closeNotice, notice, trying } from "./notices.js";
 import { mayChange, refresh, said, step } from "./opening.js";
 import { newObject } from "./prompting.js";
-import { decideAll, stateField } from "./review.js";
+import { decideAll, stateField, waitingOf } from "./review.js";
 import { announce, app, count, selected, title, watch } from "./state.js";
 import { select } from "./tools.js";
 
@@ -81,9 +81,12 @@ export function condition(one) {
   if (one.state === "rejected") return one.comment ? `rejected: ${one.comment}` : "rejected";
   const here = spanAt(spans, app.frame);
   if (here?.kind === "absent") return "not in this frame";
-  if (here?.kind === "doubtful") return `doubtful here${here.why ? `: ${here.why}` : ""}`;
-  const doubtful = doubtfulFrames(spans);
-  if (doubtful.length) return `doubtful at ${count(doubtful[0])}${doubtful.length > 1 ? ` and ${doubtful.length - 1} more` : ""}`;
+  if (here?.kind === "doubtful") return here.why || "doubtful here";
+  const waiting = waitingOf(one.id);
+  const { why, frame } = waiting[0] ?? {};
+  if (waiting.length) {
+    return frame === null ? `look at all: ${why}` : `look at frame ${count(frame ?? 0)}`;
+  }
   const tracked = spans.reduce((sum, span) => sum + span.stop - span.start, 0);
   if (!tracked) return "no mask yet";
   return tracked === 1 ? "1 frame" : `${count(tracked)} frames`;
@@ -95,9 +98,10 @@ function row(one) {
   const colour = colourOf(one);
   const swatch = h("span", { class: "swatch", text: String(one.number) });
   swatch.style.background = colour;
+  swatch.style.borderColor = colour;
   swatch.style.color = inkOn(colour);
-  const doubtful = doubtfulFrames(app.lanes.get(one.id) ?? []).length;
-  const badge = doubtful ? h("span", { class: "badge", title: "doubtful places", text: `? ${doubtful}` }) : null;
+  const waiting = waitingOf(one.id).length;
+  const badge = waiting ? h("span", { class: "badge", title: "to be looked at", text: `? ${waiting}` }) : null;
   const words = h("span", { class: "words" },
     h("span", { class: "name", text: one.name || one.class }),
     h("span", { class: "condition", text: condition(one) }));
@@ -224,7 +228,7 @@ export function startObjects() {
   }, 80);
   watch("objects selection video", list);
   watch("objects selection video session", details);
-  watch("frame masks lanes", soon);
+  watch("frame masks lanes review", soon);
   let opened = app.video?.id;
   watch("connection video", () => {
     if (connection.made !== removed || app.video?.id !== opened) closeNotice("removed");

@@ -5,7 +5,7 @@ import { byId, h, later } from "./dom.js";
 import { forgetPictures } from "./frames.js";
 import { forgetMasks, refreshMasks, wantMasks } from "./maskstore.js";
 import { failed, trying } from "./notices.js";
-import { announce, app, readOnly, watch } from "./state.js";
+import { announce, app, readOnly, several, watch } from "./state.js";
 
 /** @typedef {import("./types.js").VideoDetail} VideoDetail */
 /** @typedef {import("./types.js").Span} Span */
@@ -15,6 +15,8 @@ const OVER = new Set(["stale", "accepted", "locked", "rejected"]);
 
 let reading = false;
 let again = false;
+/** Whether to read when no change waits any more. */
+let due = false;
 /** How often reading was asked for, and up to which of these the page shows what was read. */
 export const reread = { asked: 0, done: 0 };
 
@@ -84,6 +86,8 @@ export async function lease(takeOver) {
 /** Read everything of this video again; what is asked for meanwhile is read once more. */
 export function refresh() {
   reread.asked++;
+  due = connection.waiting > 0;
+  if (due) return; // what is read while something changes is old at once
   refreshMasks();
   void wantMasks(app.frame);
   soon();
@@ -128,8 +132,9 @@ function take(detail, lanes, stale) {
   const free = readOnly() && !detail.lease;
   app.video = detail;
   if (free) void lease(false);
-  // The page was opened, or came back, while the video is tracked, or after that.
-  if (detail.tracking) {
+  // The page was opened, or came back, while the video is tracked, or after that. Of the videos that
+  // are annotated automatically only one is tracked at a time.
+  if (detail.tracking && (!app.batch || app.batch.video === detail.id)) {
     app.tracking ??= { frame: app.frame, direction: "", left: 0, seconds_left: null, follow: false, jobs: 1 };
   } else app.tracking = app.tracking?.jobs === 0 ? app.tracking : null;
   if (!app.tracking) {
@@ -157,17 +162,43 @@ export function mayChange() {
   return false;
 }
 
+/** Entries of the log that were made as one step. @type {Set<number>[]} */
+const together = [];
+
+/**
+ * The newest entries of the log are undone, and done again, together.
+ * @param {number} video
+ * @param {number} count how many they are
+ */
+export async function asOneStep(video, count) {
+  if (count < 2) return;
+  const newest = await get(`/api/videos/${video}/history?limit=${count}`);
+  together.push(new Set(newest.map((/** @type {{id: number}} */ entry) => entry.id)));
+}
+
+/** How many entries of a step are still to be undone or done again. @param {number} video @param {boolean} undone */
+async function restOfStep(video, undone) {
+  if (!together.length) return 0;
+  /** @type {{id: number, undone: boolean}[]} */
+  const log = await get(`/api/videos/${video}/history?limit=5000`);
+  const rests = together.map((step) => [step.size, log.filter(({ id, ...one }) => step.has(id) && one.undone !== undone).length]);
+  return rests.find(([size, rest]) => rest && rest < size)?.[1] ?? 0;
+}
+
 /** Undo or redo, and say what. @param {"undo"|"redo"} what */
 export async function step(what) {
   const video = app.video;
   if (!video || !mayChange()) return;
+  const once = () => change("POST", `/api/videos/${video.id}/${what}`, {});
   await trying(async () => {
-    const answer = await change("POST", `/api/videos/${video.id}/${what}`, {}).catch((error) => {
+    const answer = await once().catch((error) => {
       if (!/nothing to (un|re)do/.test(error?.message)) throw error;
       said(`There is nothing to ${what}.`);
     });
     if (!answer) return;
-    said(`${what === "undo" ? "Undone" : "Done again"}: ${answer.what}`);
+    const rest = await restOfStep(video.id, what === "undo");
+    await Promise.all(Array.from({ length: rest }, once));
+    said(`${what === "undo" ? "Undone" : "Done again"}: ${answer.what}${rest ? ` and ${several(rest, "frame")} more` : ""}`);
     app.candidates = null;
     refresh();
   });
@@ -197,12 +228,25 @@ function bars() {
   document.body.classList.toggle("read-only", readOnly());
   const saved = byId("saved");
   saved.textContent = !connection.up ? "waiting" : waiting ? "saving…" : "saved";
-  saved.classList.toggle("busy", waiting > 0);
+}
+
+/** Say which changes of the page before this one were refused. */
+function tellLost() {
+  const lost = connection.lost.splice(0);
+  if (!lost.length) return;
+  const why = [...new Set(lost)].join(" ");
+  const many = lost.length > 1 ? `${lost.length} changes that waited here were` : "A change that waited here was";
+  failed(new Error(`${many} not made. ${why}`));
 }
 
 /** Begin to watch. */
 export function startOpening() {
   watch("connection lease video", bars);
+  watch("connection", () => {
+    if (connection.waiting) return;
+    if (due) refresh();
+    tellLost();
+  });
   watch("reconnected", () => {
     void trying(refreshList);
     if (app.video) {
@@ -213,10 +257,10 @@ export function startOpening() {
   setInterval(() => {
     if (app.video && app.video.lease?.mine && connection.up) {
       send("PUT", `/api/videos/${app.video.id}/lease`, { frame: app.frame }).catch(() => refresh());
-    } else if (readOnly() && connection.up) refresh();
+    }
   }, 5000);
   addEventListener("beforeunload", (event) => {
-    if (connection.waiting) event.preventDefault();
+    if (connection.waiting && !connection.kept) event.preventDefault();
   });
   addEventListener("pagehide", () => {
     if (app.video?.lease?.mine) void leave(app.video.id);

@@ -83,7 +83,7 @@ const embed = later(() => {
   const frame = app.frame;
   app.embedding = true;
   announce("model");
-  send("POST", `/api/videos/${video.id}/embed`, { frame })
+  send("POST", `/api/videos/${video.id}/embed`, { frame, object: app.selected })
     .catch(() => {})
     .finally(() => {
       app.embedding = false;
@@ -113,4 +113,5 @@ export function startPlayback() {
     fetchAround();
     embed();
   });
+  watch("selection", embed);
 }

@@ -1,6 +1,6 @@
 /** Turns clicks, boxes and drawn masks into requests, and their answers into masks. */
 
-import { change, get, send } from "./api.js";
+import { change, connection, get, newId, send } from "./api.js";
 import { Mask } from "./masks.js";
 import { dropMask, maskOf, putMasks } from "./maskstore.js";
 import { failed, trying } from "./notices.js";
@@ -11,7 +11,8 @@ import { announce, app, readOnly, selected, title } from "./state.js";
  * @typedef {import("./types.js").Point} Point
  * @typedef {import("./types.js").Thing} Thing
  * @typedef {import("./state.js").Pending} Pending
- * @typedef {{id: number|null}} Reference to an object that the server may not have made yet
+ * @typedef {{id: number|null, made: string}} Reference to an object that the server may not have made yet;
+ *   `made`: the change that makes it
  */
 
 /** @type {Reference|null} the new object that clicks go to until the server has made it */
@@ -33,12 +34,12 @@ export function newObject() {
  * @returns {Reference}
  */
 function target() {
-  if (app.selected !== null) return { id: app.selected };
+  if (app.selected !== null) return { id: app.selected, made: "" };
   if (coming) return coming;
   const video = /** @type {NonNullable<typeof app.video>} */ (app.video);
-  const made = /** @type {Reference} */ ({ id: null });
+  const made = /** @type {Reference} */ ({ id: null, made: newId() });
   coming = made;
-  change("POST", `/api/videos/${video.id}/objects`, { class: app.nextClass })
+  change("POST", `/api/videos/${video.id}/objects`, { class: app.nextClass }, made.made)
     .then((one) => {
       made.id = one.id;
       if (app.video?.id !== video.id) return;
@@ -54,10 +55,9 @@ function target() {
   return made;
 }
 
-/** @param {Reference} reference */
-function idOf(reference) {
-  if (reference.id === null) throw new Error("The object could not be made, so this click is lost.");
-  return reference.id;
+/** @param {Reference} reference @param {string} rest @returns {string} a path of the object */
+function pathOf(reference, rest) {
+  return `/api/objects/${reference.id ?? `@${reference.made}`}/${rest}`;
 }
 
 /** @param {Point} point @param {boolean} negative */
@@ -80,22 +80,26 @@ async function prompt(click) {
   if (!mayChange()) return;
   const reference = target();
   app.pending.push(click);
-  asking?.abort();
+  if (previewed && samePlace(previewed, click)) previewed.clicked = true;
+  else previewed = app.hover = null;
   announce("prompts", "model");
   const body = {
     frame: click.frame,
     points: click.point ? [click.point] : [],
     labels: click.point ? [click.label] : [],
     box: click.box,
+    candidates: false, // they are asked for when the mask is seen
   };
   try {
-    const answer = await change("POST", () => `/api/objects/${idOf(reference)}/prompts`, body);
-    const object = idOf(reference);
+    const answer = await change("POST", pathOf(reference, "prompts"), body);
+    const object = /** @type {number} */ (reference.id);
     const kind = click.box ? "box" : "points";
-    app.video?.prompts.push({ object, ...body, kind });
+    const { frame, points, labels, box } = body;
+    app.video?.prompts.push({ object, frame, points, labels, box, kind });
     take(object, click.frame, answer);
+    void offer(object, click.frame, answer.mask?.counts);
   } catch (error) {
-    app.hover = null;
+    previewed = app.hover = null;
     failed(error);
   }
   app.pending = app.pending.filter((one) => one !== click);
@@ -106,15 +110,34 @@ async function prompt(click) {
 /**
  * @param {number} object
  * @param {number} frame
- * @param {{mask: any, candidates?: import("./types.js").Candidate[]}} answer
+ * @param {{mask: any}} answer
  */
 function take(object, frame, answer) {
   app.hover = null;
+  app.candidates = null;
+  previewed = null;
   if (answer.mask) putMasks(frame, [{ made: "prompt", fresh: true, ...answer.mask, object }]);
-  const list = answer.candidates ?? [];
-  const chosen = Math.max(0, list.findIndex((one) => one.counts === answer.mask?.counts));
-  app.candidates = list.length > 1 ? { object, frame, list, chosen } : null;
   announce("masks", "objects");
+}
+
+/**
+ * Offer what else a click may mean, unless something was changed meanwhile.
+ * @param {number} object
+ * @param {number} frame
+ * @param {string|undefined} shown the mask that it gave
+ */
+async function offer(object, frame, shown) {
+  await new Promise((drawn) => requestAnimationFrame(() => setTimeout(drawn)));
+  const { made } = connection;
+  try {
+    const { candidates: list } = await get(`/api/objects/${object}/candidates/${frame}`);
+    if (connection.made !== made || frame !== app.frame || list.length < 2) return;
+    const chosen = Math.max(0, list.findIndex((/** @type {any} */ one) => one.counts === shown));
+    app.candidates = { object, frame, list, chosen };
+    announce("masks");
+  } catch {
+    // Then there is only the mask.
+  }
 }
 
 /** Choose another of the masks that the last click may mean. @param {number} at */
@@ -135,7 +158,7 @@ export function chooseCandidate(at) {
  */
 export async function storeMask(object, frame, mask, chosen = false) {
   if (!mayChange()) return;
-  const reference = object === null ? target() : { id: object };
+  const reference = object === null ? target() : { id: object, made: "" };
   const show = (/** @type {number} */ id) => {
     putMasks(frame, [{ object: id, ...mask.record, made: chosen ? "prompt" : "brush", fresh: true }]);
     if (!chosen) app.candidates = null;
@@ -143,8 +166,8 @@ export async function storeMask(object, frame, mask, chosen = false) {
   };
   if (reference.id !== null) show(reference.id);
   await trying(async () => {
-    await change("PUT", () => `/api/objects/${idOf(reference)}/masks/${frame}`, mask.record);
-    show(idOf(reference));
+    await change("PUT", pathOf(reference, `masks/${frame}`), mask.record);
+    show(/** @type {number} */ (reference.id));
   });
   refresh();
 }
@@ -179,39 +202,67 @@ export async function removeLast() {
   refresh();
 }
 
-/** @type {AbortController|null} */
-let asking = null;
+/** A preview that comes later than so many milliseconds is not shown. */
+export const previews = { late: 50 };
 
 /**
- * Ask which mask a click would give; it is shown if the pointer is still there.
+ * @typedef {{frame: number, object: number|null, points: Point[], labels: number[]}} Question
+ * @typedef {{body: Question, since: number, clicked: boolean}} Preview `clicked`: its mask is that of
+ *   a click now, and shown until the click's own is there
+ */
+
+/** @type {Preview|null} the last one that was asked for */
+let previewed = null;
+let asking = false;
+
+/**
+ * Ask which mask a click would give; it is shown if it is there at once and the pointer still too.
  * @param {Point} point
  * @param {boolean} negative
  */
-export async function hover(point, negative) {
-  const video = app.video;
-  if (!video || readOnly() || app.tracking || app.playing) return;
+export function hover(point, negative) {
+  if (!app.video || readOnly() || app.tracking || app.playing || app.pending.length) return;
   if (negative && app.selected === null) return;
-  asking?.abort();
-  const mine = (asking = new AbortController());
-  const frame = app.frame;
   const body = {
-    frame, object: app.selected, points: [point], labels: [negative ? 0 : 1], box: null,
+    frame: app.frame, object: app.selected, points: [point], labels: [negative ? 0 : 1],
   };
-  try {
-    const path = `/api/videos/${video.id}/preview`;
-    const answer = await send("POST", path, body, { signal: mine.signal });
-    if (mine.signal.aborted || frame !== app.frame || asking !== mine) return;
-    app.hover = answer.candidates[0] ?? null;
-    announce("prompts");
-  } catch {
-    // A preview that cannot be had is not shown.
-  }
+  if (previewed && JSON.stringify(previewed.body) === JSON.stringify(body)) return;
+  previewed = { body, since: performance.now(), clicked: false };
+  void askPreviews();
 }
 
-/** The pointer moved on: what it showed goes. */
+/** One at a time, so that none waits for another that nobody wants any more. */
+async function askPreviews() {
+  if (asking) return;
+  asking = true;
+  /** @type {Preview|null} */
+  let mine = null;
+  while (previewed && previewed !== mine && app.video) {
+    mine = previewed;
+    try {
+      const body = { ...mine.body, box: null, candidates: false };
+      const answer = await send("POST", `/api/videos/${app.video.id}/preview`, body);
+      const late = performance.now() - mine.since > previews.late;
+      if (previewed !== mine || mine.body.frame !== app.frame || (late && !mine.clicked)) continue;
+      app.hover = answer.candidates[0] ?? null;
+      announce("prompts");
+    } catch {
+      // A preview that cannot be had is not shown.
+    }
+  }
+  asking = false;
+}
+
+/** @param {Preview} preview @param {Pending} click */
+function samePlace({ body }, click) {
+  const place = [click.frame, click.object, click.point, click.label];
+  return JSON.stringify([body.frame, body.object, body.points[0], body.labels[0]]) === JSON.stringify(place);
+}
+
+/** The pointer moved on: what it showed goes, but not what was clicked. */
 export function endHover() {
-  asking?.abort();
-  asking = null;
+  if (previewed?.clicked) return;
+  previewed = null;
   if (app.hover) {
     app.hover = null;
     announce("prompts");

@@ -2,7 +2,6 @@
 
 import { change, get } from "./api.js";
 import { byId, h, reveal } from "./dom.js";
-import { spanAt } from "./lanes.js";
 import { askText, trying } from "./notices.js";
 import { mayChange, openVideo, refresh, said } from "./opening.js";
 import { seek } from "./playback.js";
@@ -28,6 +27,11 @@ export async function refreshReview() {
   } catch {
     // The count stays what it was until the server is back.
   }
+}
+
+/** What waits for a look of an object of this video. @param {number} object @returns {ReviewItem[]} */
+export function waitingOf(object) {
+  return app.review.filter((item) => item.video === app.video?.id && item.object === object);
 }
 
 /** Show the queue instead of the objects, or the objects again. */
@@ -57,7 +61,13 @@ async function show(item) {
 function who(item) {
   if (item.object === null) return "all objects";
   const one = app.video?.id === item.video ? app.video.objects.find((each) => each.id === item.object) : null;
-  return one ? title(one) : `object ${item.object}`;
+  return one ? title(one) : "An object";
+}
+
+/** @param {{frame: number|null, last: number|null}} item @returns {string} such as "frames 13–22" */
+function where({ frame, last }) {
+  if (frame === null) return "all frames";
+  return last === null || last <= frame ? `frame ${count(frame)}` : `frames ${count(frame)}–${count(last)}`;
 }
 
 function list() {
@@ -65,14 +75,17 @@ function list() {
   byId("review-count").textContent = waiting ? `(${count(waiting)})` : "";
   byId("review").hidden = !app.reviewing;
   byId("objects-section").hidden = app.reviewing;
+  document.body.classList.toggle("reviewing", app.reviewing);
   byId("review-button").setAttribute("aria-pressed", String(app.reviewing));
   if (!app.reviewing) return;
   const rows = app.review.slice(0, 300).map((item) => {
     const video = app.videos.find((each) => each.id === item.video);
     const chosen = same(item, current);
-    const place = `${app.videos.length > 1 ? `${video?.name ?? item.video} · ` : ""}${item.frame === null ? "whole video" : `frame ${count(item.frame)}`}`;
+    const place = `${app.videos.length > 1 ? `${video?.name ?? item.video} · ` : ""}${where(item)}`;
+    // The frames stand below it.
+    const why = item.why.replace(/, frames? [\d-]+$/, "");
     const words = h("span", { class: "words" },
-      h("span", { class: "name", text: `${who(item)}: ${item.why}` }),
+      h("span", { class: "name", text: `${who(item)}: ${why}` }),
       h("span", { class: "condition", text: place }));
     const pick = h("button", { class: "pick", title: item.why, "aria-pressed": String(chosen), on: { click: () => void show(item) } }, words);
     return h("li", { class: chosen ? "chosen" : "" }, pick);
@@ -99,12 +112,20 @@ function same(a, b) {
 async function next(decided = false) {
   const at = app.review.findIndex((item) => same(item, current));
   const queue = app.review;
-  if (decided && at >= 0) app.review = queue.filter((_, place) => place !== at);
+  // With a whole object its frames are decided too.
+  const whole = current?.frame === null ? current.object : undefined;
+  if (decided && at >= 0) app.review = queue.filter((item, place) => place !== at && item.object !== whole);
   const following = decided ? app.review[Math.max(at, 0)] : app.review[at + 1];
   const item = following ?? app.review[0];
   if (item && !(item === current && app.review.length === 1 && !decided)) await show(item);
   else current = null;
   announce("review");
+}
+
+/** @param {ReviewItem} item @returns {boolean} whether its object and one of its frames are shown */
+function isHere({ video, object, frame, last }) {
+  if (video !== app.video?.id || object !== app.selected) return false;
+  return frame === null || (frame <= app.frame && app.frame <= (last ?? frame));
 }
 
 /**
@@ -116,19 +137,20 @@ async function decide(state, comment) {
   const video = app.video;
   if (!video || !mayChange()) return;
   const one = selected();
-  // Of a doubtful place all frames are decided, or it would come back.
-  const place = app.reviewing && one ? spanAt(app.lanes.get(one.id) ?? [], app.frame) : null;
-  const frames = app.range ?? (place?.kind === "doubtful" ? [place.start, place.stop] : [app.frame, app.frame + 1]);
+  // All that an entry of the queue is about is decided, or it would come back.
+  const item = app.reviewing && !app.range && current && isHere(current) ? current : null;
+  const [start, stop] = app.range ?? [item?.frame ?? app.frame, (item?.last ?? item?.frame ?? app.frame) + 1];
+  const place = item ?? { frame: start, last: stop - 1 };
   /** @type {Record<string, unknown>} */
-  const body = { state, frames };
+  const body = { state };
+  if (place.frame !== null) body.frames = [start, stop];
   if (one) body.object = one.id;
   if (comment) body.comment = comment;
-  const decided = app.reviewing && current?.frame === app.frame && current.object === app.selected;
   await trying(async () => {
     await change("POST", `/api/videos/${video.id}/review`, body);
-    const where = frames[1] - frames[0] === 1 ? `frame ${frames[0]}` : `frames ${frames[0]} to ${frames[1] - 1}`;
-    said(`${one ? title(one) : "All objects"}, ${where}: ${state}.`);
-    if (app.reviewing) await next(decided);
+    const what = `${one ? title(one) : "All objects"}, ${where(place)}: ${state}.`;
+    if (app.reviewing) await next(Boolean(item));
+    said(what);
   });
   refresh();
 }

@@ -46,6 +46,8 @@ export const app = {
   compare: false,
   embedding: false,
   reviewing: false,
+  /** Automatic annotation of many videos: which one it is at, and how far it is, 0..1.
+   * @type {{video: number|null, share: number}|null} */ batch: null,
   /** @type {ReviewItem[]} */ review: [],
   /** Class of the next new object. */ nextClass: "object",
 };
@@ -67,7 +69,7 @@ export function watch(topics, listener) {
 
 /** Tell that something changed.
  * @param {...string} topics video, frame, objects, selection, masks, lanes, tool, view, tracking,
- *   stale, connection, reconnected, prompts, settings, model, playing, range, review
+ *   stale, connection, reconnected, prompts, settings, model, playing, range, review, batch
  */
 export function announce(...topics) {
   /** @type {Set<() => void>} */

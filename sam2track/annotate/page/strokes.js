@@ -2,6 +2,8 @@
 
 import { redraw, showLive } from "./canvas.js";
 import { colourOf } from "./colours.js";
+import { dropCorner, holdsCorner } from "./corners.js";
+import { withKey } from "./dom.js";
 import { Mask } from "./masks.js";
 import { maskOf } from "./maskstore.js";
 import { mayChange, said } from "./opening.js";
@@ -102,13 +104,14 @@ function commit(add) {
 
 /** Whether something is being drawn. */
 export function drawing() {
-  return stroke !== null || corners.length > 0;
+  return stroke !== null || corners.length > 0 || holdsCorner();
 }
 
 /** Leave what is being drawn. */
 export function cancelDrawing() {
   stroke = null;
   corners = [];
+  dropCorner();
   showLive(null);
 }
 
@@ -151,6 +154,7 @@ export function closePolygon(add) {
   on.fill();
   corners = [];
   commit(add);
+  said(`${withKey("“Corners”", "Shift+5")} moves the corners later.`);
   return true;
 }
 

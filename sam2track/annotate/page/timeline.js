@@ -1,10 +1,11 @@
 /** The timeline: a ruler and a lane for each object. Only what is seen is drawn. */
 
 import { colourOf } from "./colours.js";
-import { byId, canvasById, onFrame } from "./dom.js";
-import { drawLock, drawSpan, firstAfter, wasTracked } from "./lanes.js";
+import { byId, canvasById, onFrame, themeColour } from "./dom.js";
+import { drawLock, drawSpan, firstAfter, wasTracked, withoutClicked } from "./lanes.js";
 import { seek } from "./playback.js";
-import { announce, app, title, watch } from "./state.js";
+import { cancelPicking, drawRange, picksRange, placeRange, setRange, startRanges } from "./ranges.js";
+import { app, title, watch } from "./state.js";
 import { hideTip, showTip } from "./timeline_tip.js";
 import { select } from "./tools.js";
 
@@ -36,7 +37,7 @@ export function showWhole() {
 export function zoomTimeline(factor, frame = app.frame) {
   const length = app.video?.length ?? 1;
   const least = (shown.width - gutter() - 8) / Math.max(length, 1);
-  const scale = Math.min(Math.max(shown.scale * factor, least), 40);
+  const scale = Math.min(Math.max(shown.scale * factor, least), Math.max(40, 2 * least));
   const x = (frame - shown.first) * shown.scale;
   shown.scale = scale;
   shown.whole = scale === least;
@@ -74,24 +75,13 @@ const draw = onFrame(() => {
   const on = context;
   on.setTransform(ratio, 0, 0, ratio, 0, 0);
   on.clearRect(0, 0, shown.width, shown.height);
+  placeRange(xOf, gutter(), shown.width);
   if (!app.video) return;
-  drawRange(on);
+  drawRange(on, xOf, shown.height, theme.accent);
   drawLanes(on);
   drawRuler(on);
   drawHead(on);
 });
-
-/** @param {CanvasRenderingContext2D} on */
-function drawRange(on) {
-  if (!app.range) return;
-  const [x0, x1] = app.range.map(xOf);
-  on.fillStyle = theme.accent;
-  on.globalAlpha = 0.22;
-  on.fillRect(x0, 0, x1 - x0, shown.height);
-  on.globalAlpha = 1;
-  on.fillRect(x0, 0, 2, shown.height);
-  on.fillRect(x1 - 2, 0, 2, shown.height);
-}
 
 /** @param {CanvasRenderingContext2D} on */
 function drawLanes(on) {
@@ -114,7 +104,8 @@ function drawLanes(on) {
     on.fillRect(left, y + LANE / 2 - 1, shown.width - left, 1);
     on.save();
     on.beginPath();
-    on.rect(left, y - LANE / 2, shown.width - left, LANE);
+    const edge = shown.first > 0 ? left : left - 6; // room for the mark of frame 0
+    on.rect(edge, y - LANE / 2, shown.width - edge, LANE);
     on.clip();
     drawLane(on, one, y);
     on.restore();
@@ -145,9 +136,9 @@ function drawLane(on, one, y) {
   }
   if (app.tracking) return;
   for (const span of app.stale) {
-    if (span.object === one.id && !app.staleLeft && wasTracked(spans)) {
-      drawSpan(on, "stale", xOf(span.start), xOf(span.stop), y, theme.accent, theme);
-    }
+    if (span.object !== one.id || app.staleLeft || !wasTracked(spans)) continue;
+    const { start, stop: end } = withoutClicked(span, spans);
+    if (start < end) drawSpan(on, "stale", xOf(start), xOf(end), y, theme.accent, theme);
   }
 }
 
@@ -183,7 +174,7 @@ function drawRuler(on) {
   const step = steps.find((one) => one * shown.scale >= 64) ?? 50000;
   on.fillStyle = theme.back;
   on.fillRect(0, 0, shown.width, RULER);
-  if (app.range) drawRange(on);
+  drawRange(on, xOf, RULER, theme.accent);
   on.fillStyle = theme.line;
   on.fillRect(0, RULER - 1, shown.width, 1);
   on.font = "11px system-ui, sans-serif";
@@ -225,12 +216,6 @@ function laneAt(y) {
   return app.video?.objects[Math.floor((y - RULER + shown.top) / LANE)] ?? null;
 }
 
-/** @param {[number, number]|null} range */
-export function setRange(range) {
-  app.range = range;
-  announce("range");
-}
-
 function listenPointer() {
   canvas.addEventListener("pointerdown", (event) => {
     if (!app.video) return;
@@ -240,8 +225,10 @@ function listenPointer() {
     if (one && one.id !== app.selected) select(one.id);
     if (one && x < gutter()) return;
     const frame = frameAt(x);
-    drag = { kind: event.altKey ? "range" : "seek", from: frame };
-    if (event.altKey) setRange([frame, frame + 1]);
+    const range = picksRange(event);
+    drag = { kind: range ? "range" : "seek", from: frame };
+    cancelPicking();
+    if (range) setRange([frame, frame + 1]);
     else seek(frame);
   });
   canvas.addEventListener("pointermove", (event) => {
@@ -283,12 +270,11 @@ export function startTimeline() {
     draw();
   }).observe(box);
   listenPointer();
+  startRanges();
   const colours = () => {
-    const style = getComputedStyle(document.documentElement);
-    const value = (/** @type {string} */ name) => style.getPropertyValue(name).trim();
     theme = {
-      text: value("--text"), back: value("--panel"), weak: value("--weak"), line: value("--line"),
-      accent: value("--accent"), gutter: value("--raised"),
+      text: themeColour("text"), back: themeColour("panel"), weak: themeColour("weak"), line: themeColour("line"),
+      accent: themeColour("accent"), gutter: themeColour("raised"),
     };
     draw();
   };

@@ -2,6 +2,7 @@
 
 import { redrawOver, setMoving } from "./canvas.js";
 import { colourOf } from "./colours.js";
+import { drawHandles, grabCorner, putCorner, takeCornerAway } from "./corners.js";
 import { canvasById, later, remember } from "./dom.js";
 import { masksOf } from "./maskstore.js";
 import { drawBox, ring, showTool } from "./overlay.js";
@@ -22,12 +23,14 @@ export const TOOLS = [
   { id: "eraser", name: "Eraser", about: "Take parts of the mask away" },
   { id: "polygon", name: "Polygon +", about: "Click corners, Enter closes; adds to the mask" },
   { id: "polygon-minus", name: "Polygon −", about: "Click corners, Enter closes; takes away" },
+  { id: "corners", name: "Corners", about: "Drag the corners of the mask's outline; Shift-click takes one away" },
 ];
 
 const canvas = canvasById("canvas");
 /** @type {Point|null} where the pointer is, on the canvas */
 let pointer = null;
-/** @type {{kind: "pan"|"box"|"stroke"|"click", start: Point, moved: boolean, negative: boolean}|null} */
+/** @typedef {"pan"|"box"|"stroke"|"corner"|"click"} DragKind */
+/** @type {{kind: DragKind, start: Point, moved: boolean, negative: boolean}|null} */
 let drag = null;
 /** @type {Map<number, Point>} */
 const touches = new Map();
@@ -101,14 +104,16 @@ function down(event) {
   }
   app.crosshair = null;
   const negative = event.shiftKey || event.button === 2 || app.negative;
-  /** @type {"pan"|"box"|"stroke"|"click"} */
+  /** @type {DragKind} */
   let kind = "click";
   if (event.button === 1 || (app.tool === "select" && event.button === 0)) kind = "pan";
   else if (app.tool === "box") kind = "box";
   else if (app.tool === "brush" || app.tool === "eraser") kind = "stroke";
+  else if (app.tool === "corners") kind = atCorner(start, negative);
   drag = { kind, start, moved: false, negative };
   // The mask that hovering showed stays until the click's own is there.
   if (app.tool !== "point" || kind !== "click") endHover();
+  else if (onFrame(start)) hover(inFrame(start), negative); // the model begins before the button is up
   if (kind === "pan") setMoving(true);
   if (kind === "stroke") beginStroke(inFrame(start), (app.tool === "brush") !== negative);
 }
@@ -169,13 +174,22 @@ function up(event) {
   const now = place(event);
   if (done.kind === "pan") {
     setMoving(false);
-    if (!done.moved && event.button === 0) select(objectAt(inFrame(now)));
+    if (!done.moved && event.button === 0 && !done.negative) select(objectAt(inFrame(now)));
   } else if (done.kind === "stroke") endStroke();
+  else if (done.kind === "corner") putCorner(inFrame(now));
   else if (done.kind === "box") finishBox(inFrame(done.start), inFrame(now));
-  else if (onFrame(done.start) && !(event.pointerType === "touch" && done.moved)) {
+  else if (app.tool !== "corners" && onFrame(done.start) && !(event.pointerType === "touch" && done.moved)) {
     use(inFrame(done.start), done.negative);
   }
   redrawOver();
+}
+
+/** Take a corner in hand, or away; beside them the picture is moved. @param {Point} at @param {boolean} away
+ * @returns {DragKind}
+ */
+function atCorner(at, away) {
+  if (away) return takeCornerAway(at) ? "click" : "pan";
+  return grabCorner(at) ? "corner" : "pan";
 }
 
 /** @param {Point} a @param {Point} b */
@@ -205,7 +219,11 @@ export function use(point, negative) {
   if (app.tool === "point") addClick(point, negative);
   else if (app.tool === "select") select(objectAt(point));
   else if (app.tool.startsWith("polygon")) addCorner(point, plus !== negative);
-  else if (app.tool === "box") {
+  else if (app.tool === "corners") {
+    const at = toScreen(...point);
+    if (negative) takeCornerAway(at);
+    else if (!putCorner(point)) grabCorner(at);
+  } else if (app.tool === "box") {
     if (corner) finishBox(corner, point);
     corner = corner ? null : point;
   } else {
@@ -217,7 +235,7 @@ export function use(point, negative) {
 let negativeHover = false;
 const rest = later(() => {
   if (pointer && !drag && app.tool === "point" && onFrame(pointer)) {
-    void hover(inFrame(pointer), negativeHover);
+    hover(inFrame(pointer), negativeHover);
   }
 }, 25);
 
@@ -245,9 +263,9 @@ function paint(on) {
   const drawn = app.tool === "brush" || app.tool === "eraser";
   const at = app.crosshair ? toScreen(...app.crosshair) : pointer;
   if (drawn && at) ring(on, at[0], at[1], (app.brushSize * view.scale) / 2, colour);
-  if (app.tool.startsWith("polygon")) {
-    drawCorners(on, app.crosshair ?? (pointer && inFrame(pointer)));
-  }
+  const place = app.crosshair ?? (pointer && inFrame(pointer));
+  if (app.tool.startsWith("polygon")) drawCorners(on, place);
+  if (app.tool === "corners") drawHandles(on, place);
 }
 
 /** Begin to listen. */

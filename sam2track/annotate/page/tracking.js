@@ -1,12 +1,13 @@
 /** Tracks objects through the video, shows how far it is, and what a correction would change. */
 
 import { change, send } from "./api.js";
-import { byId, h } from "./dom.js";
-import { paintSpan, wasTracked } from "./lanes.js";
+import { byId, h, TOUCH, withKey } from "./dom.js";
+import { paintSpan, wasTracked, withoutClicked } from "./lanes.js";
 import { forgetBefore, putMasks } from "./maskstore.js";
 import { failed, notice } from "./notices.js";
 import { mayChange, refresh, said } from "./opening.js";
 import { seek } from "./playback.js";
+import { pickRange } from "./ranges.js";
 import { announce, app, count, readOnly, selected, thing, title, watch } from "./state.js";
 
 /** @typedef {"forward"|"backward"|"both"} Direction */
@@ -74,11 +75,11 @@ async function begin(list) {
   }
 }
 
-/** Track the range that was chosen, or both ways if there is none. */
+/** Track the range that was chosen, or have one chosen. */
 export function trackRange() {
   const { range } = app;
   if (!range) {
-    void track("both");
+    pickRange();
     return;
   }
   // From what was there before the range; a range that begins before all clicks needs both ways.
@@ -164,7 +165,7 @@ export function onTracked(data) {
   announce("tracking", "stale");
   if (data.error) notice(data.error, { kind: "error" });
   else if (data.cancelled) said("Stopped. What was tracked is kept.");
-  else said("Tracked. Space plays it; J jumps to the next doubtful frame.");
+  else said(TOUCH ? "Tracked." : "Tracked. Space plays it; J jumps to what deserves a look.");
   refresh();
 }
 
@@ -186,27 +187,28 @@ function bar() {
       : "Tracking…";
     // Only the words change from frame to frame: a button that is replaced loses clicks.
     if (!area.querySelector(".spin")) {
-      const stop = h("button", { text: "Stop (Esc)", on: { click: cancelTracking } });
+      const stop = h("button", { text: withKey("Stop", "Esc"), on: { click: cancelTracking } });
       area.replaceChildren(h("span", { class: "spin", "aria-hidden": "true" }), h("span"), stop);
     }
     /** @type {HTMLElement} */ (area.children[1]).textContent = text;
     area.hidden = false;
     return;
   }
-  const spans = app.staleLeft || readOnly() ? [] : corrections();
+  const spans = app.staleLeft || readOnly() ? [] : corrections()
+    .map((span) => withoutClicked(span, app.lanes.get(span.object) ?? [])).filter((span) => span.start < span.stop);
   area.hidden = !spans.length;
   if (!spans.length) return;
   const start = Math.min(...spans.map((span) => span.start));
   const stop = Math.max(...spans.map((span) => span.stop)) - 1;
   const names = [...new Set(spans.map((span) => span.object))].map(thing);
   const who = names.length === 1 && names[0] ? title(names[0]) : `${names.length} objects`;
-  const frames = start === stop ? `frame ${count(start)} follows` : `frames ${count(start)} to ${count(stop)} follow`;
-  const text = `${who}: ${frames} older clicks.`;
+  const text = start === stop ? `Frame ${count(start)} follows older clicks.`
+    : `Frames ${count(start)}–${count(stop)} follow older clicks.`;
   area.replaceChildren(
     h("span", { class: "hatched", "aria-hidden": "true" }),
-    h("span", { text }),
-    h("button", { class: "primary", text: "Track again (Enter)", on: { click: retrack } }),
-    h("button", { text: "Leave (Esc)", on: { click: leaveStale } }),
+    h("span", { text, title: `${who}: ${text}` }),
+    h("button", { class: "primary", text: withKey("Track again", "Enter"), on: { click: retrack } }),
+    h("button", { text: withKey("Leave", "Esc"), on: { click: leaveStale } }),
   );
 }
 

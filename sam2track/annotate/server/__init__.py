@@ -2,7 +2,7 @@
 
 from .app import make_app
 from .running import serve
-from .security import Guard
+from .security import LOCAL, Guard
 from .service import Limits, Service
 
-__all__ = ["Guard", "Limits", "Service", "make_app", "serve"]
+__all__ = ["LOCAL", "Guard", "Limits", "Service", "make_app", "serve"]

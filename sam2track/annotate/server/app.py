@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -19,6 +20,7 @@ from .leases import LeaseTaken
 from .service import NotFound, Service
 from .worker import ModelUnavailable
 
+LEASES_EVERY = 1.0  # seconds from look to look
 PAGE = Path(__file__).parents[1] / "page"
 _ABOUT = """Annotation of videos: objects are clicked on, tracked, corrected, reviewed and exported.
 
@@ -36,7 +38,9 @@ def make_app(service: Service) -> FastAPI:
     @asynccontextmanager
     async def life(app: FastAPI) -> AsyncIterator[None]:
         service.worker.start()
+        watching = asyncio.create_task(_watch_leases(service))
         yield
+        watching.cancel()
         service.close()
 
     app = FastAPI(
@@ -54,6 +58,14 @@ def make_app(service: Service) -> FastAPI:
     _add_errors(app)
     _add_page(app)
     return app
+
+
+async def _watch_leases(service: Service) -> None:
+    """Tell when a lease runs out."""
+    while True:
+        await asyncio.sleep(LEASES_EVERY)
+        for video_id in service.leases.take_ended():
+            service.events.publish("lease", video=video_id, who=None, frame=None)
 
 
 def _add_errors(app: FastAPI) -> None:

@@ -88,11 +88,21 @@ class PromptIn(Given):
     points: Points = []
     labels: Labels = []
     box: Box | None = None
+    candidates: Annotated[
+        bool, Field(description="False: only the mask, which is there sooner.")
+    ] = True
 
 
 class PreviewIn(PromptIn):
     """What would clicks and a box give? Nothing is stored."""
 
+    object: Id | None = None
+
+
+class EmbedIn(Given):
+    """A frame that is looked at, and the object that is selected."""
+
+    frame: FrameIndex
     object: Id | None = None
 
 

@@ -19,7 +19,7 @@ from ..exchange import FORMATS, read, write
 from ..project import Project
 from ..tracks import Annotations, VideoTracks
 from ..transfer import add_annotations, annotations_of, exchanged_video
-from .asking import REFUSALS, Asked, By
+from .asking import REFUSALS, Asked, By, VideoId
 from .bodies import ExportIn, PathIn
 from .leases import LeaseTaken
 from .reading import video_out
@@ -27,6 +27,7 @@ from .security import Refused
 from .service import Caller, NotFound, Service
 from .shapes import (
     AddedOut,
+    Done,
     ExportOut,
     FileOut,
     FolderOut,
@@ -70,6 +71,26 @@ def add_video(service: Asked, caller: By, given: PathIn) -> AddedOut:
             403, f"{given.path[:200]!r} lies in no folder that is served; start with folders=[...]"
         )
     return _add(service, caller, place)
+
+
+@router.delete("/videos/{video_id}", tags=["videos"])
+def remove_video(service: Asked, caller: By, video_id: VideoId) -> Done:
+    """Take a video out of the project, such as one whose file is gone; no file is deleted. Added
+    again, it has its annotations."""
+    if service.known(caller) is not None:
+        return Done()
+    video = service.video(video_id)
+    if any(video.id in job.video_ids for job in service.worker.jobs()):
+        raise ValueError("this video is being tracked; stop that first, or wait for its end")
+
+    def work(project: Project) -> dict[str, Any]:
+        project.remove_video(video.id)
+        return {}
+
+    service.change(caller, video, "remove video", work)
+    service.leases.give_back(video.id, caller.client)
+    service.events.publish("changed", video=None, what="remove video", who=caller.who)
+    return Done()
 
 
 @router.post("/uploads", tags=["videos"], openapi_extra=_BODY)

@@ -77,9 +77,14 @@ class Leases:
             del self._leases[video_id]
             return True
 
+    def take_ended(self) -> list[int]:
+        """The videos whose leases have run out since this was asked last."""
+        with self._guard:
+            ended = [own for own in self._leases if self._living(own) is None]
+            for own in ended:
+                del self._leases[own]
+            return ended
+
     def _living(self, video_id: int) -> Lease | None:
         lease = self._leases.get(video_id)
-        if lease is not None and lease.until < time.monotonic():
-            del self._leases[video_id]
-            return None
-        return lease
+        return None if lease is None or lease.until < time.monotonic() else lease

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query
 
 from ...masks import decode_runs
 from ...prompts import Prompt
-from ..answering import Answer, FrameAnswers
+from ..answering import Answer
 from ..clicking import answer_again, click, question
 from ..engine import Engine
 from ..project import Project
@@ -31,6 +31,7 @@ from .bodies import (
 from .reading import candidate_out, colour_of, mask_out, objects_out
 from .service import Service
 from .shapes import (
+    CandidatesOut,
     ClickOut,
     Done,
     MaskOut,
@@ -83,8 +84,9 @@ def remove_object(service: Asked, caller: By, object_id: ObjectId) -> Done:
 def add_prompt(service: Asked, caller: By, object_id: ObjectId, given: PromptIn) -> ClickOut:
     """Click on an object, or draw a box around it. The prompt is stored with its mask.
 
-    Clicks on one frame add up. A correction of a tracked frame is answered without the memory of
-    other frames: tracking again may draw it a little differently.
+    Clicks on one frame add up. A correction of a tracked frame is answered as tracking again would
+    draw it if the frame was embedded with the object; else at once without the memory of other
+    frames, and then again, which is told by an event.
     """
     known = service.known(caller)
     if known is not None:
@@ -95,19 +97,43 @@ def add_prompt(service: Asked, caller: By, object_id: ObjectId, given: PromptIn)
     service.lease(caller, video)
 
     def work(engine: Engine) -> dict[str, Any]:
-        answers = service.answers(engine, video, index)
+        answers = service.clicks.answers(engine, video, index, thing)
         asked = question(service.base, object_id, index, [prompt])
         answers.answer(asked.number, asked.prompts, asked.previous)  # outside the transaction
-        candidates = answers.candidates(asked.number, asked.prompts, asked.previous)
+        others: list[Answer] = []
+        if given.candidates:
+            others = answers.candidates(asked.number, asked.prompts, asked.previous)
 
         def store(project: Project) -> dict[str, Any]:
             mask = click(project, object_id, index, prompt, answers=answers, engine=engine)
-            shown = [candidate_out(own, video) for own in candidates]
+            shown = [candidate_out(own, video) for own in others]
             return ClickOut(mask=_shown(service, thing, video, mask), candidates=shown).model_dump()
 
-        return service.change(caller, video, "prompt", store)
+        answer = service.change(caller, video, "prompt", store)
+        if answers.reached is None:
+            service.clicks.answer_better(engine, video, thing, index, caller.who)
+        return answer
 
     return ClickOut.model_validate(service.worker.ask(work).result())
+
+
+@router.get("/objects/{object_id}/candidates/{frame}")
+def read_candidates(
+    service: Asked, caller: By, object_id: ObjectId, frame: FramePath
+) -> CandidatesOut:
+    """What else the clicks on a frame may mean: up to three masks, the largest first."""
+    thing, video = service.object(object_id)
+    service.frame(video, frame)
+
+    def work(engine: Engine) -> list[Answer]:
+        asked = question(service.base, object_id, frame)
+        if not asked.prompts:
+            return []
+        answers = service.clicks.answers(engine, video, frame, thing)
+        return answers.candidates(asked.number, asked.prompts, asked.previous)
+
+    found = service.worker.ask(work).result()
+    return CandidatesOut(candidates=[candidate_out(own, video) for own in found])
 
 
 @router.delete("/objects/{object_id}/prompts/{frame}")
@@ -172,13 +198,14 @@ def preview(service: Asked, caller: By, video_id: VideoId, given: PreviewIn) -> 
     """
     video = service.video(video_id)
     index, prompt = service.frame(video, given.frame), _prompt(given)
-    if given.object is not None:
-        service.object(given.object)
+    thing = None if given.object is None else service.object(given.object)[0]
 
     def work(engine: Engine) -> list[Answer]:
-        answers: FrameAnswers = service.answers(engine, video, index)
+        answers = service.clicks.answers(engine, video, index, thing)
         asked = question(service.base, given.object, index, [prompt])
         first = answers.answer(asked.number, asked.prompts, asked.previous)
+        if not given.candidates:
+            return [first]
         others = answers.candidates(asked.number, asked.prompts, asked.previous)
         return [first, *(own for own in others if own.counts != first.counts)]
 
@@ -269,10 +296,14 @@ def _after(
 ) -> MaskOut | None:
     """The mask after prompts were taken back; those that are left are answered again."""
 
+    thing, _ = service.object(object_id)
+
     def work(engine: Engine) -> None:
         project = service.project(caller.who)
-        answers = service.answers(engine, video, frame)
+        answers = service.clicks.answers(engine, video, frame, thing)
         answer_again(project, object_id, frame, answers=answers, engine=engine)
+        if answers.reached is None:
+            service.clicks.answer_better(engine, video, thing, frame, caller.who)
 
     service.worker.ask(work).result()
     return _mask(service, object_id, video, frame)

@@ -56,13 +56,22 @@ class Guard:
     """Stands before the application; each refusal is one line in the log.
 
     Args:
-        token: must come with each request for data; None = only this computer is served.
+        token: must come with each request for data; None = only requests under certain names are
+            served.
+        framed: whether pages of this computer may show it in a frame.
+        names: the names; None = all.
     """
 
     def __init__(
-        self, app: ASGIApp, *, token: str | None, limits: Limits, framed: bool = False
+        self,
+        app: ASGIApp,
+        *,
+        token: str | None,
+        limits: Limits,
+        framed: bool = False,
+        names: frozenset[str] | None = LOCAL,
     ) -> None:
-        self.app, self.token, self.limits = app, token, limits
+        self.app, self.token, self.limits, self.names = app, token, limits, names
         self.headers = dict(_HEADERS)
         if framed:
             del self.headers["X-Frame-Options"]
@@ -107,7 +116,7 @@ class Guard:
 
     def _check(self, scope: Scope, headers: Headers) -> None:
         host = headers.get("host", "")
-        if self.token is None and _name_of(host) not in LOCAL:
+        if self.token is None and self.names is not None and _name_of(host) not in self.names:
             raise Refused(403, "this server answers only under localhost; open its own address")
         origin, site = headers.get("origin"), headers.get("sec-fetch-site")
         if origin is not None and urlsplit(origin).netloc != host:

@@ -7,14 +7,11 @@ import shutil
 import tempfile
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..answering import FrameAnswers
-from ..clicking import answer_again, needs_answer
 from ..engine import Engine
 from ..freshness import Freshness
 from ..jobs import FindPrompts
@@ -22,12 +19,12 @@ from ..project import Project
 from ..records import ProjectObject, ProjectVideo
 from ..reviews import Reviews
 from ..store import ProjectError
+from .clicks import Clicks
 from .events import Events
 from .frames import Frames
 from .leases import Leases
 from .worker import Worker
 
-ANSWERING_FRAMES = 8  # that are kept encoded
 KEEP_REQUESTS = 7 * 86400.0  # seconds for which a change may be sent again
 
 
@@ -91,9 +88,9 @@ class Service:
         self.limits = limits or Limits()
         self.events, self.leases, self.frames = Events(), Leases(), Frames()
         self.worker = Worker(load, self._model_changed)
+        self.clicks = Clicks(project, self.frames, self.worker, self.events)
         self.scratch = Path(tempfile.mkdtemp(prefix="sam2track-serve-"))
         self.exports: dict[str, dict[str, Path]] = {}  # by id and name
-        self._answers: OrderedDict[tuple[int, int], FrameAnswers] = OrderedDict()
         self._fresh: dict[int, tuple[tuple[int, int], Freshness]] = {}
         self._guard = threading.Lock()
         with project.store.writing() as connection:
@@ -124,9 +121,9 @@ class Service:
         """An object and its video; NotFound if there is none."""
         try:
             thing = self.base.object(object_id)
+            return thing, self.base.video(thing.video_id)
         except ProjectError as error:
             raise NotFound(str(error)) from None
-        return thing, self.base.video(thing.video_id)
 
     def frame(self, video: ProjectVideo, index: int) -> int:
         """A frame's index; NotFound if the video has no such frame."""
@@ -196,17 +193,6 @@ class Service:
         if new:
             self.events.publish("lease", video=video.id, who=lease.who, frame=lease.frame)
 
-    def answers(self, engine: Engine, video: ProjectVideo, index: int) -> FrameAnswers:
-        """A frame that is ready to be clicked on; only in the model's thread."""
-        key = (video.id, index)
-        if key not in self._answers:
-            frame = self.frames.read(self.base, video, index)
-            self._answers[key] = FrameAnswers(engine, frame, video.length)
-        self._answers.move_to_end(key)
-        while len(self._answers) > ANSWERING_FRAMES:
-            self._answers.popitem(last=False)
-        return self._answers[key]
-
     def freshness(self, thing: ProjectObject, video: ProjectVideo) -> Freshness | None:
         """What follows from an object's prompts now; None while the model is loading."""
         engine = self.worker.engine
@@ -226,23 +212,6 @@ class Service:
         with self._guard:
             self._fresh[thing.id] = version, fresh
         return fresh
-
-    def answer_missing(self, video: ProjectVideo, object_id: int, index: int, who: str) -> None:
-        """Answer the prompts of a frame whose answer is not there any more, as after undo; in the
-        background."""
-
-        def work(engine: Engine) -> None:
-            project = self.project(who)
-            try:
-                if not needs_answer(project, object_id, index, engine):
-                    return
-            except ProjectError:  # the object is gone again
-                return
-            answers = self.answers(engine, video, index)
-            answer_again(project, object_id, index, answers=answers, engine=engine)
-            self.events.publish("changed", video=video.id, what="answer", who=project.log.who)
-
-        self.worker.ask(work)
 
     def _model_changed(self, state: str, message: str) -> None:
         self.events.publish("model", state=state, message=message)

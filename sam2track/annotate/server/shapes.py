@@ -224,6 +224,12 @@ class ClickOut(BaseModel):
     candidates: list[CandidateOut]
 
 
+class CandidatesOut(BaseModel):
+    """What prompts may mean, the largest first."""
+
+    candidates: list[CandidateOut]
+
+
 class PreviewOut(BaseModel):
     """The mask that a click would give, first, and what else it may mean."""
 

@@ -12,7 +12,7 @@ from ..lanes import lanes_of
 from ..project import Project
 from ..records import ProjectObject, ProjectVideo
 from .asking import REFUSALS, Asked, By, FramePath, Objects, Start, Stop, VideoId, ids_in
-from .bodies import FrameIn, HeartbeatIn, LeaseIn, ObjectIn, ReviewIn
+from .bodies import EmbedIn, HeartbeatIn, LeaseIn, ObjectIn, ReviewIn
 from .leases import LeaseTaken
 from .reading import colour_of, mask_out, objects_out, video_detail, video_out
 from .service import Service
@@ -149,11 +149,13 @@ def add_object(service: Asked, caller: By, video_id: VideoId, given: ObjectIn) -
 
 
 @router.post("/{video_id}/embed")
-def embed(service: Asked, video_id: VideoId, given: FrameIn) -> Done:
-    """Encode a frame ahead of clicks on it. The answer does not wait for it."""
+def embed(service: Asked, video_id: VideoId, given: EmbedIn) -> Done:
+    """Encode a frame ahead of clicks on it, and follow an object onto it that was tracked there, so
+    that a correction is answered as tracking would. The answer does not wait for it."""
     video = service.video(video_id)
     index = service.frame(video, given.frame)
-    service.worker.ahead(lambda engine: service.answers(engine, video, index).encode())
+    thing = None if given.object is None else service.object(given.object)[0]
+    service.clicks.embed(video, index, thing)
     return Done()
 
 
@@ -278,7 +280,7 @@ def _again(service: Service, caller: By, video_id: int, *, undo: bool) -> UndoOu
     answer = service.change(caller, video, "undo" if undo else "redo", work)
     said = UndoOut.model_validate(answer)
     if said.object is not None and said.frame is not None:
-        service.answer_missing(video, said.object, said.frame, caller.who)
+        service.clicks.answer_missing(video, said.object, said.frame, caller.who)
     return said
 
 

@@ -45,6 +45,7 @@ def _what(entry: Entry) -> str:
         "add object": "new",
         "remove object": "delete",
         "add video": "video added",
+        "remove video": "video removed",
         "propagate": "tracking",
         "merge": "merge into",
         "split": "split",

@@ -5,16 +5,17 @@ Long work comes as an iterator and is done step by step, so a click waits for on
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Generator
 from concurrent.futures import Future
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from ..engine import Engine
 
+LOG = logging.getLogger("sam2track.serve")
 T = TypeVar("T")
 Steps = Generator[None, None, None]
 
@@ -45,6 +46,14 @@ class LongJob:
     steps: Steps | None = None
 
 
+@dataclass(slots=True, eq=False)
+class _Ahead:
+    """Work that nobody waits for; its steps are made in the worker's thread."""
+
+    begin: Callable[[Engine], Steps]
+    steps: Steps | None = None
+
+
 class Worker:
     """The model's thread.
 
@@ -58,7 +67,7 @@ class Worker:
         self.state, self.message = "loading", ""
         self.engine: Engine | None = None
         self._urgent: deque[tuple[Callable[[Engine], Any], Future[Any], str | None]] = deque()
-        self._ahead: Callable[[Engine], None] | None = None
+        self._ahead: dict[str, _Ahead] = {}  # by slot, the first that was wished first
         self._long: deque[LongJob] = deque()
         self._wake = threading.Condition()
         self._closing = False
@@ -87,10 +96,14 @@ class Worker:
             self._wake.notify()
         return future
 
-    def ahead(self, work: Callable[[Engine], None]) -> None:
-        """Do something when there is nothing urgent; only the last such wish is kept."""
+    def ahead(self, begin: Callable[[Engine], Steps], *, slot: str) -> None:
+        """Do something step by step while there is nothing urgent.
+
+        Args:
+            slot: an earlier wish of the same slot is dropped, also if it has begun.
+        """
         with self._wake:
-            self._ahead = work
+            self._ahead[slot] = _Ahead(begin)
             self._wake.notify()
 
     def add(self, job: LongJob) -> None:
@@ -176,18 +189,34 @@ class Worker:
             if self._closing:
                 return False
             urgent = self._urgent.popleft() if self._urgent else None
-            ahead, job = None, None
-            if urgent is None:
-                ahead, self._ahead = self._ahead, None
-                job = self._long[0] if ahead is None else None
+            slot = next(iter(self._ahead), None) if urgent is None else None
+            ahead = None if slot is None else self._ahead[slot]
+            job = self._long[0] if urgent is None and ahead is None else None
         if urgent is not None:
             self._answer(*urgent[:2])
-        elif ahead is not None:
-            with suppress(ValueError, OSError, IndexError):  # the click that comes will say it
-                ahead(self.engine)
+        elif slot is not None and ahead is not None:
+            self._go_on(slot, ahead)
         elif job is not None:
             self._step(job)
         return True
+
+    def _go_on(self, slot: str, own: _Ahead) -> None:
+        """One step of work ahead."""
+        assert self.engine is not None
+        ended = True
+        try:
+            own.steps = own.steps or own.begin(self.engine)
+            ended = next(own.steps, own) is own
+        except (ValueError, OSError, IndexError):
+            pass  # the click that comes will say it
+        except Exception:
+            LOG.exception("work ahead of clicks ended by an unexpected error")
+        with self._wake:
+            wished = self._ahead.get(slot) is own
+            if ended and wished:
+                del self._ahead[slot]
+        if not wished and own.steps is not None:
+            own.steps.close()
 
     def _answer(self, work: Callable[[Engine], Any], future: Future[Any]) -> None:
         assert self.engine is not None

@@ -24,6 +24,7 @@ from jaxtyping import Float, UInt8
 
 from ...masks import mask_box
 from .clip import Clip, ClipSource, keep_visible
+from .video_clips import squash
 
 Boxes = Float[np.ndarray, "T 4"]  # x0, y0, x1, y1 in video pixels; NaN where the object is absent
 
@@ -153,7 +154,7 @@ def cut_windows(clip: Clip, windows: Boxes, size: int) -> Clip:
     for number, window in enumerate(windows / (clip.aspect, 1.0, clip.aspect, 1.0)):
         x0, y0, x1, y1 = _whole_pixels(window, clip.frames.shape[1])
         seen = clip.frames[number, y0:y1, x0:x1]
-        frames[number] = _resized(seen, size)
+        frames[number] = squash(np.ascontiguousarray(seen), size)
         labels = np.ascontiguousarray(clip.masks[number, y0:y1, x0:x1])
         masks[number] = cv2.resize(labels, (size, size), interpolation=cv2.INTER_NEAREST_EXACT)
     return Clip(frames, masks)
@@ -164,12 +165,6 @@ def _whole_pixels(window: np.ndarray, limit: int) -> tuple[int, int, int, int]:
     x0, y0 = (int(np.clip(round(v), 0, limit - 8)) for v in window[:2])
     x1, y1 = (int(np.clip(round(window[k + 2]), (x0, y0)[k] + 8, limit)) for k in (0, 1))
     return x0, y0, x1, y1
-
-
-def _resized(picture: UInt8[np.ndarray, "h w 3"], size: int) -> UInt8[np.ndarray, "S S 3"]:
-    """The picture as a square of ``size`` pixels; averaged where it becomes smaller."""
-    way = cv2.INTER_AREA if min(picture.shape[:2]) >= size else cv2.INTER_LINEAR
-    return cv2.resize(np.ascontiguousarray(picture), (size, size), interpolation=way)
 
 
 def _centre_and_side(box: np.ndarray) -> tuple[np.ndarray, float]:

@@ -6,7 +6,7 @@ more. The data flow: :mod:`.server` -> :mod:`.backend` (:mod:`.interface`, :mod:
 """
 
 from .backend import Backend
-from .server import make_app
+from .server import guarded, make_app
 from .task_files import TaskFiles
 
-__all__ = ["Backend", "TaskFiles", "make_app"]
+__all__ = ["Backend", "TaskFiles", "guarded", "make_app"]

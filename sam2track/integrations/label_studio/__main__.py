@@ -37,7 +37,7 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         import uvicorn
 
-        from . import Backend, TaskFiles, make_app
+        from . import Backend, TaskFiles, guarded, make_app
     except ImportError as error:
         sys.exit(f"error: {error}; pip install 'sam2track[serve]'")
     from ...model import load_model
@@ -48,7 +48,8 @@ def main(arguments: list[str] | None = None) -> None:
     except (ValueError, OSError) as error:
         sys.exit(f"error: {error}")
     backend = Backend(model, files, name=given.model, max_frames=given.max_frames)
-    uvicorn.run(make_app(backend), host=given.host, port=given.port, log_level="info")
+    app = guarded(make_app(backend), given.host)
+    uvicorn.run(app, host=given.host, port=given.port, log_level="info")
 
 
 if __name__ == "__main__":

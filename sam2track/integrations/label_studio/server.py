@@ -7,7 +7,10 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
+from ...annotate.server import LOCAL, Guard, Limits
 from .backend import Backend
+
+_MOST = 64 << 20  # bytes of a request, which may hold masks
 
 
 def make_app(backend: Backend) -> FastAPI:
@@ -44,3 +47,14 @@ def make_app(backend: Backend) -> FastAPI:
         return {}
 
     return app
+
+
+def guarded(app: FastAPI, host: str) -> Guard:
+    """An application behind a guard against web pages: no request of a page of another site is
+    served, and on this computer's own address none under another name (DNS rebinding).
+
+    Args:
+        host: that it listens on; one that other computers reach has names that are not known here.
+    """
+    local = host in LOCAL
+    return Guard(app, token=None, limits=Limits(body=_MOST), names=LOCAL if local else None)

@@ -11,10 +11,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from .. import fused
 from .batch_norm import fold
 
 # Lite0: (expansion, kernel, stride, channels, repeats)
@@ -78,13 +78,17 @@ class SameConv2d(nn.Conv2d):
     """Convolution padded as TensorFlow's "SAME": at stride 2 the far edges get one more.
 
     That padding is made by a row and a column of zeros before the kernel, which is cheaper than
-    padding the image.
+    padding the image. ReLU6 follows.
     """
 
+    def __init__(
+        self, inp: int, out: int, kernel: int, *, stride: int = 1, groups: int = 1
+    ) -> None:
+        super().__init__(inp, out, kernel, stride, (kernel - 1) // 2, groups=groups)
+        self.pad = (0, 0) if stride == 1 else (1, 0)
+
     def forward(self, input: Float[Tensor, "B I H W"]) -> Float[Tensor, "B O H2 W2"]:
-        weight = self.weight if self.stride[0] == 1 else F.pad(self.weight, (1, 0, 1, 0))
-        padding = (self.kernel_size[0] - 1) // 2
-        return F.conv2d(input, weight, self.bias, self.stride, padding, groups=self.groups)
+        return fused.convolve(input, self, fused.RELU6, pad=self.pad)
 
 
 class InvertedResidual(nn.Module):
@@ -99,8 +103,8 @@ class InvertedResidual(nn.Module):
         self.residual = stride == 1 and inp == out
 
     def forward(self, x: Float[Tensor, "B I H W"]) -> Float[Tensor, "B O H2 W2"]:
-        y = x if self.expand is None else F.relu6(self.expand(x), inplace=True)
-        y = self.project(F.relu6(self.depthwise(y), inplace=True))
+        y = x if self.expand is None else fused.pointwise(x, self.expand, fused.RELU6)
+        y = fused.pointwise(self.depthwise(y), self.project)
         return x + y if self.residual else y
 
 
@@ -121,8 +125,8 @@ class EfficientNet(nn.Module):
                 channels = out
 
     def forward(self, image: Float[Tensor, "B 3 H W"]) -> list[Float[Tensor, "B _ _ _"]]:
-        image = image.contiguous(memory_format=torch.channels_last)
-        x = F.relu6(self.stem(image), inplace=True)
+        image = image.to(fused.computed_in(image)).contiguous(memory_format=torch.channels_last)
+        x = self.stem(image)
         maps = []
         for index, block in enumerate(self.blocks):
             x = block(x)

@@ -28,6 +28,17 @@ def packaged_weights(name: str) -> Path | None:
     return path if path.is_file() else None
 
 
+def find_weights(name: str, checkpoint: str | Path | None = None) -> str | Path:
+    """The given checkpoint; None = the weights in the package, or else the released ones.
+
+    Raises:
+        CheckpointError: as :func:`fetch_weights`.
+    """
+    if checkpoint is not None:
+        return checkpoint
+    return packaged_weights(name) or fetch_weights(name)
+
+
 def fetch_weights(name: str) -> Path:
     """The released weights from the Hugging Face hub's cache, or else from the hub.
 

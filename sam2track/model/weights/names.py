@@ -18,7 +18,7 @@ from torch import Tensor
 from ..backbones import Backbone
 from ..backbones.repvit import merge_branches
 from ..variants import IMAGE_VARIANTS, VARIANTS
-from .sam_names import from_sam_layout, is_sam
+from .sam_names import RESIZING, from_sam_layout, is_sam
 
 # Names that begin otherwise: (ours, the official release's, transformers').
 ROOTS = (
@@ -56,14 +56,7 @@ HUGGINGFACE_PATTERNS = (
     *((rf"\.encoder\.{3 * k + 1}\.", f".layers.{k}.layer_norm.") for k in range(4)),
     (r"\.encoder\.12\.", ".final_conv."),
     (r"^prompt_encoder\.pe_layer\..*", "prompt_encoder.shared_embedding.positional_embedding"),
-    (r"^prompt_encoder\.mask_downscaling\.0\.", "prompt_encoder.mask_embed.conv1."),
-    (r"^prompt_encoder\.mask_downscaling\.1\.", "prompt_encoder.mask_embed.layer_norm1."),
-    (r"^prompt_encoder\.mask_downscaling\.3\.", "prompt_encoder.mask_embed.conv2."),
-    (r"^prompt_encoder\.mask_downscaling\.4\.", "prompt_encoder.mask_embed.layer_norm2."),
-    (r"^prompt_encoder\.mask_downscaling\.6\.", "prompt_encoder.mask_embed.conv3."),
-    (r"^mask_decoder\.output_upscaling\.0\.", "mask_decoder.upscale_conv1."),
-    (r"^mask_decoder\.output_upscaling\.1\.", "mask_decoder.upscale_layer_norm."),
-    (r"^mask_decoder\.output_upscaling\.3\.", "mask_decoder.upscale_conv2."),
+    *RESIZING,
     (r"^memory_encoder\.pix_feat_proj\.", "memory_encoder.feature_projection."),
     (r"^memory_encoder\.out_proj\.", "memory_encoder.projection."),
     (r"^memory_encoder\.fuser\.", "memory_encoder.memory_fuser."),

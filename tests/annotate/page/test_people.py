@@ -9,15 +9,6 @@ import pytest
 from annotate.page.browsing import Person, Server, serving, write_short_cup
 
 CUP = (181, 92)
-# Pairs of colours of the page that text and its background have.
-PAIRS = [
-    ("--text", "--panel"),
-    ("--text", "--raised"),
-    ("--weak", "--panel"),
-    ("--weak", "--raised"),
-]
-PAIRS += [("--on-accent", "--accent"), ("--accent", "--panel"), ("--bad", "--panel")]
-PAIRS += [("--good", "--panel"), ("--warn-text", "--warn-back"), ("--text", "--back")]
 
 
 def test_two_browsers(browser, server: Server, person: Person) -> None:
@@ -79,34 +70,6 @@ def test_the_server_goes_and_comes_back(browser, tmp_path: Path) -> None:
         assert me.errors == []
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_contrast(browser, server: Server, theme: str) -> None:
-    context = browser.new_context(color_scheme=theme)
-    me = Person(context.new_page(), server.address)
-    values = me.page.evaluate(
-        "(names) => names.map((name) => "
-        "getComputedStyle(document.documentElement).getPropertyValue(name).trim())",
-        [name for pair in PAIRS for name in pair],
-    )
-    for (front, back), pair in zip(zip(values[::2], values[1::2], strict=True), PAIRS, strict=True):
-        assert contrast(front, back) >= 4.5, (theme, pair)
-    me.press("Shift+T")
-    assert me.look("document.documentElement.dataset.theme") != theme
-    context.close()
-
-
-def contrast(one: str, other: str) -> float:
-    """Of two colours "#rrggbb", as WCAG 2 defines it."""
-    high, low = sorted((luminance(one), luminance(other)), reverse=True)
-    return (high + 0.05) / (low + 0.05)
-
-
-def luminance(colour: str) -> float:
-    parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
-    red, green, blue = (p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts)
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
-
-
 # Colour blindness: matrices over linear RGB (Machado, Oliveira and Fernandes, 2009; severity 1).
 BLIND = {
     "normal": [[1, 0, 0], [0, 1, 0], [0, 0, 1]],
@@ -141,25 +104,6 @@ def blind(colour: str, matrix: list[list[float]]) -> tuple[float, float, float]:
 def lab_distance(seen: list[tuple[float, float, float]], pair: tuple[int, int]) -> float:
     one, other = seen[pair[0]], seen[pair[1]]
     return sum((a - b) ** 2 for a, b in zip(one, other, strict=True)) ** 0.5
-
-
-def test_one_column_with_fingers(browser, server: Server, person: Person) -> None:
-    person.page.close()
-    server.send("DELETE", "/api/videos/1/lease")
-    context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True)
-    me = Person(context.new_page(), server.address)
-    me.wait("!state.readOnly()", timeout=40)
-    assert me.page.evaluate("document.documentElement.scrollWidth") <= 390
-    me.page.touchscreen.tap(*me.place(*CUP))
-    me.saved()
-    assert me.mask(me.look("app.selected")) is not None
-    me.page.get_by_role("button", name="Track it").tap()
-    me.wait("masks.maskOf(app.selected, 2)")  # a quick machine may have tracked it all by now
-    if me.look("Boolean(app.tracking)"):
-        me.page.locator("#stop").dispatch_event("click")
-    me.saved()
-    assert me.errors == []
-    context.close()
 
 
 def test_names_are_text(person: Person, server: Server) -> None:

@@ -33,7 +33,7 @@ from tiny import SIZE, noise_frames, square_mask
 
 from sam2track import Prompt
 from sam2track.annotate import Project
-from sam2track.annotate.automatic import FoundPrompts
+from sam2track.annotate.prompting.automatic import FoundPrompts
 from sam2track.masks import decode_runs
 from sam2track.track import Proposal
 
@@ -315,6 +315,24 @@ def test_one_client_at_a_time(client):
     good(client.post(where, json=body))
     (entry, *_) = good(client.get("/api/videos/1/history"))
     assert entry["who"] == "anna"
+
+
+def test_a_video_is_taken_out_of_the_project(tmp_path):
+    with serving(tmp_path, clips=2) as client:
+        thing = add_object(client)
+        events = listen(client.service)
+        refused(client.delete("/api/videos/1", headers={"X-Client": "tab-2"}), 409, "anna")
+        once = {"X-Request-Id": "r1"}
+        for _ in range(2):
+            assert good(client.delete("/api/videos/1", headers=once)) == {"ok": True}
+        told = {"video": None, "what": "remove video", "who": "anna"}
+        assert [data for _, data in events].count(told) == 1
+        assert [own["id"] for own in good(client.get("/api/videos"))] == [2]
+        refused(client.get("/api/videos/1"), 404, "no video 1")
+        body = {"frame": 0, "points": [[20, 20]], "labels": [1]}
+        refused(client.post(f"/api/objects/{thing}/prompts", json=body), 404, "no video 1")
+        added = good(client.post("/api/videos", json={"path": str(tmp_path / "a")}))
+        assert (added["status"], added["video"]["object_count"]) == ("added", 1)
 
 
 def test_export_and_import(client, tmp_path):

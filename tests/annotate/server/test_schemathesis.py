@@ -71,8 +71,10 @@ def check_operation(operation, mode, checks):
 def test_the_api_is_as_its_document_says(server):
     schema = schemathesis.openapi.from_url(f"{server.address}api/openapi.json")
     wrong, count = [], 0
-    for result in schema.get_all_operations():
-        operation = result.ok()
+    operations = [result.ok() for result in schema.get_all_operations()]
+    # Without its video nothing else could be asked.
+    operations.sort(key=lambda own: own.label == "DELETE /api/videos/{video_id}")
+    for operation in operations:
         if operation.path == STREAM:
             continue
         for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):

@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from ..masks.boxes import suppress
+from ...masks.boxes import suppress
 from .detectors import Detections
 
 SIDE = 640  # of the square, unless the file says it
@@ -99,16 +99,10 @@ def decode(
     shape = output.shape
     if output.ndim == 3 and shape[0] == 1 and min(shape[1:]) >= 5:
         _, rows, columns = shape
-        if rows == 4 + classes or (not classes and rows < columns):
-            values, objectness = output[0].T, None
-        elif (classes and columns == 5 + classes) or (
-            not classes and columns < rows and columns > 5
-        ):
-            values, objectness = output[0], output[0][:, 4:5]
-        else:
-            values, objectness = None, None
-        if values is not None:
-            return _boxes(values, objectness)
+        if rows == 4 + classes if classes else rows < columns:
+            return _boxes(output[0].T, None)
+        if columns == 5 + classes if classes else 5 < columns < rows:
+            return _boxes(output[0], output[0][:, 4:5])
     told = f" for {classes} classes" if classes else ""
     raise ValueError(
         f"its output has the shape {shape}{told}; known are "

@@ -8,17 +8,17 @@ section 5; in video: SAM 2, 2408.00714, appendix on automatic masklets.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from ..prompts import PlacedPrompt
-from ..track import AutomaticPrompts, Find, PlannedPrompts, Session, follow, walk
-from ..types import Frame
-from .engine import Engine
-from .project import Project
-from .records import ProjectVideo
+from ...prompts import PlacedPrompt
+from ...track import AutomaticPrompts, Find, PlannedPrompts, Proposal, Session, follow, walk
+from ...types import Frame
+from ..engine import Engine
+from ..project import Project
+from ..records import ProjectVideo
 
 KINDS = ("automatic", "detector")
 
@@ -34,7 +34,8 @@ class FoundPrompts:
         kind: ``automatic`` or ``detector``: how the prompts' sources are named.
         every: after so many frames it is looked for new objects again; 0 = only on the first.
         max_objects: how many are followed at a time while they are looked for.
-        pause: is called after each frame.
+        pausing: whether ``find`` takes ``pause=`` too, since it takes long.
+        pause: is called after each frame, and by such a ``find``; an exception of it ends the work.
     """
 
     project: Project
@@ -43,6 +44,7 @@ class FoundPrompts:
     kind: str = "automatic"
     every: int = 10
     max_objects: int = 32
+    pausing: bool = False
     pause: Callable[[], None] | None = None
 
     def __call__(self, video: ProjectVideo, place: Path) -> list[PlacedPrompt]:
@@ -57,8 +59,11 @@ class FoundPrompts:
         things = project.objects(video.id)
         given = [item for thing in things for item in project.prompts(thing.id)]
         rows = project.store.rows("SELECT number FROM objects WHERE video_id = ?", video.id)
+        find: Callable[..., Sequence[Proposal]] = self.find
+        if self.pausing:
+            find = partial(find, pause=self.pause)
         automatic = AutomaticPrompts(
-            self.find,
+            find,
             every=self.every,
             max_objects=self.max_objects,
             first_id=1 + max((row["number"] for row in rows), default=0),

@@ -7,22 +7,33 @@ Without them (ids of -1, or none) they are detections, which begin objects where
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Bool
 
-from ..prompts import PlacedPrompt, Prompt
-from ..track import Find, Proposal
-from ..types import Frame
-from .exchange import read
-from .exchange.clips import DEFAULT_CLASS
-from .exchange.untrusted import read_json
-from .records import ProjectVideo
-from .tracks import Annotations, Track, TrackFrame, Video, VideoTracks
+from ...prompts import PlacedPrompt, Prompt
+from ...track import Find, Proposal
+from ...types import Frame
+from ..exchange import read
+from ..exchange.clips import DEFAULT_CLASS
+from ..exchange.untrusted import read_json
+from ..records import ProjectVideo
+from ..tracks import Annotations, Track, TrackFrame, Video, VideoTracks
 
-Given = Sequence[PlacedPrompt] | Find
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What a file says of a video: prompts of its objects, or detections.
+
+    Attributes:
+        find: gives the detections on a frame; None = there are none.
+    """
+
+    placed: Sequence[PlacedPrompt] = ()
+    find: Find | None = None
 
 
 def is_box_file(path: Path) -> bool:
@@ -50,7 +61,7 @@ def is_box_file(path: Path) -> bool:
 def read_box_file(
     path: Path, video: ProjectVideo, *, every: int = 10, least_score: float = 0.0
 ) -> Given:
-    """The prompts for a video, or what is seen on each of its frames.
+    """What a file says of a video.
 
     Args:
         every: frames from prompt to prompt of a track; 0 = only its first.
@@ -74,11 +85,13 @@ def read_box_file(
         raise ValueError(f"{path}: frame {late}: video {video.name!r} has {video.length} frames")
     if any(len(track.frames) > 1 for track in found.tracks):
         tracks = ((track, labels[track.class_id]) for track in found.tracks)
-        return [
-            PlacedPrompt(track.id, index, prompt, f"{path.name}, track {track.id}", label)
-            for track, label in tracks
-            for index, prompt in _on_keyframes(track, video.size, every)
-        ]
+        return Given(
+            [
+                PlacedPrompt(track.id, index, prompt, f"{path.name}, track {track.id}", label)
+                for track, label in tracks
+                for index, prompt in _on_keyframes(track, video.size, every)
+            ]
+        )
     seen: dict[int, list[tuple[float, Proposal]]] = {}
     for track in found.tracks:
         for index, own in track.frames.items():
@@ -93,7 +106,7 @@ def read_box_file(
     def find(frame: Frame, where: Bool[np.ndarray, "H W"]) -> list[Proposal]:
         return [proposal for _, proposal in seen.get(frame.index, [])]
 
-    return find
+    return Given(find=find)
 
 
 @lru_cache(maxsize=1)  # it may hold all videos, which are read one after another

@@ -6,19 +6,24 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from ..files import expand_home
-from ..prompts import PlacedPrompt, Prompt
-from ..prompts.prompt_files import read_masks, read_prompts_file
-from ..track import Find
+from ...files import expand_home, stem_of
+from ...prompts import PlacedPrompt, Prompt
+from ...prompts.prompt_files import read_masks, read_prompts_file
+from ...track import Find
+from ..engine import Engine
+from ..project import Project
+from ..records import ProjectVideo
 from .box_files import Given, is_box_file, read_box_file
-from .jobs import PromptSource
-from .records import ProjectVideo
 
 FIRST = "first"
 FIELDS = ("{name}", "{folder}", "{video}")
 _PICTURES = (".png", ".webp", ".bmp", ".tif", ".tiff", ".gif")
 
-# As a PromptSource; from a file of detections it is what is seen on each frame.
+# Gives the prompts of a video, whose file or folder is named too; None = those of the project.
+PromptSource = Callable[[ProjectVideo, Path], Sequence[PlacedPrompt]]
+# Makes a source whose prompts the model finds. It must be picklable, for workers.
+FindPrompts = Callable[[Project, Engine], PromptSource]
+# As a PromptSource, but gives detections too.
 GivenSource = Callable[[ProjectVideo, Path], Given]
 
 
@@ -46,8 +51,8 @@ def prompt_source(spec: str, *, every: int = 10, least_score: float = 0.0) -> Gi
         if not path.is_file():
             raise ValueError(f"no such file of boxes: {path}")
         return lambda video, place: read_box_file(path, video, **options)
-    placed = read_placed(path)
-    return lambda video, place: placed
+    given = Given(read_placed(path))
+    return lambda video, place: given
 
 
 def may_detect(spec: str) -> bool:
@@ -59,20 +64,15 @@ def may_detect(spec: str) -> bool:
 
 def given_by(source: GivenSource) -> PromptSource:
     """The prompts of a source, without detections."""
-
-    def given(video: ProjectVideo, place: Path) -> Sequence[PlacedPrompt]:
-        found = source(video, place)
-        return () if callable(found) else found
-
-    return given
+    return lambda video, place: source(video, place).placed
 
 
 def found_in(source: GivenSource, begin: Callable[[Find], PromptSource]) -> PromptSource:
     """The detections of a source, which become prompts by ``begin``."""
 
     def given(video: ProjectVideo, place: Path) -> Sequence[PlacedPrompt]:
-        found = source(video, place)
-        return begin(found)(video, place) if callable(found) else ()
+        find = source(video, place).find
+        return () if find is None else begin(find)(video, place)
 
     return given
 
@@ -85,19 +85,18 @@ def read_placed(path: Path) -> list[PlacedPrompt]:
     return [PlacedPrompt(k, 0, Prompt.from_mask(mask), path.name) for k, mask in masks.items()]
 
 
-def _first(video: ProjectVideo, place: Path) -> Sequence[PlacedPrompt]:
-    stem = place.name if place.is_dir() else place.stem
+def _first(video: ProjectVideo, place: Path) -> Given:
+    stem = stem_of(place)
     for suffix in _PICTURES:
         path = place.with_name(stem + suffix)
         if path.is_file():
-            return read_placed(path)
+            return Given(read_placed(path))
     raise ValueError(f"prompts=first: there is no {stem}.png beside it with the masks of frame 0")
 
 
 def _from_template(template: str, options: dict, video: ProjectVideo, place: Path) -> Given:
-    stem = place.name if place.is_dir() else place.stem
-    text = template.replace("{name}", stem).replace("{folder}", str(place.parent))
+    text = template.replace("{name}", stem_of(place)).replace("{folder}", str(place.parent))
     path = expand_home(text.replace("{video}", str(place)))
     if path.suffix.lower() == ".txt":
         return read_box_file(path, video, **options)
-    return read_placed(path)
+    return Given(read_placed(path))

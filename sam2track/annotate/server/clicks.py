@@ -1,0 +1,123 @@
+"""Frames that are ready for clicks, and answers that are made again in the background."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+from ..answering import FrameAnswers
+from ..clicking import answer_again, needs_answer
+from ..engine import Engine
+from ..project import Project
+from ..reaching import Way, reach, way_to
+from ..records import ProjectObject, ProjectVideo
+from ..store import ProjectError
+from .events import Events
+from .frames import Frames
+from .worker import Steps, Worker
+
+READY = 8  # frames that are kept encoded
+
+
+class Clicks:
+    """What the model's thread needs for answers to clicks.
+
+    Args:
+        base: the project.
+    """
+
+    def __init__(self, base: Project, frames: Frames, worker: Worker, events: Events) -> None:
+        self.base, self.frames, self.worker, self.events = base, frames, worker, events
+        self._answers: OrderedDict[tuple[int | str, ...], FrameAnswers] = OrderedDict()
+
+    def answers(
+        self, engine: Engine, video: ProjectVideo, index: int, thing: ProjectObject | None = None
+    ) -> FrameAnswers:
+        """A frame that is ready to be clicked on; only in the model's thread.
+
+        Args:
+            thing: that is clicked on. If it was followed onto the frame by :meth:`reach`, it is
+                answered as tracking would.
+        """
+        way = None if thing is None else way_to(self.base, thing, video, index, engine)
+        if way is not None:
+            known = self._kept(_key(video, way))
+            if known is not None:
+                return known
+        known = self._kept((video.id, index))
+        if known is None:
+            frame = self.frames.read(self.base, video, index)
+            known = self._keep((video.id, index), FrameAnswers.of(engine, frame, video.length))
+        return known
+
+    def reach(self, engine: Engine, video: ProjectVideo, index: int, thing: ProjectObject) -> Steps:
+        """Follow an object onto a frame that was tracked, ahead of corrections."""
+        way = way_to(self.base, thing, video, index, engine)
+        if way is None or self._kept(_key(video, way)) is not None:
+            return
+        answers = yield from reach(self.base, video, way, engine)
+        if answers is not None:
+            self._keep(_key(video, way), answers)
+
+    def embed(self, video: ProjectVideo, index: int, thing: ProjectObject | None) -> None:
+        """Prepare a frame for clicks, in the background."""
+
+        def work(engine: Engine) -> Steps:
+            self.answers(engine, video, index).encode()
+            if thing is not None:
+                yield
+                yield from self.reach(engine, video, index, thing)
+
+        self.worker.ahead(work, slot="frame")
+
+    def _kept(self, key: tuple[int | str, ...]) -> FrameAnswers | None:
+        if key in self._answers:
+            self._answers.move_to_end(key)
+        return self._answers.get(key)
+
+    def _keep(self, key: tuple[int | str, ...], answers: FrameAnswers) -> FrameAnswers:
+        self._answers[key] = answers
+        while len(self._answers) > READY:
+            self._answers.popitem(last=False)
+        return answers
+
+    def answer_missing(self, video: ProjectVideo, object_id: int, index: int, who: str) -> None:
+        """Answer the prompts of a frame whose answer is not there any more, as after undo; in the
+        background."""
+
+        def work(engine: Engine) -> None:
+            project = Project(self.base.store, who or self.base.log.who)
+            try:
+                if not needs_answer(project, object_id, index, engine):
+                    return
+                thing = project.object(object_id)
+            except ProjectError:  # the object is gone again
+                return
+            answers = self.answers(engine, video, index, thing)
+            answer_again(project, object_id, index, answers=answers, engine=engine)
+            self.events.publish("changed", video=video.id, what="answer", who=project.log.who)
+            self.answer_better(engine, video, thing, index, who)
+
+        self.worker.ask(work)
+
+    def answer_better(
+        self, engine: Engine, video: ProjectVideo, thing: ProjectObject, index: int, who: str
+    ) -> None:
+        """Where a correction was answered without the memory of other frames: answer it as tracking
+        does, in the background, and tell it. Only in the model's thread."""
+        way = way_to(self.base, thing, video, index, engine)
+        if way is None or self._kept(_key(video, way)) is not None:
+            return
+
+        def work(engine: Engine) -> Steps:
+            yield from self.reach(engine, video, index, thing)
+            project = Project(self.base.store, who or self.base.log.who)
+            answers = self.answers(engine, video, index, thing)
+            again = {"answers": answers, "engine": engine, "better": True}
+            if answers.reached is not None and answer_again(project, thing.id, index, **again):
+                self.events.publish("changed", video=video.id, what="answer", who=project.log.who)
+
+        self.worker.ahead(work, slot=f"better {thing.id} {index}")
+
+
+def _key(video: ProjectVideo, way: Way) -> tuple[int | str, ...]:
+    return video.id, way.frame, way.object_id, way.key

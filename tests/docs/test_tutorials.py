@@ -1,0 +1,135 @@
+"""Every tutorial runs as it stands, with nano, on the first frames of the clips in videos/."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import re
+import sys
+from itertools import islice
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from composing import compose_config
+from conftest import write_video
+from pages import ROOT, follow
+
+from sam2track import open_video
+from sam2track.model.weights import packaged_weights
+from sam2track.synthetic import SyntheticVideo
+
+PAGES = [ROOT / "docs" / "start.md", *sorted((ROOT / "docs" / "tutorials").glob("*.md"))]
+LENGTHS = {"cup": 24, "box": 12, "bunny": 12}
+NEEDS = {"onnx": "onnxscript", "fine_tune": "accelerate", "memory_policy": "jinja2"}
+
+pytestmark = [
+    pytest.mark.skipif(packaged_weights("nano") is None, reason="nano has no weights"),
+    pytest.mark.timeout(900),
+]
+
+
+@pytest.fixture(scope="session")
+def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("videos")
+    for name, length in LENGTHS.items():
+        with open_video(ROOT / "videos" / f"{name}.mp4") as video:
+            frames = [frame.image for frame in islice(video, length)]
+        write_video(folder / f"{name}.mp4", np.stack(frames))
+    return folder
+
+
+@pytest.fixture
+def copy_of_the_repository(tmp_path, monkeypatch, clips):
+    """A folder with what a reader has: ``videos/``, here shorter, and ``scripts/``."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    Path("videos").mkdir()
+    for clip in clips.iterdir():
+        os.symlink(clip, Path("videos", clip.name))
+    os.symlink(ROOT / "scripts", "scripts")
+    yield tmp_path
+    logging.disable(logging.NOTSET)
+    sys.modules.pop("my_policy", None)
+
+
+def composes(words):
+    """It cannot run here, but its settings exist and are of the right kind."""
+    assert compose_config(words[1], words[2:])
+
+
+def on_the_page(words):
+    """What the tutorial says: click on the cup, then Ctrl+B."""
+    browsing = pytest.importorskip("annotate.page.browsing")
+    pytest.importorskip("playwright")
+    if browsing.CHROMIUM is None:
+        pytest.skip("the tests of the page need chromium")
+    composes(words)
+    here = Path.cwd()
+    video = f"video={here / words[2].removeprefix('video=')}"
+    with (
+        browsing.serving(here / "videos" / "cup_project", video) as server,
+        browsing.browsing() as browser,
+    ):
+        person = browsing.Person(browser.new_page(), server.address)
+        person.click(*browsing.CUP)
+        person.saved()
+        person.press("Control+b")
+        person.wait("app.tracking || app.lanes.size")
+        person.saved()
+        assert person.errors == []
+
+
+def nuclei_are_followed(names, printed):
+    """The places in the table are those of the drawn cells, within a few pixels."""
+    far = []
+    for row in names["rows"]:
+        film = SyntheticVideo(
+            (240, 320), 10, objects=3, occluders=0, seed=20 + int(row["film"][-1])
+        )
+        y, x = np.nonzero(film.mask(int(row["frame"])) == int(row["nucleus"]))
+        if len(x):  # it may have left the picture
+            far.append(np.hypot(x.mean() - float(row["x"]), y.mean() - float(row["y"])))
+    assert len(names["rows"]) > 0.9 * 3 * 3 * 10
+    assert np.median(far) < 3
+
+
+def the_camera_has_masks(names, printed):
+    mask = names["mask"]  # of the last frame
+    assert f"{LENGTHS['cup']} frames" in printed
+    assert 0.01 < mask.mean() < 0.3
+    assert names["result"].object_ids == (1,)
+
+
+def the_policies_are_compared(names, printed):
+    """J&F of both, a difference, and its interval."""
+    for name in ("fifo", "good"):
+        results = Path(f"runs/policies/memory={name}/results.json").read_text()
+        assert 0 < json.loads(results)["mean"]["J&F"] <= 100
+    assert re.search(r"[+-]\d+\.\d+ +[+-]\d+\.\d+ to [+-]\d+\.\d+", printed)
+
+
+# The three uses of the product: what comes out is looked at too.
+RESULTS = {
+    "microscope": nuclei_are_followed,
+    "live": the_camera_has_masks,
+    "memory_policy": the_policies_are_compared,
+}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.stem)
+def test_a_tutorial_runs(page, copy_of_the_repository, monkeypatch):
+    logging.disable(logging.INFO)  # pytest's record of what PyTorch logs takes half the time
+    if page.stem in NEEDS:
+        pytest.importorskip(NEEDS[page.stem])
+    capture = cv2.VideoCapture
+    monkeypatch.setattr(
+        cv2, "VideoCapture", lambda source: capture("videos/cup.mp4" if source == 0 else source)
+    )
+    serve = on_the_page if page.stem == "page" else composes
+    elsewhere = {"sam2track track video=0": composes, "sam2track track video=rtsp": composes}
+    names, printed = follow(page, {"sam2track serve": serve, **elsewhere})
+    if page.stem in RESULTS:
+        RESULTS[page.stem](names, printed)
