@@ -212,7 +212,7 @@ def mix_by_blocks(
 
 def _is_long_fp32(q: Float[Tensor, "B heads Lq D"]) -> bool:
     """Whether attention is by the blocks of :func:`_mix_by_onednn`."""
-    return q.shape[2] >= MANY_QUERIES and takes_onednn(q)
+    return takes_onednn(q) and q.shape[2] >= MANY_QUERIES  # in this order for exports
 
 
 def _mix_by_onednn(
