@@ -84,7 +84,7 @@ class FrameFeatures:
     stride8: Float[Tensor, "1 C/4 2*h 2*w"] | None = None
     stride4: Float[Tensor, "1 C/8 4*h 4*w"] | None = None
 
-    def images(self, places: Int[Tensor, " R"]) -> FrameFeatures:
+    def images(self, places: Int[Tensor, " R"] | slice) -> FrameFeatures:
         """The features of some of the images, one per row."""
         skips = (self.stride8, self.stride4)
         return FrameFeatures(self.stride16[places], *(x if x is None else x[places] for x in skips))

@@ -74,9 +74,10 @@ def linear(
     x: Float[Tensor, "*batch I"], layer: nn.Linear, activation: Activation = NONE
 ) -> Float[Tensor, "*batch O"]:
     """A linear layer and an activation."""
-    if not can_fuse(x, layer.weight):
+    weight = layer.weight
+    if not can_fuse(x, weight):
         return activation.apply(layer(x))
-    return _linear(x.to(layer.weight.dtype), layer.weight, layer.bias, *activation.post)
+    return _linear(x.to(weight.dtype), weight, layer.bias, *activation.post)
 
 
 def product(
@@ -90,10 +91,12 @@ def pointwise(
     x: Float[Tensor, "B I H W"], layer: nn.Conv2d, activation: Activation = NONE
 ) -> Float[Tensor, "B O H W"]:
     """A convolution of one pixel and an activation; quick for maps whose channels come last."""
-    if not can_fuse(x, layer.weight):
+    weight = layer.weight
+    if not can_fuse(x, weight):
         return activation.apply(layer(x))
-    weight = kept(layer, (layer.weight,), lambda: _pack_linear(layer.weight.flatten(1), None))
-    return _linear(_cells(x, layer), weight, layer.bias, *activation.post).permute(0, 3, 1, 2)
+    packed = kept(layer, (weight,), lambda: _pack_linear(weight.flatten(1), None))
+    cells = x.to(weight.dtype).permute(0, 2, 3, 1)
+    return _linear(cells, packed, layer.bias, *activation.post).permute(0, 3, 1, 2)
 
 
 def chain(
@@ -112,7 +115,8 @@ def chain(
         return weight, (theirs + two @ ours.float()).to(first.weight.dtype)
 
     made = kept(second, (first.weight, ours, second.weight, theirs), multiply)
-    return _linear(_cells(x, first), *made, *NONE.post).permute(0, 3, 1, 2)
+    cells = x.to(first.weight.dtype).permute(0, 2, 3, 1)
+    return _linear(cells, *made, *NONE.post).permute(0, 3, 1, 2)
 
 
 def convolve(
@@ -127,22 +131,18 @@ def convolve(
     Args:
         pad: rows and columns of zeros put before the kernel and behind it.
     """
-    stride, groups = list(layer.stride), layer.groups
-    padding = cast("list[int]", list(layer.padding))
-    if not can_fuse(x, layer.weight):
-        weight = F.pad(layer.weight, pad * 2) if any(pad) else layer.weight
+    weight, stride, groups = layer.weight, layer.stride, layer.groups
+    padding = cast("tuple[int, int]", layer.padding)
+    if not can_fuse(x, weight):
+        weight = F.pad(weight, pad * 2) if any(pad) else weight
         return activation.apply(F.conv2d(x, weight, layer.bias, stride, padding, groups=groups))
 
     def pack() -> Tensor:
-        padded = F.pad(layer.weight, pad * 2)
-        return _pack_convolution(padded, padding, stride, [1, 1], groups, list(x.shape))
+        padded = F.pad(weight, pad * 2)
+        return _pack_convolution(padded, padding, stride, (1, 1), groups, x.shape)
 
-    x, weight = x.to(layer.weight.dtype), kept(layer, (layer.weight,), pack)
-    return _convolve(x, weight, layer.bias, padding, stride, [1, 1], groups, *activation.post)
-
-
-def _cells(x: Float[Tensor, "B I H W"], layer: nn.Conv2d) -> Float[Tensor, "B H W I"]:
-    return x.to(layer.weight.dtype).permute(0, 2, 3, 1)
+    x, packed = x.to(weight.dtype), kept(layer, (weight,), pack)
+    return _convolve(x, packed, layer.bias, padding, stride, (1, 1), groups, *activation.post)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -151,13 +151,22 @@ class _Kept:
 
     Attributes:
         value: what was made.
+        dtype: for which it was made.
         sources: the parameters' memory, which no other tensor can get while it is held here.
-        key: the dtype, and for each parameter where its memory is, and its version.
+        states: of each, where its memory is, and its version.
     """
 
     value: Any
+    dtype: torch.dtype | None
     sources: tuple[Tensor, ...]
-    key: tuple[Any, ...]
+    states: tuple[tuple[int, int], ...]
+
+    def is_of(self, sources: Sequence[Tensor], dtype: torch.dtype | None) -> bool:
+        """Whether these are the same, and have not changed."""
+        for source, (place, version) in zip(sources, self.states, strict=True):
+            if source._version != version or source.data_ptr() != place:
+                return False
+        return dtype is self.dtype
 
 
 # Not in the layers, whose copies and files would hold it too.
@@ -171,11 +180,12 @@ def kept(
     dtype: torch.dtype | None = None,
 ) -> Any:
     """What is made of a layer's parameters: made again when these, or the dtype, have changed."""
-    if any(source.is_inference() for source in sources):  # their changes are not counted
-        return make()
     known = _made.get(layer)
-    key = (dtype, *((source.data_ptr(), source._version) for source in sources))
-    if known is None or known.key != key:
+    if known is not None and not sources[0].is_inference() and known.is_of(sources, dtype):
+        return known.value
+    made = make()
+    if not any(source.is_inference() for source in sources):  # their changes are not counted
         held = tuple(source.detach() for source in sources)
-        known = _made[layer] = _Kept(make(), held, key)
-    return known.value
+        states = tuple((source.data_ptr(), source._version) for source in sources)
+        _made[layer] = _Kept(made, dtype, held, states)
+    return made

@@ -145,7 +145,6 @@ class MemoryAttention(nn.Module):
         layers: how many.
         grid: side of the stride-16 grid.
         memory_places: position ``(x, y)`` of each spatial memory token, in cells of that grid.
-        step: what one cell counts for in rotations.
         dropout: probability, only in training.
         pooling: of spatial memory tokens; they must be a grid then.
     """
@@ -161,7 +160,6 @@ class MemoryAttention(nn.Module):
         layers: int,
         grid: int,
         memory_places: Float[Tensor, "T 2"],
-        step: float = 1.0,
         dropout: float,
         pooling: Pooling = NO_POOLING,
     ) -> None:
@@ -172,8 +170,8 @@ class MemoryAttention(nn.Module):
             for _ in range(layers)
         )
         self.norm = nn.LayerNorm(width)
-        self.rotation = Rotation(width, step * grid_places(grid, grid))
-        self.key_rotation = Rotation(width, step * memory_places)
+        self.rotation = Rotation(width, grid_places(grid, grid))
+        self.key_rotation = Rotation(width, memory_places)
         position = sine_position_2d(width, grid, grid).flatten(1).T.contiguous()
         self.register_buffer("position", position, persistent=False)  # (h*w, C)
 

@@ -71,7 +71,6 @@ class SAM2(nn.Module):
             layers=variant.memory_layers,
             grid=grid,
             memory_places=self.compression.places,
-            step=(variant.rotation_grid or grid) / grid,
             dropout=variant.dropout,
             pooling=variant.pooling,
         )
@@ -299,8 +298,7 @@ class SAM2(nn.Module):
     ) -> list[MemoryFrame]:
         """One memory per row. Masks from prompts are thresholded at zero, as shown to the user."""
         tokens = self.spatial_memory(features.stride16, resolved, from_prompt)
-        if not self.training:
-            tokens = tokens.to(self.memory_dtype)
+        tokens = tokens if self.training else tokens.to(self.memory_dtype)
         parts = (tokens, resolved.pointers, resolved.scores, resolved.presence[:, 0])
         if from_prompt and not self.training:
             parts = (*parts, self.appearance(features, resolved.logits)[:, 0])

@@ -31,7 +31,7 @@ class FrameEncoder:
 
     def encode_ahead(self, frame: Frame) -> None:
         """Encode a frame that is to come. From any thread, in the order of tracking."""
-        self.known.append((frame, {None: self._encode(frame, None)}))
+        self.known.append((frame, {None: self._encode(frame, WHOLE)}))
 
     @contextmanager
     def sharing(self, frame: Frame, store: FeatureStore) -> Iterator[None]:
@@ -44,7 +44,7 @@ class FrameEncoder:
 
     def begin(self, frame: Frame, windows: Windows) -> None:
         """Begin to encode windows of the frame that comes next, in a thread."""
-        self.begun.append((frame, windows, self.thread.submit(self._encode_all, frame, windows)))
+        self.begun.append((frame, windows, self.thread.submit(self._encode, frame, windows)))
 
     def features(self, frame: Frame, windows: Windows = WHOLE) -> FrameFeatures:
         """The frame's features, an image for each of its windows (None = the whole frame).
@@ -59,9 +59,13 @@ class FrameEncoder:
             self.known.clear()
             self.known.append((frame, {}))
         known = self.known[0][1]
-        for window in windows:
-            if window not in known:
-                known[window] = self._encode(frame, window)
+        lacking = [window for window in windows if window not in known]
+        if lacking:
+            made = self._encode(frame, lacking)
+            for place, window in enumerate(lacking):
+                known[window] = made.images(slice(place, place + 1))
+            if len(lacking) == len(windows):
+                return made
         return _as_one([known[window] for window in windows])
 
     def drop_before(self, frame: Frame) -> None:
@@ -72,16 +76,17 @@ class FrameEncoder:
                     self.known.popleft()
                 return
 
-    def _encode_all(self, frame: Frame, windows: Windows) -> FrameFeatures:
-        return _as_one([self._encode(frame, window) for window in windows])
-
     @torch.inference_mode()
-    def _encode(self, frame: Frame, window: WindowBox | None) -> FrameFeatures:
+    def _encode(self, frame: Frame, windows: Windows) -> FrameFeatures:
+        """Features of windows, as many at a time as the model takes."""
         image = torch.from_numpy(np.ascontiguousarray(frame.image))
         if self.model.device.type == "cuda":
             image = image.pin_memory()
+        most = 1 if self.model.compiled else self.model.rows_at_once or len(windows)
         with autocast(self.model.device, self.model.precision):
-            return self.model.encode(self.model.prepare(image, window))
+            squares = [self.model.prepare(image, window) for window in windows]
+            parts = [squares[first : first + most] for first in range(0, len(squares), most)]
+            return _as_one([self.model.encode(torch.cat(part)) for part in parts])
 
 
 def _as_one(images: Sequence[FrameFeatures]) -> FrameFeatures:
