@@ -198,7 +198,7 @@ class MemoryAttention(nn.Module):
         values = torch.cat((batch.spatial, batch.pointers), dim=1)
         keys = values + torch.cat((batch.spatial_positions, batch.pointer_positions), dim=1)
         rotations, pointers = (self.rotation, self.key_rotation), batch.pointers.shape[1]
-        x = begun.expand(len(values), -1, -1)
+        x = begun.expand(values.shape[0], -1, -1)  # not len: an export would be bound to it
         for number, layer in enumerate(cast("Sequence[MemoryAttentionLayer]", self.layers)):
             x = layer.see(x, self.rotation) if number else x
             x = layer.recall(x, keys, values, rotations, pointers, batch.weights)
