@@ -15,18 +15,14 @@ from ..prompts import PlacedPrompt
 from ..prompts.prompt_files import check
 from .anchors import digest_of, find_anchors
 from .engine import Engine
-from .given_prompts import give_prompts
 from .planning import is_complete
 from .project import Project
+from .prompting.given import give_prompts
+from .prompting.sources import FindPrompts, PromptSource
 from .quality import rate
 from .records import ProjectVideo
 from .tasks import Count, Task, TaskResult, Watch, make_task, merge, one_line
 from .videos import Videos
-
-# Gives the prompts of a video, whose file or folder is named too; None = those of the project.
-PromptSource = Callable[[ProjectVideo, Path], Sequence[PlacedPrompt]]
-# Makes a source whose prompts the model finds. It must be picklable, for workers.
-FindPrompts = Callable[[Project, Engine], PromptSource]
 
 _INSERT = (
     "INSERT INTO jobs (key, path, video_id, state, error, time, tries, frames, seconds) VALUES"

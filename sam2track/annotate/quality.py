@@ -13,9 +13,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from .anchors import digest_of
-from .automatic import found_objects
 from .engine import Engine
 from .project import Project
+from .prompting.automatic import found_objects
 from .records import LOW_CONFIDENCE, ProjectMask, ProjectObject, ProjectVideo
 from .reviews import Reviews
 from .track_checks import duplicates, track_back

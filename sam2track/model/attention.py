@@ -154,7 +154,7 @@ def mix(
 
     ``lowered`` = (n, x) lowers the logits of the last n keys by x.
     """
-    if not takes_blocks(q) or (q.dtype != torch.bfloat16 and not _is_long_fp32(q)):
+    if not takes_blocks(q) or not (q.dtype == torch.bfloat16 or _is_long_fp32(q)):
         bias = None
         if lowered[0]:
             bias = q.new_zeros(1, k.shape[2])
@@ -212,7 +212,7 @@ def mix_by_blocks(
 
 def _is_long_fp32(q: Float[Tensor, "B heads Lq D"]) -> bool:
     """Whether attention is by the blocks of :func:`_mix_by_onednn`."""
-    return q.shape[2] >= MANY_QUERIES and takes_onednn(q)
+    return takes_onednn(q) and q.shape[2] >= MANY_QUERIES
 
 
 def _mix_by_onednn(

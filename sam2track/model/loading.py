@@ -43,9 +43,9 @@ def load_model(
     """A model ready to track.
 
     Args:
-        name: one of :data:`sam2track.model.variants.VARIANTS`: ``nano`` and ``micro``, which come
-            with the package, ``sam2.1_hiera_{tiny,small,base_plus,large}``, ``sam2_hiera_...``,
-            ``edgetam``, ``efficienttam_{ti,s}``, and these with ``_1``, ``_2`` or ``_512x512``.
+        name: one of :data:`sam2track.model.variants.VARIANTS`: ``nano``, which comes with the
+            package, ``sam2.1_hiera_{tiny,small,base_plus,large}``, ``sam2_hiera_...``, ``edgetam``,
+            ``efficienttam_{ti,s}``, and these with ``_1``, ``_2`` or ``_512x512``.
         checkpoint: an official ``.pt``, a ``.safetensors`` of ``transformers`` or of ours, or a
             folder of ONNX graphs that ``sam2track convert`` has written (docs/export.md);
             default: the packaged weights, or the released ones from the Hugging Face hub.

@@ -145,7 +145,6 @@ class MemoryAttention(nn.Module):
         layers: how many.
         grid: side of the stride-16 grid.
         memory_places: position ``(x, y)`` of each spatial memory token, in cells of that grid.
-        step: what one cell counts for in rotations.
         dropout: probability, only in training.
         pooling: of spatial memory tokens; they must be a grid then.
     """
@@ -161,7 +160,6 @@ class MemoryAttention(nn.Module):
         layers: int,
         grid: int,
         memory_places: Float[Tensor, "T 2"],
-        step: float = 1.0,
         dropout: float,
         pooling: Pooling = NO_POOLING,
     ) -> None:
@@ -172,8 +170,8 @@ class MemoryAttention(nn.Module):
             for _ in range(layers)
         )
         self.norm = nn.LayerNorm(width)
-        self.rotation = Rotation(width, step * grid_places(grid, grid))
-        self.key_rotation = Rotation(width, step * memory_places)
+        self.rotation = Rotation(width, grid_places(grid, grid))
+        self.key_rotation = Rotation(width, memory_places)
         position = sine_position_2d(width, grid, grid).flatten(1).T.contiguous()
         self.register_buffer("position", position, persistent=False)  # (h*w, C)
 
@@ -200,7 +198,7 @@ class MemoryAttention(nn.Module):
         values = torch.cat((batch.spatial, batch.pointers), dim=1)
         keys = values + torch.cat((batch.spatial_positions, batch.pointer_positions), dim=1)
         rotations, pointers = (self.rotation, self.key_rotation), batch.pointers.shape[1]
-        x = begun.expand(len(values), -1, -1)
+        x = begun.expand(values.shape[0], -1, -1)  # not len: an export would be bound to it
         for number, layer in enumerate(cast("Sequence[MemoryAttentionLayer]", self.layers)):
             x = layer.see(x, self.rotation) if number else x
             x = layer.recall(x, keys, values, rotations, pointers, batch.weights)

@@ -71,7 +71,6 @@ class SAM2(nn.Module):
             layers=variant.memory_layers,
             grid=grid,
             memory_places=self.compression.places,
-            step=(variant.rotation_grid or grid) / grid,
             dropout=variant.dropout,
             pooling=variant.pooling,
         )

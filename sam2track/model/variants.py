@@ -71,9 +71,6 @@ class Variant:
         neck: brings the trunk's maps to one width; called with ``trunk.channels`` and ``width``.
         compression: makes the tokens of a memory; called with ``memory_width`` and ``grid``.
         pooling: of memory tokens in memory attention.
-        rotation_grid: side of the grid that rotary positions are counted on; None = of its own.
-            On a finer grid than the weights were trained on first, rotations then stay within the
-            angles that these know (position interpolation, 2306.15595).
         memory: the memory policy that suits it, a name of ``configs/memory``.
         automatic: how automatic masks are found.
     """
@@ -98,7 +95,6 @@ class Variant:
     neck: Callable[[Mapping[int, int], int], nn.Module] = Neck
     compression: Callable[[int, int], Compression] = GridCompression
     pooling: Pooling = NO_POOLING
-    rotation_grid: int | None = None
     memory: str = "fifo"
     automatic: AutomaticDefaults = AutomaticDefaults(0.8)
 
@@ -172,9 +168,6 @@ _NANO = Variant(
     ),
 )
 
-# The same network at a larger input: finer masks, at about a third of the speed.
-_MICRO = replace(_NANO, image_size=384, rotation_grid=_NANO.grid)
-
 # EdgeTAM (2501.07256).
 _EDGETAM = Variant(
     RepViTSpec(), memory_layers=2, sam2_1_embeddings=False, compression=PerceiverSpec()
@@ -201,7 +194,6 @@ _EFFICIENTTAM = {
 
 VARIANTS: dict[str, Variant] = {
     "nano": _NANO,
-    "micro": _MICRO,
     **_SAM2_1,
     **_SAM2,
     "edgetam": _EDGETAM,

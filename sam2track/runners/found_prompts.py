@@ -14,10 +14,16 @@ from typing import cast
 from omegaconf import DictConfig
 
 from ..annotate import Engine, Project
-from ..annotate.automatic import FoundPrompts
-from ..annotate.detectors import Detector, detected, find_detector
-from ..annotate.jobs import FindPrompts, PromptSource
-from ..annotate.prompt_sources import found_in, given_by, may_detect, prompt_source
+from ..annotate.prompting.automatic import FoundPrompts
+from ..annotate.prompting.detectors import Detector, detected, find_detector
+from ..annotate.prompting.sources import (
+    FindPrompts,
+    PromptSource,
+    found_in,
+    given_by,
+    may_detect,
+    prompt_source,
+)
 from ..track import Find, TrackingSession
 from .automatic import AUTO, AutomaticMasks, automatic_masks
 

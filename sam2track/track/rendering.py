@@ -91,13 +91,21 @@ class Renderer:
         height, width = frame.size
         own = self.transform.to_frame(logits, frame.size) if window is None else logits
         x0, y0, x1, y1 = part = window or (0, 0, width, height)
-        return self._draw(own, frame.image[y0:y1, x0:x1]).masks, part
+        masks = self._empty(logits, (y1 - y0, x1 - x0))
+        self._draw(own, frame.image[y0:y1, x0:x1], VideoMasks.over(masks), range(len(logits)))
+        return masks, part
+
+    def _empty(
+        self, logits: Float[Tensor, "N h w"], size: tuple[int, int]
+    ) -> Bool[Tensor, "N H W"]:
+        """Where masks are drawn."""
+        device = "cpu" if self.sharpen or self.speck_area else logits.device
+        return torch.zeros(len(logits), *size, dtype=torch.bool, device=device)
 
     def _draw_all(
         self, logits: Float[Tensor, "N h w"], windows: Sequence[WindowBox | None], frame: Frame
     ) -> VideoMasks:
-        device = "cpu" if self.sharpen or self.speck_area else logits.device
-        masks = torch.zeros(len(logits), *frame.size, dtype=torch.bool, device=device)
+        masks = self._empty(logits, frame.size)
         if not len(logits):
             return VideoMasks.over(masks)
         shares, first = [], 0

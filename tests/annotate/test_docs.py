@@ -10,7 +10,7 @@ import pytest
 
 from sam2track import Frame
 from sam2track.annotate import Project
-from sam2track.annotate.detectors import detected
+from sam2track.annotate.prompting.detectors import detected
 from sam2track.model.weights import packaged_weights
 
 ROOT = Path(__file__).parents[2]

@@ -15,7 +15,7 @@ from tiny import SIZE, square_mask
 from sam2track import Prompt
 from sam2track.annotate import Project, ProjectError
 from sam2track.annotate.jobs import Jobs
-from sam2track.annotate.prompt_sources import prompt_source
+from sam2track.annotate.prompting.sources import prompt_source
 from sam2track.prompts import PlacedPrompt
 
 TRACKED = LENGTH + 1  # the frame of the first prompt is passed in both directions

@@ -11,8 +11,8 @@ from tiny import SIZE, square_mask
 
 from sam2track import Prompt
 from sam2track.annotate import ProjectMask, review_queue
-from sam2track.annotate.automatic import FoundPrompts
 from sam2track.annotate.jobs import Jobs
+from sam2track.annotate.prompting.automatic import FoundPrompts
 from sam2track.annotate.quality import Quality, measure, rate, ratings
 from sam2track.annotate.track_checks import duplicates, track_back
 from sam2track.masks import encode_runs

@@ -11,10 +11,8 @@ from torch import nn
 
 from sam2track import Prompt, TrackingSession
 from sam2track.memory import FifoMemory, TreeMemory
-from sam2track.model.attention import grid_places
 from sam2track.model.memory_attention import MemoryAttention, MemoryBatch, MemoryTokens
 from sam2track.model.memory_encoder import GridCompression
-from sam2track.model.variants import find_variant
 from sam2track.types import MemoryFrame, Recall
 
 
@@ -134,15 +132,3 @@ def test_rows_one_by_one_share_what_they_see(images, monkeypatch):
     assert seen == [images, images]
     alone = model.condition(stride16[:1], recalls[:1])
     torch.testing.assert_close(alone, together[:1], atol=1e-5, rtol=1e-5)
-
-
-def test_a_finer_grid_keeps_the_angles_of_rotations():
-    coarse, fine = (
-        MemoryAttention(
-            16, 8, 16, layers=1, grid=n, memory_places=grid_places(n, n), step=step, dropout=0.0
-        ).rotation
-        for n, step in ((4, 1.0), (6, 4 / 6))
-    )
-    # Cell (3, 3) of 6 lies where cell (2, 2) of 4 does.
-    torch.testing.assert_close(fine.cos[3 * 6 + 3], coarse.cos[2 * 4 + 2])
-    assert find_variant("micro").rotation_grid == find_variant("nano").grid

@@ -25,7 +25,7 @@ from sam2track.model import (
 from sam2track.model.weights import hub as hub_module
 from sam2track.model.weights import names, save_weights
 
-OFFICIAL = [name for name in VARIANTS if name not in ("nano", "micro")]
+OFFICIAL = [name for name in VARIANTS if name != "nano"]
 
 
 def shapes(name: str) -> dict[str, torch.Tensor]:

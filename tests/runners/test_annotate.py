@@ -172,7 +172,7 @@ def test_everything_without_prompts(here, capfd):
 
 def test_a_detector_and_boxes_of_a_file(here):
     squares()
-    network = ROOT / "tests" / "annotate" / "detectors" / "yolov8.onnx"
+    network = ROOT / "tests" / "annotate" / "prompting" / "detectors" / "yolov8.onnx"
     arguments = ["prompts=detector", f"detector={network}", "check=false", "report=false"]
     arguments += ["detector_score=0.9"]  # cells beside the square see a part of it
     assert annotate("videos=clips/squares", *arguments) == 0

@@ -16,10 +16,11 @@ export function colourOf(thing) {
   return thing.colour || COLOURS[(thing.number - 1) % COLOURS.length];
 }
 
-/** Black or white, whichever is easier to read on a colour.
+/** Black or white, whichever has more contrast with a colour (WCAG 2).
  * @param {string} colour "#rrggbb"
  */
 export function inkOn(colour) {
-  const [r, g, b] = [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16));
-  return 0.299 * r + 0.587 * g + 0.114 * b > 140 ? "#000000" : "#ffffff";
+  const [r, g, b] = [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16) / 255)
+    .map((part) => (part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4));
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b > 0.179 ? "#000000" : "#ffffff";
 }

@@ -95,11 +95,15 @@ export async function notHere(one) {
   const { record } = new Mask(video.height, video.width, encodeCounts([video.height * video.width]));
   const frames = Array.from({ length: stop - start }, (_, at) => start + at);
   app.candidates = null;
-  const work = frames.map(async (frame) => {
-    await change("PUT", `/api/objects/${one.id}/masks/${frame}`, record);
-    if (app.video?.id === video.id) putMasks(frame, [{ object: one.id, ...record, made: "brush", fresh: true }]);
-  });
-  const ends = await Promise.allSettled(work);
+  /** @type {PromiseSettledResult<void>[]} */
+  const ends = [];
+  // A part at a time: all changes that wait are kept in this browser whenever one is added.
+  for (let at = 0; at < frames.length && app.video?.id === video.id; at += 50) {
+    ends.push(...await Promise.allSettled(frames.slice(at, at + 50).map(async (frame) => {
+      await change("PUT", `/api/objects/${one.id}/masks/${frame}`, record);
+      if (app.video?.id === video.id) putMasks(frame, [{ object: one.id, ...record, made: "brush", fresh: true }]);
+    })));
+  }
   const wrong = ends.find((end) => end.status === "rejected");
   if (wrong) failed(wrong.reason);
   else said(`${title(one)} is not on ${where}.`);

@@ -40,6 +40,10 @@ export function encodeCounts(runs) {
   return String.fromCharCode(...codes);
 }
 
+const MOST_OUTLINED = 2000;
+/** Masks that keep their outlines, the one that was drawn first is the first. @type {Set<Mask>} */
+const outlined = new Set();
+
 /** A mask of a whole frame. */
 export class Mask {
   /**
@@ -158,6 +162,12 @@ export class Mask {
     if (!this._path) {
       this._path = new Path2D();
       trace(this, this._path);
+      outlined.add(this);
+      const [oldest] = outlined;
+      if (outlined.size > MOST_OUTLINED) {
+        oldest._path = null;
+        outlined.delete(oldest);
+      }
     }
     return this._path;
   }

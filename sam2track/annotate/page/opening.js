@@ -228,7 +228,6 @@ function bars() {
   document.body.classList.toggle("read-only", readOnly());
   const saved = byId("saved");
   saved.textContent = !connection.up ? "waiting" : waiting ? "saving…" : "saved";
-  saved.classList.toggle("busy", waiting > 0);
 }
 
 /** Say which changes of the page before this one were refused. */

@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 
-from ..automatic import FoundPrompts
 from ..engine import Engine
-from ..jobs import FindPrompts, Jobs, PromptSource
+from ..jobs import Jobs
 from ..project import Project
+from ..prompting.automatic import FoundPrompts
+from ..prompting.sources import FindPrompts, PromptSource
 from ..propagation import Step
 from ..records import ProjectVideo
 from ..videos import Videos

@@ -277,7 +277,8 @@ def test_not_here_on_a_range_is_one_step(person: Person) -> None:
     assert all(kind != "absent" for *_, kind in person.look(kinds, cup))
     assert (person.mask(cup, 6) == before).all()
     person.press("Control+Shift+z")
-    person.until(lambda: "and 3 frames more" in person.status)
+    person.until(lambda: person.status.startswith("Done again"))
+    assert "and 3 frames more" in person.status
     person.saved()
     assert [5, 9, "absent"] in person.look(kinds, cup)
 

@@ -33,7 +33,7 @@ from tiny import SIZE, noise_frames, square_mask
 
 from sam2track import Prompt
 from sam2track.annotate import Project
-from sam2track.annotate.automatic import FoundPrompts
+from sam2track.annotate.prompting.automatic import FoundPrompts
 from sam2track.masks import decode_runs
 from sam2track.track import Proposal
 

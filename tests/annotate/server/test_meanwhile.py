@@ -21,7 +21,7 @@ from annotate.server.small_server import (
     wait_for,
 )
 
-from sam2track.annotate.automatic import FoundPrompts
+from sam2track.annotate.prompting.automatic import FoundPrompts
 from sam2track.annotate.server import app, leases
 
 

@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from ..masks.boxes import suppress
+from ...masks.boxes import suppress
 from .detectors import Detections
 
 SIDE = 640  # of the square, unless the file says it

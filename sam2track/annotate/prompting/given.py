@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..prompts import PlacedPrompt
-from .anchors import pack_prompt
-from .project import Project
-from .records import ProjectVideo
+from ...prompts import PlacedPrompt
+from ..anchors import pack_prompt
+from ..project import Project
+from ..records import ProjectVideo
 
 
 def give_prompts(

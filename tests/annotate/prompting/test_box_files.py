@@ -11,11 +11,11 @@ from annotate.small_project import LENGTH, clip_project, tiny_engine
 from tiny import SIZE, square_mask
 
 from sam2track import Frame, Prompt
-from sam2track.annotate import box_files
-from sam2track.annotate.automatic import FoundPrompts
-from sam2track.annotate.box_files import is_box_file, read_box_file
 from sam2track.annotate.jobs import Jobs
-from sam2track.annotate.prompt_sources import found_in, given_by, may_detect, prompt_source
+from sam2track.annotate.prompting import box_files
+from sam2track.annotate.prompting.automatic import FoundPrompts
+from sam2track.annotate.prompting.box_files import is_box_file, read_box_file
+from sam2track.annotate.prompting.sources import found_in, given_by, may_detect, prompt_source
 from sam2track.masks import encode_runs
 
 HEIGHT, WIDTH = SIZE

@@ -12,9 +12,9 @@ from tiny import SIZE, square_mask
 
 from sam2track import Prompt
 from sam2track.annotate import Project, review_queue
-from sam2track.annotate.automatic import FoundPrompts, found_objects
 from sam2track.annotate.executors.worker import carry_out
 from sam2track.annotate.jobs import Jobs
+from sam2track.annotate.prompting.automatic import FoundPrompts, found_objects
 from sam2track.annotate.tasks import unpack
 from sam2track.track import Proposal
 

@@ -13,11 +13,11 @@ import pytest
 from annotate.small_project import clip_project, tiny_engine
 
 from sam2track import Frame
-from sam2track.annotate import detectors
-from sam2track.annotate.automatic import FoundPrompts
-from sam2track.annotate.detectors import Detections, detected, find_detector
 from sam2track.annotate.jobs import Jobs
-from sam2track.annotate.yolo import YoloDetector, decode, letterbox
+from sam2track.annotate.prompting import detectors
+from sam2track.annotate.prompting.automatic import FoundPrompts
+from sam2track.annotate.prompting.detectors import Detections, detected, find_detector
+from sam2track.annotate.prompting.yolo import YoloDetector, decode, letterbox
 
 HERE = Path(__file__).parent / "detectors"
 RED, BLUE = (255, 0, 0), (0, 0, 255)

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from ..prompts import PlacedPrompt
-from ..track import AutomaticPrompts, Find, PlannedPrompts, Proposal, Session, follow, walk
-from ..types import Frame
-from .engine import Engine
-from .project import Project
-from .records import ProjectVideo
+from ...prompts import PlacedPrompt
+from ...track import AutomaticPrompts, Find, PlannedPrompts, Proposal, Session, follow, walk
+from ...types import Frame
+from ..engine import Engine
+from ..project import Project
+from ..records import ProjectVideo
 
 KINDS = ("automatic", "detector")
 

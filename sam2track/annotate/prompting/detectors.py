@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
-from ..prompts import Prompt
-from ..prompts.prompt import as_numbers
-from ..track import Find, Proposal
-from ..types import Frame
+from ...prompts import Prompt
+from ...prompts.prompt import as_numbers
+from ...track import Find, Proposal
+from ...types import Frame
 
 GROUP = "sam2track.detectors"
 

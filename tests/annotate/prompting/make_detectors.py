@@ -1,6 +1,6 @@
 """Makes the two ONNX files beside the tests: detectors of red and blue squares of 24 pixels.
 
-python tests/annotate/make_detectors.py (needs the package onnx, which the tests do not)
+python tests/annotate/prompting/make_detectors.py (needs the package onnx, which the tests do not)
 
 A picture of 64 x 64 goes in. The mean redness and blueness of the 24 x 24 pixels around each cell
 of an 8 x 8 grid are the scores of a box there. ``yolov8.onnx`` gives ``(1, 4 + 2, 64)`` and has the

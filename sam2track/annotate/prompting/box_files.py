@@ -14,14 +14,14 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool
 
-from ..prompts import PlacedPrompt, Prompt
-from ..track import Find, Proposal
-from ..types import Frame
-from .exchange import read
-from .exchange.clips import DEFAULT_CLASS
-from .exchange.untrusted import read_json
-from .records import ProjectVideo
-from .tracks import Annotations, Track, TrackFrame, Video, VideoTracks
+from ...prompts import PlacedPrompt, Prompt
+from ...track import Find, Proposal
+from ...types import Frame
+from ..exchange import read
+from ..exchange.clips import DEFAULT_CLASS
+from ..exchange.untrusted import read_json
+from ..records import ProjectVideo
+from ..tracks import Annotations, Track, TrackFrame, Video, VideoTracks
 
 
 @dataclass(frozen=True, slots=True)

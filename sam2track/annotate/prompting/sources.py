@@ -6,18 +6,23 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from ..files import expand_home, stem_of
-from ..prompts import PlacedPrompt, Prompt
-from ..prompts.prompt_files import read_masks, read_prompts_file
-from ..track import Find
+from ...files import expand_home, stem_of
+from ...prompts import PlacedPrompt, Prompt
+from ...prompts.prompt_files import read_masks, read_prompts_file
+from ...track import Find
+from ..engine import Engine
+from ..project import Project
+from ..records import ProjectVideo
 from .box_files import Given, is_box_file, read_box_file
-from .jobs import PromptSource
-from .records import ProjectVideo
 
 FIRST = "first"
 FIELDS = ("{name}", "{folder}", "{video}")
 _PICTURES = (".png", ".webp", ".bmp", ".tif", ".tiff", ".gif")
 
+# Gives the prompts of a video, whose file or folder is named too; None = those of the project.
+PromptSource = Callable[[ProjectVideo, Path], Sequence[PlacedPrompt]]
+# Makes a source whose prompts the model finds. It must be picklable, for workers.
+FindPrompts = Callable[[Project, Engine], PromptSource]
 # As a PromptSource, but gives detections too.
 GivenSource = Callable[[ProjectVideo, Path], Given]
 
