@@ -1,4 +1,4 @@
-"""The mask decoder's transformer in inference, at half the cost; once for many prompts on one image.
+"""The mask decoder's transformer in inference, at half the cost, for any number of prompts.
 
 It computes what :class:`~sam2track.model.mask_decoder.TwoWayTransformer` computes. Where rows have
 the same image, it is projected once for all of them in the first layer. Where it differs between
