@@ -154,7 +154,7 @@ def mix(
 
     ``lowered`` = (n, x) lowers the logits of the last n keys by x.
     """
-    if not takes_blocks(q) or (q.dtype != torch.bfloat16 and not _is_long_fp32(q)):
+    if not takes_blocks(q) or not (q.dtype == torch.bfloat16 or _is_long_fp32(q)):
         bias = None
         if lowered[0]:
             bias = q.new_zeros(1, k.shape[2])
@@ -194,8 +194,8 @@ def mix_by_blocks(
     if onednn:
         return _mix_by_onednn(q, k, v, *lowered).unflatten(0, batch)
     k = k.transpose(1, 2)
-    if len(k) > 1:
-        k = k.contiguous()  # else each product of several matrices would copy it
+    if len(k) > 1 and q.shape[1] > queries:
+        k = k.contiguous()  # else each of the blocks' products would copy it
     # All blocks share one buffer: a new one for each block takes a seventh of the time. (matmul
     # with four dimensions would write to a buffer of its own, and copy it.)
     buffer = q.new_empty(len(q), min(queries, q.shape[1]), k.shape[2])
@@ -212,7 +212,7 @@ def mix_by_blocks(
 
 def _is_long_fp32(q: Float[Tensor, "B heads Lq D"]) -> bool:
     """Whether attention is by the blocks of :func:`_mix_by_onednn`."""
-    return takes_onednn(q) and q.shape[2] >= MANY_QUERIES  # in this order for exports
+    return takes_onednn(q) and q.shape[2] >= MANY_QUERIES
 
 
 def _mix_by_onednn(

@@ -1,9 +1,9 @@
-"""The mask decoder's transformer for many prompts on one image, at half the cost.
+"""The mask decoder's transformer in inference, at half the cost; once for many prompts on one image.
 
-It computes what :class:`~sam2track.model.mask_decoder.TwoWayTransformer` computes if all rows have
-the same image. In the first layer the image is projected once for all rows. Later, where it differs
-between rows, its thousands of cells are not projected to queries, keys and values: the few tokens
-are projected back instead, which gives the same products. Not for gradients.
+It computes what :class:`~sam2track.model.mask_decoder.TwoWayTransformer` computes. Where rows have
+the same image, it is projected once for all of them in the first layer. Where it differs between
+rows, its many cells are not projected to queries, keys and values: the few tokens are projected
+back instead, which gives the same products. Not for gradients.
 """
 
 from __future__ import annotations

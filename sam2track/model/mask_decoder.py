@@ -156,7 +156,8 @@ class MaskDecoder(nn.Module):
             bias = F.pad(bias, (tokens.shape[1] - sparse.shape[1], 0))
         grid = conditioned.shape[-2:]
         eager = not torch.is_grad_enabled() and not torch.compiler.is_compiling()
-        same = all(map(many_prompts.same_in_all_rows, (conditioned, dense)))
+        # Not asked of a model that is exported, which would be bound to its number of rows.
+        same = eager and all(map(many_prompts.same_in_all_rows, (conditioned, dense)))
         if eager and bias is None and (same or conditioned.device.type == "cpu"):
             image = conditioned[:1] + dense[:1] if same else conditioned + dense
             begun = many_prompts.begin(self.transformer, tokens)

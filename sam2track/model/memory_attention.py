@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from typing import cast
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from ..types import Recall
+from . import fused
 from .attention import NO_POOLING, Attention, Pooling, Rotation, grid_places
 from .layers import sine_position_1d, sine_position_2d
 from .products import Linear
@@ -131,8 +131,8 @@ class MemoryAttentionLayer(nn.Module):
         y = self.norm2(x)
         y = self.cross_attn_image(y, keys, values, rotations, pointers, weights)
         x = x + self.dropout(y)
-        y = self.linear2(self.dropout(F.relu(self.linear1(self.norm3(x)))))
-        return x + self.dropout(y)
+        y = fused.linear(self.norm3(x), self.linear1, fused.RELU)
+        return x + self.dropout(self.linear2(self.dropout(y)))
 
 
 class MemoryAttention(nn.Module):
@@ -198,7 +198,7 @@ class MemoryAttention(nn.Module):
         values = torch.cat((batch.spatial, batch.pointers), dim=1)
         keys = values + torch.cat((batch.spatial_positions, batch.pointer_positions), dim=1)
         rotations, pointers = (self.rotation, self.key_rotation), batch.pointers.shape[1]
-        x = begun.expand(len(values), -1, -1)
+        x = begun.expand(values.shape[0], -1, -1)  # not len: an export would be bound to it
         for number, layer in enumerate(cast("Sequence[MemoryAttentionLayer]", self.layers)):
             x = layer.see(x, self.rotation) if number else x
             x = layer.recall(x, keys, values, rotations, pointers, batch.weights)

@@ -1,7 +1,7 @@
 /** Review: the queue of what deserves a look, and accepting or rejecting it. */
 
 import { change, get } from "./api.js";
-import { byId, h, reveal } from "./dom.js";
+import { byId, h, reveal, withKey } from "./dom.js";
 import { askText, trying } from "./notices.js";
 import { mayChange, openVideo, refresh, said } from "./opening.js";
 import { seek } from "./playback.js";
@@ -93,8 +93,8 @@ function list() {
   const more = waiting - rows.length;
   const rest = more > 0 ? h("p", { class: "hint", text: `and ${count(more)} more` }) : null;
   const buttons = h("div", { class: "row" },
-    h("button", { class: "primary", text: "Accept (A)", on: { click: acceptHere } }),
-    h("button", { text: "Reject (X)", on: { click: rejectHere } }),
+    h("button", { class: "primary", text: withKey("Accept", "A"), on: { click: acceptHere } }),
+    h("button", { text: withKey("Reject", "X"), on: { click: rejectHere } }),
     h("button", { text: "Skip", on: { click: () => void next() } }));
   const empty = h("p", { class: "hint", text: "Nothing waits for a look." });
   const video = stateField("This video", app.video?.state ?? "new", (state) => void decideAll(state, null));

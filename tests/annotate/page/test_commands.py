@@ -106,7 +106,8 @@ BEGIN = """(() => {
     frame: 5, selected: app.video.objects[0].id, tool: "point", negative: false, range: null,
     onlySelected: false, compare: false, playing: false, candidates: null, crosshair: null,
     reviewing: false,
-    review: [2, 9].map((frame) => ({ video: 1, object: app.video.objects[0].id, frame, why: "?" })),
+    review: [2, 9].map((frame) => (
+      { video: 1, object: app.video.objects[0].id, frame, last: frame, why: "?", state: "new" })),
   });
   state.announce("frame", "selection", "tool", "range", "settings", "objects", "review");
 })()"""
