@@ -14,7 +14,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from .products import Linear, packed, product, takes_onednn
+from . import onednn
+from .onednn import Linear
 
 FEW_KEYS = 32  # with fewer, a softmax along the keys is slow on a CPU
 MANY_QUERIES = 1024  # with fewer, PyTorch's fused attention in fp32 is as fast as blocks
@@ -212,7 +213,9 @@ def mix_by_blocks(
 
 def _is_long_fp32(q: Float[Tensor, "B heads Lq D"]) -> bool:
     """Whether attention is by the blocks of :func:`_mix_by_onednn`."""
-    return takes_onednn(q) and q.shape[2] >= MANY_QUERIES
+    if q.dtype != torch.float32 or not (onednn.can_fuse(q, q) and onednn.beats_mkl()):
+        return False
+    return q.shape[2] >= MANY_QUERIES  # last, since exporters would make a rule of it
 
 
 def _mix_by_onednn(
@@ -226,13 +229,13 @@ def _mix_by_onednn(
     """:func:`mix_by_blocks` in fp32 by oneDNN; logits of the ``last`` keys are ``less`` lower."""
     mixed = q.new_empty(*q.shape[:2], v.shape[2])
     for one_q, one_k, one_v, one_mixed in zip(q, k, v, mixed, strict=True):
-        keys, values = packed(one_k, queries), packed(one_v.T, queries)
+        keys, values = (onednn.packed(x, queries) for x in (one_k, one_v.T))
         for block, result in zip(one_q.split(queries), one_mixed.split(queries), strict=True):
-            weights = product(block, keys)
+            weights = onednn.product(block, keys)
             if last:
                 weights[:, -last:] -= less
             torch.softmax(weights, dim=1, out=weights)
-            result.copy_(product(weights, values))
+            result.copy_(onednn.product(weights, values))
     return mixed
 
 

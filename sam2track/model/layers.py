@@ -12,8 +12,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from . import fused
-from .products import Linear
+from . import onednn
+from .onednn import Linear
 
 
 class LayerNorm2d(nn.Module):
@@ -58,9 +58,9 @@ class MLP(nn.Module):
 
     def forward(self, x: Float[Tensor, "*batch I"]) -> Float[Tensor, "*batch O"]:
         *hidden, last = self.layers
-        activation = fused.GELU if isinstance(self.activation, nn.GELU) else fused.RELU
+        activation = onednn.GELU if isinstance(self.activation, nn.GELU) else onednn.RELU
         for layer in hidden:
-            x = fused.linear(x, cast(nn.Linear, layer), activation)
+            x = onednn.linear(x, cast(nn.Linear, layer), activation)
         return last(x)
 
 

@@ -15,7 +15,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from ..types import FrameFeatures
-from . import fused
+from . import onednn
 from .layers import MLP, LayerNorm2d
 
 
@@ -48,7 +48,7 @@ def predict_masks(
         features: the skip connections are added on the way, where there are any.
     """
     first, norm, activate, second, activate_again = layers
-    if fused.can_fuse(image, cast(Tensor, first.weight)):
+    if onednn.can_fuse(image, cast(Tensor, first.weight)):
         return _predict_by_cells(layers, mlps, image, tokens, grid, features)
     pixels = first(image.transpose(1, 2).unflatten(2, grid))
     pixels = pixels if features.stride8 is None else pixels + features.stride8
@@ -87,7 +87,7 @@ def _doubled(
     def as_matrix() -> tuple[Tensor, Tensor]:
         return layer.weight.permute(2, 3, 1, 0).flatten(0, 2).contiguous(), bias.repeat(4)
 
-    parts = fused.product(x, *fused.kept(layer, (layer.weight, bias), as_matrix))
+    parts = onednn.product(x, *onednn.kept(layer, (layer.weight, bias), as_matrix))
     rows, height, width, _ = x.shape
     parts = parts.view(rows, height, width, 2, 2, -1).transpose(2, 3)  # (R, h, 2, w, 2, O)
     if skip is None:
@@ -111,7 +111,7 @@ def _mask_weights(mlps: nn.ModuleList, tokens: Float[Tensor, "R M C"]) -> Float[
             for layers in depth
         ]
 
-    *hidden, last = fused.kept(mlps, parameters, stack)
+    *hidden, last = onednn.kept(mlps, parameters, stack)
     x = tokens.to(last[0].dtype).transpose(0, 1)  # (M, R, C)
     for weight, bias in hidden:
         x = torch.baddbmm(bias, x, weight).relu_()

@@ -17,10 +17,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from ..types import Recall
-from . import fused
+from . import onednn
 from .attention import NO_POOLING, Attention, Pooling, Rotation, grid_places
 from .layers import sine_position_1d, sine_position_2d
-from .products import Linear
+from .onednn import Linear
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -131,7 +131,7 @@ class MemoryAttentionLayer(nn.Module):
         y = self.norm2(x)
         y = self.cross_attn_image(y, keys, values, rotations, pointers, weights)
         x = x + self.dropout(y)
-        y = fused.linear(self.norm3(x), self.linear1, fused.RELU)
+        y = onednn.linear(self.norm3(x), self.linear1, onednn.RELU)
         return x + self.dropout(self.linear2(self.dropout(y)))
 
 

@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from . import fused
+from . import onednn
 from .attention import grid_places
 from .layers import GELU2d, LayerNorm2d, named, sine_position_2d
 
@@ -31,8 +31,8 @@ class ConvNeXtBlock(nn.Module):
         self.gamma = nn.Parameter(torch.full((width,), 1e-6))
 
     def forward(self, x: Float[Tensor, "R C h w"]) -> Float[Tensor, "R C h w"]:
-        y = self.norm(fused.convolve(x, self.dwconv)).permute(0, 2, 3, 1)
-        y = fused.linear(fused.linear(y, self.pwconv1, fused.GELU), self.pwconv2)
+        y = self.norm(onednn.convolve(x, self.dwconv)).permute(0, 2, 3, 1)
+        y = onednn.linear(onednn.linear(y, self.pwconv1, onednn.GELU), self.pwconv2)
         return x + (self.gamma * y).permute(0, 3, 1, 2)
 
 
@@ -59,11 +59,11 @@ class MemoryEncoder(nn.Module):
         first, *stages, project = cast(nn.Sequential, self.mask_downsampler.encoder)
         mask = first(mask)  # not fused: its channels would come last, and the few are slow so
         for stage in stages:
-            mask = fused.convolve(mask, stage) if isinstance(stage, nn.Conv2d) else stage(mask)
-        x = fused.pointwise(features, self.pix_feat_proj) + fused.pointwise(
+            mask = onednn.convolve(mask, stage) if isinstance(stage, nn.Conv2d) else stage(mask)
+        x = onednn.pointwise(features, self.pix_feat_proj) + onednn.pointwise(
             mask, cast(nn.Conv2d, project)
         )
-        return fused.pointwise(self.fuser(x), self.out_proj)
+        return onednn.pointwise(self.fuser(x), self.out_proj)
 
 
 class Compression(Protocol):

@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from . import fused
+from . import onednn
 from .layers import LayerNorm2d, named
 
 NOTHING: Mapping[int, nn.Conv2d] = {}
@@ -50,7 +50,7 @@ class Neck(nn.Module):
         """
         convs = (cast(nn.Conv2d, own.conv) for own in self.convs)
         found = zip(reversed(self.strides), convs, reversed(maps), strict=True)
-        levels = {stride: fused.chain(x, conv, after.get(stride)) for stride, conv, x in found}
+        levels = {stride: onednn.chain(x, conv, after.get(stride)) for stride, conv, x in found}
         if 32 in levels:
             coarse = F.interpolate(levels.pop(32).float(), scale_factor=2.0, mode="nearest")
             levels[16] = levels[16] + coarse

@@ -26,7 +26,7 @@ from ..types import (
     Resolved,
     WindowBox,
 )
-from . import fused, unprompted
+from . import onednn, unprompted
 from .image_transform import ImageTransform, Window, prepare_image
 from .layers import MLP, lower_weights
 from .mask_decoder import MaskDecoder, ambiguous, clear_or_best
@@ -229,7 +229,7 @@ class SAM2(nn.Module):
         self, conditioned: Float[Tensor, "R C h w"], features: FrameFeatures
     ) -> Candidates:
         """:meth:`predict` of objects that are tracked."""
-        if self.compiled or not fused.can_fuse(conditioned, self.mask_downsample.weight):
+        if self.compiled or not onednn.can_fuse(conditioned, self.mask_downsample.weight):
             return self.predict(conditioned, features, self.no_prompts(len(conditioned)))
         return unprompted.predict(self.prompt_encoder, self.mask_decoder, conditioned, features)
 

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from PIL import Image
 from tiny import TINY, tiny_model
 
+from sam2track.model import onednn
 from sam2track.model.attention import Rotation, grid_places, mix, mix_by_blocks
 from sam2track.model.backbones.batch_norm import fold
 from sam2track.model.backbones.efficientnet import SameConv2d
@@ -172,3 +173,21 @@ def test_attention_in_low_precision_is_attention(keys):
     q, k, v = (torch.randn(2, 3, length, 8).bfloat16() for length in (40, keys, keys))
     expected = F.scaled_dot_product_attention(q.float(), k.float(), v.float())
     torch.testing.assert_close(mix(q, k, v).float(), expected, atol=3e-2, rtol=3e-2)
+
+
+@pytest.mark.skipif(onednn._linear is None, reason="PyTorch without oneDNN")
+@torch.inference_mode()
+@pytest.mark.parametrize("heads", [1, 3])
+def test_attention_of_many_queries_in_fp32_is_attention(monkeypatch, heads):
+    calls, own = [], onednn.product
+    monkeypatch.setattr(onednn, "beats_mkl", lambda: True)
+    monkeypatch.setattr(onednn, "product", lambda *given: calls.append(1) or own(*given))
+    q, k = torch.randn(2, heads, 1030, 16), torch.randn(2, heads, 70, 16)
+    v, logits = k[..., :8], q @ k.transpose(2, 3) / 4
+    torch.testing.assert_close(mix(q, k, v), logits.softmax(-1) @ v, atol=1e-5, rtol=1e-5)
+    assert len(calls) == 2 * heads * 2 * 9  # rows and heads, products, blocks of 128 queries
+    logits[..., -5:] -= 0.7
+    lowered = mix_by_blocks(q, k, v, lowered=(5, 0.7))
+    torch.testing.assert_close(lowered, logits.softmax(-1) @ v, atol=1e-5, rtol=1e-5)
+    mix(q[:, :, :100], k, k)
+    assert len(calls) == 2 * (2 * heads * 2 * 9)  # PyTorch's own takes the few

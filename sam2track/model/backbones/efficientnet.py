@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from .. import fused
+from .. import onednn
 from .batch_norm import fold
 
 # Lite0: (expansion, kernel, stride, channels, repeats)
@@ -88,7 +88,7 @@ class SameConv2d(nn.Conv2d):
         self.pad = (0, 0) if stride == 1 else (1, 0)
 
     def forward(self, input: Float[Tensor, "B I H W"]) -> Float[Tensor, "B O H2 W2"]:
-        return fused.convolve(input, self, fused.RELU6, pad=self.pad)
+        return onednn.convolve(input, self, onednn.RELU6, pad=self.pad)
 
 
 class InvertedResidual(nn.Module):
@@ -103,8 +103,8 @@ class InvertedResidual(nn.Module):
         self.residual = stride == 1 and inp == out
 
     def forward(self, x: Float[Tensor, "B I H W"]) -> Float[Tensor, "B O H2 W2"]:
-        y = x if self.expand is None else fused.pointwise(x, self.expand, fused.RELU6)
-        y = fused.pointwise(self.depthwise(y), self.project)
+        y = x if self.expand is None else onednn.pointwise(x, self.expand, onednn.RELU6)
+        y = onednn.pointwise(self.depthwise(y), self.project)
         return x + y if self.residual else y
 
 
@@ -125,7 +125,7 @@ class EfficientNet(nn.Module):
                 channels = out
 
     def forward(self, image: Float[Tensor, "B 3 H W"]) -> list[Float[Tensor, "B _ _ _"]]:
-        image = image.to(fused.computed_in(image)).contiguous(memory_format=torch.channels_last)
+        image = image.to(onednn.computed_in(image)).contiguous(memory_format=torch.channels_last)
         x = self.stem(image)
         maps = []
         for index, block in enumerate(self.blocks):

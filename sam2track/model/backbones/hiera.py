@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from ..attention import mix
 from ..layers import MLP, named
-from ..products import Linear
+from ..onednn import Linear
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from ..attention import mix_by_blocks, takes_blocks
 from ..layers import MLP, named
-from ..products import Linear
+from ..onednn import Linear
 from .hiera import from_windows, into_windows
 
 PATCH = 16  # pixels

@@ -9,14 +9,14 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from sam2track.model import fused
+from sam2track.model import onednn
 from sam2track.model.layers import lower_weights
 
 ACTIVATIONS = {
-    "none": (fused.NONE, nn.Identity()),
-    "relu": (fused.RELU, nn.ReLU()),
-    "relu6": (fused.RELU6, nn.ReLU6()),
-    "gelu": (fused.GELU, nn.GELU()),
+    "none": (onednn.NONE, nn.Identity()),
+    "relu": (onednn.RELU, nn.ReLU()),
+    "relu6": (onednn.RELU6, nn.ReLU6()),
+    "gelu": (onednn.GELU, nn.GELU()),
 }
 CASES = [
     ("linear", nn.Linear(12, 20), (2, 3, 12)),
@@ -42,11 +42,11 @@ def test_fused_is_layer_and_activation(name, layer, shape, activation, precision
     with torch.no_grad(), autocast:
         expected = function(layer(x))
         for given in (x, x.contiguous(memory_format=torch.channels_last) if x.dim() == 4 else x):
-            found = getattr(fused, name)(given, layer, post)
+            found = getattr(onednn, name)(given, layer, post)
             assert found.dtype == expected.dtype
             close(found, expected)
     with autocast:
-        found = getattr(fused, name)(x, layer, post)  # with gradients
+        found = getattr(onednn, name)(x, layer, post)  # with gradients
         close(found, expected)
         assert found.requires_grad
 
@@ -54,13 +54,13 @@ def test_fused_is_layer_and_activation(name, layer, shape, activation, precision
 def test_weights_that_have_changed_are_packed_again():
     layer, x = nn.Conv2d(8, 8, 1), torch.randn(1, 8, 4, 4)
     with torch.no_grad():
-        fused.pointwise(x, layer)
+        onednn.pointwise(x, layer)
         layer.weight.mul_(2)
-        close(fused.pointwise(x, layer), layer(x))
+        close(onednn.pointwise(x, layer), layer(x))
         twin = copy.deepcopy(layer)
         twin.weight = nn.Parameter(torch.randn(8, 8, 1, 1))
-        close(fused.pointwise(x, twin), twin(x))
-        close(fused.pointwise(x, layer), layer(x))
+        close(onednn.pointwise(x, twin), twin(x))
+        close(onednn.pointwise(x, layer), layer(x))
 
 
 def test_another_size_than_the_first_is_computed_too():
@@ -68,7 +68,7 @@ def test_another_size_than_the_first_is_computed_too():
     with torch.no_grad():
         for side, batch in ((4, 1), (9, 3), (32, 2)):
             x = torch.randn(batch, 8, side, side)
-            close(fused.convolve(x, layer), layer(x))
+            close(onednn.convolve(x, layer), layer(x))
 
 
 def test_padding_of_the_kernel_is_of_zeros_before_and_behind():
@@ -76,7 +76,7 @@ def test_padding_of_the_kernel_is_of_zeros_before_and_behind():
     padded = F.pad(layer.weight, (1, 0, 1, 0))
     with torch.no_grad():
         expected = F.conv2d(x, padded, layer.bias, padding=1)
-        close(fused.convolve(x, layer, pad=(1, 0)), expected)
+        close(onednn.convolve(x, layer, pad=(1, 0)), expected)
 
 
 @pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
@@ -86,7 +86,23 @@ def test_two_convolutions_of_one_pixel_are_one(precision):
     for layer in (first, second):
         lower_weights(layer, precision)
     with torch.no_grad(), torch.autocast("cpu", precision, enabled=precision != torch.float32):
-        close(fused.chain(x, first, second), second(first(x)))
+        close(onednn.chain(x, first, second), second(first(x)))
         first.bias.add_(1)  # noticed, although its weight is the same
-        close(fused.chain(x, first, second), second(first(x)))
-        close(fused.chain(x, first, None), first(x))
+        close(onednn.chain(x, first, second), second(first(x)))
+        close(onednn.chain(x, first, None), first(x))
+
+
+def test_a_linear_layer_of_many_products_is_computed_by_onednn(monkeypatch):
+    calls = []
+    own = onednn._linear
+    monkeypatch.setattr(onednn, "_linear", lambda *given: calls.append(1) or own(*given))
+    layer, x = onednn.Linear(64, 128), torch.randn(2, 256, 64)
+    expected = F.linear(x, layer.weight, layer.bias)
+    with torch.no_grad():
+        close(layer(x), expected)
+        close(layer(x.transpose(0, 1)), expected.transpose(0, 1))
+        assert len(calls) == 2
+        close(layer(x[:, :8]), expected[:, :8])  # few
+    layer(x).sum().backward()
+    assert layer.weight.grad is not None
+    assert len(calls) == 2

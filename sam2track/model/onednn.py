@@ -1,15 +1,17 @@
-"""Layers with their activation in one operation: oneDNN's, as PyTorch's own compiler calls them.
+"""Layers computed by oneDNN, whose operations PyTorch's own compiler calls too.
 
-A small model spends as much time between operations as in them, and an activation of its own reads
-and writes a whole map again. In fp32 oneDNN's products also take half the time of MKL's where MKL
-does not use all of a CPU's instructions. For gradients, for export and compilation, on other
-devices and without oneDNN the usual layers run.
+A layer and its activation are one operation: a small model spends as much time between operations
+as in them, and an activation of its own reads and writes a whole map again. PyTorch computes
+products in fp32 with Intel's MKL, which does not use AVX-512 on AMD's processors; oneDNN does, and
+takes half the time. Results are equal but for rounding. For gradients, for export and compilation,
+on other devices and without oneDNN the usual layers run.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, cast
 from weakref import WeakKeyDictionary
 
@@ -17,6 +19,8 @@ import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
+
+FEWEST = 1 << 20  # multiplications; for fewer, oneDNN takes longer to begin than it saves
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,13 @@ def can_fuse(x: Tensor, weight: Tensor) -> bool:
     return weight.dtype in _DTYPES and weight.dtype == computed_in(x)
 
 
+@cache
+def beats_mkl() -> bool:
+    """Whether oneDNN's products in fp32 take half the time of MKL's: AMD's with AVX-512."""
+    told = getattr(torch.cpu, "get_capabilities", dict)()  # an older PyTorch does not tell
+    return bool(_DTYPES) and told.get("avx512_f", False) and "AMD" in told.get("cpu_name", "")
+
+
 def computed_in(x: Tensor) -> torch.dtype:
     """The dtype in which a layer computes: autocast's, if that is on."""
     kind = x.device.type
@@ -75,16 +86,29 @@ def linear(
 ) -> Float[Tensor, "*batch O"]:
     """A linear layer and an activation."""
     weight = layer.weight
-    if not can_fuse(x, weight):
-        return activation.apply(layer(x))
+    # Sizes come last, since exporters would make a rule of them.
+    if not can_fuse(x, weight) or x.numel() * len(weight) < FEWEST:
+        return activation.apply(F.linear(x, weight, layer.bias))
     return _linear(x.to(weight.dtype), weight, layer.bias, *activation.post)
 
 
+class Linear(nn.Linear):
+    """A linear layer by :func:`linear`."""
+
+    def forward(self, input: Float[Tensor, "*batch I"]) -> Float[Tensor, "*batch O"]:
+        return linear(input, self)
+
+
 def product(
-    x: Float[Tensor, "*batch I"], weight: Float[Tensor, "O I"], bias: Float[Tensor, " O"]
+    x: Float[Tensor, "*batch I"], weight: Tensor, bias: Float[Tensor, " O"] | None = None
 ) -> Float[Tensor, "*batch O"]:
-    """``x @ weight.T + bias`` where :func:`can_fuse`."""
+    """``x @ weight.T + bias`` where :func:`can_fuse`; the weight may be :func:`packed`."""
     return _linear(x.to(weight.dtype), weight, bias, *NONE.post)
+
+
+def packed(weight: Float[Tensor, "O I"], rows: int | None = None) -> Tensor:
+    """A matrix in the order that oneDNN reads, for several :func:`product`s with so many rows."""
+    return _pack_linear(weight, rows)
 
 
 def pointwise(
@@ -94,9 +118,9 @@ def pointwise(
     weight = layer.weight
     if not can_fuse(x, weight):
         return activation.apply(layer(x))
-    packed = kept(layer, (weight,), lambda: _pack_linear(weight.flatten(1), None))
+    matrix = kept(layer, (weight,), lambda: packed(weight.flatten(1)))
     cells = x.to(weight.dtype).permute(0, 2, 3, 1)
-    return _linear(cells, packed, layer.bias, *activation.post).permute(0, 3, 1, 2)
+    return _linear(cells, matrix, layer.bias, *activation.post).permute(0, 3, 1, 2)
 
 
 def chain(
@@ -111,7 +135,7 @@ def chain(
 
     def multiply() -> tuple[Tensor, Tensor]:
         one, two = (layer.weight.float().flatten(1) for layer in (first, second))
-        weight = _pack_linear((two @ one).to(first.weight.dtype), None)
+        weight = packed((two @ one).to(first.weight.dtype))
         return weight, (theirs + two @ ours.float()).to(first.weight.dtype)
 
     made = kept(second, (first.weight, ours, second.weight, theirs), multiply)
@@ -141,8 +165,8 @@ def convolve(
         padded = F.pad(weight, pad * 2)
         return _pack_convolution(padded, padding, stride, (1, 1), groups, x.shape)
 
-    x, packed = x.to(weight.dtype), kept(layer, (weight,), pack)
-    return _convolve(x, packed, layer.bias, padding, stride, (1, 1), groups, *activation.post)
+    x, own = x.to(weight.dtype), kept(layer, (weight,), pack)
+    return _convolve(x, own, layer.bias, padding, stride, (1, 1), groups, *activation.post)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
