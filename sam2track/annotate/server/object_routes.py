@@ -16,6 +16,7 @@ from ..engine import Engine
 from ..project import Project
 from ..records import ProjectMask, ProjectObject, ProjectVideo
 from ..reshaping import clear, merge, split, swap
+from ..tracks import colour_of
 from .asking import REFUSALS, Asked, By, FramePath, ObjectId, VideoId
 from .bodies import (
     MOST,
@@ -28,7 +29,7 @@ from .bodies import (
     RangeIn,
     SwapIn,
 )
-from .reading import candidate_out, colour_of, mask_out, objects_out
+from .reading import candidate_out, mask_out, objects_out
 from .service import Service
 from .shapes import (
     CandidatesOut,

@@ -12,11 +12,12 @@ from ..exchange import FORMATS
 from ..project import Project
 from ..ranges import plan_walks
 from ..review_queue import review_queue
+from ..tracks import colour_of
 from .asking import REFUSALS, Asked, By, VideoId
 from .batch import batch_job
 from .bodies import AnnotateIn, ClassIn, TrackIn
 from .leases import LeaseTaken
-from .reading import attribute_of, class_out, colour_of
+from .reading import attribute_of, class_out
 from .shapes import (
     CancelOut,
     ClassOut,

@@ -439,6 +439,16 @@ def test_a_model_that_cannot_be_loaded(tmp_path):
         assert masks(client)[thing, 0]["fresh"]
 
 
+def test_an_unexpected_error_of_loading_is_named(tmp_path):
+    def broken():
+        raise RuntimeError("no kernel\nimage")
+
+    with serving(tmp_path, load=broken) as client:
+        state = lambda: good(client.get("/api/session"))["model"]  # noqa: E731
+        wait_for(lambda: state()["state"] == "error")
+        assert state()["message"] == "RuntimeError: no kernel image"
+
+
 def test_the_page_or_why_there_is_none(client, tmp_path, monkeypatch):
     from sam2track.annotate.server import app
 
