@@ -257,6 +257,22 @@ def test_objects_are_changed_merged_split_swapped_and_cleared(client):
     assert [own["undone"] for own in history] == [True] * 3
 
 
+def test_an_object_is_not_on_a_range(client):
+    thing = add_object(client)
+    click(client, thing)
+    track(client, thing)
+    body = {"start": 4, "stop": 9, "absent": True}
+    good(client.post(f"/api/objects/{thing}/clear", json=body))
+    assert lanes(client, thing)["absent"] == [(4, 9)]
+    (entry, *_) = good(client.get("/api/videos/1/history"))
+    assert entry["what"] == "frames 4 to 8 without object 1"
+    good(client.post("/api/videos/1/undo"))
+    assert "absent" not in lanes(client, thing)
+    good(client.post("/api/videos/1/review", json={"state": "accepted", "frames": [6, 7]}))
+    answer = client.post(f"/api/objects/{thing}/clear", json=body)
+    refused(answer, 400, "object 1 is accepted or locked on frame 6")
+
+
 def test_review_stops_tracking(client):
     thing = add_object(client)
     click(client, thing)
