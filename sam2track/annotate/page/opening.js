@@ -1,6 +1,6 @@
 /** Opens a video and keeps what the page knows of it up to date. */
 
-import { change, connection, get, send } from "./api.js";
+import { change, connection, get, send, sendWaiting } from "./api.js";
 import { byId, h, later } from "./dom.js";
 import { forgetPictures } from "./frames.js";
 import { forgetMasks, refreshMasks, wantMasks } from "./maskstore.js";
@@ -23,6 +23,8 @@ export const reread = { asked: 0, done: 0 };
 /** Fetch the list of videos and the session. */
 export async function refreshList() {
   const [session, videos] = await Promise.all([get("/api/session"), get("/api/videos")]);
+  if (app.session && app.session.project.id !== session.project.id) location.reload(); // its changes stay here
+  if (!app.session) await sendWaiting(session.project.id);
   app.session = session;
   app.videos = videos;
   announce("session", "videos");

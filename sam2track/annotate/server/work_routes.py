@@ -39,7 +39,7 @@ def read_session(service: Asked, caller: By) -> SessionOut:
     worker, folder = service.worker, service.base.folder.absolute()
     return SessionOut(
         version=version("sam2track"),
-        project=ProjectOut(name=folder.name, folder=str(folder)),
+        project=ProjectOut(id=service.project_id, name=folder.name, folder=str(folder)),
         who=caller.who,
         model=ModelOut.model_validate(
             {"name": service.model, "state": worker.state, "message": worker.message}

@@ -312,6 +312,19 @@ def test_a_change_that_is_sent_again_is_done_once(tmp_path):
         assert client.post("/api/videos/1/objects", json=body, headers=other).status_code == 409
 
 
+def test_a_change_of_another_project_is_refused(client, tmp_path):
+    own = good(client.get("/api/session"))["project"]["id"]
+    (tmp_path / "other").mkdir()
+    with serving(tmp_path / "other") as other:
+        theirs = good(other.get("/api/session"))["project"]["id"]
+    assert own != theirs
+    for project in ("", own):
+        good(client.post("/api/videos/1/objects", json={}, headers={"X-Project": project}))
+    answer = client.post("/api/videos/1/objects", json={}, headers={"X-Project": theirs})
+    refused(answer, 409, "these changes are of another project")
+    assert len(good(client.get("/api/videos/1"))["objects"]) == 2
+
+
 def test_one_client_at_a_time(client):
     thing = add_object(client)
     second = {"X-Client": "tab-2", "X-Who": "b%C3%B6"}
