@@ -23,6 +23,7 @@ export function showVideos() {
   const box = dialog("Videos", finder(), grid, tools());
   box.classList.add("large");
   body = grid;
+  leaving = null;
   box.addEventListener("close", () => (body = null));
   search.value = "";
   search.focus();
