@@ -97,8 +97,11 @@ export async function adopt(project) {
     for (const [id, number] of Object.entries(read(client)?.made ?? {})) made.set(id, number);
   };
   // Tabs that are opened at once take turns, where the browser has locks.
-  if (navigator.locks) await navigator.locks.request("sam2track.adopt", take);
-  else take();
+  try {
+    await navigator.locks.request("sam2track.adopt", take);
+  } catch {
+    take();
+  }
 }
 
 /** Keep changes, instead of those that were kept before.
