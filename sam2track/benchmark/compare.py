@@ -162,7 +162,8 @@ def write_comparison(out: Path, runs: Sequence[Run], *, page: bool = True) -> st
             title=f"{len(runs)} runs on {base.results['dataset']}",
             runs=runs,
             differences=differences,
-            reach=max(abs(end) for one in differences for end in (one.low or 0, one.high or 0)) * 1.1,
+            reach=max(abs(end) for one in differences for end in (one.low or 0, one.high or 0))
+            * 1.1,
             details=[(one.name, _attributes(base, one), _extremes(one)) for one in differences],
         )
     return _table(runs, differences)
