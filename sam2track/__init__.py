@@ -55,7 +55,10 @@ _NAMES = {
     ".video": ("VideoError", "open_video"),
 }
 _MODULES = {name: module for module, names in _NAMES.items() for name in names}
-_ROOMS = ("memory", "model", "prompts", "track", "types", "video")  # found without their import
+_ROOMS = (  # found without their import
+    *("device", "files", "image", "masks", "memory", "model"),
+    *("prompts", "sinks", "track", "types", "video"),
+)
 
 
 def __getattr__(name: str) -> Any:

@@ -190,9 +190,9 @@ def mix_by_blocks(
     """
     batch = q.shape[:2]
     factor: float = q.shape[3] ** -0.5 if scale is None else scale
-    onednn = _is_long_fp32(q)
+    by_onednn = _is_long_fp32(q)
     q, k, v = (q * factor).flatten(0, 1), k.flatten(0, 1), v.flatten(0, 1)
-    if onednn:
+    if by_onednn:
         return _mix_by_onednn(q, k, v, *lowered).unflatten(0, batch)
     k = k.transpose(1, 2)
     if len(k) > 1 and q.shape[1] > queries:
@@ -278,11 +278,12 @@ class Rotation(nn.Module):
     def rotate_(self, x: Float[Tensor, "B heads n*T D"]) -> Float[Tensor, "B heads n*T D"]:
         """Rotate in place, without gradients.
 
-        With complex numbers, which compilers and exporters do not support, and T tokens at a time,
-        which stay in the cache: several times as fast.
+        With complex numbers, which compilers and exporters do not support: several times as fast.
         """
         factor = torch.complex(self.cos.float(), self.sin.float())
-        for one in x.unflatten(2, (-1, len(factor))).unbind(2):
+        memories = x.unflatten(2, (-1, len(factor)))
+        # On a CPU T tokens at a time, which stay in its cache.
+        for one in memories.unbind(2) if x.device.type == "cpu" else (memories,):
             pairs = torch.view_as_complex(one.float().unflatten(-1, (-1, 2)))
             one.copy_(torch.view_as_real(pairs * factor).flatten(-2))
         return x

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from ..types import FrameFeatures
 from . import onednn
+from .derived import derived
 from .layers import MLP, LayerNorm2d
 
 
@@ -87,7 +88,7 @@ def _doubled(
     def as_matrix() -> tuple[Tensor, Tensor]:
         return layer.weight.permute(2, 3, 1, 0).flatten(0, 2).contiguous(), bias.repeat(4)
 
-    parts = onednn.product(x, *onednn.kept(layer, (layer.weight, bias), as_matrix))
+    parts = onednn.product(x, *derived(layer, (layer.weight, bias), as_matrix))
     rows, height, width, _ = x.shape
     parts = parts.view(rows, height, width, 2, 2, -1).transpose(2, 3)  # (R, h, 2, w, 2, O)
     if skip is None:
@@ -111,7 +112,7 @@ def _mask_weights(mlps: nn.ModuleList, tokens: Float[Tensor, "R M C"]) -> Float[
             for layers in depth
         ]
 
-    *hidden, last = onednn.kept(mlps, parameters, stack)
+    *hidden, last = derived(mlps, parameters, stack)
     x = tokens.to(last[0].dtype).transpose(0, 1)  # (M, R, C)
     for weight, bias in hidden:
         x = torch.baddbmm(bias, x, weight).relu_()

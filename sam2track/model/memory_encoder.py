@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Protocol, cast
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -96,3 +97,15 @@ class GridCompression(nn.Module):
 
     def forward(self, memory: Float[Tensor, "R D h w"]) -> Float[Tensor, "R h*w D"]:
         return memory.flatten(2).transpose(1, 2)
+
+
+def appearance(
+    stride16: Float[Tensor, "#R C h w"], logits: Float[Tensor, "R M 4*h 4*w"]
+) -> Float[Tensor, "R M C"]:
+    """What each mask's part of the image looks like: the mean of its features, of length 1.
+
+    The cosine of two of them is their similarity, 1 = alike. Zeros where a mask is empty.
+    """
+    cells = stride16.float().flatten(2).transpose(1, 2)  # (1 or R, h w, C)
+    shares = F.avg_pool2d((logits > 0).float(), 4).flatten(2)  # (R, M, h w)
+    return F.normalize(shares @ cells, dim=-1)

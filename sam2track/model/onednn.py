@@ -9,16 +9,17 @@ on other devices and without oneDNN the usual layers run.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, cast
-from weakref import WeakKeyDictionary
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
+
+from .derived import derived
 
 FEWEST = 1 << 20  # multiplications; for fewer, oneDNN takes longer to begin than it saves
 
@@ -63,7 +64,9 @@ _pack_convolution: Any = torch.ops.mkldnn._reorder_convolution_weight if _DTYPES
 
 def can_fuse(x: Tensor, weight: Tensor) -> bool:
     """Whether oneDNN may compute this: for inference on a CPU, in the dtype of the weight."""
-    if torch.is_grad_enabled() or torch.compiler.is_compiling() or x.device.type != "cpu":
+    if torch.is_grad_enabled() or x.device.type != "cpu":
+        return False
+    if torch.compiler.is_compiling() or torch.jit.is_tracing():
         return False
     return weight.dtype in _DTYPES and weight.dtype == computed_in(x)
 
@@ -85,18 +88,24 @@ def linear(
     x: Float[Tensor, "*batch I"], layer: nn.Linear, activation: Activation = NONE
 ) -> Float[Tensor, "*batch O"]:
     """A linear layer and an activation."""
-    weight = layer.weight
-    # Sizes come last, since exporters would make a rule of them.
-    if not can_fuse(x, weight) or x.numel() * len(weight) < FEWEST:
-        return activation.apply(F.linear(x, weight, layer.bias))
-    return _linear(x.to(weight.dtype), weight, layer.bias, *activation.post)
+    # A layer that somebody has put in its place, such as an adapter, does more than multiply.
+    if type(layer) not in (nn.Linear, Linear) or not _pays(x, layer.weight):
+        return activation.apply(layer(x))
+    return _linear(x.to(layer.weight.dtype), layer.weight, layer.bias, *activation.post)
 
 
 class Linear(nn.Linear):
-    """A linear layer by :func:`linear`."""
+    """A linear layer, by oneDNN where that is faster than PyTorch's own choice."""
 
     def forward(self, input: Float[Tensor, "*batch I"]) -> Float[Tensor, "*batch O"]:
-        return linear(input, self)
+        if _pays(input, self.weight) and beats_mkl():  # compilers end at the first
+            return product(input, self.weight, self.bias)
+        return F.linear(input, self.weight, self.bias)
+
+
+def _pays(x: Tensor, weight: Tensor) -> bool:
+    # Sizes come last, since exporters would make a rule of them.
+    return can_fuse(x, weight) and x.numel() * len(weight) >= FEWEST
 
 
 def product(
@@ -118,7 +127,7 @@ def pointwise(
     weight = layer.weight
     if not can_fuse(x, weight):
         return activation.apply(layer(x))
-    matrix = kept(layer, (weight,), lambda: packed(weight.flatten(1)))
+    matrix = derived(layer, (weight,), lambda: packed(weight.flatten(1)))
     cells = x.to(weight.dtype).permute(0, 2, 3, 1)
     return _linear(cells, matrix, layer.bias, *activation.post).permute(0, 3, 1, 2)
 
@@ -138,7 +147,7 @@ def chain(
         weight = packed((two @ one).to(first.weight.dtype))
         return weight, (theirs + two @ ours.float()).to(first.weight.dtype)
 
-    made = kept(second, (first.weight, ours, second.weight, theirs), multiply)
+    made = derived(second, (first.weight, ours, second.weight, theirs), multiply)
     cells = x.to(first.weight.dtype).permute(0, 2, 3, 1)
     return _linear(cells, *made, *NONE.post).permute(0, 3, 1, 2)
 
@@ -165,51 +174,5 @@ def convolve(
         padded = F.pad(weight, pad * 2)
         return _pack_convolution(padded, padding, stride, (1, 1), groups, x.shape)
 
-    x, own = x.to(weight.dtype), kept(layer, (weight,), pack)
+    x, own = x.to(weight.dtype), derived(layer, (weight,), pack)
     return _convolve(x, own, layer.bias, padding, stride, (1, 1), groups, *activation.post)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Kept:
-    """What was made of some parameters.
-
-    Attributes:
-        value: what was made.
-        dtype: for which it was made.
-        sources: the parameters' memory, which no other tensor can get while it is held here.
-        states: of each, where its memory is, and its version.
-    """
-
-    value: Any
-    dtype: torch.dtype | None
-    sources: tuple[Tensor, ...]
-    states: tuple[tuple[int, int], ...]
-
-    def is_of(self, sources: Sequence[Tensor], dtype: torch.dtype | None) -> bool:
-        """Whether these are the same, and have not changed."""
-        for source, (place, version) in zip(sources, self.states, strict=True):
-            if source._version != version or source.data_ptr() != place:
-                return False
-        return dtype is self.dtype
-
-
-# Not in the layers, whose copies and files would hold it too.
-_made: WeakKeyDictionary[nn.Module, _Kept] = WeakKeyDictionary()
-
-
-def kept(
-    layer: nn.Module,
-    sources: Sequence[Tensor],
-    make: Callable[[], Any],
-    dtype: torch.dtype | None = None,
-) -> Any:
-    """What is made of a layer's parameters: made again when these, or the dtype, have changed."""
-    known = _made.get(layer)
-    if known is not None and not sources[0].is_inference() and known.is_of(sources, dtype):
-        return known.value
-    made = make()
-    if not any(source.is_inference() for source in sources):  # their changes are not counted
-        held = tuple(source.detach() for source in sources)
-        states = tuple((source.data_ptr(), source._version) for source in sources)
-        _made[layer] = _Kept(made, dtype, held, states)
-    return made

@@ -31,7 +31,7 @@ from .image_transform import ImageTransform, Window, prepare_image
 from .layers import MLP, lower_weights
 from .mask_decoder import MaskDecoder, ambiguous, clear_or_best
 from .memory_attention import MemoryAttention, MemoryBatch, MemoryTokens
-from .memory_encoder import MemoryEncoder
+from .memory_encoder import MemoryEncoder, appearance
 from .prompt_encoder import LARGEST_LOGIT, NOT_A_POINT, PromptEncoder
 from .variants import Variant
 
@@ -301,7 +301,7 @@ class SAM2(nn.Module):
         tokens = tokens if self.training else tokens.to(self.memory_dtype)
         parts = (tokens, resolved.pointers, resolved.scores, resolved.presence[:, 0])
         if from_prompt and not self.training:
-            parts = (*parts, self.appearance(features, resolved.logits)[:, 0])
+            parts = (*parts, appearance(features.stride16, resolved.logits)[:, 0])
         return [MemoryFrame(index, *row) for row in zip(*parts, strict=True)]
 
     def spatial_memory(
@@ -316,14 +316,3 @@ class SAM2(nn.Module):
             absent = (resolved.presence <= 0)[..., None, None]
             memory = memory + absent * self.absent_memory[..., None, None]
         return self.compression(memory)
-
-    def appearance(
-        self, features: FrameFeatures, logits: Float[Tensor, "R M 4*h 4*w"]
-    ) -> Float[Tensor, "R M C"]:
-        """What each mask's part of the image looks like: the mean of its features, of length 1.
-
-        The cosine of two of them is their similarity, 1 = alike. Zeros where a mask is empty.
-        """
-        stride16 = features.stride16.float().flatten(2).transpose(1, 2)  # (1 or R, h w, C)
-        shares = F.avg_pool2d((logits > 0).float(), 4).flatten(2)  # (R, M, h w)
-        return F.normalize(shares @ stride16, dim=-1)

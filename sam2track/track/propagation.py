@@ -15,6 +15,7 @@ import torch
 
 from ..device import autocast
 from ..memory import FrameCandidates
+from ..model.memory_encoder import appearance
 from ..model.sam2 import SAM2
 from ..types import (
     Candidates,
@@ -69,9 +70,8 @@ def propagate(
         rows = [images[k] for k, own in recalls.items() for _ in own]
         seen = _of_rows(features, rows)
         candidates = _decode(model, seen, [row for own in recalls.values() for row in own])
-        offered = FrameCandidates(
-            candidates, look=partial(model.appearance, seen, candidates.masks)
-        )
+        look = partial(appearance, seen.stride16, candidates.masks)
+        offered = FrameCandidates(candidates, look=look)
         choices = _choose(objects, recalls, offered, index, direction)
         resolved = model.resolve(candidates, _join(choices, recalls, model.device))
         rows = [images[k] for k, own in choices.items() for _ in own.parents]

@@ -12,8 +12,9 @@ from tiny import noise_frames, square_mask, tiny_model
 
 from sam2track import Prompt, TrackingSession
 from sam2track.memory import Archive, AutoSettings, FifoMemory, FrameCandidates, RedetectMemory
+from sam2track.model.memory_encoder import appearance
 from sam2track.model.variants import VARIANTS
-from sam2track.types import Candidates, FrameFeatures
+from sam2track.types import Candidates
 
 # Stricter than the defaults, so that angles make a difference.
 STRICT = {"least": 0.1, "most": 0.25, "far": 0.35}
@@ -167,7 +168,7 @@ def test_the_appearance_is_the_mean_of_the_features_under_a_mask():
     left = -torch.ones(4 * side, 4 * side)
     left[:, : 2 * side] = 1
     logits = torch.stack((left, -left, -torch.ones_like(left)))[None]
-    found = model.appearance(FrameFeatures(features), logits)[0]
+    found = appearance(features, logits)[0]
     expected = torch.zeros(3, model.variant.width)
     expected[0, 0] = expected[1, 1] = 1
     torch.testing.assert_close(found, expected)

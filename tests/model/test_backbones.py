@@ -78,9 +78,9 @@ def test_channels_are_those_of_the_maps(spec):
     assert list(found) == list(spec.channels)
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def test_hiera_s_position_follows_its_weights_and_the_size():
-    network = HieraSpec(16, 1, (1, 1, 2, 1), (3,)).build()
+    network = HieraSpec(16, 1, (1, 1, 2, 1), (3,)).build().requires_grad_(False)
     first = network.position(16, 16)
     assert network.position(16, 16) is first
     assert network.position(16, 24).shape == (1, 16, 24, 16)

@@ -25,6 +25,15 @@ CASES = [
 ]
 
 
+def counted(monkeypatch) -> list[str]:
+    """One entry for each call of an operation of oneDNN."""
+    calls: list[str] = []
+    for name in ("_linear", "_convolve"):
+        own = getattr(onednn, name)
+        monkeypatch.setattr(onednn, name, lambda *given, own=own: calls.append("") or own(*given))
+    return calls
+
+
 def close(one: torch.Tensor, other: torch.Tensor) -> None:
     bf16 = one.dtype == torch.bfloat16
     torch.testing.assert_close(one, other, atol=3e-2 if bf16 else 1e-5, rtol=1e-2 if bf16 else 1e-5)
@@ -33,8 +42,10 @@ def close(one: torch.Tensor, other: torch.Tensor) -> None:
 @pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 @pytest.mark.parametrize(("name", "layer", "shape"), CASES, ids=[case[0] for case in CASES])
-def test_fused_is_layer_and_activation(name, layer, shape, activation, precision):
+def test_fused_is_layer_and_activation(name, layer, shape, activation, precision, monkeypatch):
     torch.manual_seed(0)
+    monkeypatch.setattr(onednn, "FEWEST", 0)
+    calls = counted(monkeypatch)
     layer, x = copy.deepcopy(layer), 4 * torch.randn(shape)
     lower_weights(layer, precision)
     post, function = ACTIVATIONS[activation]
@@ -45,14 +56,16 @@ def test_fused_is_layer_and_activation(name, layer, shape, activation, precision
             found = getattr(onednn, name)(given, layer, post)
             assert found.dtype == expected.dtype
             close(found, expected)
+    assert len(calls) == 2
     with autocast:
         found = getattr(onednn, name)(x, layer, post)  # with gradients
         close(found, expected)
         assert found.requires_grad
+    assert len(calls) == 2
 
 
 def test_weights_that_have_changed_are_packed_again():
-    layer, x = nn.Conv2d(8, 8, 1), torch.randn(1, 8, 4, 4)
+    layer, x = nn.Conv2d(8, 8, 1).requires_grad_(False), torch.randn(1, 8, 4, 4)
     with torch.no_grad():
         onednn.pointwise(x, layer)
         layer.weight.mul_(2)
@@ -93,9 +106,8 @@ def test_two_convolutions_of_one_pixel_are_one(precision):
 
 
 def test_a_linear_layer_of_many_products_is_computed_by_onednn(monkeypatch):
-    calls = []
-    own = onednn._linear
-    monkeypatch.setattr(onednn, "_linear", lambda *given: calls.append(1) or own(*given))
+    calls = counted(monkeypatch)
+    monkeypatch.setattr(onednn, "beats_mkl", lambda: True)
     layer, x = onednn.Linear(64, 128), torch.randn(2, 256, 64)
     expected = F.linear(x, layer.weight, layer.bias)
     with torch.no_grad():
@@ -106,3 +118,31 @@ def test_a_linear_layer_of_many_products_is_computed_by_onednn(monkeypatch):
     layer(x).sum().backward()
     assert layer.weight.grad is not None
     assert len(calls) == 2
+
+
+def test_weights_that_an_optimizer_changes_are_packed_again():
+    layer, x = nn.Conv2d(8, 8, 1), torch.randn(1, 8, 4, 4)
+    optimizer = torch.optim.AdamW(layer.parameters(), lr=0.5, fused=True)
+    for _ in range(2):
+        layer(x).square().sum().backward()
+        optimizer.step()  # the parameters' versions stay
+        with torch.no_grad():
+            close(onednn.pointwise(x, layer), layer(x))
+
+
+def test_a_layer_in_the_place_of_one_is_called(monkeypatch):
+    class Adapted(nn.Linear):
+        def forward(self, input: torch.Tensor) -> torch.Tensor:
+            return super().forward(input) + 1
+
+    monkeypatch.setattr(onednn, "FEWEST", 0)
+    layer, x = Adapted(4, 4), torch.randn(2, 4)
+    with torch.no_grad():
+        close(onednn.linear(x, layer, onednn.RELU), F.relu(layer(x)))
+
+
+def test_a_trace_has_the_usual_layers():
+    layer, x = nn.Conv2d(8, 8, 1).requires_grad_(False), torch.randn(1, 8, 4, 4)
+    with torch.no_grad():
+        traced = torch.jit.trace(lambda given: onednn.pointwise(given, layer), x)
+        close(traced(2 * x), layer(2 * x))

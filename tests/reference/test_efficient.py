@@ -65,8 +65,8 @@ def test_a_scenario_ends_the_same(model: SAM2, name: str, played: str) -> None:
         error = np.abs(keep_logits(outcome.logits).astype(int) - logits) / SCALE
         assert error.max() <= 1e-2, where
         ours = keep_mask(outcome.mask)
-        one_pixel = np.unpackbits(ours ^ mask).sum() <= 1
-        assert one_pixel or mask_iou(ours, mask) >= 0.999, where
+        # Memories are rounded to bf16, which decides pixels whose logits are close to zero.
+        assert mask_iou(ours, mask) >= 0.995, where
 
 
 RELEASED = {

@@ -17,6 +17,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from ..attention import mix
+from ..derived import derived
 from ..layers import MLP, named
 from ..onednn import Linear
 
@@ -144,7 +145,6 @@ class Hiera(nn.Module):
         self.pos_embed_window = nn.Parameter(torch.zeros(1, width, window, window))
         for embedding in (self.pos_embed, self.pos_embed_window):
             nn.init.trunc_normal_(embedding, std=0.02)
-        self.kept: tuple[Tensor, ...] = ()  # of :meth:`position`
         self.blocks = nn.ModuleList()
         stage = 0
         for index in range(sum(spec.depths)):
@@ -159,17 +159,12 @@ class Hiera(nn.Module):
     def position(self, height: int, width: int) -> Float[Tensor, "1 H W C"]:
         """The position embedding of a grid whose sides are multiples of the first window.
 
-        On a CPU the last one is kept, with the weights that it was made of.
+        The last one is kept until the weights change.
         """
-        weights = (self.pos_embed, self.pos_embed_window)
-        passing = torch.is_grad_enabled() or torch.compiler.is_compiling()
-        if passing or self.pos_embed.device.type != "cpu":
+        if torch.is_grad_enabled() or torch.compiler.is_compiling() or torch.jit.is_tracing():
             return self._position(height, width)
-        known = self.kept and self.kept[0].shape[1:3] == (height, width)
-        if not (known and all(map(torch.equal, self.kept[1:], weights))):
-            kept = (weight.detach().clone() for weight in weights)
-            self.kept = (self._position(height, width), *kept)
-        return self.kept[0]
+        weights = (self.pos_embed, self.pos_embed_window)
+        return derived(self, weights, lambda: self._position(height, width), (height, width))
 
     def _position(self, height: int, width: int) -> Float[Tensor, "1 H W C"]:
         coarse = F.interpolate(self.pos_embed, size=(height, width), mode="bicubic")

@@ -1,0 +1,56 @@
+"""What is made of a layer's parameters, such as packed weights: made once, until they change."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Derived:
+    """What was made of some parameters.
+
+    Attributes:
+        value: what was made.
+        key: what it depends on besides.
+        sources: the parameters' memory, which no other tensor can get while it is held here.
+        states: of each, where its memory is, and its version.
+    """
+
+    value: Any
+    key: Hashable
+    sources: tuple[Tensor, ...]
+    states: tuple[tuple[int, int], ...]
+
+    def is_of(self, sources: Sequence[Tensor], key: Hashable) -> bool:
+        """Whether these are the same, and have not changed."""
+        for source, (place, version) in zip(sources, self.states, strict=True):
+            if source._version != version or source.data_ptr() != place:
+                return False
+        return key == self.key
+
+
+# Not in the layers, whose copies and files would hold it too.
+_made: WeakKeyDictionary[nn.Module, _Derived] = WeakKeyDictionary()
+
+
+def derived(
+    layer: nn.Module, sources: Sequence[Tensor], make: Callable[[], Any], key: Hashable = None
+) -> Any:
+    """What ``make`` makes of a layer's parameters: made again when these or the key have changed.
+
+    Nothing is kept of parameters that are being trained, since not every optimizer counts its
+    changes, or of inference tensors. A change through ``parameter.data`` is not noticed.
+    """
+    if any(source.requires_grad or source.is_inference() for source in sources):
+        return make()
+    known = _made.get(layer)
+    if known is None or not known.is_of(sources, key):
+        states = tuple((source.data_ptr(), source._version) for source in sources)
+        known = _Derived(make(), key, tuple(source.detach() for source in sources), states)
+        _made[layer] = known
+    return known.value
