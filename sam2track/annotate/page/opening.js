@@ -85,8 +85,8 @@ export async function lease(takeOver) {
     video.lease = answer;
   } catch (error) {
     if (takeOver) failed(error);
-    const detail = await get(`/api/videos/${video.id}`);
-    if (app.video?.id === video.id) app.video.lease = detail.lease;
+    const detail = await get(`/api/videos/${video.id}`).catch(() => null); // the bar says so
+    if (detail && app.video?.id === video.id) app.video.lease = detail.lease;
   }
   announce("lease", "objects");
 }

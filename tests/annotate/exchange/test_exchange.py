@@ -152,7 +152,7 @@ def test_what_is_lost_is_counted(tmp_path):
     assert losses[FEATURES["empty"]].count == 1
     assert losses[FEATURES["scores"]].count == sum(one.score is not None for one in frames)
     assert losses[FEATURES["names"]].count == 1
-    assert losses[NO_MASK].told("davis") == "object 1 in b has no mask"
+    assert losses[NO_MASK].told("davis") == "object 2 in Straße.2 has no mask"
     assert losses[FEATURES["empty"]].told("davis").startswith("davis cannot hold 1 mark that an")
     count = losses[COVERED].count
     assert str(losses[COVERED]) == f"{count} {COVERED} (first: frame 0 of track 1 in cup)"
