@@ -76,17 +76,21 @@ class Log:
         Raises:
             ProjectError: if there is none.
         """
+        entry = self.last(video_id)
+        if entry is None:
+            raise ProjectError("there is nothing to undo")
+        self.set_undone(entry, undone=True)
+        return entry
+
+    def last(self, video_id: int | None = None) -> Entry | None:
+        """The last entry that is in force, of all or of one video: what undo would take back."""
         where, values = _about(video_id)
         row = self.store.one(
             f"SELECT * FROM log WHERE what IN ({_LISTED}) AND NOT undone AND ({_WHOLE}){where} "
             "ORDER BY id DESC LIMIT 1",
             *values,
         )
-        if row is None:
-            raise ProjectError("there is nothing to undo")
-        entry = _entry(row)
-        self.set_undone(entry, undone=True)
-        return entry
+        return None if row is None else _entry(row)
 
     def redo(self, video_id: int | None = None) -> Entry:
         """Bring back what was undone last; nothing else may have been done since.
@@ -94,6 +98,14 @@ class Log:
         Raises:
             ProjectError: if there is nothing to redo.
         """
+        entry = self.last_undone(video_id)
+        if entry is None:
+            raise ProjectError("there is nothing to redo")
+        self.set_undone(entry, undone=False)
+        return entry
+
+    def last_undone(self, video_id: int | None = None) -> Entry | None:
+        """The entry that redo would bring back."""
         where, values = _about(video_id)
         rows = self.store.rows(
             f"SELECT * FROM log WHERE what IN ({_LISTED}, 'undo', 'redo') AND ({_WHOLE}){where} "
@@ -109,10 +121,29 @@ class Log:
             elif again:
                 again -= 1
             else:
-                entry = self.find(row["target"])
-                self.set_undone(entry, undone=False)
-                return entry
-        raise ProjectError("there is nothing to redo")
+                return self.find(row["target"])
+        return None
+
+    def step(self, video_id: int, *, undo: bool) -> tuple[Entry, bool]:
+        """Undo or redo as a person sees it: a new object and its first prompt are one step.
+
+        Returns:
+            The entry (of the two, the prompt's), and whether the object went or came with it.
+
+        Raises:
+            ProjectError: if there is nothing to undo or redo.
+        """
+        again = self.undo if undo else self.redo
+        with self.store.writing():
+            entry = again(video_id)
+            following = self.last(video_id) if undo else self.last_undone(video_id)
+            made, prompt = (following, entry) if undo else (entry, following)
+            if made is None or made.what != "add object" or prompt is None:
+                return entry, False
+            if prompt.what not in ("prompt", "mask") or prompt.object_id != made.object_id:
+                return entry, False
+            again(video_id)
+            return prompt, True
 
     def withdraw(self, entry: Entry) -> Entry:
         """Take one entry back as a change of its own, which can be undone."""

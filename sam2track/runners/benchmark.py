@@ -84,7 +84,7 @@ def _run(
     names = [sequence.name for sequence in dataset.sequences]
     broken = _track(task, names, config)
     count = _conclude(config, dataset, out, broken)
-    print(f"{count} sequences: {out}")
+    print(f"{count} {'sequence' if count == 1 else 'sequences'}: {out}")
     if broken:
         named = "; ".join(f"{name}: {error}" for name, error in broken.items())
         raise RunFailed(f"{len(broken)} of {len(names)} sequences broken: {named}")

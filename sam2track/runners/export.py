@@ -33,7 +33,7 @@ def run(config: DictConfig) -> None:
     if left_out:
         print(f"left out: {left_out} rejected in review")
     for loss in losses:
-        print(f"{config.format} cannot hold {loss}")
+        print(loss.told(config.format))
     print(f"exported: {out}")
 
 

@@ -26,7 +26,7 @@ from ..tracks import (
     VideoTracks,
     area_of,
 )
-from .losses import FEATURES, Losses
+from .losses import FEATURES, NO_MASK, NONE_CHOSEN, Losses
 
 DEFAULT_CLASS = "object"  # of tracks from a format without classes
 
@@ -215,10 +215,8 @@ def _part(
         if "boxes" not in missing and "empty" not in missing:
             chosen[index] = frame
     if not chosen:
-        losses.add(
-            "tracks of which nothing is left on the chosen frames",
-            f"track {track.id} in {video.name}",
-        )
+        some = any(area(frame, video.size) for frame in track.frames.values())
+        losses.add(NONE_CHOSEN if some else NO_MASK, f"object {track.id} in {video.name}")
         return None
     for what, there in (("names", track.name), ("attributes", track.attributes)):
         if there and what not in holds:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 FEATURES = {
     "masks": "masks, of which only the boxes are written",
     "boxes": "boxes without a mask, left out",
-    "empty": "empty masks, written as no annotation",
+    "empty": "marks that an object is not there, written as no annotation",
     "classes": "classes of tracks",
     "names": "names of tracks",
     "attributes": "attributes of tracks",
@@ -18,6 +18,8 @@ FEATURES = {
     "made": "notes of how a mask was made",
     "occluded": "marks of occlusion",
 }
+NO_MASK = "objects that have no mask"
+NONE_CHOSEN = "objects that have no mask on the chosen frames"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,23 @@ class Loss:
     first: str
 
     def __str__(self) -> str:
-        return f"{self.count} {self.what} (first: {self.first})"
+        return f"{self.count} {self._counted()} (first: {self.first})"
+
+    def told(self, name: str) -> str:
+        """A sentence for a person; ``name`` is the format's."""
+        if self.what not in (NO_MASK, NONE_CHOSEN):
+            return f"{name} cannot hold {self}"
+        rest = self.what.removeprefix("objects that have ")
+        if self.count == 1:
+            return f"{self.first} has {rest}"
+        return f"{self.count} objects have {rest} (first: {self.first})"
+
+    def _counted(self) -> str:
+        """``what``, singular for one: its first word is the noun."""
+        noun, space, rest = self.what.partition(" ")
+        if self.count == 1:
+            noun = {"boxes": "box", "classes": "class"}.get(noun, noun.removesuffix("s"))
+        return noun + space + rest
 
 
 class Losses:

@@ -11,9 +11,10 @@ const NAMES = ["whole", "part", "subpart"];
 
 const KEYS = TOUCH ? "Tap to correct an object · New object: another one · two fingers zoom"
   : "Space plays · F and D step · N new object · ? all keys";
-const NEXT = TOUCH ? "Too much? “Not this”, then tap there. Is it right? Then"
-  : "Shift-click what does not belong to it; N: another object. Then";
-const DRAWN = TOUCH ? "The eraser takes away. Is it right? Then" : "The eraser (Shift+2) takes away; N: another object. Then";
+const NEXT = TOUCH ? "Too much? “Not this”, then tap there. If the mask is right, track it:"
+  : "Shift-click what does not belong to it. N begins another object. If the mask is right, track it:";
+const DRAWN = TOUCH ? "The eraser takes away. If the mask is right, track it:"
+  : "The eraser (Shift+2) takes away. N begins another object. If the mask is right, track it:";
 
 /**
  * What to do now.

@@ -1,11 +1,11 @@
 /** Opens a video and keeps what the page knows of it up to date. */
 
 import { change, connection, get, send, sendWaiting } from "./api.js";
-import { byId, h, later } from "./dom.js";
+import { byId, h, later, remember, remembered } from "./dom.js";
 import { forgetPictures } from "./frames.js";
 import { forgetMasks, refreshMasks, wantMasks } from "./maskstore.js";
-import { failed, trying } from "./notices.js";
-import { announce, app, readOnly, watch } from "./state.js";
+import { closeNotice, failed, notice, trying } from "./notices.js";
+import { announce, app, readOnly, several, watch } from "./state.js";
 
 /** @typedef {import("./types.js").VideoDetail} VideoDetail */
 /** @typedef {import("./types.js").Span} Span */
@@ -33,7 +33,7 @@ export async function refreshList() {
 /**
  * Open a video; the frame is remembered in the address.
  * @param {number} id
- * @param {{frame?: number, object?: number|null}} [at]
+ * @param {{frame?: number, object?: number|null}} [at] without an object, the one that was selected last
  */
 export async function openVideo(id, at = {}) {
   if (app.video && app.video.id !== id) void leave(app.video.id);
@@ -51,12 +51,20 @@ export async function openVideo(id, at = {}) {
     }
     app.video = detail;
     app.frame = Math.min(at.frame ?? 0, detail.length - 1);
-    app.selected = at.object ?? null;
+    app.selected = at.object === undefined ? lastSelected(detail) : at.object;
     app.nextClass = detail.objects.at(-1)?.class ?? app.session?.classes[0]?.name ?? "object";
     announce("video", "frame", "selection", "lanes", "stale", "tracking", "range");
     await lease(false);
     refresh();
   });
+}
+
+/** The object that was selected last in a video, or its last one: corrections go to it.
+ * @param {VideoDetail} detail
+ */
+function lastSelected({ id, objects }) {
+  const last = remembered("selected", {})[id];
+  return (objects.find((one) => one.id === last) ?? objects.at(-1))?.id ?? null;
 }
 
 /** @param {number} id */
@@ -79,8 +87,8 @@ export async function lease(takeOver) {
     video.lease = answer;
   } catch (error) {
     if (takeOver) failed(error);
-    const detail = await get(`/api/videos/${video.id}`);
-    if (app.video?.id === video.id) app.video.lease = detail.lease;
+    const detail = await get(`/api/videos/${video.id}`).catch(() => null); // the bar says so
+    if (detail && app.video?.id === video.id) app.video.lease = detail.lease;
   }
   announce("lease", "objects");
 }
@@ -160,8 +168,15 @@ function take(detail, lanes, stale) {
 export function mayChange() {
   if (!app.video) return false;
   if (!readOnly()) return true;
-  failed(new Error(`${app.video.lease?.who} works on this video. You can watch, or take it over.`));
+  notice(`${heldBy()}. You can watch, or take it over.`, { kind: "error", id: "leased" });
   return false;
+}
+
+/** @returns {string} who has this video; often it is the same person in another tab */
+function heldBy() {
+  const who = app.video?.lease?.who;
+  const me = remembered("who", "") || app.session?.who;
+  return who === me ? `This video is open in another tab or window (${who})` : `${who} works on this video`;
 }
 
 /** Undo or redo, and say what. @param {"undo"|"redo"} what */
@@ -195,10 +210,11 @@ function bars() {
   const other = byId("leased");
   const holder = app.video?.lease;
   other.hidden = !readOnly();
+  if (!readOnly()) closeNotice("leased");
   if (holder && readOnly()) {
     const frame = holder.frame === null ? "" : `, on frame ${holder.frame}`;
     const take = { class: "plain", text: "Take over", on: { click: () => void lease(true) } };
-    const text = `${holder.who} works on this video${frame}. You watch.`;
+    const text = `${heldBy()}${frame}. You watch.`;
     other.replaceChildren(h("span", { text }), h("button", take));
   }
   document.body.classList.toggle("read-only", readOnly());
@@ -241,9 +257,13 @@ export function startOpening() {
   addEventListener("pagehide", () => {
     if (app.video?.lease?.mine) void leave(app.video.id);
   });
-  const remember = later(() => {
+  const place = later(() => {
     if (!app.video) return;
     history.replaceState(null, "", `#video=${app.video.id}&frame=${app.frame}`);
   }, 200);
-  watch("video frame", remember);
+  watch("video frame", place);
+  watch("selection", () => {
+    const { video, selected } = app;
+    if (video && selected !== null) remember("selected", { ...remembered("selected", {}), [video.id]: selected });
+  });
 }

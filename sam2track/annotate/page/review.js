@@ -61,7 +61,7 @@ async function show(item) {
 function who(item) {
   if (item.object === null) return "all objects";
   const one = app.video?.id === item.video ? app.video.objects.find((each) => each.id === item.object) : null;
-  return one ? title(one) : "An object";
+  return one ? title(one) : `Object ${item.number}`;
 }
 
 /** @param {{frame: number|null, last: number|null}} item @returns {string} such as "frames 13–22" */

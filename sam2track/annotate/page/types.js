@@ -80,8 +80,8 @@
  *
  * @typedef {{object: number, start: number, stop: number, direction: string}} StaleSpan
  *
- * @typedef {{video: number, object: number|null, frame: number|null, last: number|null,
- *   why: string, state: string}} ReviewItem of frames from `frame` to `last`, or of a whole object
+ * @typedef {{video: number, object: number|null, number: number|null, frame: number|null,
+ *   last: number|null, why: string, state: string}} ReviewItem of frames from `frame` to `last`, or of a whole object
  *
  * @typedef {Object} Session
  * @property {string} version

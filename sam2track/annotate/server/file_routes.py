@@ -17,7 +17,7 @@ from starlette.concurrency import run_in_threadpool
 from ...video import VIDEO_SUFFIXES, VideoError
 from ..exchange import FORMATS, read, write
 from ..project import Project
-from ..tracks import Annotations, VideoTracks
+from ..tracks import Annotations, VideoTracks, area_of
 from ..transfer import add_annotations, annotations_of, exchanged_video
 from .asking import REFUSALS, Asked, By, VideoId
 from .bodies import ExportIn, PathIn
@@ -149,7 +149,7 @@ def export(service: Asked, caller: By, given: ExportIn) -> ExportOut:
     except BaseException:
         shutil.rmtree(root, ignore_errors=True)
         raise
-    notes = [f"{given.format} cannot hold {loss}" for loss in losses]
+    notes = [loss.told(given.format) for loss in losses]
     if left_out:
         notes.append(f"left out: {left_out} rejected in review")
     plain = sorted(own for own in out.rglob("*") if own.is_file())
@@ -252,10 +252,14 @@ def _add(service: Service, caller: Caller, place: Path) -> AddedOut:
 
 
 def _counted(videos: Any, counted: list[int]) -> Iterator[VideoTracks]:
-    """Videos as they are read; counts objects and frames."""
+    """Videos as they are read; counts objects with a mask that is not empty, and their frames."""
     for own in videos:
-        counted[0] += len(own.tracks)
-        counted[1] += len({frame for track in own.tracks for frame in track.frames})
+        shown = [
+            {k for k, one in track.frames.items() if area_of(one.counts or "", own.video.size)}
+            for track in own.tracks
+        ]
+        counted[0] += sum(map(bool, shown))
+        counted[1] += len(set().union(*shown))
         yield own
 
 

@@ -281,6 +281,7 @@ class QueueItem(BaseModel):
 
     video: int
     object: int | None
+    number: int | None = Field(description="The object's number in its video.")
     frame: int | None = Field(description="The first frame; None = the whole track.")
     last: int | None = Field(description="The last frame.")
     why: str

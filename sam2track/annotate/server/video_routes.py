@@ -271,16 +271,17 @@ def _again(service: Service, caller: By, video_id: int, *, undo: bool) -> UndoOu
     video = service.video(video_id)
 
     def work(project: Project) -> dict[str, Any]:
-        entry = project.undo(video.id) if undo else project.redo(video.id)
+        entry, made = project.log.step(video.id, undo=undo)
         return {
-            "what": in_words(project, entry),
+            "what": in_words(project, entry) + (", and this object" if made else ""),
             "object": entry.object_id,
             "frame": entry.frame,
+            "gone": undo and made,
         }
 
     answer = service.change(caller, video, "undo" if undo else "redo", work)
     said = UndoOut.model_validate(answer)
-    if said.object is not None and said.frame is not None:
+    if said.object is not None and said.frame is not None and not answer["gone"]:
         service.clicks.answer_missing(video, said.object, said.frame, caller.who)
     return said
 

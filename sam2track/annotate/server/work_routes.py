@@ -150,6 +150,7 @@ def read_queue(service: Asked) -> list[QueueItem]:
             {
                 "video": ids[own.video],
                 "object": own.object_id,
+                "number": own.number,
                 "frame": own.frame,
                 "last": own.last,
                 "why": own.why,

@@ -15,6 +15,7 @@ from PIL import Image
 from sam2track.annotate import Annotations, ObjectClass, Track, TrackFrame, Video, VideoTracks
 from sam2track.annotate.exchange import FEATURES, FORMATS, read, write
 from sam2track.annotate.exchange.label_maps import COVERED
+from sam2track.annotate.exchange.losses import NO_MASK
 
 DOCS = Path(__file__).parents[3] / "docs/formats.md"
 
@@ -151,6 +152,8 @@ def test_what_is_lost_is_counted(tmp_path):
     assert losses[FEATURES["empty"]].count == 1
     assert losses[FEATURES["scores"]].count == sum(one.score is not None for one in frames)
     assert losses[FEATURES["names"]].count == 1
+    assert losses[NO_MASK].told("davis") == "object 2 in Straße.2 has no mask"
+    assert losses[FEATURES["empty"]].told("davis").startswith("davis cannot hold 1 mark that an")
     count = losses[COVERED].count
     assert str(losses[COVERED]) == f"{count} {COVERED} (first: frame 0 of track 1 in cup)"
 

@@ -58,7 +58,7 @@ def test_export_import_export_gives_the_same_files(name, tmp_path):
     assert {str(own) for own in losses} <= {
         "6 classes of tracks (first: track 1 in cup)",
         "7 classes of tracks (first: track 1 in cup)",
-        "1 colours of classes (first: class 'Katze 猫')",
+        "1 colour of classes (first: class 'Katze 猫')",
     }
 
 

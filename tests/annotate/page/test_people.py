@@ -23,7 +23,7 @@ def test_two_browsers(browser, server: Server, person: Person) -> None:
     other.until(lambda: other.mask(thing) is not None)
     assert (other.mask(thing) == person.mask(thing)).all()
     other.click(30, 200)
-    assert "works on this video" in other.page.inner_text("#notices")
+    assert "open in another tab" in other.page.inner_text("#notices")  # of the same name
     assert len(server.get("/api/videos/1")["objects"]) == 1
 
     other.page.get_by_role("button", name="Take over").click()
@@ -33,6 +33,21 @@ def test_two_browsers(browser, server: Server, person: Person) -> None:
     other.drag((200, 80), (310, 160))
     other.saved()
     person.wait("app.video.objects.length === 2")
+    assert other.errors == []
+    context.close()
+
+
+def test_a_video_that_is_free_again(browser, server: Server, person: Person) -> None:
+    context = browser.new_context()
+    context.add_init_script("localStorage.setItem('sam2track.who', '\"Ann\"')")
+    other = Person(context.new_page(), server.address)
+    other.wait("state.readOnly()")
+    assert "works on this video" in other.page.inner_text("#leased")
+    other.click(*CUP)
+    assert "works on this video" in other.page.inner_text("#notices")
+    person.page.goto("about:blank")  # gives the video back
+    other.wait("!state.readOnly()")
+    other.until(lambda: "works on this" not in other.page.inner_text("#notices"))
     assert other.errors == []
     context.close()
 

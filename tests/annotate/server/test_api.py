@@ -156,6 +156,21 @@ def test_a_correction_shows_what_would_change(client):
     assert lanes(client, thing)["stale"] == [(6, 12)]
 
 
+def test_a_new_object_and_its_first_click_are_one_step(client):
+    click(client, add_object(client))
+    second = add_object(client)
+    click(client, second)
+    click(client, second, points=((30, 30),))
+    undo, redo = "/api/videos/1/undo", "/api/videos/1/redo"
+    assert good(client.post(undo))["what"] == "point on object 2, frame 0"
+    assert good(client.post(undo))["what"] == "point on object 2, frame 0, and this object"
+    assert [own["number"] for own in good(client.get("/api/videos/1"))["objects"]] == [1]
+    assert good(client.post(redo))["what"] == "point on object 2, frame 0, and this object"
+    assert len(good(client.get("/api/videos/1"))["prompts"]) == 2
+    assert good(client.post(redo))["what"] == "point on object 2, frame 0"
+    assert (second, 0) in masks(client)
+
+
 def test_undo_before_tracking_brings_the_tracked_mask_back(client):
     thing = add_object(client)
     click(client, thing)
@@ -289,7 +304,7 @@ def test_review_stops_tracking(client):
     assert {k for _, k in masks(client)} == set(range(4))
     assert lanes(client, thing)["accepted"] == [(4, 6)]
     queue = good(client.get("/api/review"))
-    assert (queue[0]["why"], queue[0]["state"]) == ("odd", "review")
+    assert (queue[0]["why"], queue[0]["state"], queue[0]["number"]) == ("odd", "review", 1)
     good(client.post(where, json={"state": "rejected"}))
     assert good(client.get("/api/review")) == []
 
@@ -368,8 +383,10 @@ def test_export_and_import(client, tmp_path):
     thing = add_object(client, **{"class": "cell"})
     click(client, thing)
     track(client, thing)
+    add_object(client)  # has no mask
     made = good(client.post("/api/exports", json={"format": "coco"}))
     assert (made["objects"], made["frames"]) == (1, 12)
+    assert made["notes"] == ["object 2 in a has no mask"]
     names = [own["name"] for own in made["files"]]
     assert names == ["P_coco.zip", "P_coco/annotations/instances_default.json"]
     where = f"/api/exports/{made['id']}/"
@@ -387,7 +404,7 @@ def test_export_and_import(client, tmp_path):
         said = good(client.post("/api/imports", params=options, content=content, headers=RAW))
         assert (said["objects"], said["masks"]) == (1, 12)
     assert len(masks(client)) == 36
-    assert masks(client)[2, 5]["counts"] == shown[thing, 5]["counts"]
+    assert masks(client)[3, 5]["counts"] == shown[thing, 5]["counts"]
     refused(client.post("/api/exports", json={"format": "no"}), 400, "no format 'no'")
 
 
