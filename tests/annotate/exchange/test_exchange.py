@@ -14,8 +14,8 @@ from PIL import Image
 
 from sam2track.annotate import Annotations, ObjectClass, Track, TrackFrame, Video, VideoTracks
 from sam2track.annotate.exchange import FEATURES, FORMATS, read, write
-from sam2track.annotate.exchange.losses import NO_MASK
 from sam2track.annotate.exchange.label_maps import COVERED
+from sam2track.annotate.exchange.losses import NO_MASK
 
 DOCS = Path(__file__).parents[3] / "docs/formats.md"
 
