@@ -8,6 +8,7 @@ from tiny import tiny_model
 
 import sam2track
 from sam2track import Frame, Prompt, TrackingSession, sinks
+from sam2track.annotate import prompting
 from sam2track.cli import main
 
 
@@ -25,6 +26,12 @@ def test_the_old_place_of_load_model():
     with pytest.warns(DeprecationWarning, match="model.checkpoint.load_model is now"):
         from sam2track.model.checkpoint import load_model
     assert load_model is sam2track.load_model
+
+
+def test_the_old_place_of_detections():
+    with pytest.warns(DeprecationWarning, match="annotate.detectors.Detections is now"):
+        from sam2track.annotate.detectors import Detections
+    assert Detections is prompting.Detections
 
 
 def test_arguments_and_methods_of_a_session():

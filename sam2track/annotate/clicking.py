@@ -13,6 +13,7 @@ from .engine import Engine
 from .freshness import ANSWER, Freshness
 from .project import Project
 from .records import ProjectMask
+from .reviews import Reviews
 from .store import ProjectError
 from .stored_masks import StoredMasks
 
@@ -88,16 +89,29 @@ def answer_again(
 ) -> ProjectMask | None:
     """Answer the prompts of a frame if there are some whose answer is not there, as after undo.
 
+    None = not stored, also if the frame is accepted or locked by then, or its prompts are gone.
+
     Args:
         better: replace an answer that is there, unless the frame was tracked since.
     """
-    if better and not has_answer(project, object_id, frame):
-        return None
-    if not better and not needs_answer(project, object_id, frame, engine):
+
+    def wanted() -> bool:
+        if _closed(project, object_id, frame):
+            return False
+        if better:
+            return has_answer(project, object_id, frame)
+        return needs_answer(project, object_id, frame, engine)
+
+    if not wanted():
         return None
     asked = question(project, object_id, frame)
-    answer = answers.answer(asked.number, asked.prompts, asked.previous)
+    answers.answer(asked.number, asked.prompts, asked.previous)  # outside the transaction
     with project.store.writing():
+        # The prompts may have changed meanwhile; if not, the answer is known.
+        if not _there(project, object_id) or not wanted():
+            return None
+        asked = question(project, object_id, frame)
+        answer = answers.answer(asked.number, asked.prompts, asked.previous)
         return _store(project, object_id, frame, answer, engine)
 
 
@@ -116,6 +130,18 @@ def has_answer(project: Project, object_id: int, frame: int) -> bool:
     """Whether the mask of a frame is the answer to its prompts, and not tracked since."""
     size = project.video(project.object(object_id).video_id).size
     return bool(StoredMasks(project.log).answered(size, object_id, frame, frame))
+
+
+def _there(project: Project, object_id: int) -> bool:
+    """Whether an object was not removed."""
+    return any(own.id == object_id for own in project.objects())
+
+
+def _closed(project: Project, object_id: int, frame: int) -> bool:
+    """Whether a frame is accepted or locked."""
+    thing = project.object(object_id)
+    length = project.video(thing.video_id).length
+    return frame in Reviews(project.log).barriers(thing.video_id, object_id, length)
 
 
 def _store(

@@ -246,7 +246,10 @@ def write_review(connection: sqlite3.Connection, row: Mapping[str, Any]) -> None
 
 
 def _about(video_id: int | None) -> tuple[str, tuple[int, ...]]:
-    return ("", ()) if video_id is None else (" AND video_id = ?", (video_id,))
+    """What is about a video, or about all that were not taken out of the project."""
+    if video_id is not None:
+        return " AND video_id = ?", (video_id,)
+    return " AND (video_id IS NULL OR video_id NOT IN (SELECT id FROM videos WHERE removed))", ()
 
 
 def _json(data: Mapping[str, Any]) -> str:

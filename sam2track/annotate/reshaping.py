@@ -108,14 +108,39 @@ def clear(project: Project, object_id: int, start: int, stop: int) -> Entry:
     Raises:
         ProjectError: if there is no such frame.
     """
+    thing, video, where = _range(project, object_id, start, stop)
+    data = {"start": where.start, "stop": where.stop}
+    return _move(project, "clear", thing, video, data, [where], [])
+
+
+def absent(project: Project, object_id: int, start: int, stop: int) -> Entry:
+    """Say that an object is not there from frame ``start`` up to ``stop``, which is left out.
+
+    Its masks there are empty, and tracking leaves them so.
+
+    Raises:
+        ProjectError: if there is no such frame.
+    """
+    thing, video, where = _range(project, object_id, start, stop)
+    data = {"start": where.start, "stop": where.stop, "absent": True}
+    none = encode_runs(np.zeros(video.size, bool))["counts"]
+    empty = [
+        (thing.id, ProjectMask(thing.id, frame, none, video.size, None, None, "brush", None))
+        for frame in range(where.start, where.stop)
+    ]
+    return _move(project, "clear", thing, video, data, [], empty, [where])
+
+
+def _range(
+    project: Project, object_id: int, start: int, stop: int
+) -> tuple[ProjectObject, ProjectVideo, _Range]:
     thing = project.object(object_id)
     video = project.video(thing.video_id)
     check_frame(start, video)
     stop = min(stop, video.length)
     if stop <= start:
         raise ProjectError(f"frames {start} to {stop - 1}: there are none; give a stop above start")
-    data = {"start": start, "stop": stop}
-    return _move(project, "clear", thing, video, data, [_Range(thing.id, start, stop)], [])
+    return thing, video, _Range(thing.id, start, stop)
 
 
 def _move(
@@ -126,15 +151,17 @@ def _move(
     data: Mapping[str, Any],
     cleared: Sequence[_Range],
     moved: Iterable[tuple[int, ProjectMask]],
+    unsaid: Sequence[_Range] = (),
 ) -> Entry:
-    """Take masks and prompts away, and give masks to objects, as one entry."""
+    """Take masks and prompts away (of ``unsaid`` only what a person said), and give masks to
+    objects, as one entry."""
     log, masks = project.log, StoredMasks(project.log)
     with project.store.writing() as connection:
         told = {"added": [], "removed": [], **data}
         told["cleared"] = [[own.object_id, own.start, own.stop] for own in cleared]
         parts = [
             log.add("unprompt", {}, video_id=video.id, object_id=own.object_id, frame=frame)
-            for own in cleared
+            for own in (*cleared, *unsaid)
             for frame in sorted(_said(project, own, video))
         ]
         # After them, so that they do not hide the masks that it brings.

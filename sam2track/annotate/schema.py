@@ -155,4 +155,10 @@ CREATE INDEX propagated_short ON propagated
 # A video that was taken out keeps its rows: added again, it has its annotations.
 _REMOVED = "ALTER TABLE videos ADD COLUMN removed INTEGER NOT NULL DEFAULT 0;"
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _PAGE, _REMOVED)
+# A page keeps changes that wait for the server; they belong to one project.
+_ID = """
+CREATE TABLE project (id TEXT NOT NULL); -- random
+INSERT INTO project VALUES (lower(hex(randomblob(12))));
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _PAGE, _REMOVED, _ID)

@@ -85,6 +85,12 @@ class Store:
         with self._guard, self._errors():
             return self._connection.execute(sql, values).fetchone()
 
+    def project_id(self) -> str:
+        """A random id that was made with the project; a copy has the same."""
+        row = self.one("SELECT id FROM project")
+        assert row is not None
+        return row["id"]
+
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
         """One transaction: all of it is written, or nothing. Inside another one it is part of it.

@@ -22,6 +22,7 @@ from .report import write_page
 
 DRAWS = 10_000
 CONFIDENCE = 0.95
+LEAST_SEQUENCES = 3  # resampling fewer tells nothing about other videos
 EXTREMES = 8  # largest gains and losses to show
 LEADS = ("J&F", "AUC")
 
@@ -49,14 +50,19 @@ class Difference:
 
     name: str  # of the run
     mean: float
-    low: float  # of the 95 % confidence interval of the mean
-    high: float
+    low: float | None  # of the 95 % confidence interval of the mean; None with too few sequences
+    high: float | None
     objects: dict[Pair, float]  # the difference of each
     sequences: int  # how many there are
 
     @property
     def verdict(self) -> str:
-        """``better`` or ``worse`` if the interval does not contain zero, else ``even``."""
+        """``better`` or ``worse`` if the interval does not contain zero, else ``even``.
+
+        ``unknown`` if there are too few sequences for an interval.
+        """
+        if self.low is None or self.high is None:
+            return "unknown"
         return "better" if self.low > 0 else "worse" if self.high < 0 else "even"
 
 
@@ -101,7 +107,9 @@ def compare(base: Run, other: Run) -> Difference:
     by_sequence: dict[str, list[float]] = {}
     for (sequence, _), value in objects.items():
         by_sequence.setdefault(sequence, []).append(value)
-    low, high = interval([np.array(values) for values in by_sequence.values()])
+    low, high = None, None
+    if len(by_sequence) >= LEAST_SEQUENCES:
+        low, high = interval([np.array(values) for values in by_sequence.values()])
     mean = float(np.mean(list(objects.values())))
     return Difference(other.name, mean, low, high, objects, len(by_sequence))
 
@@ -154,7 +162,8 @@ def write_comparison(out: Path, runs: Sequence[Run], *, page: bool = True) -> st
             title=f"{len(runs)} runs on {base.results['dataset']}",
             runs=runs,
             differences=differences,
-            reach=max(max(abs(one.low), abs(one.high)) for one in differences) * 1.1,
+            reach=max(abs(end) for one in differences for end in (one.low or 0, one.high or 0))
+            * 1.1,
             details=[(one.name, _attributes(base, one), _extremes(one)) for one in differences],
         )
     return _table(runs, differences)
@@ -167,10 +176,16 @@ def _table(runs: Sequence[Run], differences: Sequence[Difference]) -> str:
     for run, found in zip(runs, (None, *differences), strict=True):
         line = f"{run.name:<{width}}{run.results['mean'][measure]:>8.1f}"
         if found is not None:
-            line += f"{found.mean:>+20.2f}   {found.low:+.2f} to {found.high:+.2f}"
-            line += f" ({found.verdict})"
+            line += f"{found.mean:>+20.2f}   {_interval(found)}"
         lines.append(line)
     return "\n".join(lines)
+
+
+def _interval(one: Difference) -> str:
+    """The interval and the verdict, or why there are none."""
+    if one.low is None or one.high is None:
+        return f"none: it needs {LEAST_SEQUENCES} videos, there are {one.sequences}"
+    return f"{one.low:+.2f} to {one.high:+.2f} ({one.verdict})"
 
 
 def _attributes(base: Run, one: Difference) -> list[tuple[str, float, int]]:

@@ -163,6 +163,17 @@ def test_undo_of_one_video(tmp_path):
         assert len(project.prompts(other)) == 1
 
 
+def test_what_is_in_a_video_that_was_taken_out_is_not_undone(tmp_path):
+    with clip_project(tmp_path, clips=2) as project:
+        one, two = add_object(project, video="a"), add_object(project, video="b")
+        project.remove_video("b")
+        assert project.undo().object_id == one
+        assert project.redo().object_id == one
+        project.add_videos([tmp_path / "b"])
+        assert len(project.prompts(two)) == 1
+        assert project.undo("b").object_id == two
+
+
 def test_the_log_says_who_did_what(project):
     one = add_object(project)
     project.undo()

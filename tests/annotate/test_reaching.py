@@ -6,7 +6,7 @@ from functools import partial
 
 import pytest
 from annotate.small_project import add_object, clip_project, run, tiny_engine
-from tiny import square_mask
+from tiny import noise_frames, square_mask
 
 from sam2track import Prompt
 from sam2track.annotate import propagation
@@ -108,3 +108,60 @@ def test_a_memory_that_decides_later_has_no_such_answers(tmp_path):
         thing = add_object(project)
         run(project, thing, engine=engine)
         assert reached(project, thing, 5, engine)[0] is None
+
+
+class Slow(FrameAnswers):
+    """Answers of a frame; while the first is made, somebody changes the project."""
+
+    def __init__(self, answers, change):
+        super().__init__(answers.session, answers.frame)
+        self.change = [change]
+
+    def answer(self, number, prompts, previous=None):
+        found = super().answer(number, prompts, previous)
+        if self.change:
+            self.change.pop()()
+        return found
+
+
+@pytest.mark.parametrize("better", [False, True])
+@pytest.mark.parametrize("undone", [1, 2, 4])
+def test_an_answer_fits_the_prompts_that_are_left_meanwhile(tmp_path, better, undone):
+    with clip_project(tmp_path) as project:
+        thing = project.add_object("a").id
+        answers = FrameAnswers.of(ENGINE, noise_frames(12)[6], 12)
+        one = click(project, thing, 6, Prompt.click(50, 40), answers=answers, engine=ENGINE)
+        two = click(project, thing, 6, Prompt.click(20, 20), answers=answers, engine=ENGINE)
+        three = click(project, thing, 6, Prompt.click(9, 9), answers=answers, engine=ENGINE)
+        if not better:
+            with project.store.writing() as connection:
+                connection.execute("DELETE FROM answers")
+        slow = Slow(answers, lambda: [project.undo() for _ in range(undone)])
+        again = {"answers": slow, "engine": ENGINE, "better": better}
+        mask = answer_again(project, thing, 6, **again)
+        if undone == 4:  # the object itself is gone
+            assert mask is None
+            return
+        expected = {1: two, 2: one}[undone]
+        assert project.mask(thing, 6) == mask == expected
+        project.redo()
+        if better:
+            assert project.mask(thing, 6) == {1: three, 2: two}[undone]
+
+
+@pytest.mark.parametrize("better", [False, True])
+def test_a_frame_that_is_accepted_meanwhile_stays(tmp_path, better):
+    with clip_project(tmp_path) as project:
+        thing = project.add_object("a").id
+        answers = FrameAnswers.of(ENGINE, noise_frames(12)[6], 12)
+        click(project, thing, 6, Prompt.click(50, 40), answers=answers, engine=ENGINE)
+        with project.store.writing() as connection:
+            if better:
+                connection.execute("UPDATE answers SET score = 0.125")
+            else:
+                connection.execute("DELETE FROM answers")
+        before = project.mask(thing, 6)
+        slow = Slow(answers, lambda: project.review("a", "accepted", object_id=thing, frames=[6]))
+        again = {"answers": slow, "engine": ENGINE, "better": better}
+        assert answer_again(project, thing, 6, **again) is None
+        assert project.mask(thing, 6) == before

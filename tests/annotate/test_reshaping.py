@@ -10,7 +10,7 @@ from tiny import square_mask
 from sam2track import Prompt
 from sam2track.annotate import ProjectError
 from sam2track.annotate.lanes import LanePart, lanes_of
-from sam2track.annotate.reshaping import clear, merge, split, swap
+from sam2track.annotate.reshaping import absent, clear, merge, split, swap
 from sam2track.annotate.review_queue import review_queue
 from sam2track.annotate.tasks import make_task, small_project
 
@@ -121,6 +121,33 @@ def test_deleting_takes_prompts_and_masks_by_hand_back(project):
     project.undo("a")
     assert contents(project) == before
     assert [own.frame for own in project.prompts(1)] == [0, 3, 5]
+
+
+def test_an_object_that_is_not_on_a_range_of_frames(project):
+    project.edit_mask(1, 3, square_mask())
+    project.prompt(1, 5, Prompt.click(30, 20))
+    before = contents(project)
+    project.undo("a")
+    project.redo("a")
+    entry = absent(project, 1, 2, 8)
+    assert entry.what == "clear"
+    assert [own.frame for own in project.masks(1) if not own.area] == [2, 3, 4, 5, 6, 7]
+    assert [own.frame for own in project.prompts(1)] == [0]
+    assert not set(run(project, 1, engine=tiny_engine())) & {2, 3, 4, 5, 6, 7}
+    absent(project, 1, 9, 99)
+    project.undo("a")
+    lanes = lanes_of(project, project.video("a"), project.objects(), [])
+    assert LanePart(2, 8, "absent") in lanes[1]
+    project.prompt(1, 6, Prompt.click(30, 20))
+    assert project.mask(1, 6).made == "propagated"  # until the click is answered
+    project.undo("a")
+    undone = project.undo("a")
+    assert undone.id == entry.id
+    assert [own.frame for own in project.prompts(1)] == [0, 3, 5]
+    shown_now = contents(project)
+    assert all(shown_now[1, frame] == before[1, frame] for frame in range(2, 8))
+    project.redo("a")
+    assert [own.frame for own in project.masks(1) if not own.area] == [2, 3, 4, 5, 6, 7]
 
 
 def test_undo_of_an_older_change_after_one_of_these(project):

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from sam2track.benchmark.compare import compare, interval, load_run
+from sam2track.benchmark.compare import compare, interval, load_run, write_comparison
 
 
 def write_run(folder, scores, dataset="davis17"):
@@ -56,6 +56,18 @@ def test_verdicts(tmp_path):
     assert found.verdict == "better"
     assert compare(write_run(tmp_path / "c", better), base).verdict == "worse"
     assert compare(base, write_run(tmp_path / "d", mixed)).verdict == "even"
+
+
+def test_two_videos_have_no_interval_and_no_verdict(tmp_path):
+    base = write_run(tmp_path / "a", {"cat": [50, 60], "dog": [10]})
+    other = write_run(tmp_path / "b", {"cat": [40, 50], "dog": [5]})
+    found = compare(base, other)
+    assert (found.low, found.high, found.verdict) == (None, None, "unknown")
+    table = write_comparison(tmp_path, [base, other], page=False)
+    assert "none: it needs 3 videos, there are 2" in table
+    assert "worse" not in table
+    stored = json.loads((tmp_path / "comparison.json").read_text())
+    assert stored["differences"]["b"]["low"] is None
 
 
 def test_only_shared_objects_count(tmp_path):

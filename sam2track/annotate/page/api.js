@@ -5,8 +5,8 @@
  */
 
 import { remembered } from "./dom.js";
-import { announce } from "./state.js";
-import { client, keep, left, made, newId } from "./waiting.js";
+import { announce, app } from "./state.js";
+import { adopt, client, keep, left, made, newId } from "./waiting.js";
 
 /** @typedef {import("./waiting.js").Job} Job */
 /** @typedef {{resolve: (answer: any) => void, reject: (error: Error) => void}} Asked */
@@ -23,8 +23,10 @@ export class Refused extends Error {
 class Gone extends Error {}
 
 /** @type {(Job & Partial<Asked>)[]} */
-const queue = [...left];
+let queue = [...left()];
 let sending = false;
+/** Whether what waited is being sent. @type {Promise<void>|null} */
+let begun = null;
 /**
  * `made` counts changes begun and ended: what was read meanwhile may be old. `kept`: whether what
  * waits is there after the page was loaded again. `lost`: what was refused of changes that waited
@@ -56,13 +58,14 @@ function myName() {
  * @param {string} method
  * @param {string} path
  * @param {unknown} [body] JSON, or a file
- * @param {{id?: string, signal?: AbortSignal, keepalive?: boolean}} [options]
+ * @param {{id?: string, project?: string, signal?: AbortSignal, keepalive?: boolean}} [options]
  */
 export async function send(method, path, body, options = {}) {
   /** @type {Record<string, string>} */
   const headers = { "X-Client": client };
   if (token) headers.Authorization = `Bearer ${token}`;
   if (options.id) headers["X-Request-Id"] = options.id;
+  if (options.project) headers["X-Project"] = options.project;
   if (myName()) headers["X-Who"] = encodeURIComponent(myName());
   const file = body instanceof Blob;
   if (body !== undefined) headers["Content-Type"] = `application/${file ? "octet-stream" : "json"}`;
@@ -105,7 +108,7 @@ export function get(path, signal) {
  */
 export function change(method, path, body, id = newId()) {
   return new Promise((resolve, reject) => {
-    queue.push({ method, path, body, id, resolve, reject });
+    queue.push({ method, path, body, id, project: app.session?.project.id ?? "", resolve, reject });
     count();
     void drain();
   });
@@ -113,11 +116,17 @@ export function change(method, path, body, id = newId()) {
 
 export { newId };
 
-/** Begin to send what waited when the page was loaded. */
-export function sendWaiting() {
-  if (!queue.length) return;
-  count();
-  void drain();
+/**
+ * Begin to send what waited when the page was loaded, if it is of this project.
+ * @param {string} project its id
+ */
+export function sendWaiting(project) {
+  begun ??= adopt(project).then(() => {
+    queue = [...left()];
+    count();
+    void drain();
+  });
+  return begun;
 }
 
 async function drain() {
@@ -126,12 +135,13 @@ async function drain() {
   while (queue.length) {
     const job = queue[0];
     try {
-      const answer = await send(job.method, placed(job.path), job.body, { id: job.id });
+      const { id, project } = job;
+      const answer = await send(job.method, placed(job.path), job.body, { id, project });
       queue.shift();
       if (Number.isInteger(answer?.id)) made.set(job.id, answer.id);
       job.resolve?.(answer);
     } catch (error) {
-      if (error instanceof Gone) {
+      if (error instanceof Gone || keeps(error)) {
         await new Promise((wake) => setTimeout(wake, 700));
         keep(queue); // so that other pages see that this one still waits
         continue;
@@ -143,6 +153,11 @@ async function drain() {
     count();
   }
   sending = false;
+}
+
+/** Whether a change is not lost: it waits for a token, or for its own project. @param {unknown} error */
+function keeps(error) {
+  return error instanceof Refused && (error.status === 401 || /of another project/.test(error.message));
 }
 
 /** A path with the number of the object that a change before has made. @param {string} path */

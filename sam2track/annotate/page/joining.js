@@ -5,8 +5,8 @@ import { colourOf } from "./colours.js";
 import { h } from "./dom.js";
 import { encodeCounts, Mask } from "./masks.js";
 import { putMasks } from "./maskstore.js";
-import { dialog, failed, trying } from "./notices.js";
-import { asOneStep, mayChange, refresh, said } from "./opening.js";
+import { dialog, trying } from "./notices.js";
+import { mayChange, refresh, said } from "./opening.js";
 import { rangeName } from "./ranges.js";
 import { announce, app, title } from "./state.js";
 import { select } from "./tools.js";
@@ -92,22 +92,16 @@ export async function notHere(one) {
   if (!video || !mayChange()) return;
   const [start, stop] = app.range ?? [app.frame, app.frame + 1];
   const where = rangeName();
-  const { record } = new Mask(video.height, video.width, encodeCounts([video.height * video.width]));
-  const frames = Array.from({ length: stop - start }, (_, at) => start + at);
   app.candidates = null;
-  /** @type {PromiseSettledResult<void>[]} */
-  const ends = [];
-  // A part at a time: all changes that wait are kept in this browser whenever one is added.
-  for (let at = 0; at < frames.length && app.video?.id === video.id; at += 50) {
-    ends.push(...await Promise.allSettled(frames.slice(at, at + 50).map(async (frame) => {
-      await change("PUT", `/api/objects/${one.id}/masks/${frame}`, record);
-      if (app.video?.id === video.id) putMasks(frame, [{ object: one.id, ...record, made: "brush", fresh: true }]);
-    })));
-  }
-  const wrong = ends.find((end) => end.status === "rejected");
-  if (wrong) failed(wrong.reason);
-  else said(`${title(one)} is not on ${where}.`);
-  await trying(() => asOneStep(video.id, ends.filter((end) => end.status === "fulfilled").length));
+  await trying(async () => {
+    if (stop - start > 1) await change("POST", `/api/objects/${one.id}/clear`, { start, stop, absent: true });
+    else { // a mask by hand, which can be taken back like a prompt
+      const { record } = new Mask(video.height, video.width, encodeCounts([video.height * video.width]));
+      await change("PUT", `/api/objects/${one.id}/masks/${start}`, record);
+      if (app.video?.id === video.id) putMasks(start, [{ object: one.id, ...record, made: "brush", fresh: true }]);
+    }
+    said(`${title(one)} is not on ${where}.`);
+  });
   announce("masks");
   refresh();
 }

@@ -1,6 +1,6 @@
 /** Starts the page. */
 
-import { connection, listen, sendWaiting, takeToken } from "./api.js";
+import { connection, listen, takeToken } from "./api.js";
 import { startCanvas } from "./canvas.js";
 import { run } from "./commands.js";
 import { h, icon } from "./dom.js";
@@ -72,7 +72,6 @@ async function start() {
   startOpening();
   startKeys();
   startEvents();
-  sendWaiting();
   watch("reread", refresh);
   try {
     await refreshList();

@@ -1,6 +1,6 @@
 /** Opens a video and keeps what the page knows of it up to date. */
 
-import { change, connection, get, send } from "./api.js";
+import { change, connection, get, send, sendWaiting } from "./api.js";
 import { byId, h, later, remember, remembered } from "./dom.js";
 import { forgetPictures } from "./frames.js";
 import { forgetMasks, refreshMasks, wantMasks } from "./maskstore.js";
@@ -23,6 +23,8 @@ export const reread = { asked: 0, done: 0 };
 /** Fetch the list of videos and the session. */
 export async function refreshList() {
   const [session, videos] = await Promise.all([get("/api/session"), get("/api/videos")]);
+  if (app.session && app.session.project.id !== session.project.id) location.reload(); // its changes stay here
+  if (!app.session) await sendWaiting(session.project.id);
   app.session = session;
   app.videos = videos;
   announce("session", "videos");
@@ -177,43 +179,17 @@ function heldBy() {
   return who === me ? `This video is open in another tab or window (${who})` : `${who} works on this video`;
 }
 
-/** Entries of the log that were made as one step. @type {Set<number>[]} */
-const together = [];
-
-/**
- * The newest entries of the log are undone, and done again, together.
- * @param {number} video
- * @param {number} count how many they are
- */
-export async function asOneStep(video, count) {
-  if (count < 2) return;
-  const newest = await get(`/api/videos/${video}/history?limit=${count}`);
-  together.push(new Set(newest.map((/** @type {{id: number}} */ entry) => entry.id)));
-}
-
-/** How many entries of a step are still to be undone or done again. @param {number} video @param {boolean} undone */
-async function restOfStep(video, undone) {
-  if (!together.length) return 0;
-  /** @type {{id: number, undone: boolean}[]} */
-  const log = await get(`/api/videos/${video}/history?limit=5000`);
-  const rests = together.map((step) => [step.size, log.filter(({ id, ...one }) => step.has(id) && one.undone !== undone).length]);
-  return rests.find(([size, rest]) => rest && rest < size)?.[1] ?? 0;
-}
-
 /** Undo or redo, and say what. @param {"undo"|"redo"} what */
 export async function step(what) {
   const video = app.video;
   if (!video || !mayChange()) return;
-  const once = () => change("POST", `/api/videos/${video.id}/${what}`, {});
   await trying(async () => {
-    const answer = await once().catch((error) => {
+    const answer = await change("POST", `/api/videos/${video.id}/${what}`, {}).catch((error) => {
       if (!/nothing to (un|re)do/.test(error?.message)) throw error;
       said(`There is nothing to ${what}.`);
     });
     if (!answer) return;
-    const rest = await restOfStep(video.id, what === "undo");
-    await Promise.all(Array.from({ length: rest }, once));
-    said(`${what === "undo" ? "Undone" : "Done again"}: ${answer.what}${rest ? ` and ${several(rest, "frame")} more` : ""}`);
+    said(`${what === "undo" ? "Undone" : "Done again"}: ${answer.what}`);
     app.candidates = null;
     refresh();
   });

@@ -85,7 +85,7 @@
  *
  * @typedef {Object} Session
  * @property {string} version
- * @property {{name: string, folder: string}} project
+ * @property {{id: string, name: string, folder: string}} project
  * @property {string} who
  * @property {{name: string, state: string, message: string}} model
  * @property {ObjectClass[]} classes

@@ -98,12 +98,20 @@ function card(video) {
     meter, mark, video.missing && removal(video));
 }
 
+/** The video that is to be taken out if its button is clicked again. @type {number|null} */
+let leaving = null;
+
 /** Takes a video whose file is gone out of the project; asks once more. @param {VideoSummary} video */
 function removal(video) {
-  const button = h("button", { class: "plain", text: "Remove…", title: `Take ${video.name} out of the project` });
+  const sure = "Remove it? Click again";
+  const text = leaving === video.id ? sure : "Remove…"; // the list may be drawn anew between the clicks
+  const button = h("button", { class: "plain", text, title: `Take ${video.name} out of the project` });
   button.addEventListener("click", () => {
-    if (button.textContent === "Remove…") button.textContent = "Remove it? Click again";
-    else void trying(async () => {
+    if (leaving !== video.id) {
+      leaving = video.id;
+      button.textContent = sure;
+    } else void trying(async () => {
+      leaving = null;
       await send("DELETE", `/api/videos/${video.id}`);
       notice(`${video.name} is out of the project. If its file is added again, its objects come back.`, { kind: "done" });
       const other = app.videos.find((one) => one.id !== video.id);

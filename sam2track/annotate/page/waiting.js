@@ -9,6 +9,7 @@
  * @property {string} path may hold "@" and the id of a change before it, for what that one made
  * @property {unknown} body
  * @property {string} id
+ * @property {string} project the id of the project that it changes
  */
 
 /** @typedef {{time: number, jobs: Job[], made: Record<string, number>}} Kept */
@@ -32,22 +33,37 @@ function read(client) {
   }
 }
 
-/** @returns {string|null} the client of a page that is gone and whose changes wait */
-function orphan() {
+/** @param {string} client @param {string} project @returns {boolean} whether its changes are of a project */
+function isOf(client, project) {
+  return read(client)?.jobs.every((job) => job.project === project) ?? false;
+}
+
+/** @param {string} project @returns {string|null} a page that is gone and whose changes of it wait */
+function orphan(project) {
   try {
     const keys = Object.keys(localStorage).filter((key) => key.startsWith(QUEUE));
     const clients = keys.map((key) => key.slice(QUEUE.length));
-    return clients.find((one) => Date.now() - (read(one)?.time ?? 0) > DEAD) ?? null;
+    return clients.find((one) => Date.now() - (read(one)?.time ?? 0) > DEAD && isOf(one, project)) ?? null;
   } catch {
     return null;
   }
 }
 
+/** Say that a page lives, or has gone. @param {string} client @param {number} time */
+function stamp(client, time) {
+  try {
+    const kept = read(client);
+    if (kept) localStorage.setItem(QUEUE + client, JSON.stringify({ ...kept, time }));
+  } catch {
+    // Then nothing is kept.
+  }
+}
+
 /**
- * Who this page is: the one that it was before it was loaded again, or one that is gone and whose
- * changes wait, or a new one. (A copy of a tab is another one: its original has not left.)
+ * Who this page is: the one that it was before it was loaded again, or a new one. (A copy of a tab
+ * is another one: its original has not left.)
  */
-export const client = (() => {
+export let client = (() => {
   let left = null;
   try {
     left = sessionStorage.getItem(LEFT);
@@ -55,14 +71,35 @@ export const client = (() => {
   } catch {
     // Without storage each page is a new one.
   }
-  return left ?? orphan() ?? newId();
+  return left ?? newId();
 })();
 
-const found = read(client);
-/** @type {Job[]} the changes that waited before this page was loaded, in order */
-export const left = found?.jobs ?? [];
+stamp(client, Date.now());
+setInterval(() => stamp(client, Date.now()), DEAD / 3);
+/** The changes that waited before this page was loaded, in order. @returns {Job[]} */
+export const left = () => read(client)?.jobs ?? [];
 /** What changes have made, by their ids: the numbers of objects. @type {Map<string, number>} */
-export const made = new Map(Object.entries(found?.made ?? {}));
+export const made = new Map(Object.entries(read(client)?.made ?? {}));
+
+/**
+ * Go on as a page that is gone and whose changes of this project wait, if this one has none. Changes
+ * of another project stay where they are kept.
+ * @param {string} project its id
+ */
+export async function adopt(project) {
+  const take = () => {
+    if (read(client) && isOf(client, project)) return;
+    if (read(client)) stamp(client, 0);
+    const found = orphan(project);
+    client = found ?? (read(client) ? newId() : client);
+    if (found) stamp(found, Date.now()); // before another tab looks
+    made.clear();
+    for (const [id, number] of Object.entries(read(client)?.made ?? {})) made.set(id, number);
+  };
+  // Tabs that are opened at once take turns, where the browser has locks.
+  if (navigator.locks) await navigator.locks.request("sam2track.adopt", take);
+  else take();
+}
 
 /** Keep changes, instead of those that were kept before.
  * @param {Job[]} jobs
@@ -80,7 +117,7 @@ export function keep(jobs) {
     /** @type {Kept} */
     const kept = {
       time: Date.now(),
-      jobs: jobs.map(({ method, path, body, id }) => ({ method, path, body, id })),
+      jobs: jobs.map(({ method, path, body, id, project }) => ({ method, path, body, id, project })),
       made: Object.fromEntries(known),
     };
     localStorage.setItem(QUEUE + client, JSON.stringify(kept));
@@ -93,11 +130,10 @@ export function keep(jobs) {
 addEventListener("pagehide", () => {
   try {
     sessionStorage.setItem(LEFT, client);
-    const kept = read(client);
-    if (kept) localStorage.setItem(QUEUE + client, JSON.stringify({ ...kept, time: 0 }));
   } catch {
     // Then the page that comes is a new one.
   }
+  stamp(client, 0);
 });
 addEventListener("pageshow", (event) => {
   if (event.persisted) sessionStorage.removeItem(LEFT);

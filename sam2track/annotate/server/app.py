@@ -17,7 +17,7 @@ from starlette.exceptions import HTTPException
 
 from . import file_routes, object_routes, video_routes, work_routes
 from .leases import LeaseTaken
-from .service import NotFound, Service
+from .service import NotFound, OtherProject, Service
 from .worker import ModelUnavailable
 
 LEASES_EVERY = 1.0  # seconds from look to look
@@ -94,6 +94,10 @@ def _add_errors(app: FastAPI) -> None:
 
     @app.exception_handler(LeaseTaken)
     async def taken(request: Request, error: LeaseTaken) -> JSONResponse:
+        return refuse(409, error)
+
+    @app.exception_handler(OtherProject)
+    async def other_project(request: Request, error: OtherProject) -> JSONResponse:
         return refuse(409, error)
 
     @app.exception_handler(ModelUnavailable)

@@ -8,7 +8,7 @@ from urllib.parse import unquote
 from fastapi import Depends, Header, Path, Query, Request
 
 from .bodies import MOST
-from .service import Caller, Service
+from .service import Caller, OtherProject, Service
 from .shapes import (
     Problem,
 )
@@ -18,7 +18,7 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
     401: {"model": Problem, "description": "The token is missing or wrong."},
     403: {"model": Problem, "description": "From another site, or a path that is not served."},
     404: {"model": Problem, "description": "There is no such thing."},
-    409: {"model": Problem, "description": "Somebody else annotates this video."},
+    409: {"model": Problem, "description": "Others annotate this video; or not this project."},
     413: {"model": Problem, "description": "The body is too large."},
     415: {"model": Problem, "description": "The body is of another kind."},
     422: {"model": Problem, "description": "A field is missing or has a wrong value."},
@@ -57,9 +57,15 @@ def caller_of(
             "and answered as the first time.",
         ),
     ] = "",
+    x_project: Annotated[
+        str,
+        Header(max_length=100, description="The id of the project that is meant; empty = any."),
+    ] = "",
 ) -> Caller:
     """Who asks."""
     own = service_of(request)
+    if x_project and x_project != own.project_id:
+        raise OtherProject("these changes are of another project")
     who = clean_name(x_who) or own.base.log.who
     return Caller(x_client or f"who:{who}", who, x_request_id)
 

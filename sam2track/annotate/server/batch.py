@@ -16,6 +16,7 @@ from ..prompting.automatic import FoundPrompts
 from ..prompting.sources import FindPrompts, PromptSource
 from ..propagation import Step
 from ..records import ProjectVideo
+from ..tasks import one_line
 from ..videos import Videos
 from .service import Caller, Service
 from .tracking import new_id
@@ -63,7 +64,7 @@ def batch_job(
         except (GeneratorExit, Cancelled):
             error = "cancelled"
         except Exception as reason:
-            error = " ".join(str(reason).split()) or type(reason).__name__
+            error = one_line(reason)
         state = "failed" if error or failed else "done"
         message = error or (f"{failed} of {len(videos)} videos failed" if failed else "")
         service.events.publish(

@@ -139,6 +139,14 @@ class RangeIn(Given):
     stop: FrameIndex
 
 
+class ClearIn(RangeIn):
+    """Frames whose masks go."""
+
+    absent: Annotated[
+        bool, Field(description="The object is not there: its masks are empty and stay so.")
+    ] = False
+
+
 class TrackIn(Given):
     """What to track. Without a range: from the prompts to the ends, or to barriers."""
 

@@ -15,20 +15,21 @@ from ..clicking import answer_again, click, question
 from ..engine import Engine
 from ..project import Project
 from ..records import ProjectMask, ProjectObject, ProjectVideo
-from ..reshaping import clear, merge, split, swap
+from ..reshaping import absent, clear, merge, split, swap
+from ..tracks import colour_of
 from .asking import REFUSALS, Asked, By, FramePath, ObjectId, VideoId
 from .bodies import (
     MOST,
+    ClearIn,
     FrameIn,
     MaskIn,
     MergeIn,
     ObjectChange,
     PreviewIn,
     PromptIn,
-    RangeIn,
     SwapIn,
 )
-from .reading import candidate_out, colour_of, mask_out, objects_out
+from .reading import candidate_out, mask_out, objects_out
 from .service import Service
 from .shapes import (
     CandidatesOut,
@@ -246,10 +247,12 @@ def swap_objects(service: Asked, caller: By, object_id: ObjectId, given: SwapIn)
 
 
 @router.post("/objects/{object_id}/clear")
-def clear_frames(service: Asked, caller: By, object_id: ObjectId, given: RangeIn) -> Done:
-    """Delete masks and prompts from start up to stop; tracking may fill these frames again."""
-    change = partial(clear, object_id=object_id, start=given.start, stop=given.stop)
-    _reshape(service, caller, (object_id,), "clear", change, given.start, given.stop)
+def clear_frames(service: Asked, caller: By, object_id: ObjectId, given: ClearIn) -> Done:
+    """Delete masks and prompts from start up to stop; tracking may fill these frames again, unless
+    the object is `absent` from them: then its masks there are empty."""
+    where, how = (given.start, given.stop), absent if given.absent else clear
+    change = partial(how, object_id=object_id, start=given.start, stop=given.stop)
+    _reshape(service, caller, (object_id,), "clear", change, *where, always=given.absent)
     return Done()
 
 
@@ -261,8 +264,10 @@ def _reshape(
     change: Callable[[Project], Any],
     start: int = 0,
     stop: int = MOST,
+    always: bool = False,
 ) -> dict[str, Any]:
-    """Change frames of objects from start up to stop, none of which is accepted or locked."""
+    """Change frames of objects from start up to stop, none of which is accepted or locked; with
+    ``always`` also while the video is tracked."""
     known = service.known(caller)
     if known is not None:
         return known
@@ -270,7 +275,7 @@ def _reshape(
     video = found[0][1]
     for thing, own in found:
         service.check_open(thing, own, start, stop)
-    if any(video.id in job.video_ids for job in service.worker.jobs()):
+    if not always and any(video.id in job.video_ids for job in service.worker.jobs()):
         raise ValueError("this video is being tracked; stop that first, or wait for its end")
 
     def work(project: Project) -> dict[str, Any]:
@@ -295,7 +300,6 @@ def _after(
     service: Service, caller: By, object_id: int, video: ProjectVideo, frame: int
 ) -> MaskOut | None:
     """The mask after prompts were taken back; those that are left are answered again."""
-
     thing, _ = service.object(object_id)
 
     def work(engine: Engine) -> None:

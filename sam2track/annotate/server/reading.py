@@ -11,7 +11,7 @@ from ..answering import Answer
 from ..freshness import Freshness
 from ..project import Project
 from ..records import LOW_CONFIDENCE, ProjectMask, ProjectObject, ProjectVideo, Review
-from ..tracks import Attribute, ObjectClass
+from ..tracks import Attribute, ObjectClass, hex_of
 from ..videos import Videos
 from .bodies import AttributeIn
 from .service import Caller, Service
@@ -27,19 +27,6 @@ from .shapes import (
     VideoDetail,
     VideoOut,
 )
-
-
-def hex_of(colour: tuple[int, int, int] | None) -> str | None:
-    """``#rrggbb``."""
-    return None if colour is None else "#{:02x}{:02x}{:02x}".format(*colour)
-
-
-def colour_of(text: str | None) -> tuple[int, int, int] | None:
-    """The numbers in ``#rrggbb``."""
-    if text is None:
-        return None
-    red, green, blue = bytes.fromhex(text[1:])
-    return red, green, blue
 
 
 def class_out(own: ObjectClass) -> ClassOut:

@@ -32,6 +32,10 @@ class NotFound(ProjectError):
     """There is no such thing."""
 
 
+class OtherProject(Exception):
+    """A change of another project than the one that is served."""
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """Limits of what is sent to the server, in bytes.
@@ -84,6 +88,7 @@ class Service:
         automatic: FindPrompts | None = None,
     ) -> None:
         self.base, self.model, self.automatic = project, model, automatic
+        self.project_id = project.store.project_id()
         self.folders = tuple(folder.resolve() for folder in (*folders, project.folder))
         self.limits = limits or Limits()
         self.events, self.leases, self.frames = Events(), Leases(), Frames()

@@ -44,6 +44,7 @@ class ClassOut(BaseModel):
 class ProjectOut(BaseModel):
     """The project that is served."""
 
+    id: str = Field(description="For `X-Project`.")
     name: str
     folder: str
 

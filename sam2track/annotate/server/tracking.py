@@ -10,6 +10,7 @@ from ..engine import Engine
 from ..planning import propagate
 from ..ranges import Walk
 from ..records import ProjectVideo
+from ..tasks import one_line
 from .reading import mask_out
 from .service import Caller, Service
 from .worker import LongJob, Steps
@@ -33,7 +34,7 @@ def tracking_job(
         except GeneratorExit:
             cancelled = True
         except Exception as reason:
-            error = " ".join(str(reason).split()) or type(reason).__name__
+            error = one_line(reason)
         service.events.publish("tracked", video=video.id, cancelled=cancelled, error=error)
 
     return LongJob(new_id(), "track", (video.id,), begin)

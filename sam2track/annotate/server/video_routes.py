@@ -11,10 +11,11 @@ from ..freshness import Span
 from ..lanes import lanes_of
 from ..project import Project
 from ..records import ProjectObject, ProjectVideo
+from ..tracks import colour_of
 from .asking import REFUSALS, Asked, By, FramePath, Objects, Start, Stop, VideoId, ids_in
 from .bodies import EmbedIn, HeartbeatIn, LeaseIn, ObjectIn, ReviewIn
 from .leases import LeaseTaken
-from .reading import colour_of, mask_out, objects_out, video_detail, video_out
+from .reading import mask_out, objects_out, video_detail, video_out
 from .service import Service
 from .shapes import (
     Done,

@@ -35,7 +35,8 @@ def _what(entry: Entry) -> str:
         word = "review" if len(states) != 1 else states.pop()
         return f"{word} ({count} frames)" if count > 1 else f"state {word}"
     if entry.what == "clear":
-        return f"delete frames {data['start']} to {data['stop'] - 1} of"
+        frames = f"frames {data['start']} to {data['stop'] - 1}"
+        return f"{frames} without" if data.get("absent") else f"delete {frames} of"
     names = {
         "unprompt": "prompts taken back",
         "withdraw": "prompt taken back",

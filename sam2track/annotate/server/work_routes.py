@@ -12,11 +12,12 @@ from ..exchange import FORMATS
 from ..project import Project
 from ..ranges import plan_walks
 from ..review_queue import review_queue
+from ..tracks import colour_of
 from .asking import REFUSALS, Asked, By, VideoId
 from .batch import batch_job
 from .bodies import AnnotateIn, ClassIn, TrackIn
 from .leases import LeaseTaken
-from .reading import attribute_of, class_out, colour_of
+from .reading import attribute_of, class_out
 from .shapes import (
     CancelOut,
     ClassOut,
@@ -38,7 +39,7 @@ def read_session(service: Asked, caller: By) -> SessionOut:
     worker, folder = service.worker, service.base.folder.absolute()
     return SessionOut(
         version=version("sam2track"),
-        project=ProjectOut(name=folder.name, folder=str(folder)),
+        project=ProjectOut(id=service.project_id, name=folder.name, folder=str(folder)),
         who=caller.who,
         model=ModelOut.model_validate(
             {"name": service.model, "state": worker.state, "message": worker.message}

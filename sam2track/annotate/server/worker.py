@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from ..engine import Engine
+from ..tasks import one_line
 
 LOG = logging.getLogger("sam2track.serve")
 T = TypeVar("T")
@@ -159,7 +160,7 @@ class Worker:
         try:
             self.engine = self._load()
         except Exception as error:
-            self._fail(" ".join(str(error).split()) or type(error).__name__)
+            self._fail(one_line(error))
             return
         self.state = "ready"
         self._told(self.state, "")

@@ -76,6 +76,82 @@ def test_changes_that_waited_too_long_are_told(person: Person, server: Server) -
     server.send("DELETE", "/api/videos/1/lease")
 
 
+def put_waiting(person: Person, project: str, numbers: list[int]) -> None:
+    """Leave changes behind, as of a page that is gone: new classes."""
+    jobs = [
+        {
+            "method": "POST",
+            "path": "/api/classes",
+            "body": {"name": f"late {number}"},
+            "id": f"{project[:4]}{number}",
+            "project": project,
+        }
+        for number in numbers
+    ]
+    kept = json.dumps({"time": 0, "jobs": jobs, "made": {}})
+    person.look("localStorage.setItem(args[0], args[1])", f"sam2track.waiting.{project}", kept)
+
+
+def late_classes(server: Server) -> list[str]:
+    names = [own["name"] for own in server.get("/api/session")["classes"]]
+    return [name for name in names if name.startswith("late")]
+
+
+WAITING = 'Object.keys(localStorage).filter((key) => key.includes("sam2track.waiting."))'
+
+
+def test_changes_that_wait_for_another_project_stay_in_the_browser(
+    person: Person, server: Server
+) -> None:
+    put_waiting(person, "f" * 24, [1])
+    for _ in range(2):
+        person.page.reload()
+        person.wait("app.video && connection.up && connection.waiting === 0")
+    # Also if that project was served when this tab was loaded.
+    person.look('sessionStorage.setItem("sam2track.left", args[0])', "f" * 24)
+    other = Person(person.page.context.new_page(), server.address)
+    other.saved()
+    assert late_classes(server) == []
+    assert person.look(WAITING) == ["sam2track.waiting." + "f" * 24]
+    assert notices(person) == notices(other) == ""
+
+
+def test_two_tabs_do_not_go_on_with_the_same_changes(person: Person, server: Server) -> None:
+    own = person.look("app.session.project.id")
+    put_waiting(person, own, [2, 3])
+    pages = [person.page.context.new_page() for _ in range(2)]
+    for page in pages:  # neither waits for the other
+        page.evaluate(
+            "address => { setTimeout(() => { location = address; }, 50); }", server.address
+        )
+    people = []
+    for page in pages:
+        page.wait_for_selector("#ready", state="attached")
+        people.append(page.evaluate('import("/static/waiting.js").then((own) => own.client)'))
+    person.until(lambda: late_classes(server) == ["late 2", "late 3"])
+    assert sorted(client == own for client in people) == [False, True]
+    person.until(lambda: person.look(WAITING) == [])
+
+
+def test_a_change_that_needs_a_token_waits_for_it(person: Person, server: Server) -> None:
+    refusals = []
+
+    def refuse(route: Any) -> None:
+        refusals.append(route.request.headers.get("x-project"))
+        route.fulfill(status=401, json={"error": "a token is needed"})
+
+    person.click(*CUP)
+    person.saved()
+    person.page.route("**/prompts", refuse)
+    person.click(*BELOW)
+    person.until(lambda: len(refusals) >= 2)
+    assert person.look(WAITING) != []
+    person.page.unroute("**/prompts")
+    person.saved()
+    assert len(server.get("/api/videos/1")["prompts"][0]["points"]) == 2
+    assert set(refusals) == {person.look("app.session.project.id")}
+
+
 def notices(person: Person) -> str:
     return person.page.inner_text("#notices")
 

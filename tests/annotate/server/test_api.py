@@ -272,6 +272,22 @@ def test_objects_are_changed_merged_split_swapped_and_cleared(client):
     assert [own["undone"] for own in history] == [True] * 3
 
 
+def test_an_object_is_not_on_a_range(client):
+    thing = add_object(client)
+    click(client, thing)
+    track(client, thing)
+    body = {"start": 4, "stop": 9, "absent": True}
+    good(client.post(f"/api/objects/{thing}/clear", json=body))
+    assert lanes(client, thing)["absent"] == [(4, 9)]
+    (entry, *_) = good(client.get("/api/videos/1/history"))
+    assert entry["what"] == "frames 4 to 8 without object 1"
+    good(client.post("/api/videos/1/undo"))
+    assert "absent" not in lanes(client, thing)
+    good(client.post("/api/videos/1/review", json={"state": "accepted", "frames": [6, 7]}))
+    answer = client.post(f"/api/objects/{thing}/clear", json=body)
+    refused(answer, 400, "object 1 is accepted or locked on frame 6")
+
+
 def test_review_stops_tracking(client):
     thing = add_object(client)
     click(client, thing)
@@ -309,6 +325,19 @@ def test_a_change_that_is_sent_again_is_done_once(tmp_path):
         assert made[0] == made[1]
         other = {"X-Request-Id": "r2", "X-Client": "tab-2"}
         assert client.post("/api/videos/1/objects", json=body, headers=other).status_code == 409
+
+
+def test_a_change_of_another_project_is_refused(client, tmp_path):
+    own = good(client.get("/api/session"))["project"]["id"]
+    (tmp_path / "other").mkdir()
+    with serving(tmp_path / "other") as other:
+        theirs = good(other.get("/api/session"))["project"]["id"]
+    assert own != theirs
+    for project in ("", own):
+        good(client.post("/api/videos/1/objects", json={}, headers={"X-Project": project}))
+    answer = client.post("/api/videos/1/objects", json={}, headers={"X-Project": theirs})
+    refused(answer, 409, "these changes are of another project")
+    assert len(good(client.get("/api/videos/1"))["objects"]) == 2
 
 
 def test_one_client_at_a_time(client):
@@ -454,6 +483,16 @@ def test_a_model_that_cannot_be_loaded(tmp_path):
         refused(answer, 503, "the model cannot be used: no weights; give checkpoint=")
         good(client.put(f"/api/objects/{thing}/masks/0", json=square_runs()))
         assert masks(client)[thing, 0]["fresh"]
+
+
+def test_an_unexpected_error_of_loading_is_named(tmp_path):
+    def broken():
+        raise RuntimeError("no kernel\nimage")
+
+    with serving(tmp_path, load=broken) as client:
+        state = lambda: good(client.get("/api/session"))["model"]  # noqa: E731
+        wait_for(lambda: state()["state"] == "error")
+        assert state()["message"] == "RuntimeError: no kernel image"
 
 
 def test_the_page_or_why_there_is_none(client, tmp_path, monkeypatch):
