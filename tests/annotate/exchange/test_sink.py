@@ -52,7 +52,7 @@ def test_names_of_pictures_are_kept(tmp_path):
 def test_a_warning_tells_what_is_lost(tmp_path):
     sink = ExchangeSink(tmp_path / "out", "davis")
     sink.write(*tracked(0))
-    with pytest.warns(UserWarning, match=r"out \(davis\), not kept: 1 scores of masks"):
+    with pytest.warns(UserWarning, match=r"out \(davis\), not kept: 1 score of masks"):
         sink.close()
 
 
