@@ -5,7 +5,7 @@ import { byId, h, later, remember, remembered } from "./dom.js";
 import { forgetPictures } from "./frames.js";
 import { forgetMasks, refreshMasks, wantMasks } from "./maskstore.js";
 import { closeNotice, failed, notice, trying } from "./notices.js";
-import { announce, app, readOnly, several, watch } from "./state.js";
+import { announce, app, readOnly, watch } from "./state.js";
 
 /** @typedef {import("./types.js").VideoDetail} VideoDetail */
 /** @typedef {import("./types.js").Span} Span */
