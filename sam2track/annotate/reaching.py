@@ -28,11 +28,11 @@ MOST = 2 * SAVE_FRAMES  # frames that are tracked for it; more take too long
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """How tracking comes to a frame.
+    """How tracking reaches a frame.
 
     Attributes:
-        frame: that is reached.
-        one: the pass that it lies in.
+        frame: the frame that is reached.
+        one: the pass of tracking that this frame belongs to.
         state: see :class:`Part`.
     """
 
@@ -50,7 +50,7 @@ class Way:
 def way_to(
     project: Project, thing: ProjectObject, video: ProjectVideo, frame: int, engine: Engine
 ) -> Way | None:
-    """How tracking comes to a frame that it was on; None: it begins there, or it is too far."""
+    """How tracking reaches a frame that it tracked; None: it begins there, or it is too far."""
     if StoredMasks(project.log).tracked(thing.id, video.size, frame) is None:
         return None
     try:

@@ -89,7 +89,7 @@ def linear(
 ) -> Float[Tensor, "*batch O"]:
     """A linear layer and an activation."""
     # A layer that somebody has put in its place, such as an adapter, does more than multiply.
-    if type(layer) not in (nn.Linear, Linear) or not _pays(x, layer.weight):
+    if type(layer) not in (nn.Linear, Linear) or not _is_faster(x, layer.weight):
         return activation.apply(layer(x))
     return _linear(x.to(layer.weight.dtype), layer.weight, layer.bias, *activation.post)
 
@@ -98,12 +98,14 @@ class Linear(nn.Linear):
     """A linear layer, by oneDNN where that is faster than PyTorch's own choice."""
 
     def forward(self, input: Float[Tensor, "*batch I"]) -> Float[Tensor, "*batch O"]:
-        if _pays(input, self.weight) and beats_mkl():  # compilers end at the first
+        # In this order: compilers stop at the first, and cannot follow the second.
+        if _is_faster(input, self.weight) and beats_mkl():
             return product(input, self.weight, self.bias)
         return F.linear(input, self.weight, self.bias)
 
 
-def _pays(x: Tensor, weight: Tensor) -> bool:
+def _is_faster(x: Tensor, weight: Tensor) -> bool:
+    """Whether oneDNN may compute this product, and there is enough of it."""
     # Sizes come last, since exporters would make a rule of them.
     return can_fuse(x, weight) and x.numel() * len(weight) >= FEWEST
 
