@@ -26,8 +26,9 @@ def graphed(method: Method) -> Method:
     """The method of a model, as a CUDA graph where its arguments are on a CUDA device.
 
     Arguments are tensors, dataclasses of tensors, and values that can be compared. Nothing in the
-    method may wait for the device. With gradients, and while a model is compiled or exported, the
-    method runs as it is; so it does where ``model.graphs`` is False.
+    method may wait for the device. The operations are compiled first if ``model.compiled``. With
+    gradients, while a model is exported, and where ``model.graphs`` is False, the method runs as it
+    is.
     """
 
     @functools.wraps(method)
@@ -44,7 +45,7 @@ def graphed(method: Method) -> Method:
             if known < BEFORE:
                 recordings[key] = known + 1
             else:
-                recordings[key] = known = _Recording(functools.partial(method, model), args)
+                recordings[key] = known = _Recording(method, model, args)
                 if len(recordings) > MOST:
                     del recordings[next(iter(recordings))]
                 return known.replay(leaves)
@@ -53,22 +54,31 @@ def graphed(method: Method) -> Method:
     return cast(Method, run)
 
 
+def forget(model: nn.Module) -> None:
+    """Drop what was recorded of a model, since it will compute in another way."""
+    _recordings.pop(model, None)
+
+
 class _Recording:
     """The operations of one call, with the memory that they read and write."""
 
-    def __init__(self, function: Callable[..., Any], args: Sequence[Any]) -> None:
+    def __init__(self, method: Callable[..., Any], model: nn.Module, args: Sequence[Any]) -> None:
         given = list(_leaves(args))
         with torch.inference_mode(False):  # else it could be written to in inference mode alone
             own = [torch.empty_like(leaf) if isinstance(leaf, Tensor) else leaf for leaf in given]
         self.read = [leaf for leaf in own if isinstance(leaf, Tensor)]
         self._copy(given)
+        args = _rebuilt(args, iter(own))
+        if model.compiled:
+            method = torch.compile(method, dynamic=False)
+            method(model, *args)
         self.graph = torch.cuda.CUDAGraph()
         # Other threads may use the device meanwhile.
         with (
             torch.cuda.device(self.read[0].device),
             torch.cuda.graph(self.graph, capture_error_mode="thread_local"),
         ):
-            self.written = function(*_rebuilt(args, iter(own)))
+            self.written = method(model, *args)
 
     def replay(self, leaves: Sequence[Any]) -> Any:
         """What the operations make of other arguments."""
@@ -104,7 +114,9 @@ def _rebuilt(values: Sequence[Any], leaves: Iterator[Any]) -> list[Any]:
         if dataclasses.is_dataclass(value):
             names = [field.name for field in dataclasses.fields(value)]
             fields = _rebuilt([getattr(value, name) for name in names], leaves)
-            made.append(dataclasses.replace(value, **dict(zip(names, fields, strict=True))))
+            made.append(
+                dataclasses.replace(cast(Any, value), **dict(zip(names, fields, strict=True)))
+            )
         else:
             made.append(next(leaves))
     return made
@@ -129,8 +141,8 @@ def _recordable(leaves: Sequence[Any]) -> bool:
 
 def _place(model: nn.Module) -> Hashable:
     """Where the weights are, and how they are used."""
-    first = next(model.parameters())
-    return first.data_ptr(), torch.is_autocast_enabled("cuda"), torch.get_autocast_dtype("cuda")
+    dtype = torch.get_autocast_dtype("cuda") if torch.is_autocast_enabled("cuda") else None
+    return next(model.parameters()).data_ptr(), dtype, model.compiled
 
 
 def _kind(leaf: Any) -> Hashable:

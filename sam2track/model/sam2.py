@@ -26,7 +26,7 @@ from ..types import (
     Resolved,
     WindowBox,
 )
-from . import onednn, unprompted
+from . import cuda_graphs, onednn, unprompted
 from .cuda_graphs import graphed
 from .image_transform import ImageTransform, Window, prepare_image
 from .layers import MLP, lower_weights
@@ -103,6 +103,7 @@ class SAM2(nn.Module):
         """
         self.precision = precision
         lower_weights(self, precision)
+        cuda_graphs.forget(self)
 
     def pool_memory(self, side: int) -> None:
         """Average memory tokens over squares of ``side`` x ``side`` before they are attended to.
@@ -121,14 +122,21 @@ class SAM2(nn.Module):
                 f"of {grid} x {grid} tokens that it divides; give memory.pool=1"
             )
         self.memory_attention.pool(replace(self.variant.pooling, side=side))
+        cuda_graphs.forget(self)
 
     def compile_parts(self) -> None:
-        """Compile the encoder and every part of a step; varying lengths stay dynamic."""
+        """Compile the encoder and every part of a step.
+
+        On a CUDA device what is recorded as graphs is compiled, with its lengths. Elsewhere the
+        parts are, and varying lengths stay dynamic.
+        """
+        self.compiled = True
+        if self.device.type == "cuda":
+            return
         for part in (self.trunk, self.neck):
             part.compile(dynamic=False)
         for part in (self.memory_attention, self.mask_decoder, self.memory_encoder):
             part.compile(dynamic=True)
-        self.compiled = True
 
     @property
     def device(self) -> torch.device:
