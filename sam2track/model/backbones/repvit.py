@@ -16,6 +16,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from ..layers import named
+from .backbone import Backbone
 from .batch_norm import fold
 
 BATCH_NORM_EPS = 1e-5
@@ -23,7 +24,7 @@ NORM = ("weight", "bias", "running_mean", "running_var")
 
 
 @dataclass(frozen=True, slots=True)
-class RepViTSpec:
+class RepViTSpec(Backbone):
     """The sizes of one RepViT; those of RepViT-M1 by default.
 
     Attributes:
@@ -49,9 +50,6 @@ class RepViTSpec:
                 nn.init.zeros_(parameter)
             else:
                 nn.init.kaiming_normal_(parameter, nonlinearity="relu")
-
-    def imagenet_weights(self) -> None:
-        return None
 
     def transformers_names(self) -> tuple[tuple[str, str], ...]:
         return ((r"^trunk\.body\.", "trunk.timm_model."),)
