@@ -17,9 +17,9 @@ import numpy as np
 from jaxtyping import Float
 
 from ..files import write_page
-from .attributes import by_attribute
 from .files import write_json
 from .report import PACKAGE
+from .results import by_attribute
 
 DRAWS = 10_000
 CONFIDENCE = 0.95

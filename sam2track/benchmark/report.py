@@ -11,10 +11,9 @@ import numpy as np
 import yaml
 
 from ..files import write_page
-from .attributes import by_attribute
 from .cases import Case
 from .engine_table import CAPTION, engine_rounds, engine_rows
-from .results import Record, mean_of, measures_of_dataset
+from .results import Record, by_attribute, mean_of, measures_of_dataset
 
 PACKAGE = "sam2track.benchmark"
 SPARKS = 24  # number of objects with a small curve

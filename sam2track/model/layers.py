@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
+from collections.abc import Mapping
 from itertools import pairwise
 from typing import cast
 
@@ -67,6 +68,14 @@ class MLP(nn.Module):
 def named(**parts: nn.Module) -> nn.Sequential:
     """Modules one after another, under the names that they have in the released weights."""
     return nn.Sequential(OrderedDict(parts))
+
+
+def fold_batch_norm(
+    weight: Float[Tensor, "O I k k"], norm: Mapping[str, Tensor], eps: float
+) -> tuple[Float[Tensor, "O I k k"], Float[Tensor, " O"]]:
+    """Weight and bias of one convolution that equals a convolution and the batch norm after it."""
+    scale = norm["weight"] / (norm["running_var"] + eps).sqrt()
+    return weight * scale[:, None, None, None], norm["bias"] - norm["running_mean"] * scale
 
 
 def sine_frequencies(dim: int) -> Float[Tensor, " dim"]:

@@ -15,8 +15,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from .. import onednn
+from ..layers import fold_batch_norm
 from .backbone import Backbone
-from .batch_norm import fold
 
 # Lite0: (expansion, kernel, stride, channels, repeats)
 STAGES = (
@@ -140,7 +140,7 @@ def without_batch_norm(source: dict[str, Tensor]) -> dict[str, Tensor]:
     def put(ours: str, conv: str, bn: str) -> None:
         names = ("weight", "bias", "running_mean", "running_var")
         norm = {name: source[f"{bn}.{name}"] for name in names}
-        weight, bias = fold(source[f"{conv}.weight"], norm, BATCH_NORM_EPS)
+        weight, bias = fold_batch_norm(source[f"{conv}.weight"], norm, BATCH_NORM_EPS)
         folded[f"{ours}.weight"], folded[f"{ours}.bias"] = weight, bias
 
     put("stem", "_conv_stem", "_bn0")
