@@ -37,12 +37,6 @@ class VideoMasks:
     confidence: Float[Tensor, "H W"]
 
     @classmethod
-    def empty(cls, count: int, size: tuple[int, int], device: str | torch.device) -> VideoMasks:
-        """So many empty masks."""
-        masks = torch.zeros(count, *size, dtype=torch.bool, device=device)
-        return cls.over(masks)
-
-    @classmethod
     def over(cls, masks: Bool[Tensor, "N H W"]) -> VideoMasks:
         """Masks that are empty yet."""
         size, device = masks.shape[1:], masks.device
@@ -158,7 +152,9 @@ def combine(
         rows: the rows that they are there; None = the first ones. They are empty yet.
     """
     grid = logits.shape[1:]
-    onto = VideoMasks.empty(len(logits), size, "cpu") if onto is None else onto
+    onto = (
+        VideoMasks.over(torch.zeros(len(logits), *size, dtype=torch.bool)) if onto is None else onto
+    )
     masks, owner, highest = (x.numpy() for x in (onto.masks, onto.owner, onto.confidence))
     specks = speck_area * size[0] * size[1] / (grid[0] * grid[1])
     places = range(len(logits)) if rows is None else rows
