@@ -125,7 +125,8 @@ FORMATS: dict[str, Format] = {
         write_vots, read_vots, _holds("masks boxes"), _in("{video}/color/{number:08d}.jpg")),
     "csv": Format("table: place, area, box and score of each object on each frame",
         write_csv, None, _holds("masks boxes classes names scores made")),
-    "overlay": Format("video with the objects drawn on it", write_overlay, None, _MASKS, needs_video=True),
+    "overlay": Format("video with the objects drawn on it",
+        write_overlay, None, _MASKS, needs_video=True),
     "cutouts": Format("objects as PNG with alpha", write_cutouts, None, _CLASSES, needs_video=True),
 }
 # fmt: on
