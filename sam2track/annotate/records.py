@@ -179,8 +179,8 @@ class Review:
     """
 
     video_id: int
-    object_id: int | None
-    frame: int | None
-    state: str
-    comment: str
-    locked: bool
+    object_id: int | None = None
+    frame: int | None = None
+    state: str = "new"
+    comment: str = ""
+    locked: bool = False

@@ -32,9 +32,7 @@ class Reviews:
             "SELECT * FROM reviews WHERE video_id = ? AND object_id IS ? AND frame IS ?",
             *(video_id, object_id, frame),
         )
-        if row is None:
-            return Review(video_id, object_id, frame, "new", "", False)
-        return _review(row)
+        return Review(video_id, object_id, frame) if row is None else _review(row)
 
     def set(
         self,

@@ -85,7 +85,7 @@ class Clicks:
         background."""
 
         def work(engine: Engine) -> None:
-            project = Project(self.base.store, who or self.base.log.who)
+            project = Project(self.base.store, who)
             try:
                 if not needs_answer(project, object_id, index, engine):
                     return
@@ -110,7 +110,7 @@ class Clicks:
 
         def work(engine: Engine) -> Steps:
             yield from self.reach(engine, video, index, thing)
-            project = Project(self.base.store, who or self.base.log.who)
+            project = Project(self.base.store, who)
             answers = self.answers(engine, video, index, thing)
             again = {"answers": answers, "engine": engine, "better": True}
             if answers.reached is not None and answer_again(project, thing.id, index, **again):
