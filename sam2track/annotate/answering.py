@@ -9,8 +9,7 @@ but not the memory of other frames.
 from __future__ import annotations
 
 import json
-from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass, replace
 from functools import reduce
@@ -29,6 +28,7 @@ from ..track.prompt_response import check_prompt
 from ..types import Frame, Resolved, WindowBox
 from .anchors import pack_prompt
 from .engine import Engine
+from .recent import Recent
 from .records import ProjectMask
 from .tracks import area_of
 
@@ -51,6 +51,22 @@ class Answer:
     presence: float
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Question:
+    """What the model is asked about an object on a frame.
+
+    Attributes:
+        number: of the object in its video, for messages.
+        prompts: all of the frame, in order.
+        previous: the tracked mask that they correct; None = there is none. It is not looked at if
+            the object was followed onto the frame.
+    """
+
+    number: int
+    prompts: tuple[Prompt, ...]
+    previous: ProjectMask | None = None
+
+
 class FrameAnswers:
     """One frame, ready to be clicked on. One thread may use it at a time.
 
@@ -71,7 +87,7 @@ class FrameAnswers:
         self.session, self.frame, self.reached = session, frame, reached
         self.answerer = replace(session.answerer, remember=False)
         self._last: tuple[list[str], TrackedObject] | None = None
-        self._known: OrderedDict[str, list[Answer]] = OrderedDict()
+        self._known = Recent[list[Answer]](_KNOWN)
 
     @classmethod
     def of(cls, engine: Engine, frame: Frame, length: int) -> FrameAnswers:
@@ -84,15 +100,8 @@ class FrameAnswers:
         with model_threads(self.session.model.small_on_cpu):
             self.session.encoder.features(self.frame)
 
-    def answer(
-        self, number: int, prompts: Sequence[Prompt], previous: ProjectMask | None = None
-    ) -> Answer:
+    def answer(self, asked: Question) -> Answer:
         """The mask that prompts give, one after the other. What was asked before is not made again.
-
-        Args:
-            number: of the object, for messages.
-            previous: the tracked mask that they correct; it is not looked at if the object was
-                followed onto the frame.
 
         Raises:
             ValueError: if a prompt does not fit the frame, or the first says only where the object
@@ -103,17 +112,15 @@ class FrameAnswers:
             own = tracked.pending[self.frame.index].resolved
             return self._draw(own.logits[:, 0], own.scores, own.presence[:, 0], own.window)
 
-        (found,) = self._made("answer", number, prompts, previous, make)
+        (found,) = self._made("answer", asked, make)
         return found
 
-    def candidates(
-        self, number: int, prompts: Sequence[Prompt], previous: ProjectMask | None = None
-    ) -> list[Answer]:
+    def candidates(self, asked: Question) -> list[Answer]:
         """What else the prompts may mean: up to three masks, the largest first.
 
-        Arguments and errors as for :meth:`answer`. A mask prompt has none.
+        Errors as for :meth:`answer`. A mask prompt has none.
         """
-        merged = reduce(tokens.merge_prompts, prompts)
+        merged = reduce(tokens.merge_prompts, asked.prompts)
         if merged.mask is not None:
             return []
 
@@ -125,37 +132,25 @@ class FrameAnswers:
             ordered = sorted(distinct, key=lambda own: -areas[own.counts])
             return [own for own in ordered if areas[own.counts]]
 
-        return self._made("candidates", number, prompts, previous, make)
+        return self._made("candidates", asked, make)
 
     @torch.inference_mode()
     def _made(
-        self,
-        what: str,
-        number: int,
-        prompts: Sequence[Prompt],
-        previous: ProjectMask | None,
-        make: Callable[[TrackedObject], list[Answer]],
+        self, what: str, asked: Question, make: Callable[[TrackedObject], list[Answer]]
     ) -> list[Answer]:
         """What is made of the object after its prompts, unless it is known."""
-        previous = None if self.reached is not None else previous
-        told = ["" if previous is None else previous.counts]
-        told += [json.dumps(pack_prompt(prompt)) for prompt in prompts]
+        if self.reached is not None:
+            asked = replace(asked, previous=None)
+        told = ["" if asked.previous is None else asked.previous.counts]
+        told += [json.dumps(pack_prompt(prompt)) for prompt in asked.prompts]
         key = json.dumps([what, told])
-        if key not in self._known:
+        known = self._known.get(key)
+        if known is None:
             with model_threads(self.session.model.small_on_cpu):
-                self._known[key] = make(self._respond(number, prompts, previous, told))
-        self._known.move_to_end(key)
-        while len(self._known) > _KNOWN:
-            self._known.popitem(last=False)
-        return self._known[key]
+                known = make(self._respond(asked, told))
+        return self._known.put(key, known)
 
-    def _respond(
-        self,
-        number: int,
-        prompts: Sequence[Prompt],
-        previous: ProjectMask | None,
-        told: list[str],
-    ) -> TrackedObject:
+    def _respond(self, asked: Question, told: list[str]) -> TrackedObject:
         """The object after its prompts. Those that were answered last are not answered again."""
         session, frame = self.session, self.frame
         if len(session.encoder.known) and len(session.encoder.known[0][1]) > _WINDOWS:
@@ -163,12 +158,12 @@ class FrameAnswers:
         if self._last is not None and told[: len(self._last[0])] == self._last[0]:
             tracked, done = self._last[1], len(self._last[0]) - 1
         else:
-            tracked, done = self._begin(previous), 0
+            tracked, done = self._begin(asked.previous), 0
         self._last = None
-        for place, prompt in enumerate(prompts[done:], done):
-            check_prompt(number, tracked if place or tracked.last else None, prompt, frame)
-            anchor = self.answerer.respond(tracked, prompt, frame)
-            tracked.pending[frame.index] = anchor
+        for place, prompt in enumerate(asked.prompts[done:], done):
+            before = tracked if place or tracked.last else None
+            check_prompt(asked.number, before, prompt, frame)
+            tracked.pending[frame.index] = self.answerer.respond(tracked, prompt, frame)
         self._last = told, tracked
         return tracked
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from ..prompts import Prompt
 from .anchors import digest_of, find_anchors
-from .answering import Answer, FrameAnswers
+from .answering import Answer, FrameAnswers, Question
 from .engine import Engine
 from .freshness import ANSWER, Freshness
 from .project import Project
@@ -18,40 +17,25 @@ from .store import ProjectError
 from .stored_masks import StoredMasks
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Question:
-    """What the model is asked about an object on a frame.
-
-    Attributes:
-        number: of the object in its video.
-        prompts: all of the frame, in order.
-        previous: the tracked mask that they correct; None = there is none.
-    """
-
-    number: int
-    prompts: tuple[Prompt, ...]
-    previous: ProjectMask | None
-
-
 def question(
     project: Project, object_id: int | None, frame: int, more: Sequence[Prompt] = ()
 ) -> Question:
     """What the prompts of a frame, and some more, ask; ``object_id`` None = of a new object."""
     if object_id is None:
-        return Question(0, tuple(more), None)
+        return Question(0, tuple(more))
     thing = project.object(object_id)
     size = project.video(thing.video_id).size
     anchor = find_anchors(project.store, thing.id, size).get(frame)
     before = () if anchor is None or anchor.mask else tuple(anchor.prompts())
     prompts = (*before, *more)
     seen = StoredMasks(project.log).tracked(thing.id, size, frame)
-    previous = None
     # Clicks that were tracked are in its mask already: then they are answered without it.
-    if seen is not None and (
-        seen.made == "propagated" or all(own.only_negative for own in prompts)
-    ):
-        previous = seen if seen.area else None
-    return Question(thing.number, prompts, previous)
+    known = (
+        seen is None
+        or not seen.area
+        or (seen.made != "propagated" and not all(own.only_negative for own in prompts))
+    )
+    return Question(thing.number, prompts, None if known else seen)
 
 
 def click(
@@ -71,8 +55,7 @@ def click(
     Raises:
         ValueError: if the prompt does not fit; nothing has changed then.
     """
-    asked = question(project, object_id, frame, [prompt])
-    answer = answers.answer(asked.number, asked.prompts, asked.previous)
+    answer = answers.answer(question(project, object_id, frame, [prompt]))
     with project.store.writing():
         project.prompt(object_id, frame, prompt)
         return _store(project, object_id, frame, answer, engine)
@@ -104,14 +87,12 @@ def answer_again(
 
     if not wanted():
         return None
-    asked = question(project, object_id, frame)
-    answers.answer(asked.number, asked.prompts, asked.previous)  # outside the transaction
+    answers.answer(question(project, object_id, frame))  # outside the transaction
     with project.store.writing():
         # The prompts may have changed meanwhile; if not, the answer is known.
         if not _there(project, object_id) or not wanted():
             return None
-        asked = question(project, object_id, frame)
-        answer = answers.answer(asked.number, asked.prompts, asked.previous)
+        answer = answers.answer(question(project, object_id, frame))
         return _store(project, object_id, frame, answer, engine)
 
 

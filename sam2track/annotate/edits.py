@@ -13,7 +13,7 @@ from ..prompts import PlacedPrompt, Prompt
 from ..prompts.tokens import check_prompt
 from .anchors import find_anchors, pack_prompt
 from .log import Log
-from .records import Entry, ProjectObject, ProjectVideo
+from .records import Entry, ProjectMask, ProjectObject, ProjectVideo
 from .store import ProjectError
 from .stored_masks import StoredMasks
 from .videos import Videos
@@ -63,7 +63,8 @@ class Edits:
         counts = encode_runs(np.ascontiguousarray(mask))["counts"]
         with self.log.store.writing():
             entry = self._entry("mask", {"made": "brush"}, thing, frame)
-            self.masks.edit(thing.id, entry.id, [(frame, counts, None, False)], "brush")
+            own = ProjectMask(thing.id, frame, counts, video.size, made="brush")
+            self.masks.edit(thing.id, entry.id, [own])
         return entry
 
     def prompts(self, thing: ProjectObject) -> list[PlacedPrompt]:

@@ -119,8 +119,9 @@ class Jobs:
             ValueError: a frame cannot be read, or there is no object and nothing looks for some.
         """
         if self.found is not None:
-            source = self.found(self.project, self.engine)
-            self._give(video, self._placed(source, video))
+            placed = self._placed(self.found(self.project, self.engine), video)
+            with self.project.store.writing():
+                give_prompts(self.project, video, placed, self.class_name)
         objects = [thing.id for thing in self.project.objects(video.id)]
         if not objects and self.found is None:
             raise ValueError("it has no object; give prompts")
@@ -218,10 +219,6 @@ class Jobs:
         placed = list(source(video, Videos(self.project.store).place(video)))
         check(placed, video.size, video.length)
         return placed
-
-    def _give(self, video: ProjectVideo, placed: Sequence[PlacedPrompt]) -> None:
-        with self.project.store.writing():
-            give_prompts(self.project, video, placed, self.class_name)
 
     def _begin(
         self, path: str | Path, video: ProjectVideo, placed: Sequence[PlacedPrompt]

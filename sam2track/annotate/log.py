@@ -73,14 +73,9 @@ class Log:
     def undo(self, video_id: int | None = None) -> Entry:
         """Undo the last entry that is in force, of all or of one video; that entry comes back.
 
-        Raises:
-            ProjectError: if there is none.
+        ProjectError if there is none.
         """
-        entry = self.last(video_id)
-        if entry is None:
-            raise ProjectError("there is nothing to undo")
-        self.set_undone(entry, undone=True)
-        return entry
+        return self._again(self.last(video_id), undo=True)
 
     def last(self, video_id: int | None = None) -> Entry | None:
         """The last entry that is in force, of all or of one video: what undo would take back."""
@@ -93,15 +88,13 @@ class Log:
         return None if row is None else _entry(row)
 
     def redo(self, video_id: int | None = None) -> Entry:
-        """Bring back what was undone last; nothing else may have been done since.
+        """Bring back what was undone last; ProjectError if something else was done since."""
+        return self._again(self.last_undone(video_id), undo=False)
 
-        Raises:
-            ProjectError: if there is nothing to redo.
-        """
-        entry = self.last_undone(video_id)
+    def _again(self, entry: Entry | None, *, undo: bool) -> Entry:
         if entry is None:
-            raise ProjectError("there is nothing to redo")
-        self.set_undone(entry, undone=False)
+            raise ProjectError(f"there is nothing to {'undo' if undo else 'redo'}")
+        self.set_undone(entry, undone=undo)
         return entry
 
     def last_undone(self, video_id: int | None = None) -> Entry | None:

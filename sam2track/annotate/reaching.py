@@ -8,13 +8,11 @@ object on this frame comes out, ready for prompts.
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass
 from functools import partial
 
 from ..track import TrackingSession, follow, walk
 from .answering import FrameAnswers
 from .engine import Engine
-from .passes import Pass
 from .planning import passes_of
 from .project import Project
 from .propagation import SAVE_FRAMES, Part, PassUser, Propagation
@@ -26,31 +24,13 @@ from .stored_masks import StoredMasks
 MOST = 2 * SAVE_FRAMES  # frames that are tracked for it; more take too long
 
 
-@dataclass(frozen=True, slots=True)
-class Way:
-    """How tracking reaches a frame.
-
-    Attributes:
-        frame: the frame that is reached.
-        one: the pass of tracking that this frame belongs to.
-        state: see :class:`Part`.
-    """
-
-    object_id: int
-    frame: int
-    one: Pass
-    state: tuple[int, int] | None
-
-    @property
-    def key(self) -> str:
-        """Changes with all that is known of the object before the frame."""
-        return self.one.key(self.frame - self.one.direction)
-
-
-def way_to(
+def part_up_to(
     project: Project, thing: ProjectObject, video: ProjectVideo, frame: int, engine: Engine
-) -> Way | None:
-    """How tracking reaches a frame that it tracked; None: it begins there, or it is too far."""
+) -> Part | None:
+    """What is tracked to reach a frame that was tracked, which is all that is wanted of it.
+
+    None: tracking begins on this frame, or it is too far.
+    """
     if StoredMasks(project.log).tracked(thing.id, video.size, frame) is None:
         return None
     try:
@@ -62,14 +42,23 @@ def way_to(
             continue
         state = SavedStates(project.store).nearest(thing.id, one, frame)
         behind = one.anchors[0].frame if state is None else state[1]
-        return Way(thing.id, frame, one, state) if abs(frame - behind) <= MOST else None
+        part = Part(thing.id, one, frozenset({frame}), state)
+        return part if abs(frame - behind) <= MOST else None
     return None
 
 
+def key_before(part: Part) -> str:
+    """Changes with all that is known of the object before the frame that is reached."""
+    return part.one.key(part.last - part.one.direction)
+
+
 def reach(
-    project: Project, video: ProjectVideo, way: Way, engine: Engine
+    project: Project, video: ProjectVideo, part: Part, engine: Engine
 ) -> Generator[None, None, FrameAnswers | None]:
     """Track an object up to a frame, a frame in each step; nothing is stored.
+
+    Args:
+        part: see :func:`part_up_to`.
 
     Returns:
         the frame with the object as it was followed onto it. None: the memory decides some frames
@@ -81,20 +70,19 @@ def reach(
     session = engine.start(length=video.length)
     if not isinstance(session, TrackingSession) or _lags(session):
         return None
-    direction, last = way.one.direction, None
-    part = Part(way.object_id, way.one, frozenset({way.frame}), way.state)
-    count = abs(way.frame - part.first) + 1
+    direction, last = part.one.direction, None
+    count = abs(part.last - part.first) + 1
     masks, states = StoredMasks(project.log), SavedStates(project.store)
     with project.open_video(video.id) as source:
         user = PassUser([part], Propagation(video, source, engine, masks, states))
-        user.anchors[way.object_id].pop(way.frame, None)  # its prompts are what will be asked
+        user.anchors[part.object_id].pop(part.last, None)  # its prompts are what will be asked
         read = partial(walk, source, part.first, direction, count)
         for frame, _ in follow(session, read, user, direction=direction):
             last = frame
             yield
-    if last is None or last.index != way.frame or way.object_id not in session.objects:
+    if last is None or last.index != part.last or part.object_id not in session.objects:
         return None
-    return FrameAnswers(session, last, reached=session.objects[way.object_id])
+    return FrameAnswers(session, last, reached=session.objects[part.object_id])
 
 
 def _lags(session: TrackingSession) -> bool:

@@ -91,10 +91,10 @@ class ProjectMask:
     frame: int
     counts: str
     size: tuple[int, int]
-    score: float | None
-    presence: float | None
-    made: str
-    provenance_id: int | None
+    score: float | None = None
+    presence: float | None = None
+    made: str = "imported"
+    provenance_id: int | None = None
     occluded: bool = False
 
     @property

@@ -88,12 +88,6 @@ class StoredMasks:
                 ),
             )
 
-    def frames(self, object_id: int, length: int) -> list[int]:
-        """The frames on which an object has a mask, in order."""
-        sql = "SELECT frame FROM propagated WHERE object_id = ?"
-        own = {row["frame"] for row in self.store.rows(sql, object_id)}
-        return sorted(own | self.edited_frames(object_id, length))
-
     def edited_kinds(
         self, object_id: int, size: tuple[int, int], length: int
     ) -> Iterator[tuple[int, str, bool, float]]:
@@ -123,28 +117,14 @@ class StoredMasks:
             found[row["frame"]] = confidence(row["score"], row["presence"])
         return [(frame, own) for frame, own in sorted(found.items()) if own < below]
 
-    def edit(
-        self,
-        object_id: int,
-        entry_id: int,
-        masks: Iterable[tuple[int, str, float | None, bool]],
-        made: str,
-    ) -> None:
-        """Store a person's masks: frames, run lengths, scores, marks of occlusion."""
-        rows = ((frame, counts, score, None, made, mark) for frame, counts, score, mark in masks)
-        self._edit(object_id, entry_id, rows)
-
-    def give(self, object_id: int, entry_id: int, masks: Iterable[ProjectMask]) -> None:
-        """Store masks of another object as a person's, with all that is known of them."""
+    def edit(self, object_id: int, entry_id: int, masks: Iterable[ProjectMask]) -> None:
+        """Store masks as a person's, of an object and an entry of the log."""
         names = ("frame", "counts", "score", "presence", "made", "occluded")
-        self._edit(object_id, entry_id, map(attrgetter(*names), masks))
-
-    def _edit(self, object_id: int, entry_id: int, rows: Iterable[tuple[Any, ...]]) -> None:
         with self.store.writing() as connection:
             connection.executemany(
                 "INSERT INTO edited (object_id, entry_id, frame, counts, score, presence, made, "
                 "occluded) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                ((object_id, entry_id, *row) for row in rows),
+                ((object_id, entry_id, *attrgetter(*names)(mask)) for mask in masks),
             )
 
     def missing(self, object_id: int, one: Pass, length: int) -> list[int]:

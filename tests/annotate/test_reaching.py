@@ -10,9 +10,9 @@ from tiny import noise_frames, square_mask
 
 from sam2track import Prompt
 from sam2track.annotate import propagation
-from sam2track.annotate.answering import FrameAnswers
+from sam2track.annotate.answering import FrameAnswers, Question
 from sam2track.annotate.clicking import answer_again, click
-from sam2track.annotate.reaching import reach, way_to
+from sam2track.annotate.reaching import part_up_to, reach
 from sam2track.memory.tree import TreeSettings
 
 ENGINE = tiny_engine()
@@ -21,8 +21,8 @@ ENGINE = tiny_engine()
 def reached(project, object_id, frame, engine=ENGINE):
     """The frame with the object as tracking brings it there, and how many steps that took."""
     thing, video = project.object(object_id), project.video("a")
-    way = way_to(project, thing, video, frame, engine)
-    steps, count = reach(project, video, way, engine), 0
+    part = part_up_to(project, thing, video, frame, engine)
+    steps, count = reach(project, video, part, engine), 0
     while True:
         try:
             next(steps)
@@ -45,8 +45,8 @@ def test_a_correction_is_answered_as_tracking_again_draws_it(tmp_path, frame):
         for prompt in (Prompt.click(50, 40), Prompt.click(20, 20, 0)):
             mask = click(project, thing, frame, prompt, answers=answers, engine=ENGINE)
         alone = FrameAnswers(ENGINE.start(length=12), answers.frame)
-        prompts = [Prompt.click(50, 40), Prompt.click(20, 20, 0)]
-        assert alone.answer(1, prompts).counts != mask.counts  # so memory matters here
+        asked = Question(1, (Prompt.click(50, 40), Prompt.click(20, 20, 0)))
+        assert alone.answer(asked).counts != mask.counts  # so memory matters here
         run(project, thing, engine=ENGINE)
         assert told(project.mask(thing, frame)) == told(mask)
         # And once more: the clicks that were tracked are asked again, from the memory before them.
@@ -90,16 +90,16 @@ def test_it_goes_on_from_the_last_saved_state(tmp_path, monkeypatch):
 def test_frames_that_tracking_does_not_reach(tmp_path, monkeypatch):
     with clip_project(tmp_path) as project:
         thing, video = project.object(add_object(project, 2)), project.video("a")
-        way = partial(way_to, project, thing, video, engine=ENGINE)
-        assert way(frame=6) is None  # not tracked yet
+        part = partial(part_up_to, project, thing, video, engine=ENGINE)
+        assert part(frame=6) is None  # not tracked yet
         run(project, thing.id, engine=ENGINE)
-        assert way(frame=2) is None  # it begins there
-        assert way(frame=6) is not None
+        assert part(frame=2) is None  # it begins there
+        assert part(frame=6) is not None
         monkeypatch.setattr("sam2track.annotate.reaching.MOST", 3)
         with project.store.writing() as connection:
             connection.execute("DELETE FROM states")
-        assert way(frame=6) is None  # too far
-        assert way(frame=5) is not None
+        assert part(frame=6) is None  # too far
+        assert part(frame=5) is not None
 
 
 def test_a_memory_that_decides_later_has_no_such_answers(tmp_path):
@@ -117,8 +117,8 @@ class Slow(FrameAnswers):
         super().__init__(answers.session, answers.frame)
         self.change = [change]
 
-    def answer(self, number, prompts, previous=None):
-        found = super().answer(number, prompts, previous)
+    def answer(self, asked):
+        found = super().answer(asked)
         if self.change:
             self.change.pop()()
         return found

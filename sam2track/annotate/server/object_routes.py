@@ -90,10 +90,8 @@ def add_prompt(service: Asked, caller: By, object_id: ObjectId, given: PromptIn)
     def work(engine: Engine) -> dict[str, Any]:
         answers = service.clicks.answers(engine, video, index, thing)
         asked = question(service.base, object_id, index, [prompt])
-        answers.answer(asked.number, asked.prompts, asked.previous)  # outside the transaction
-        others: list[Answer] = []
-        if given.candidates:
-            others = answers.candidates(asked.number, asked.prompts, asked.previous)
+        answers.answer(asked)  # outside the transaction
+        others = answers.candidates(asked) if given.candidates else []
 
         def store(project: Project) -> ClickOut:
             mask = click(project, object_id, index, prompt, answers=answers, engine=engine)
@@ -121,7 +119,7 @@ def read_candidates(
         if not asked.prompts:
             return []
         answers = service.clicks.answers(engine, video, frame, thing)
-        return answers.candidates(asked.number, asked.prompts, asked.previous)
+        return answers.candidates(asked)
 
     found = service.worker.ask(work).result()
     return CandidatesOut(candidates=[candidate_out(own, video) for own in found])
@@ -190,10 +188,10 @@ def preview(service: Asked, caller: By, video_id: VideoId, given: PreviewIn) -> 
     def work(engine: Engine) -> list[Answer]:
         answers = service.clicks.answers(engine, video, index, thing)
         asked = question(service.base, given.object, index, [prompt])
-        first = answers.answer(asked.number, asked.prompts, asked.previous)
+        first = answers.answer(asked)
         if not given.candidates:
             return [first]
-        others = answers.candidates(asked.number, asked.prompts, asked.previous)
+        others = answers.candidates(asked)
         return [first, *(own for own in others if own.counts != first.counts)]
 
     try:
