@@ -11,6 +11,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, Any
 
@@ -102,6 +103,30 @@ def write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:
 def write_text(path: Path, text: str) -> None:
     """Write a text file as UTF-8, by :func:`whole_file`."""
     write_whole(path, lambda file: file.write(text.encode()))
+
+
+def has_jinja() -> bool:
+    """Whether pages can be written."""
+    return find_spec("jinja2") is not None
+
+
+def require_jinja() -> None:
+    """Raise ValueError if a report cannot be written, before the work begins."""
+    if not has_jinja():
+        raise ValueError(
+            "a report needs Jinja: pip install 'sam2track[benchmark]', or say report=false"
+        )
+
+
+def write_page(path: Path, template: str, *packages: str, **context: Any) -> None:
+    """Render a page from a template, which is in the first of some packages; needs Jinja."""
+    from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
+
+    loader = ChoiceLoader([PackageLoader(package) for package in packages])
+    environment = Environment(
+        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    write_text(path, environment.get_template(template).render(**context))
 
 
 def hash_file(path: Path, digest: Any = None) -> Any:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from ..prompts import PlacedPrompt
 from ..prompts.prompt_files import check
+from ..spawning import one_line
 from .anchors import digest_of, find_anchors
 from .engine import Engine
 from .planning import is_complete
@@ -21,7 +22,7 @@ from .prompting.given import give_prompts
 from .prompting.sources import FindPrompts, PromptSource
 from .quality import rate
 from .records import ProjectVideo
-from .tasks import Count, Task, TaskResult, Watch, make_task, merge, one_line
+from .tasks import Count, Task, TaskResult, Watch, make_task, merge
 from .videos import Videos
 
 _INSERT = (

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from ..files import write_text
+from ..files import write_page
 from ..masks import draw_caption, draw_objects, object_colour
 from .project import Project
 from .quality import ratings
@@ -76,13 +76,6 @@ def write_report(project: Project, path: Path) -> None:
     Raises:
         OSError: if it cannot be written.
     """
-    from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
-
-    # The page itself is that of the benchmark.
-    loaders = [PackageLoader("sam2track.annotate"), PackageLoader("sam2track.benchmark")]
-    environment = Environment(
-        loader=ChoiceLoader(loaders), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-    )
     rows = [
         _video_row(project, video, pictures=place < _VIDEOS)
         for place, video in enumerate(project.videos())
@@ -90,13 +83,16 @@ def write_report(project: Project, path: Path) -> None:
     lost = project.store.rows(
         "SELECT path, error FROM jobs WHERE video_id IS NULL AND state = 'failed' ORDER BY path"
     )
-    page = environment.get_template("annotation.html.j2").render(
+    write_page(
+        path,
+        "annotation.html.j2",
+        "sam2track.annotate",
+        "sam2track.benchmark",  # which has the page around it
         title=f"Project {project.folder.absolute().name}",
         videos=rows,
         lost=[(row["path"], row["error"]) for row in lost],
         low_confidence=LOW_CONFIDENCE,
     )
-    write_text(path, page)
 
 
 def low_frames(masks: Iterable[ProjectMask], below: float = LOW_CONFIDENCE) -> list[int]:

@@ -216,14 +216,6 @@ class Count:
             yield step
 
 
-def one_line(error: BaseException) -> str:
-    """An error in one line; its type too where that is not expected."""
-    message = " ".join(str(error).split())
-    if not isinstance(error, (ValueError, OSError)) or not message:
-        message = f"{type(error).__name__}: {message}"
-    return message
-
-
 def _rows(project: Project, video_id: int, table: str) -> Rows:
     rows = project.store.rows(f"SELECT * FROM {table} WHERE {_TABLES[table]}", video_id)
     return [list(row) for row in rows]

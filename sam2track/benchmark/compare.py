@@ -16,9 +16,10 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from .attributes import by_attribute
+from ..files import write_page
 from .files import write_json
-from .report import write_page
+from .report import PACKAGE
+from .results import by_attribute
 
 DRAWS = 10_000
 CONFIDENCE = 0.95
@@ -159,6 +160,7 @@ def write_comparison(out: Path, runs: Sequence[Run], *, page: bool = True) -> st
         write_page(
             out / "comparison.html",
             "comparison.html.j2",
+            PACKAGE,
             title=f"{len(runs)} runs on {base.results['dataset']}",
             runs=runs,
             differences=differences,

@@ -12,9 +12,8 @@ from typing import Any
 import torch
 
 from ..model import SAM2, VARIANTS, find_variant, load_model
-from .policies import policy_of_config
 from .sam2_video import SAM2VideoPredictor, SAM2VideoPredictorVOS
-from .settings import Settings, read_settings
+from .settings import Settings, policy_of_config, read_settings
 
 _SIZES = {"t": "tiny", "s": "small", "b+": "base_plus", "l": "large"}
 HF_MODEL_ID_TO_FILENAMES = {

@@ -19,10 +19,9 @@ from ..memory import MemoryFactory
 from ..model import SAM2
 from ..prompts import Prompt
 from ..track import TrackingSession, follow, walk
-from .policies import policy_of_state
 from .precision import callers_precision
 from .prompts import as_mask, as_prompt
-from .settings import Settings
+from .settings import Settings, policy_of_state
 from .tracked_video import PreparedFrames, TrackedVideo, check_index, open_source
 from .video_masks import Masks, Shown, full_logits, shown_of, without_overlaps
 

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from ..types import Choice, MemoryFrame, Recall
 from .archive import Archive, Record
+from .bank import recall_selected
 from .candidate_selection import FrameCandidates
-from .selected_frames import recall_selected
 from .sorted_frames import SortedFrames
 
 TINY = 1e-6  # used for a predicted IoU of 0, which has no logarithm

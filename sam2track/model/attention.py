@@ -256,11 +256,9 @@ class Rotation(nn.Module):
     cos: Tensor
     sin: Tensor
 
-    def __init__(
-        self, channels: int, places: Float[Tensor, "T 2"], *, theta: float = 10000.0
-    ) -> None:
+    def __init__(self, channels: int, places: Float[Tensor, "T 2"]) -> None:
         super().__init__()
-        frequency = theta ** -(torch.arange(0, channels, 4, dtype=torch.float32) / channels)
+        frequency = 10000.0 ** -(torch.arange(0, channels, 4, dtype=torch.float32) / channels)
         angle = torch.cat((places[:, :1] * frequency, places[:, 1:] * frequency), dim=1)
         self.register_buffer("cos", angle.cos(), persistent=False)  # (T, channels / 2)
         self.register_buffer("sin", angle.sin(), persistent=False)

@@ -61,10 +61,10 @@ class TwoWayBlock(nn.Module):
 class TwoWayTransformer(nn.Module):
     """Two such blocks; at last the tokens attend to the image once more."""
 
-    def __init__(self, width: int, heads: int, mlp_width: int, depth: int = 2) -> None:
+    def __init__(self, width: int, heads: int, mlp_width: int) -> None:
         super().__init__()
         self.layers = nn.ModuleList(
-            TwoWayBlock(width, heads, mlp_width, first=index == 0) for index in range(depth)
+            TwoWayBlock(width, heads, mlp_width, first=index == 0) for index in range(2)
         )
         self.final_attn_token_to_image = Attention(width, heads, inner=width // 2)
         self.norm_final_attn = nn.LayerNorm(width)

@@ -21,9 +21,8 @@ from ..annotate.executors import Executor, LocalPool, run_all
 from ..annotate.jobs import JobResult, Jobs
 from ..annotate.report import write_report
 from ..annotate.store import DATABASE
-from ..benchmark.report import has_jinja, require_jinja
 from ..device import keep_freed_memory, use_threads
-from ..files import expand_home
+from ..files import expand_home, has_jinja, require_jinja
 from . import RunFailed, counted
 from .automatic import AUTO
 from .compose import plain, require

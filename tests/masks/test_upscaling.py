@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sam2track.masks.holes import FILLED, fill_holes, small_holes
+from sam2track.masks.regions import FILLED, fill_holes, small_holes
 from sam2track.masks.upscaling import VideoMasks, concatenate, upscale
 
 

@@ -16,12 +16,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from ...masks import encode_runs
+from ...masks import encode_runs, split_labels
 from ...video import list_pictures
 from ..tracks import TrackFrame
 from .clips import Clip, Export, box
 from .collecting import Collector
-from .label_maps import label_map, split_labels
+from .label_maps import label_map
 from .records import corner_box
 from .untrusted import find_files, read_png, read_text, real, whole
 

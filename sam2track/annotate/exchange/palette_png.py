@@ -12,13 +12,13 @@ from pathlib import Path
 
 from PIL import Image
 
-from ...masks import davis_palette
+from ...masks import davis_palette, split_labels
 from ...video import list_pictures
 from ..tracks import TrackFrame
 from .clips import Clip, Export
 from .collecting import Collector
 from .json_file import to_json
-from .label_maps import label_map, small_values, split_labels
+from .label_maps import label_map, small_values
 from .losses import Losses
 from .untrusted import entry, read_json, read_png, whole
 

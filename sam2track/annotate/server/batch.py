@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 
+from ...spawning import one_line
 from ..engine import Engine
 from ..jobs import Jobs
 from ..project import Project
@@ -16,7 +17,6 @@ from ..prompting.automatic import FoundPrompts
 from ..prompting.sources import FindPrompts, PromptSource
 from ..propagation import Step
 from ..records import ProjectVideo
-from ..tasks import one_line
 from ..videos import Videos
 from .service import Caller, Service
 from .tracking import new_id

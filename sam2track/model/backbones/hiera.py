@@ -20,10 +20,11 @@ from ..attention import mix
 from ..derived import derived
 from ..layers import MLP, named
 from ..onednn import Linear
+from .backbone import Backbone
 
 
 @dataclass(frozen=True, slots=True)
-class HieraSpec:
+class HieraSpec(Backbone):
     """The sizes of one Hiera.
 
     Attributes:
@@ -48,12 +49,6 @@ class HieraSpec:
 
     def build(self) -> Hiera:
         return Hiera(self)
-
-    def initialise(self, network: nn.Module) -> None:
-        """Does nothing: training starts from the weights of :meth:`build`."""
-
-    def imagenet_weights(self) -> None:
-        return None
 
     def transformers_names(self) -> tuple[tuple[str, str], ...]:
         return ((r"^trunk\.patch_embed\.proj\.", "trunk.patch_embed.projection."),)

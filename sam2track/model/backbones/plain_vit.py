@@ -15,13 +15,14 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from ..layers import named
+from .backbone import Backbone
 from .hiera import HieraBlock
 
 STRIDE = 16
 
 
 @dataclass(frozen=True, slots=True)
-class PlainViTSpec:
+class PlainViTSpec(Backbone):
     """The sizes of one plain ViT.
 
     Attributes:
@@ -46,15 +47,6 @@ class PlainViTSpec:
 
     def build(self) -> PlainViT:
         return PlainViT(self)
-
-    def initialise(self, network: nn.Module) -> None:
-        """Does nothing: training starts from the weights of :meth:`build`."""
-
-    def imagenet_weights(self) -> None:
-        return None
-
-    def transformers_names(self) -> tuple[()]:
-        return ()
 
 
 class PlainViT(nn.Module):

@@ -17,14 +17,15 @@ from torch import Tensor, nn
 from ..attention import mix_by_blocks, takes_blocks
 from ..layers import MLP, named
 from ..onednn import Linear
+from .backbone import Backbone
 from .hiera import from_windows, into_windows
 
 PATCH = 16  # pixels
 
 
 @dataclass(frozen=True, slots=True)
-class ViTSpec:
-    """The sizes of one ViT.
+class ViTSpec(Backbone):
+    """The sizes of one ViT. The names of SAM's tensors are in ``weights/sam_names.py``.
 
     Attributes:
         width: channels.
@@ -48,15 +49,6 @@ class ViTSpec:
 
     def build(self) -> ViT:
         return ViT(self)
-
-    def initialise(self, network: nn.Module) -> None:
-        """Does nothing: training starts from the weights of :meth:`build`."""
-
-    def imagenet_weights(self) -> None:
-        return None
-
-    def transformers_names(self) -> tuple[()]:
-        return ()  # SAM's names have a table of their own: weights/sam_names.py
 
 
 class ViT(nn.Module):
