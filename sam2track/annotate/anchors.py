@@ -6,7 +6,6 @@ person's own mask (brush, import) replaces the prompts before it on its frame.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from typing import Any
 import numpy as np
 from pycocotools import mask as coco
 
+from ..files import digest_of
 from ..masks import decode_runs, encode_runs, pack_runs
 from ..prompts import Prompt
 from .store import Store
@@ -69,12 +69,6 @@ def unpack_prompt(data: Mapping[str, Any]) -> Prompt:
     if "mask" in data:
         return Prompt.from_mask(decode_runs(data["mask"], "a prompt of the project"))
     return Prompt.clicks(data["points"], data["labels"], data.get("box"))
-
-
-def digest_of(given: object) -> str:
-    """A hash of plain data."""
-    text = json.dumps(given, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def find_anchors(store: Store, object_id: int, size: tuple[int, int]) -> dict[int, Anchor]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ..files import digest_of
 from ..prompts import Prompt
-from .anchors import digest_of, find_anchors
+from .anchors import find_anchors
 from .answering import Answer, FrameAnswers, Question
 from .engine import Engine
 from .freshness import ANSWER, Freshness

@@ -11,10 +11,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..files import digest_of
 from ..prompts import PlacedPrompt
 from ..prompts.prompt_files import check
 from ..spawning import one_line
-from .anchors import digest_of, find_anchors
+from .anchors import find_anchors
 from .engine import Engine
 from .planning import is_complete
 from .project import Project

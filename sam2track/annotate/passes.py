@@ -15,7 +15,8 @@ from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from .anchors import Anchor, digest_of
+from ..files import digest_of
+from .anchors import Anchor
 from .store import ProjectError
 
 

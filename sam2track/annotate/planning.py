@@ -8,7 +8,8 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from .anchors import Anchor, digest_of, find_anchors
+from ..files import digest_of
+from .anchors import Anchor, find_anchors
 from .engine import Engine
 from .passes import Pass, Subject, plan
 from .propagation import Propagation, Step

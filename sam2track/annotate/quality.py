@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from .anchors import digest_of
+from ..files import digest_of
 from .engine import Engine
 from .project import Project
 from .prompting.automatic import found_objects
