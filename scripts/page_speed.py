@@ -23,7 +23,7 @@ import numpy as np
 
 from sam2track import Frame, Prompt
 from sam2track.annotate import Project, load_engine
-from sam2track.annotate.answering import FrameAnswers, Question
+from sam2track.annotate.tracking.answering import FrameAnswers, Question
 from sam2track.device import use_threads
 from sam2track.masks import encode_runs
 

@@ -15,16 +15,14 @@ from ..files import digest_of
 from ..prompts import PlacedPrompt
 from ..prompts.prompt_files import check
 from ..spawning import one_line
-from .anchors import find_anchors
+from .database import ProjectVideo, Videos, find_anchors
 from .engine import Engine
-from .planning import is_complete
 from .project import Project
 from .prompting.given import give_prompts
 from .prompting.sources import FindPrompts, PromptSource
-from .quality import rate
-from .records import ProjectVideo
+from .review import rate
 from .tasks import Count, Task, TaskResult, Watch, make_task, merge
-from .videos import Videos
+from .tracking.planning import is_complete
 
 _INSERT = (
     "INSERT INTO jobs (key, path, video_id, state, error, time, tries, frames, seconds) VALUES"

@@ -13,15 +13,20 @@ from typing import Any
 import numpy as np
 
 from ..masks import encode_runs
-from .anchors import find_anchors
-from .edits import check_frame
-from .freshness import runs
-from .log import follow_move
-from .objects import Objects
+from .database import (
+    Entry,
+    Objects,
+    ProjectError,
+    ProjectMask,
+    ProjectObject,
+    ProjectVideo,
+    StoredMasks,
+    check_frame,
+    find_anchors,
+    follow_move,
+)
 from .project import Project
-from .records import Entry, ProjectMask, ProjectObject, ProjectVideo
-from .store import ProjectError
-from .stored_masks import StoredMasks
+from .tracking.freshness import runs
 
 
 @dataclass(frozen=True, slots=True)

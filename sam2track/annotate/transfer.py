@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from .objects import Objects
+from .database import (
+    Objects,
+    ProjectMask,
+    ProjectObject,
+    ProjectVideo,
+    Reviews,
+    StoredMasks,
+    Videos,
+)
 from .project import Project
-from .records import ProjectMask, ProjectObject, ProjectVideo
-from .reviews import Reviews
-from .stored_masks import StoredMasks
 from .tracks import Annotations, Attribute, ObjectClass, Track, TrackFrame, Video, VideoTracks
-from .videos import Videos
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,14 +10,13 @@ from dataclasses import replace
 from functools import partial
 
 from ...spawning import one_line
+from ..database import ProjectVideo, Videos
 from ..engine import Engine
 from ..jobs import Jobs
 from ..project import Project
 from ..prompting.automatic import FoundPrompts
 from ..prompting.sources import FindPrompts, PromptSource
-from ..propagation import Step
-from ..records import ProjectVideo
-from ..videos import Videos
+from ..tracking.propagation import Step
 from .service import Caller, Service
 from .tracking import new_id
 from .worker import LongJob, Steps

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from ..answering import FrameAnswers
-from ..clicking import answer_again, needs_answer
+from ..database import ProjectError, ProjectObject, ProjectVideo
 from ..engine import Engine
 from ..project import Project
-from ..propagation import Part
-from ..reaching import key_before, part_up_to, reach
 from ..recent import Recent
-from ..records import ProjectObject, ProjectVideo
-from ..store import ProjectError
+from ..tracking.answering import FrameAnswers
+from ..tracking.clicking import answer_again, needs_answer
+from ..tracking.propagation import Part
+from ..tracking.reaching import key_before, part_up_to, reach
 from .events import Events
 from .frames import Frames
 from .worker import Steps, Worker

@@ -10,9 +10,9 @@ import numpy as np
 
 from ...types import Frame
 from ...video import SeekableSource
+from ..database import ProjectVideo
 from ..project import Project
 from ..recent import Recent
-from ..records import ProjectVideo
 
 DECODED_BYTES, ENCODED_BYTES = 192 << 20, 128 << 20
 OPEN_VIDEOS = 4

@@ -10,12 +10,12 @@ from fastapi import APIRouter, Query
 
 from ...masks import decode_runs
 from ...prompts import Prompt
-from ..answering import Answer
-from ..clicking import answer_again, click, question
+from ..database import ProjectMask, ProjectObject, ProjectVideo
 from ..engine import Engine
 from ..project import Project
-from ..records import ProjectMask, ProjectObject, ProjectVideo
 from ..reshaping import absent, clear, merge, split, swap
+from ..tracking.answering import Answer
+from ..tracking.clicking import answer_again, click, question
 from ..tracks import colour_of
 from .asking import REFUSALS, Asked, By, FramePath, ObjectId, VideoId
 from .bodies import (

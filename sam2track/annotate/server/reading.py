@@ -6,14 +6,20 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from ..anchors import find_anchors
-from ..answering import Answer
-from ..freshness import Freshness
+from ..database import (
+    LOW_CONFIDENCE,
+    ProjectMask,
+    ProjectObject,
+    ProjectVideo,
+    Review,
+    Reviews,
+    Videos,
+    find_anchors,
+)
 from ..project import Project
-from ..records import LOW_CONFIDENCE, ProjectMask, ProjectObject, ProjectVideo, Review
-from ..reviews import Reviews
+from ..tracking.answering import Answer
+from ..tracking.freshness import Freshness
 from ..tracks import Attribute, ObjectClass, hex_of
-from ..videos import Videos
 from .bodies import AttributeIn
 from .service import Caller, Service
 from .shapes import (

@@ -14,13 +14,11 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from ..database import ProjectError, ProjectObject, ProjectVideo, Reviews
 from ..engine import Engine
-from ..freshness import Freshness
 from ..jobs import FindPrompts
 from ..project import Project
-from ..records import ProjectObject, ProjectVideo
-from ..reviews import Reviews
-from ..store import ProjectError
+from ..tracking.freshness import Freshness
 from .clicks import Clicks
 from .events import Events
 from .frames import Frames

@@ -8,10 +8,10 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 
-from ..freshness import Span
-from ..lanes import lanes_of
+from ..database import ProjectObject, ProjectVideo
 from ..project import Project
-from ..records import ProjectObject, ProjectVideo
+from ..tracking.freshness import Span
+from ..tracking.lanes import lanes_of
 from ..tracks import colour_of
 from .asking import REFUSALS, Asked, By, FramePath, Objects, Start, Stop, VideoId, ids_in
 from .bodies import EmbedIn, HeartbeatIn, LeaseIn, ObjectIn, ReviewIn

@@ -11,8 +11,8 @@ from fastapi.responses import StreamingResponse
 
 from ..exchange import FORMATS
 from ..project import Project
-from ..ranges import plan_walks
-from ..review_queue import review_queue
+from ..review import review_queue
+from ..tracking.ranges import plan_walks
 from ..tracks import colour_of
 from .asking import REFUSALS, Asked, By, VideoId
 from .batch import batch_job

@@ -11,7 +11,8 @@ from annotate.small_project import add_object, clip_project, contents, run, tiny
 from tiny import SIZE, square_mask
 
 from sam2track import Prompt, TrackingSession
-from sam2track.annotate import Project, ProjectError, propagation
+from sam2track.annotate import Project, ProjectError
+from sam2track.annotate.tracking import propagation
 from sam2track.memory import TreeSettings
 
 LENGTH = 12

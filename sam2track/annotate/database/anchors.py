@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from pycocotools import mask as coco
 
-from ..files import digest_of
-from ..masks import decode_runs, encode_runs, pack_runs
-from ..prompts import Prompt
+from ...files import digest_of
+from ...masks import decode_runs, encode_runs, pack_runs
+from ...prompts import Prompt
 from .store import Store
 
 # Entries that bring masks along; in SQL.

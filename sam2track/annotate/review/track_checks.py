@@ -11,13 +11,12 @@ from typing import Any
 import numpy as np
 from pycocotools import mask as coco
 
-from ..prompts import Prompt
-from ..track import Session, follow, walk
-from ..types import Frame
-from .anchors import find_anchors
-from .engine import Engine
-from .project import Project
-from .records import ProjectMask, ProjectObject, ProjectVideo
+from ...prompts import Prompt
+from ...track import Session, follow, walk
+from ...types import Frame
+from ..database import ProjectMask, ProjectObject, ProjectVideo, find_anchors
+from ..engine import Engine
+from ..project import Project
 
 SAME = 0.7  # temporal IoU from which on two objects are one
 

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .anchors import find_anchors
+from ..database import ProjectError, ProjectObject, ProjectVideo, find_anchors
+from ..project import Project
 from .planning import DIRECTIONS, passes_of
-from .project import Project
-from .records import ProjectObject, ProjectVideo
-from .store import ProjectError
 
 
 @dataclass(frozen=True, slots=True)

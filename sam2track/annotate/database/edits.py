@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool
 
-from ..masks import encode_runs
-from ..prompts import PlacedPrompt, Prompt
-from ..prompts.tokens import check_prompt
+from ...masks import encode_runs
+from ...prompts import PlacedPrompt, Prompt
+from ...prompts.tokens import check_prompt
 from .anchors import find_anchors, pack_prompt
 from .log import Log
 from .records import Entry, ProjectMask, ProjectObject, ProjectVideo

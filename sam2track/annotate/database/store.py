@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 from filelock import FileLock, Timeout
 
-from ..files import stem_of
+from ...files import stem_of
 from . import schema
 
 DATABASE, LOCK = "project.db", ".lock"

@@ -19,18 +19,17 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ..device import autocast, model_threads
-from ..masks import encode_runs, mask_box
-from ..prompts import Prompt, tokens
-from ..track import TrackingSession
-from ..track.objects import TrackedObject
-from ..track.prompt_response import check_prompt
-from ..types import Frame, Resolved, WindowBox
-from .anchors import pack_prompt
-from .engine import Engine
-from .recent import Recent
-from .records import ProjectMask
-from .tracks import area_of
+from ...device import autocast, model_threads
+from ...masks import encode_runs, mask_box
+from ...prompts import Prompt, tokens
+from ...track import TrackingSession
+from ...track.objects import TrackedObject
+from ...track.prompt_response import check_prompt
+from ...types import Frame, Resolved, WindowBox
+from ..database import ProjectMask, pack_prompt
+from ..engine import Engine
+from ..recent import Recent
+from ..tracks import area_of
 
 _WINDOWS = 24  # encoded parts of the frame that are kept
 _KNOWN = 32  # answers that are kept

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Mapping
 
-from .passes import Pass
+from ..tracking.passes import Pass
 from .store import Store
 
 MOST_BYTES = 64 << 20  # of the states of one video, in one direction

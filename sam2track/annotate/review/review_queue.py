@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from .freshness import runs
-from .project import Project
-from .records import LOW_CONFIDENCE, ProjectObject, ProjectVideo
-from .stored_masks import StoredMasks
+from ..database import LOW_CONFIDENCE, ProjectObject, ProjectVideo, StoredMasks
+from ..project import Project
+from ..tracking.freshness import runs
 
 NEAR = 10  # frames between doubtful ones that are looked at together
 _DONE = ("accepted", "rejected")

@@ -12,14 +12,18 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 
-from .anchors import find_anchors
-from .engine import Engine
+from ..database import (
+    ProjectError,
+    ProjectMask,
+    ProjectObject,
+    ProjectVideo,
+    StoredMasks,
+    find_anchors,
+)
+from ..engine import Engine
+from ..project import Project
 from .passes import Pass
 from .planning import passes_of
-from .project import Project
-from .records import ProjectMask, ProjectObject, ProjectVideo
-from .store import ProjectError
-from .stored_masks import StoredMasks
 
 ANSWER = 0  # the direction, in a provenance, of an answer to prompts
 

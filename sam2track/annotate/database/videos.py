@@ -10,8 +10,8 @@ from array import array
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..files import hash_file
-from ..video import ImageFolder, SeekableSource, open_video
+from ...files import hash_file
+from ...video import ImageFolder, SeekableSource, open_video
 from .log import Log
 from .records import ProjectVideo
 from .store import ProjectError, Store

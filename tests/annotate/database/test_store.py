@@ -12,7 +12,9 @@ from contextlib import contextmanager
 import pytest
 from annotate.small_project import add_object, clip_project, contents, run, tiny_engine
 
-from sam2track.annotate import Project, ProjectError, propagation, schema
+from sam2track.annotate import Project, ProjectError
+from sam2track.annotate.database import schema
+from sam2track.annotate.tracking import propagation
 
 
 @pytest.fixture

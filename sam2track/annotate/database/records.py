@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool
 
-from ..masks import decode_runs
-from .tracks import area_of
+from ...masks import decode_runs
+from ..tracks import area_of
 
 LOW_CONFIDENCE = 0.5  # a person should look at masks below it
 STATES = ("new", "in progress", "review", "accepted", "rejected")

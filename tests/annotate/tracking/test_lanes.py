@@ -9,11 +9,11 @@ from tiny import noise_frames, square_mask
 
 from sam2track import Prompt
 from sam2track.annotate import ProjectError
-from sam2track.annotate.answering import FrameAnswers
-from sam2track.annotate.clicking import answer_again, click, needs_answer
-from sam2track.annotate.freshness import Freshness, Span, runs
-from sam2track.annotate.lanes import LanePart, lanes_of
-from sam2track.annotate.ranges import Walk, plan_walks
+from sam2track.annotate.tracking.answering import FrameAnswers
+from sam2track.annotate.tracking.clicking import answer_again, click, needs_answer
+from sam2track.annotate.tracking.freshness import Freshness, Span, runs
+from sam2track.annotate.tracking.lanes import LanePart, lanes_of
+from sam2track.annotate.tracking.ranges import Walk, plan_walks
 
 ENGINE = tiny_engine()
 

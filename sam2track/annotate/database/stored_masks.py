@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from ..masks import encode_runs
+from ...masks import encode_runs
+from ..engine import Engine
+from ..tracking.passes import Pass
 from .anchors import find_anchors
-from .engine import Engine
 from .log import Log
-from .passes import Pass
 from .records import ProjectMask, Provenance, confidence
 from .store import ProjectError
 

@@ -5,17 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..files import digest_of
-from ..prompts import Prompt
-from .anchors import find_anchors
+from ...files import digest_of
+from ...prompts import Prompt
+from ..database import ProjectError, ProjectMask, Reviews, StoredMasks, find_anchors
+from ..engine import Engine
+from ..project import Project
 from .answering import Answer, FrameAnswers, Question
-from .engine import Engine
 from .freshness import ANSWER, Freshness
-from .project import Project
-from .records import ProjectMask
-from .reviews import Reviews
-from .store import ProjectError
-from .stored_masks import StoredMasks
 
 
 def question(

@@ -15,9 +15,9 @@ from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from ..files import digest_of
-from .anchors import Anchor
-from .store import ProjectError
+from ...files import digest_of
+from ..database.anchors import Anchor
+from ..database.store import ProjectError
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,16 +10,13 @@ from __future__ import annotations
 from collections.abc import Generator
 from functools import partial
 
-from ..track import TrackingSession, follow, walk
+from ...track import TrackingSession, follow, walk
+from ..database import ProjectError, ProjectObject, ProjectVideo, SavedStates, StoredMasks
+from ..engine import Engine
+from ..project import Project
 from .answering import FrameAnswers
-from .engine import Engine
 from .planning import passes_of
-from .project import Project
 from .propagation import SAVE_FRAMES, Part, PassUser, Propagation
-from .records import ProjectObject, ProjectVideo
-from .saved_states import SavedStates
-from .store import ProjectError
-from .stored_masks import StoredMasks
 
 MOST = 2 * SAVE_FRAMES  # frames that are tracked for it; more take too long
 

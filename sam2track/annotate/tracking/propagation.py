@@ -14,17 +14,14 @@ from functools import partial
 
 import torch
 
-from ..masks import encode_runs
-from ..track import Session, TrackingSession, follow, walk
-from ..track.snapshots import cannot_resume, load_session, save_session
-from ..types import Frame, FrameOutcome
-from ..video import SeekableSource, VideoError
-from .anchors import Anchor
-from .engine import Engine
+from ...masks import encode_runs
+from ...track import Session, TrackingSession, follow, walk
+from ...track.snapshots import cannot_resume, load_session, save_session
+from ...types import Frame, FrameOutcome
+from ...video import SeekableSource, VideoError
+from ..database import Anchor, ProjectMask, ProjectVideo, SavedStates, StoredMasks
+from ..engine import Engine
 from .passes import Pass
-from .records import ProjectMask, ProjectVideo
-from .saved_states import SavedStates
-from .stored_masks import StoredMasks
 
 COMMIT_EVERY = 1.0  # seconds: what a kill costs at most, and the tracking since the last state
 SAVE_EVERY = 5.0  # seconds from state to state

@@ -15,11 +15,11 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from ..files import write_page
-from ..masks import draw_caption, draw_objects, object_colour
-from .project import Project
+from ...files import write_page
+from ...masks import draw_caption, draw_objects, object_colour
+from ..database import LOW_CONFIDENCE, ProjectMask, ProjectObject, ProjectVideo
+from ..project import Project
 from .quality import ratings
-from .records import LOW_CONFIDENCE, ProjectMask, ProjectObject, ProjectVideo
 from .review_queue import ReviewItem, ranges, review_queue
 
 _TILES, _TILE_WIDTH = 4, 300

@@ -11,10 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Int
 
+from ..database import LOW_CONFIDENCE, ProjectObject, ProjectVideo, Review, StoredMasks
+from ..project import Project
 from .freshness import Span, runs
-from .project import Project
-from .records import LOW_CONFIDENCE, ProjectObject, ProjectVideo, Review
-from .stored_masks import StoredMasks
 
 BASE = ("prompted", "propagated", "doubtful", "absent", "brush", "imported")
 _NOTHING = -1

@@ -10,8 +10,8 @@ import pytest
 from annotate.small_project import add_object, clip_project, run, tiny_engine
 
 from sam2track.annotate.jobs import Jobs
-from sam2track.annotate.report import low_frames, write_report
-from sam2track.annotate.review_queue import ranges
+from sam2track.annotate.review.report import low_frames, write_report
+from sam2track.annotate.review.review_queue import ranges
 
 pytest.importorskip("jinja2")
 

@@ -8,19 +8,23 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from ..files import digest_of
-from .anchors import Anchor, find_anchors
-from .engine import Engine
+from ...files import digest_of
+from ..database import (
+    Anchor,
+    ProjectError,
+    ProjectObject,
+    ProjectVideo,
+    Reviews,
+    SavedStates,
+    StoredMasks,
+    find_anchors,
+)
+from ..engine import Engine
 from .passes import Pass, Subject, plan
 from .propagation import Propagation, Step
-from .records import ProjectObject, ProjectVideo
-from .reviews import Reviews
-from .saved_states import SavedStates
-from .store import ProjectError
-from .stored_masks import StoredMasks
 
 if TYPE_CHECKING:
-    from .project import Project
+    from ..project import Project
 
 DIRECTIONS = {"forward": (1,), "backward": (-1,), "both": (1, -1)}
 

@@ -10,11 +10,12 @@ from annotate.small_project import LENGTH, add_object, run
 from tiny import SIZE, square_mask
 
 from sam2track import Prompt
-from sam2track.annotate import ProjectMask, review_queue
+from sam2track.annotate import ProjectMask
 from sam2track.annotate.jobs import Jobs
 from sam2track.annotate.prompting.automatic import FoundPrompts
-from sam2track.annotate.quality import Quality, measure, rate, ratings
-from sam2track.annotate.track_checks import duplicates, track_back
+from sam2track.annotate.review import review_queue
+from sam2track.annotate.review.quality import Quality, measure, rate, ratings
+from sam2track.annotate.review.track_checks import duplicates, track_back
 from sam2track.masks import encode_runs
 from sam2track.track import Proposal
 
@@ -158,14 +159,14 @@ def test_a_reason_that_is_gone_is_taken_back(project, engine, monkeypatch):
     video = project.video("a")
     for frame in range(LENGTH):
         project.edit_mask(one, frame, square_mask() if frame < 6 else np.ones(SIZE, bool))
-    monkeypatch.setattr("sam2track.annotate.quality.track_back", lambda *a: {one: 0.2})
+    monkeypatch.setattr("sam2track.annotate.review.quality.track_back", lambda *a: {one: 0.2})
     rate(project, video, engine)
     assert states(project)[one, None] == ("review", "returns with IoU 0.20")
     (frame,) = [frame for object_id, frame in states(project) if frame is not None]
     assert frame == 6
     for frame in range(6, LENGTH):
         project.edit_mask(one, frame, square_mask())
-    monkeypatch.setattr("sam2track.annotate.quality.track_back", lambda *a: {one: 0.9})
+    monkeypatch.setattr("sam2track.annotate.review.quality.track_back", lambda *a: {one: 0.9})
     rate(project, video, engine)
     assert states(project) == {}
 

@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from ..types import whole_number
+from ...types import whole_number
+from ..tracks import Attribute, ObjectClass, colour_of, hex_of
 from .log import Log, write_object
 from .records import ProjectObject
 from .store import ProjectError
-from .tracks import Attribute, ObjectClass, colour_of, hex_of
 
 Colour = tuple[int, int, int]
 

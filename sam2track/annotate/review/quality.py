@@ -12,12 +12,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ..files import digest_of
-from .engine import Engine
-from .project import Project
-from .prompting.automatic import found_objects
-from .records import LOW_CONFIDENCE, ProjectMask, ProjectObject, ProjectVideo
-from .reviews import Reviews
+from ...files import digest_of
+from ..database import LOW_CONFIDENCE, ProjectMask, ProjectObject, ProjectVideo, Reviews
+from ..engine import Engine
+from ..project import Project
+from ..prompting.automatic import found_objects
 from .track_checks import duplicates, track_back
 
 LOW_RETURN = 0.5

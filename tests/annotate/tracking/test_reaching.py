@@ -9,10 +9,10 @@ from annotate.small_project import add_object, clip_project, run, tiny_engine
 from tiny import noise_frames, square_mask
 
 from sam2track import Prompt
-from sam2track.annotate import propagation
-from sam2track.annotate.answering import FrameAnswers, Question
-from sam2track.annotate.clicking import answer_again, click
-from sam2track.annotate.reaching import part_up_to, reach
+from sam2track.annotate.tracking import propagation
+from sam2track.annotate.tracking.answering import FrameAnswers, Question
+from sam2track.annotate.tracking.clicking import answer_again, click
+from sam2track.annotate.tracking.reaching import part_up_to, reach
 from sam2track.memory.tree import TreeSettings
 
 ENGINE = tiny_engine()
@@ -95,7 +95,7 @@ def test_frames_that_tracking_does_not_reach(tmp_path, monkeypatch):
         run(project, thing.id, engine=ENGINE)
         assert part(frame=2) is None  # it begins there
         assert part(frame=6) is not None
-        monkeypatch.setattr("sam2track.annotate.reaching.MOST", 3)
+        monkeypatch.setattr("sam2track.annotate.tracking.reaching.MOST", 3)
         with project.store.writing() as connection:
             connection.execute("DELETE FROM states")
         assert part(frame=6) is None  # too far
