@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -136,6 +137,12 @@ def hash_file(path: Path, digest: Any = None) -> Any:
         while block := file.read(1 << 20):
             digest.update(block)
     return digest
+
+
+def digest_of(given: object) -> str:
+    """A hash of plain data, as JSON takes it."""
+    text = json.dumps(given, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def stem_of(path: Path) -> str:

@@ -19,12 +19,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .database import DATABASE, ProjectInUse, ProjectVideo, Videos, provenance_id
 from .project import Project
-from .propagation import Step
-from .records import ProjectVideo
-from .store import DATABASE, ProjectInUse
-from .stored_masks import provenance_id
-from .videos import Videos
+from .tracking.propagation import Step
 
 Rows = list[list[Any]]
 Watch = Callable[[Iterator[Step]], Iterable[Step]]

@@ -17,10 +17,10 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from tqdm import tqdm
 
 from ..annotate import Engine, Project, ProjectError, Step, load_engine
+from ..annotate.database import DATABASE
 from ..annotate.executors import Executor, LocalPool, run_all
 from ..annotate.jobs import JobResult, Jobs
-from ..annotate.report import write_report
-from ..annotate.store import DATABASE
+from ..annotate.review import write_report
 from ..device import keep_freed_memory, use_threads
 from ..files import expand_home, has_jinja, require_jinja
 from . import RunFailed, counted

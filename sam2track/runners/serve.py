@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from ..annotate import Project
-from ..annotate.store import project_beside
+from ..annotate.database import project_beside
 from ..device import keep_freed_memory, use_threads
 from ..files import expand_home
 from ..model.variants import VARIANTS, find_variant
