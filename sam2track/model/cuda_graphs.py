@@ -59,7 +59,7 @@ def forget(model: nn.Module) -> None:
     _recordings.pop(model, None)
 
 
-def _record(method: Callable[..., Any], model: nn.Module, args: Sequence[Any]) -> _Recording | None:
+def _record(method: Callable[..., Any], model: Any, args: Sequence[Any]) -> _Recording | None:
     """The recorded call; None, and no others, where it cannot be recorded."""
     try:
         return _Recording(method, model, args)
