@@ -49,10 +49,11 @@ class VideoMasks:
         return VideoMasks(masks, self.owner[where], self.confidence[where])
 
     def put(self, drawn: VideoMasks, rows: Sequence[int]) -> None:
-        """Put masks of the same size into these rows, in place."""
+        """Put masks of the same size into these rows, in place, without waiting for a device."""
         higher = drawn.confidence > self.confidence
-        numbers = torch.tensor(rows, dtype=torch.int16, device=drawn.owner.device)
-        self.owner[higher] = numbers[drawn.owner[higher].long()]
+        numbers = torch.tensor([*rows, -1], dtype=torch.int16)
+        owner = numbers.to(drawn.owner.device, non_blocking=True)[drawn.owner.long()]
+        self.owner.copy_(torch.where(higher, owner, self.owner))
         torch.maximum(self.confidence, drawn.confidence, out=self.confidence)
         for row, mask in zip(rows, drawn.masks, strict=True):
             self.masks[row] = mask
