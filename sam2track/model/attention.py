@@ -280,6 +280,5 @@ class Rotation(nn.Module):
         # On a CPU T tokens at a time, which stay in its cache.
         for one in memories.unbind(2) if x.device.type == "cpu" else (memories,):
             pairs = torch.view_as_complex(one.float().unflatten(-1, (-1, 2)))
-            pairs *= factor  # these are of a copy, or of x itself
-            one.copy_(torch.view_as_real(pairs).flatten(-2))
+            one.copy_(torch.view_as_real(pairs * factor).flatten(-2))
         return x

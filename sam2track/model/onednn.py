@@ -60,7 +60,7 @@ _pack_convolution: Any = torch.ops.mkldnn._reorder_convolution_weight if _DTYPES
 
 def can_fuse(x: Tensor, weight: Tensor) -> bool:
     """Whether oneDNN may compute this: for inference on a CPU, in the dtype of the weight."""
-    if torch.is_grad_enabled() or x.device.type != "cpu":
+    if torch.is_grad_enabled() or not x.is_cpu:
         return False
     if torch.compiler.is_compiling() or torch.jit.is_tracing():
         return False
@@ -76,7 +76,7 @@ def beats_mkl() -> bool:
 
 def computed_in(x: Tensor) -> torch.dtype:
     """The dtype in which a layer computes: autocast's, if that is on."""
-    kind = x.device.type
+    kind = "cpu" if x.is_cpu else x.device.type  # whose text takes a while to make
     return torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else x.dtype
 
 

@@ -208,7 +208,8 @@ class SAM2(nn.Module):
         most = self.rows_at_once or len(recalls)
         if begun is None and (len(recalls) <= most or self.compiled):
             return self._condition(stride16, self.collate(recalls))
-        begun, parts = self.memory_attention.begin(stride16) if begun is None else begun, []
+        begun = self.memory_attention.begin(stride16) if begun is None else begun
+        parts = []
         for start in range(0, len(recalls), most):
             own = begun[start : start + most] if len(begun) > 1 else begun
             batch = self.collate(recalls[start : start + most])
