@@ -30,10 +30,11 @@ class UnfinishedFile:
 
     def start(self) -> Path:
         """Make the folders; the path to write to. OSError if there is a folder at ``path``."""
-        missing = [path for path in self.path.parents if not path.exists()]
-        for path in reversed(missing):
-            path.mkdir(exist_ok=True)
-            self._made.append(path)
+        if not self.path.parent.exists():
+            missing = [path for path in self.path.parents if not path.exists()]
+            for path in reversed(missing):
+                path.mkdir(exist_ok=True)
+                self._made.append(path)
         if self.path.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(self.path))
         return self.temporary

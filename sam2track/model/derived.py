@@ -28,6 +28,15 @@ class _Derived:
         return key == self.key
 
 
+def parameters_of(module: nn.Module) -> list[Tensor]:
+    """Its parameters and those of all its parts. ``module.parameters()`` takes four times as long,
+    since it looks for parameters that occur twice."""
+    found: list[Tensor] = [own for own in module._parameters.values() if own is not None]
+    for part in module._modules.values():
+        found += [] if part is None else parameters_of(part)
+    return found
+
+
 # Not in the layers, whose copies and files would hold it too.
 _made: WeakKeyDictionary[nn.Module, _Derived] = WeakKeyDictionary()
 
@@ -40,8 +49,9 @@ def derived(
     Nothing is kept of parameters that are being trained, since not every optimizer counts its
     changes, or of inference tensors. A change through ``parameter.data`` is not noticed.
     """
-    if any(source.requires_grad or source.is_inference() for source in sources):
-        return make()
+    for source in sources:
+        if source.requires_grad or source.is_inference():
+            return make()
     known = _made.get(layer)
     if known is None or not known.is_of(sources, key):
         states = tuple((source.data_ptr(), source._version) for source in sources)

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from ..types import FrameFeatures
 from . import onednn
-from .derived import derived
+from .derived import derived, parameters_of
 from .layers import MLP, LayerNorm2d
 
 
@@ -88,7 +88,7 @@ def _doubled(
 
 def _mask_weights(mlps: nn.ModuleList, tokens: Float[Tensor, "R M C"]) -> Float[Tensor, "R M O"]:
     """What the features of pixels are multiplied by: the MLPs of all tokens at once."""
-    parameters = tuple(mlps.parameters())
+    parameters = parameters_of(mlps)
 
     def stack() -> list[tuple[Tensor, Tensor]]:
         depth = zip(*(cast(MLP, mlp).layers for mlp in mlps), strict=True)

@@ -192,21 +192,29 @@ class SAM2(nn.Module):
         if not recalls[0].memories:
             conditioned = features.stride16 + self.no_memory.flatten()[:, None, None]
             return conditioned.expand(len(recalls), -1, -1, -1)
-        return self.condition(features.stride16, recalls)
+        return self.condition(features.stride16, recalls, features.begun)
+
+    def begin(self, features: FrameFeatures) -> FrameFeatures:
+        """The features with the part of :meth:`attend` that depends on them alone."""
+        return replace(features, begun=self.memory_attention.begin(features.stride16))
 
     def condition(
-        self, stride16: Float[Tensor, "#R C h w"], recalls: Sequence[Recall]
+        self,
+        stride16: Float[Tensor, "#R C h w"],
+        recalls: Sequence[Recall],
+        begun: Float[Tensor, "#R h*w C"] | None = None,
     ) -> Float[Tensor, "R C h w"]:
-        """:meth:`attend` where every row recalls memories."""
+        """:meth:`attend` where every row recalls memories; ``begun`` as in the features."""
         most = self.rows_at_once or len(recalls)
-        if len(recalls) <= most or self.compiled:
+        if begun is None and (len(recalls) <= most or self.compiled):
             return self._condition(stride16, self.collate(recalls))
-        begun, parts = self.memory_attention.begin(stride16), []
+        begun = self.memory_attention.begin(stride16) if begun is None else begun
+        parts = []
         for start in range(0, len(recalls), most):
             own = begun[start : start + most] if len(begun) > 1 else begun
             batch = self.collate(recalls[start : start + most])
             parts.append(self.memory_attention.finish(own, batch))
-        return torch.cat(parts)
+        return parts[0] if len(parts) == 1 else torch.cat(parts)
 
     @graphed
     def _condition(

@@ -104,7 +104,8 @@ def gather(model: SAM2, index: int, rows: Mapping[int, Resolved]) -> FrameOutcom
 
 def _of_rows(features: FrameFeatures, images: Sequence[int]) -> FrameFeatures:
     """The image of each row; one image for all rows stays one."""
-    if len(features.stride16) == 1:
+    count = len(features.stride16)
+    if count == 1 or [*images] == [*range(count)]:
         return features
     places = torch.tensor(images).to(features.stride16.device, non_blocking=True)
     return features.images(places)
