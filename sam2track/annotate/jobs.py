@@ -96,11 +96,8 @@ class Jobs:
     def run(self, path: str | Path, watch: Watch = iter) -> JobResult:
         """Annotate one video. What is wrong with it is in the result, and in the project.
 
-        Args:
-            watch: goes through the steps, for a progress bar.
-
-        Raises:
-            ProjectError: if the project cannot be written.
+        ``watch`` goes through the steps, for a progress bar. ProjectError if the project cannot be
+        written.
         """
         job = self.begin(path)
         if isinstance(job, JobResult):
@@ -113,11 +110,8 @@ class Jobs:
             return self.fail(job, one_line(error), counted.frames, time.monotonic() - job.began)
 
     def work(self, video: ProjectVideo, watch: Watch) -> None:
-        """What needs the model.
-
-        Raises:
-            ValueError: a frame cannot be read, or there is no object and nothing looks for some.
-        """
+        """What needs the model; ValueError if a frame cannot be read, or there is no object and
+        nothing looks for some."""
         if self.found is not None:
             placed = self._placed(self.found(self.project, self.engine), video)
             with self.project.store.writing():
@@ -136,9 +130,7 @@ class Jobs:
         """Add a video with its prompts, and note that the work begins.
 
         There is a result already if it was finished before, or if something is wrong with it.
-
-        Raises:
-            ProjectError: if the project cannot be written.
+        ProjectError if the project cannot be written.
         """
         began, name, key, video = time.monotonic(), str(path), None, None
         try:
@@ -166,10 +158,7 @@ class Jobs:
 
     def deliver(self, job: Job, result: TaskResult) -> JobResult:
         """Put what a worker made into the project, in one transaction; a second time does nothing.
-
-        Raises:
-            ProjectError: if the project cannot be written.
-        """
+        ProjectError if the project cannot be written."""
         with self.project.store.writing():
             if self._is_done(self._key(job.video), job.video):
                 return JobResult(job.video.name, "before", len(self.project.objects(job.video.id)))

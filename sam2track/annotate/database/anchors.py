@@ -72,12 +72,10 @@ def unpack_prompt(data: Mapping[str, Any]) -> Prompt:
 
 
 def find_anchors(store: Store, object_id: int, size: tuple[int, int]) -> dict[int, Anchor]:
-    """An object's anchors by frame, in the order in which they were given.
+    """An object's anchors by frame, in the order in which they were given; ``size`` = height and
+    width.
 
     A person's empty mask (the object is not there) is none.
-
-    Args:
-        size: height and width of its video.
     """
     given: dict[int, list[tuple[int, dict[str, Any], str]]] = {}
     masks = {

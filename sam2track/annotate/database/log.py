@@ -27,11 +27,7 @@ _WHOLE = "what <> 'unprompt' OR target IS NULL"
 
 
 class Log:
-    """The log of a project.
-
-    Args:
-        who: writes from now on; default: the user of this computer.
-    """
+    """The log of a project, to which ``who`` writes (default: the user of this computer)."""
 
     def __init__(self, store: Store, who: str | None = None) -> None:
         self.store, self.who = store, who or _user()
@@ -120,11 +116,8 @@ class Log:
     def step(self, video_id: int, *, undo: bool) -> tuple[Entry, bool]:
         """Undo or redo as a person sees it: a new object and its first prompt are one step.
 
-        Returns:
-            The entry (of the two, the prompt's), and whether the object went or came with it.
-
-        Raises:
-            ProjectError: if there is nothing to undo or redo.
+        The entry comes back (of the two, the prompt's), and whether the object went or came with
+        it. ProjectError if there is nothing to undo or redo.
         """
         again = self.undo if undo else self.redo
         with self.store.writing():

@@ -46,11 +46,8 @@ class Executor(Protocol):
         ...
 
     def next(self) -> Delivery:
-        """Wait for the next task that comes back. There must be one that has not.
-
-        Raises:
-            ValueError: if workers cannot be started.
-        """
+        """Wait for the next task that comes back, of which there must be one; ValueError if workers
+        cannot be started."""
         ...
 
     def committed(self, task: Task) -> None:

@@ -151,14 +151,8 @@ def _temporary() -> str:
 
 
 def engine_of(ready: Ready, first: Engine | None) -> Engine:
-    """The engine that a worker has, as the driver needs it: its keys.
-
-    Args:
-        first: that of the first worker.
-
-    Raises:
-        ValueError: if the worker has none, or another than the first.
-    """
+    """The engine that a worker has, as the driver needs it: its keys. ValueError if the worker has
+    none, or another than the ``first`` worker."""
     if ready.error:
         raise ValueError(f"a worker can't load the model: {ready.error}")
     assert ready.settings is not None

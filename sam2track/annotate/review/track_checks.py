@@ -64,10 +64,8 @@ def track_back(
 ) -> dict[int, float | None]:
     """The IoU of each object's first mask and what is found there by tracking back from its last.
 
-    None for an object that is not seen after its first prompt. It takes as long as tracking.
-
-    Args:
-        pause: is called after each frame.
+    None for an object that is not seen after its first prompt. It takes as long as tracking;
+    ``pause`` is called after each frame.
     """
     back = _Back()
     for own in things:

@@ -51,11 +51,8 @@ class Leases:
         take_over: bool = False,
         frame: int | None = None,
     ) -> tuple[Lease, bool]:
-        """Take or keep a lease; whether it is new.
-
-        Raises:
-            LeaseTaken: if another client has it, unless ``take_over``.
-        """
+        """Take or keep a lease; whether it is new. LeaseTaken if another client has it, unless
+        ``take_over``."""
         with self._guard:
             old = self._living(video_id)
             if old is not None and old.client != client and not take_over:

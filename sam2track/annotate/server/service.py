@@ -194,11 +194,8 @@ class Service:
         return answer
 
     def lease(self, caller: Caller, video: ProjectVideo, *, take_over: bool = False) -> Lease:
-        """Take the lease of a video, or keep it.
-
-        Raises:
-            LeaseTaken: if somebody else has it, unless ``take_over``.
-        """
+        """Take the lease of a video, or keep it; LeaseTaken if somebody else has it, unless
+        ``take_over``."""
         before = self.leases.of(video.id)
         lease, new = self.leases.take(video.id, caller.client, caller.who, take_over=take_over)
         if new:

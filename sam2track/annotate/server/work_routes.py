@@ -15,8 +15,8 @@ from ..review import review_queue
 from ..tracking.ranges import plan_walks
 from ..tracks import colour_of
 from .asking import REFUSALS, Asked, By, VideoId
-from .batch import batch_job
 from .bodies import AnnotateIn, ClassIn, TrackIn
+from .long_work import batch_job, tracking_job
 from .reading import attribute_of, class_out
 from .shapes import (
     CancelOut,
@@ -28,7 +28,6 @@ from .shapes import (
     QueueItem,
     SessionOut,
 )
-from .tracking import tracking_job
 
 router = APIRouter(prefix="/api", tags=["work"], responses=REFUSALS)
 

@@ -79,11 +79,8 @@ class Worker:
         self._thread.start()
 
     def ask(self, work: Callable[[Engine], T], *, slot: str | None = None) -> Future[T]:
-        """Do something soon.
-
-        Args:
-            slot: an earlier question of the same slot that still waits fails as `Superseded`.
-        """
+        """Do something soon. An earlier question of the same slot that still waits fails as
+        `Superseded`."""
         future: Future[T] = Future()
         with self._wake:
             if self.state == "error":
@@ -98,21 +95,15 @@ class Worker:
         return future
 
     def ahead(self, begin: Callable[[Engine], Steps], *, slot: str) -> None:
-        """Do something step by step while there is nothing urgent.
-
-        Args:
-            slot: an earlier wish of the same slot is dropped, also if it has begun.
-        """
+        """Do something step by step while there is nothing urgent. An earlier wish of the same slot
+        is dropped, also if it has begun."""
         with self._wake:
             self._ahead[slot] = _Ahead(begin)
             self._wake.notify()
 
     def add(self, job: LongJob) -> None:
-        """Do long work after the long work that was given before.
-
-        Raises:
-            ModelUnavailable: if there is no model to do it.
-        """
+        """Do long work after the long work that was given before; ModelUnavailable if there is no
+        model."""
         with self._wake:
             if self.state == "error":
                 raise ModelUnavailable(self.message)

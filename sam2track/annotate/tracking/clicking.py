@@ -44,14 +44,8 @@ def click(
     answers: FrameAnswers,
     engine: Engine,
 ) -> ProjectMask:
-    """Add a prompt with its answer, in one transaction; the object's mask comes back.
-
-    Args:
-        answers: of this frame.
-
-    Raises:
-        ValueError: if the prompt does not fit; nothing has changed then.
-    """
+    """Add a prompt with its answer, in one transaction; the object's mask comes back. ValueError if
+    the prompt does not fit; nothing has changed then."""
     answer = answers.answer(question(project, object_id, frame, [prompt]))
     with project.store.writing():
         project.prompt(object_id, frame, prompt)
@@ -67,12 +61,10 @@ def answer_again(
     engine: Engine,
     better: bool = False,
 ) -> ProjectMask | None:
-    """Answer the prompts of a frame if there are some whose answer is not there, as after undo.
+    """Answer the prompts of a frame if there are some whose answer is not there, as after undo;
+    with ``better`` replace an answer that is there, unless the frame was tracked since.
 
     None = not stored, also if the frame is accepted or locked by then, or its prompts are gone.
-
-    Args:
-        better: replace an answer that is there, unless the frame was tracked since.
     """
 
     def wanted() -> bool:

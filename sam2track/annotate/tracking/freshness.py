@@ -55,11 +55,8 @@ class _Part:
 
 
 class Freshness:
-    """What follows from an object's prompts as they are now.
-
-    Args:
-        engine: that would track it.
-    """
+    """What follows from an object's prompts as they are now, with the engine that would track
+    it."""
 
     def __init__(
         self, project: Project, thing: ProjectObject, video: ProjectVideo, engine: Engine

@@ -15,7 +15,6 @@ from ..database import (
     ProjectObject,
     ProjectVideo,
     Reviews,
-    SavedStates,
     StoredMasks,
     find_anchors,
 )
@@ -38,11 +37,8 @@ def propagate(
     engine: Engine,
     commit_every: float | None = None,
 ) -> Iterator[Step]:
-    """Track objects of one video; arguments and errors as for :meth:`Project.propagate`.
-
-    Args:
-        commit_every: see :class:`Propagation`.
-    """
+    """Track objects of one video; arguments and errors as for :meth:`Project.propagate` and
+    :class:`Propagation`."""
     if direction not in DIRECTIONS:
         raise ProjectError(f"direction {direction!r} is none of {', '.join(DIRECTIONS)}")
     if stop is not None and (start is None or direction == "both"):
@@ -57,11 +53,10 @@ def propagate(
         thing.id: passes_of(project, thing, video, engine.key, DIRECTIONS[direction], start, stop)
         for thing in things
     }
-    masks, states = StoredMasks(project.log), SavedStates(project.store)
     began, frames, ended = time.monotonic(), 0, False
     with project.open_video(video.id) as source:
         try:
-            tracking = Propagation(video, source, engine, masks, states, commit_every)
+            tracking = Propagation(project.log, video, source, engine, commit_every)
             for step in tracking.run(passes):
                 frames += 1
                 yield step
@@ -96,11 +91,8 @@ def passes_of(
     start: int | None = None,
     stop: int | None = None,
 ) -> list[Pass]:
-    """The passes of an object; other arguments and errors as for :meth:`Project.propagate`.
-
-    Args:
-        engine_key: of the engine that would track it.
-    """
+    """The passes of an object for the engine that has a key; other arguments and errors as for
+    :meth:`Project.propagate`."""
     barriers = Reviews(project.log).barriers(video.id, thing.id, video.length)
     subject = Subject(
         thing.number,
