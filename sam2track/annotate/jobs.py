@@ -15,10 +15,9 @@ from ..files import digest_of
 from ..prompts import PlacedPrompt
 from ..prompts.prompt_files import check
 from ..spawning import one_line
-from .database import ProjectVideo, Videos, find_anchors
+from .database import ProjectVideo, Videos, find_anchors, pack_prompt
 from .engine import Engine
 from .project import Project
-from .prompting.given import give_prompts
 from .prompting.sources import FindPrompts, PromptSource
 from .review import rate
 from .tasks import Count, Task, TaskResult, Watch, make_task, merge
@@ -268,3 +267,37 @@ class Jobs:
                 "seconds = seconds + ? WHERE key = ?",
                 (error, time.time(), frames, seconds, key),
             )
+
+
+def give_prompts(
+    project: Project, video: ProjectVideo, placed: Sequence[PlacedPrompt], class_name: str
+) -> None:
+    """Give a video's objects the prompts of a file; objects that are new are added.
+
+    Prompts of an earlier job that are not the same any more are undone. A person's prompts stay,
+    and an object that a person removed is left out.
+    """
+    rows = project.store.rows("SELECT number, removed FROM objects WHERE video_id = ?", video.id)
+    removed = {row["number"] for row in rows if row["removed"]}
+    objects = {thing.number: thing.id for thing in project.objects(video.id)}
+    wanted: dict[int, list[PlacedPrompt]] = {}
+    for item in sorted(placed, key=lambda item: item.frame):
+        if item.object_id not in removed:
+            wanted.setdefault(item.object_id, []).append(item)
+    entries = [
+        entry
+        for entry in project.history(video.id)
+        if entry.what == "prompt" and entry.data.get("job") and not entry.undone
+    ]
+    for number, items in wanted.items():
+        if number not in objects:
+            label = items[0].label or class_name
+            objects[number] = project.add_object(video.id, label, number=number).id
+        old = [entry for entry in entries if entry.object_id == objects[number]]
+        new = [(item.frame, pack_prompt(item.prompt)) for item in items]
+        if [(entry.frame, entry.data["prompt"]) for entry in old] == new:
+            continue
+        for entry in old:
+            project.log.set_undone(entry, undone=True)
+        for item in items:
+            project.prompt(objects[number], item.frame, item.prompt, source=item.source, job=True)

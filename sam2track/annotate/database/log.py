@@ -10,7 +10,7 @@ import getpass
 import json
 import sqlite3
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from .records import Entry
@@ -153,14 +153,11 @@ def _follow(connection: sqlite3.Connection, entry: Entry, values: Any, undone: b
     """Change the tables that follow from an entry."""
     if entry.what in ("add object", "remove object"):
         removed = undone if entry.what == "add object" else not undone
-        connection.execute(
-            "UPDATE objects SET removed = ? WHERE id = ?", (removed, entry.object_id)
-        )
+        _mark(connection, [(removed, entry.object_id)])
     elif entry.what == "change object":
         write_object(connection, entry.object_id, values)
     elif entry.what == "import":
-        marks = ((undone, object_id) for object_id in entry.data["objects"])
-        connection.executemany("UPDATE objects SET removed = ? WHERE id = ?", marks)
+        _mark(connection, [(undone, object_id) for object_id in entry.data["objects"]])
     elif entry.what == "withdraw":
         connection.execute("UPDATE log SET undone = ? WHERE id = ?", (not undone, entry.target))
     elif entry.what in ("merge", "split", "swap", "clear"):
@@ -200,7 +197,11 @@ def follow_move(
         "UPDATE log SET undone = ? WHERE target = ? AND what = 'unprompt'", (undone, entry_id)
     )
     marks = [(undone, object_id) for object_id in data["added"]]
-    marks += [(not undone, object_id) for object_id in data["removed"]]
+    _mark(connection, marks + [(not undone, object_id) for object_id in data["removed"]])
+
+
+def _mark(connection: sqlite3.Connection, marks: Iterable[tuple[bool, int | None]]) -> None:
+    """Set whether objects are removed."""
     connection.executemany("UPDATE objects SET removed = ? WHERE id = ?", marks)
 
 

@@ -19,7 +19,7 @@ from ..tracks import KINDS, Attribute, ObjectClass, Track, TrackFrame, colour_of
 from .clips import Clip, Export, box
 from .collecting import CollectedVideo, Collector, clean, consecutive_ids
 from .rings import edge_ring
-from .row_runs import decode_rows, encode_rows
+from .run_lengths import decode_rows, encode_rows
 from .untrusted import find_files, read_xml, real, whole
 
 TRACK_ID = "track_id"

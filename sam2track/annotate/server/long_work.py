@@ -18,9 +18,8 @@ from ..jobs import Jobs
 from ..project import Project
 from ..prompting.automatic import FoundPrompts
 from ..prompting.sources import FindPrompts, PromptSource
-from ..tracking.planning import propagate
+from ..tracking.planning import Walk, propagate
 from ..tracking.propagation import Step
-from ..tracking.ranges import Walk
 from .reading import mask_out
 from .service import Caller, Service
 from .worker import LongJob, Steps

@@ -12,7 +12,7 @@ from fastapi.responses import StreamingResponse
 from ..exchange import FORMATS
 from ..project import Project
 from ..review import review_queue
-from ..tracking.ranges import plan_walks
+from ..tracking.planning import plan_walks
 from ..tracks import colour_of
 from .asking import REFUSALS, Asked, By, VideoId
 from .bodies import AnnotateIn, ClassIn, TrackIn
