@@ -68,11 +68,7 @@ class Difference:
 
 
 def load_run(folder: str | Path, name: str | None = None) -> Run:
-    """Load a run from its folder.
-
-    Raises:
-        ValueError: if there is no finished run with scores in it.
-    """
+    """Load a run from its folder; ValueError if there is no finished run with scores in it."""
     path = Path(folder) / "results.json"
     if not path.is_file():
         raise ValueError(f"{folder} holds no finished run (no results.json)")
@@ -91,11 +87,7 @@ def load_run(folder: str | Path, name: str | None = None) -> Run:
 
 
 def compare(base: Run, other: Run) -> Difference:
-    """One run minus another.
-
-    Raises:
-        ValueError: if they are of different datasets, or share no object.
-    """
+    """One run minus another; ValueError if they are of different datasets, or share no object."""
     if base.results["dataset"] != other.results["dataset"]:
         raise ValueError(
             f"{base.name} is of {base.results['dataset']} but {other.name} of "

@@ -37,11 +37,7 @@ def area_from_rle(rle: Runs) -> int:
 
 
 def coco_encode_rle(uncompressed_rle: Runs) -> Runs:
-    """Compressed run lengths, which JSON can hold.
-
-    Raises:
-        ValueError: if the run lengths are damaged.
-    """
+    """Compressed run lengths, which JSON can hold; ValueError if the run lengths are damaged."""
     packed = pack_runs(uncompressed_rle, "the run lengths")
     return {"size": packed["size"], "counts": packed["counts"].decode()}
 

@@ -17,26 +17,17 @@ from .sorted_frames import SortedFrames
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """How an object was seen up to a frame.
+    """How an object was seen up to a frame."""
 
-    Attributes:
-        score: usual effective score of its masks, 0..1; 0 = it was not seen yet.
-        distance: usual distance of its appearance from the trusted ones, 0..2.
-        lost: whether it counts as gone.
-        turns: frames in a row that say otherwise.
-        newest: the last frames that were not doubted, the newest first.
-        trusted: a few of them on which it looked like itself, but which look different from each
-            other, the newest first.
-        count: of frames on which it looked like itself.
-    """
-
-    score: float = 0.0
-    distance: float = 0.0
-    lost: bool = False
-    turns: int = 0
-    newest: tuple[int, ...] = ()
+    score: float = 0.0  # usual effective score of its masks, 0..1; 0 = it was not seen yet
+    distance: float = 0.0  # usual distance of its appearance from the trusted ones, 0..2
+    lost: bool = False  # whether it counts as gone
+    turns: int = 0  # frames in a row that say otherwise
+    newest: tuple[int, ...] = ()  # the last frames that were not doubted, the newest first
+    # A few of them on which it looked like itself, but which look different from each other, the
+    # newest first
     trusted: tuple[int, ...] = ()
-    count: int = 0
+    count: int = 0  # of frames on which it looked like itself
 
 
 @dataclass(kw_only=True, eq=False)

@@ -27,14 +27,11 @@ class Pooling:
 
     Keys are averaged after rotation, values before projection. An averaged token stands for
     ``side**2`` tokens, so the logarithm of that is added to its attention logits.
-
-    Attributes:
-        side: of the squares, in tokens; 1 = no pooling.
-        shifts_keys: the logarithm is added to every channel of the averaged keys instead, as in
-            the training of ``efficienttam_ti_2`` and ``efficienttam_s_2``.
     """
 
-    side: int = 1
+    side: int = 1  # of the squares, in tokens; 1 = no pooling
+    # The logarithm is added to every channel of the averaged keys instead, as in the training of
+    # `efficienttam_ti_2` and `efficienttam_s_2`
     shifts_keys: bool = False
 
     @property

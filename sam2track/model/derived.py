@@ -12,19 +12,13 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Derived:
-    """What was made of some parameters.
+    """What was made of some parameters."""
 
-    Attributes:
-        value: what was made.
-        key: what it depends on besides.
-        sources: the parameters' memory, which no other tensor can get while it is held here.
-        states: of each, where its memory is, and its version.
-    """
-
-    value: Any
-    key: Hashable
+    value: Any  # what was made
+    key: Hashable  # what it depends on besides
+    # The parameters' memory, which no other tensor can get while it is held here
     sources: tuple[Tensor, ...]
-    states: tuple[tuple[int, int], ...]
+    states: tuple[tuple[int, int], ...]  # of each, where its memory is, and its version
 
     def is_of(self, sources: Sequence[Tensor], key: Hashable) -> bool:
         """Whether these are the same, and have not changed."""

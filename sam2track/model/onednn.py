@@ -26,14 +26,10 @@ FEWEST = 1 << 20  # multiplications; for fewer, oneDNN takes longer to begin tha
 
 @dataclass(frozen=True, slots=True)
 class Activation:
-    """An activation function.
+    """An activation function."""
 
-    Attributes:
-        apply: the function; it may change its input.
-        post: how oneDNN's operations name it: attribute, scalars, algorithm.
-    """
-
-    apply: Callable[[Tensor], Tensor]
+    apply: Callable[[Tensor], Tensor]  # the function; it may change its input
+    # How oneDNN's operations name it: attribute, scalars, algorithm
     post: tuple[str, list[float], str]
 
 

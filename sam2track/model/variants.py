@@ -27,23 +27,15 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 
 @dataclass(frozen=True, slots=True)
 class AutomaticDefaults:
-    """How masks of everything in a picture are best found.
+    """How masks of everything in a picture are best found."""
 
-    Attributes:
-        pred_iou: masks whose predicted IoU is above it are good.
-        stability: and whose IoU at the thresholds ``offset`` and ``-offset`` is at least this.
-        offset: in logits.
-        points_per_side: of the grid of clicks.
-        refine: whether a mask is given back to the model once.
-        small_region: holes and islands with a smaller share of the picture are removed.
-    """
-
-    pred_iou: float
+    pred_iou: float  # masks whose predicted IoU is above it are good
+    # And whose IoU at the thresholds `offset` and `-offset` is at least this
     stability: float = 0.95
-    offset: float = 1.0
-    points_per_side: int = 32
-    refine: bool = False
-    small_region: float = 0.0
+    offset: float = 1.0  # in logits
+    points_per_side: int = 32  # of the grid of clicks
+    refine: bool = False  # whether a mask is given back to the model once
+    small_region: float = 0.0  # holes and islands with a smaller share of the picture are removed
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,11 +189,7 @@ IMAGE_VARIANTS: dict[str, ImageVariant] = {
 
 
 def find_variant(name: str) -> Variant:
-    """The tracker of that name.
-
-    Raises:
-        ValueError: if there is none; the message lists them.
-    """
+    """The tracker of that name, or ValueError, which lists those that there are."""
     if name in IMAGE_VARIANTS:
         raise ValueError(
             f"{name} segments single images and has no memory; to track with it give another "

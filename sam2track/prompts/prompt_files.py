@@ -127,7 +127,8 @@ def read_masks(path: str | Path, object_id: int = 1) -> dict[int, Bool[np.ndarra
 
     In a picture that is transparent in places, what is not transparent is ``object_id``. In a
     palette picture each index is an object, unless its colours are black and white; so is each
-    value of a grey picture whose values are 0, 1, 2, ... without a gap, as programs write labels.
+    value of a grey picture whose values are 0, 1, 2, ... without a gap, as programs write labels,
+    and, with or without a gap, of one of 16 bits, in which 0 is the background.
     Any other is black with one more colour, and that is ``object_id``. It is turned as its EXIF
     orientation says, as frames are.
 
@@ -139,7 +140,7 @@ def read_masks(path: str | Path, object_id: int = 1) -> dict[int, Bool[np.ndarra
             # As for frames, EXIF after the pixels of a PNG is ignored.
             late = opened.format == "PNG" and "exif" not in opened.info
             picture = opened if late else ImageOps.exif_transpose(opened)
-            palette = picture.mode == "P"
+            palette, deep = picture.mode == "P", picture.mode.startswith("I")  # 16 or 32 bits
             pixels = colours = np.asarray(picture)  # also of 16 bits, or floating-point numbers
             if palette or pixels.ndim == 3:
                 colours = np.asarray(picture.convert("RGB"), np.int32) @ (1 << 16, 1 << 8, 1)
@@ -169,9 +170,12 @@ def read_masks(path: str | Path, object_id: int = 1) -> dict[int, Bool[np.ndarra
     values = np.union1d(pixels, 0)  # what is black may be missing
     if not (values > 0).any():
         raise ValueError(f"the mask {path} is empty: it has no pixel on an object")
-    # An edge between black and white that has shades goes up to 255, and a palette no further.
+    # An edge between black and white that has shades goes up to 255, or to 65535 in 16 bits, and a
+    # palette no further. A photograph in 16 bits hardly has the value 0.
     counted = pixels.ndim == 2 and 2 < len(values) < 256
-    if palette or (counted and np.array_equal(values, np.arange(len(values)))):
+    counted = counted and np.array_equal(values, np.arange(len(values)))
+    labels = deep and len(values) > 2 and values[-1] < 65535 and (pixels == 0).any()
+    if palette or counted or labels:
         return {found: pixels == found for found in values.tolist() if found}
     if len(values) > 2:
         raise ValueError(

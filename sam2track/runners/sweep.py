@@ -90,15 +90,24 @@ def job_name(overrides: Sequence[str], labels: Mapping[str, str]) -> str:
 
 
 def _videos_in(folder: Path) -> list[str] | None:
-    """The videos of a folder that holds no pictures."""
+    """The videos of a folder; None if it is one video itself, a picture for each frame.
+
+    Pictures may lie beside the videos, such as masks, if their names begin with that of one.
+    """
     if not folder.is_dir():
         return None
-    from ..video import PICTURE_SUFFIXES, VIDEO_SUFFIXES
+    from ..video import PICTURE_SUFFIXES, VIDEO_SUFFIXES, is_stack
 
     files = [path for path in sorted(folder.iterdir()) if not path.name.startswith(".")]
-    if any(path.suffix.lower() in PICTURE_SUFFIXES for path in files):
+    videos = [path for path in files if path.suffix.lower() in VIDEO_SUFFIXES]
+    tiffs = [path for path in videos if path.suffix.lower() in PICTURE_SUFFIXES]
+    if tiffs and not is_stack(tiffs[0]):
         return None
-    return [str(path) for path in files if path.suffix.lower() in VIDEO_SUFFIXES] or None
+    stems = tuple(path.stem for path in videos)
+    pictures = [path for path in files if path.suffix.lower() in PICTURE_SUFFIXES]
+    if not all(path in videos or path.stem.startswith(stems) for path in pictures):
+        return None
+    return list(map(str, videos)) or None
 
 
 def _video_names(texts: Iterable[str]) -> Iterator[str]:

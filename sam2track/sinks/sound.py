@@ -38,7 +38,8 @@ class Sound:
 
     def _read(self, path: str | Path) -> Iterator[tuple[float, av.Packet]]:
         """The packets, each with its time in seconds from the first picture."""
-        with suppress(OSError, FFmpegError), av.open(f"file:{path}") as source:
+        # ValueError: PyAV's for a file that is no video, such as a TIFF stack.
+        with suppress(OSError, ValueError, FFmpegError), av.open(f"file:{path}") as source:
             pictures, track = source.streams.video[0], next(iter(source.streams.audio), None)
             if track is None or track.codec_context.name not in CODECS:
                 return

@@ -32,15 +32,11 @@ from .objects import TrackedObject
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Hypotheses:
-    """What became of one object on one frame.
+    """What became of one object on one frame."""
 
-    Attributes:
-        resolved: one row per hypothesis, the best first.
-        parents: for each row, which row of the frame before it comes from; None on a prompted
-            frame, whose one row all hypotheses share.
-    """
-
-    resolved: Resolved
+    resolved: Resolved  # one row per hypothesis, the best first
+    # For each row, which row of the frame before it comes from; None on a prompted frame, whose
+    # one row all hypotheses share
     parents: tuple[int, ...] | None
 
 

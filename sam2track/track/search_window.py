@@ -24,25 +24,17 @@ GROWTH = 1.4  # of the window, in each frame after the object was not seen
 CHANGE = (0.6, 1.7)  # of an object's longer side, at most, from frame to frame
 SIZE_PACE = 0.5  # weight of the newest size (in logarithms), 0..1
 VELOCITY_PACE = 0.5  # weight of the newest step, 0..1
-WIDEST = 5.0  # sides of an object that a window may be long which it shares freely
-MOST = 2  # different windows of a frame, the whole frame counted, however many objects there are
 
 
 @dataclass(frozen=True, slots=True)
 class Whereabouts:
-    """What is known of an object's place after a frame, in frame pixels.
+    """What is known of an object's place after a frame, in frame pixels."""
 
-    Attributes:
-        centre: of its box, where it was last seen.
-        side: the longer side of its box, smoothed.
-        velocity: of the centre, in pixels a frame in the direction of tracking, smoothed.
-        lost: frames since it was last seen; 0 = it was seen on this one.
-    """
-
-    centre: tuple[float, float]
-    side: float
+    centre: tuple[float, float]  # of its box, where it was last seen
+    side: float  # the longer side of its box, smoothed
+    # Of the centre, in pixels a frame in the direction of tracking, smoothed
     velocity: tuple[float, float] = (0.0, 0.0)
-    lost: int = 0
+    lost: int = 0  # frames since it was last seen; 0 = it was seen on this one
 
     @classmethod
     def of(cls, box: Box) -> Whereabouts:
@@ -103,10 +95,12 @@ class Zoom:
     def windows(
         self, expected: Mapping[int, tuple[Whereabouts | None, int]], size: Size
     ) -> dict[int, WindowBox | None]:
-        """Where to look for each object, by its id: from its place some frames before."""
-        windows = {k: self.window(place, ago, size) for k, (place, ago) in expected.items()}
-        places = {k: place for k, (place, _) in expected.items() if place is not None}
-        return share(windows, places, size)
+        """Where to look for each object, by its id: from its place some frames before.
+
+        Each has a window of its own, also beside others. In one window for several an object would
+        be much smaller than in its memories (measured: docs/zoom.md).
+        """
+        return {k: self.window(place, ago, size) for k, (place, ago) in expected.items()}
 
     def around(self, box: Box | None, size: Size) -> WindowBox | None:
         """The window around what a prompt shows; None = the whole frame."""
@@ -165,43 +159,3 @@ def contains(window: WindowBox | None, box: Box) -> bool:
         return True
     x0, y0, x1, y1 = window
     return x0 <= box[0] and y0 <= box[1] and box[2] <= x1 and box[3] <= y1
-
-
-def share(
-    windows: Mapping[int, WindowBox | None], places: Mapping[int, Whereabouts], size: Size
-) -> dict[int, WindowBox | None]:
-    """Windows of several objects, by their ids; objects near one another see the same one.
-
-    Each window costs a pass of the encoder. Two become one where that one is not longer than
-    ``WIDEST`` sides of any of its objects, and while there are more than ``MOST``; what would be as
-    long as the frame is the whole frame.
-    """
-    groups = [([object_id], own) for object_id, own in windows.items() if own is not None]
-    most = MOST - (None in windows.values())
-    while len(groups) > 1:
-        pairs = [
-            (_length(joined := _joined(one, other, size)), joined, ours, theirs)
-            for number, (ours, one) in enumerate(groups)
-            for theirs, other in groups[:number]
-        ]
-        length, joined, ours, theirs = min(pairs, key=lambda pair: pair[0])
-        free = length <= WIDEST * min(places[k].side for k in (*ours, *theirs))
-        if not free and len(groups) <= most:
-            break
-        groups = [group for group in groups if group[0] is not ours and group[0] is not theirs]
-        if length < max(size):
-            groups.append(([*ours, *theirs], joined))
-        else:  # and so does whoever joins them
-            most = MOST - 1
-    found = {object_id: shared for members, shared in groups for object_id in members}
-    return {object_id: found.get(object_id) for object_id in windows}
-
-
-def _length(window: WindowBox) -> int:
-    return max(window[2] - window[0], window[3] - window[1])
-
-
-def _joined(one: WindowBox, other: WindowBox, size: Size) -> WindowBox:
-    x0, y0 = min(one[0], other[0]), min(one[1], other[1])
-    x1, y1 = max(one[2], other[2]), max(one[3], other[3])
-    return clamped(((x0 + x1) / 2, (y0 + y1) / 2), max(x1 - x0, y1 - y0), size)

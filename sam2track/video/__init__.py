@@ -18,6 +18,7 @@ from .pictures import (
 )
 from .prefetch import FramesAhead, read_ahead
 from .source import SeekableSource, TruncatedVideo, VideoError, VideoSource, check_size
+from .tiff_stack import TiffStack, is_stack
 
 __all__ = [
     "PICTURE_SUFFIXES",
@@ -27,11 +28,13 @@ __all__ = [
     "ImageFolder",
     "LiveVideo",
     "SeekableSource",
+    "TiffStack",
     "TruncatedVideo",
     "VideoError",
     "VideoFile",
     "VideoSource",
     "check_size",
+    "is_stack",
     "list_pictures",
     "load_picture",
     "open_file",

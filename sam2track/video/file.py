@@ -18,11 +18,13 @@ from av.video.reformatter import VideoReformatter
 from ..types import Frame
 from .scan import VideoInfo, open_container, scan_video, to_rgb, video_stream
 from .source import SeekableSource, TruncatedVideo, check_size, frame_index
+from .tiff_stack import STACK_SUFFIXES
 
 # Suffixes of videos in a folder of many files; a file that is given by name may have any suffix.
 VIDEO_SUFFIXES = (
     *(".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi"),
     *(".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".ogv"),
+    *STACK_SUFFIXES,
 )
 _BLOCK_BYTES = 64 << 20  # of frames held for reading backwards
 _MARGIN = 16  # a seek aims at this number of frames before the wanted one

@@ -14,6 +14,7 @@ from .file import VideoFile
 from .folder import ImageFolder
 from .live import LiveVideo
 from .source import SeekableSource, VideoError, VideoSource
+from .tiff_stack import STACK_SUFFIXES, TiffStack
 
 VIDEO_READERS = ("auto", "pyav", "decord")
 
@@ -47,7 +48,7 @@ def open_video(
 
 
 def open_file(path: str | Path, video_reader: str = "auto") -> SeekableSource:
-    """Open a video file with ``pyav``, ``decord``, or ``auto``.
+    """Open a video file with ``pyav``, ``decord``, or ``auto``; a TIFF file as a stack.
 
     ``auto`` is ``pyav``: measured as equally fast in random access, and only it gives the correct
     frames of every file (docs/video.md).
@@ -56,4 +57,6 @@ def open_file(path: str | Path, video_reader: str = "auto") -> SeekableSource:
         raise VideoError(
             f"video_reader={video_reader!r} is none of {', '.join(VIDEO_READERS)}; use auto"
         )
+    if Path(path).suffix.lower() in STACK_SUFFIXES and Path(path).is_file():
+        return TiffStack(path)
     return DecordFile(path) if video_reader == "decord" else VideoFile(path)

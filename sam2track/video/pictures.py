@@ -22,7 +22,7 @@ PICTURE_SUFFIXES = (
 
 _ORIENTATION = 0x0112  # EXIF: how the camera was held; 5 to 8 swap width and height
 # What Pillow raises for a damaged file.
-_PILLOW_ERRORS = (OSError, SyntaxError, ValueError)
+_PILLOW_ERRORS = (OSError, EOFError, SyntaxError, TypeError, ValueError)
 
 
 def list_pictures(folder: Path, suffixes: tuple[str, ...] = PICTURE_SUFFIXES) -> list[Path]:
@@ -40,9 +40,17 @@ def list_pictures(folder: Path, suffixes: tuple[str, ...] = PICTURE_SUFFIXES) ->
 
 @contextmanager
 def _opened(path: Path) -> Iterator[Image.Image]:
+    with pillow_errors(path), Image.open(path) as picture:
+        yield picture
+
+
+@contextmanager
+def pillow_errors(path: Path) -> Iterator[None]:
+    """While it lasts, what Pillow raises for a file becomes a VideoError."""
     try:
-        with Image.open(path) as picture:
-            yield picture
+        yield
+    except VideoError:
+        raise
     except Image.DecompressionBombError as error:
         most = 2 * (Image.MAX_IMAGE_PIXELS or 0)
         raise VideoError(

@@ -187,10 +187,22 @@ def test_labels_in_shades_of_grey(tmp_path, kind):
         read_masks(soft)
 
 
+def test_labels_of_16_bits_may_be_many_and_have_gaps(tmp_path):
+    """As programs write them for hundreds of cells, or after cells at the border were removed."""
+    values = np.arange(600, dtype=np.uint16)[None]
+    many = read_masks(save(tmp_path / "many.png", values))
+    assert list(many) == list(range(1, 600))
+    assert many[300].sum() == 1
+    gaps = save(tmp_path / "gaps.tif", np.uint16([[0, 300, 600]]))
+    assert list(read_masks(gaps)) == [300, 600]
+    with pytest.raises(ValueError, match="shades of grey"):  # a picture, not labels
+        read_masks(save(tmp_path / "picture.png", values[:, 1:] + 100))
+
+
 @pytest.mark.parametrize(
     ("pixels", "suffix"),
     [
-        (np.uint16([[0, 300, 600]]), "png"),
+        (np.uint16([[0, 30000, 65535]]), "png"),
         (np.uint8([[[0, 0, 0], [0, 0, 110], [0, 22, 0]]]), "png"),  # as dark as one another
         (np.float32([[0, 0.1, 0.8]]), "tif"),
     ],

@@ -18,7 +18,7 @@ from sam2track.model.sam2 import SAM2
 from sam2track.prompts import PlacedPrompt
 from sam2track.track import track
 from sam2track.track.both_directions import follow_both
-from sam2track.track.search_window import Whereabouts, Zoom, share, zoom_of
+from sam2track.track.search_window import Whereabouts, Zoom, zoom_of
 from sam2track.types import Candidates
 from sam2track.video import ArrayVideo
 
@@ -108,7 +108,7 @@ def test_the_window_grows_to_the_whole_frame_while_the_object_is_away(finder):
     assert windows[-1][0] > 120
 
 
-def test_objects_far_apart_have_windows_of_their_own_and_near_ones_share(finder):
+def test_objects_have_windows_of_their_own(finder):
     near = [(x + 13, y) for x, y in PATH]
     frames = frames_of(PATH, near, [(15, 100)] * len(PATH))
     session = TrackingSession(finder, zoom=3)
@@ -117,7 +117,7 @@ def test_objects_far_apart_have_windows_of_their_own_and_near_ones_share(finder)
     results = [session.step(frame) for frame in frames]
     for result, corner in zip(results[1:], PATH[1:], strict=True):
         one, two, three = result.windows
-        assert one == two != three
+        assert len({one, two, three}) == 3
         assert result.mask(1)[corner[1] + 5, corner[0] + 5]
         assert result.mask(3)[105, 20]
         assert not result.mask(3)[:90].any()
@@ -221,16 +221,11 @@ def test_a_size_that_jumps_is_smoothed():
     assert place.after(None).after(None).lost == 2
 
 
-def test_shared_windows_are_not_too_wide():
-    boxes = {1: (10, 10, 20, 20), 2: (26, 10, 36, 20), 3: (150, 80, 160, 90), 4: (0, 0, 99, 99)}
-    places = {k: Whereabouts.of(box) for k, box in boxes.items()}
-    windows = {k: Zoom(3.0, least=8).window(place, 0, SIZE) for k, place in places.items()}
-    one = share({k: windows[k] for k in (1, 2, 3)}, places, SIZE)
-    assert one[1] == one[2] != one[3] == windows[3]
-    assert share(windows, places, SIZE)[4] is None
-    many = {k: Whereabouts.of((20 * k, 10 * k, 20 * k + 10, 10 * k + 10)) for k in range(1, 9)}
-    own = {k: Zoom(3.0, least=8).window(place, 0, SIZE) for k, place in many.items()}
-    assert len(set(share(own, many, SIZE).values())) <= 2
+def test_each_object_has_a_window_of_its_own_size():
+    places = {k: Whereabouts.of((20 * k, 10 * k, 20 * k + 10, 10 * k + 10)) for k in range(1, 7)}
+    windows = Zoom(3.0, least=8).windows({k: (place, 0) for k, place in places.items()}, SIZE)
+    sizes = {(x1 - x0, y1 - y0) for x0, y0, x1, y1 in filter(None, windows.values())}
+    assert (len(set(windows.values())), sizes) == (6, {(30, 30)})
 
 
 @pytest.mark.parametrize(

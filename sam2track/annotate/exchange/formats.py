@@ -16,6 +16,7 @@ from .label_studio import read_label_studio, write_label_studio
 from .label_studio_video import read_label_studio_video, write_label_studio_video
 from .labelme import read_labelme, write_labelme
 from .losses import FEATURES
+from .measures import write_csv
 from .mot_challenge import read_mot, read_mots, read_mots_png, write_mot, write_mots, write_mots_png
 from .palette_png import read_davis, read_youtube_vos, write_davis, write_youtube_vos
 from .pictures import write_cutouts, write_overlay
@@ -36,6 +37,7 @@ class Format:
         holds: what of ``FEATURES`` it has a place for.
         picture: where the picture of a frame belongs; None = the format has none.
         divide: gives a split to clips that have none.
+        needs_video: whether the video's frames are read.
     """
 
     title: str
@@ -44,6 +46,7 @@ class Format:
     holds: frozenset[str]
     picture: Callable[[Clip, int], str] | None = None
     divide: Callable[[Iterator[Clip]], Iterator[Clip]] | None = None
+    needs_video: bool = False
 
 
 def _holds(names: str) -> frozenset[str]:
@@ -109,7 +112,10 @@ FORMATS: dict[str, Format] = {
         write_datumaro, read_datumaro, _ALL, _in("images/{split}/{video}/{name}")),
     "vots": Format("VOTS, text",
         write_vots, read_vots, _holds("masks boxes"), _in("{video}/color/{number:08d}.jpg")),
-    "overlay": Format("video with the objects drawn on it", write_overlay, None, _MASKS),
-    "cutouts": Format("objects as PNG with alpha", write_cutouts, None, _CLASSES),
+    "csv": Format("table: place, area, box and score of each object on each frame",
+        write_csv, None, _holds("masks boxes classes names scores made")),
+    "overlay": Format("video with the objects drawn on it",
+        write_overlay, None, _MASKS, needs_video=True),
+    "cutouts": Format("objects as PNG with alpha", write_cutouts, None, _CLASSES, needs_video=True),
 }
 # fmt: on

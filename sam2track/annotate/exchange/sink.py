@@ -14,7 +14,7 @@ from .exchange import find_format, write
 
 
 class ExchangeSink(Sink):
-    """Writes a folder in any format of :data:`FORMATS` that can be read, at the end of the run.
+    """Writes a folder in any format of :data:`FORMATS` but overlays and cut-outs, at the end.
 
     Until then run lengths are in memory, about half a KB for an object on a frame. A warning tells
     what the format cannot hold.
@@ -42,7 +42,7 @@ class ExchangeSink(Sink):
         fps: float | None = None,
         label: str = DEFAULT_CLASS,
     ) -> None:
-        if find_format(format).read is None:
+        if find_format(format).needs_video:
             raise ValueError(
                 f"format {format!r} needs the video, not only its results; give another format, or "
                 "use sam2track.annotate.exchange.write"

@@ -89,7 +89,7 @@ def _first(video: ProjectVideo, place: Path) -> Given:
     stem = stem_of(place)
     for suffix in _PICTURES:
         path = place.with_name(stem + suffix)
-        if path.is_file():
+        if path != place and path.is_file():
             return Given(read_placed(path))
     raise ValueError(f"prompts=first: there is no {stem}.png beside it with the masks of frame 0")
 

@@ -90,11 +90,7 @@ class LongSequence:
         return self.spec.frames
 
     def frame(self, index: int) -> Frame:
-        """The picture at ``index``, which counts from 0.
-
-        Raises:
-            IndexError: if there is no such frame.
-        """
+        """The picture at ``index``, which counts from 0; IndexError if there is no such frame."""
         return Frame(index, _drawn(self, index)[0].copy())
 
     def labels(self, index: int) -> UInt8[np.ndarray, "H W"]:

@@ -25,23 +25,15 @@ from .backbone import Backbone
 
 @dataclass(frozen=True, slots=True)
 class HieraSpec(Backbone):
-    """The sizes of one Hiera.
+    """The sizes of one Hiera."""
 
-    Attributes:
-        width: channels of the first stage; each further stage doubles them, and the heads.
-        heads: attention heads of the first stage.
-        depths: blocks in each stage.
-        global_blocks: indices of the blocks that attend to the whole image.
-        windows: side of the attention window in each stage, in tokens.
-        background: side of the coarse position embedding.
-    """
-
-    width: int
-    heads: int
-    depths: tuple[int, int, int, int]
-    global_blocks: tuple[int, ...]
+    width: int  # channels of the first stage; each further stage doubles them, and the heads
+    heads: int  # attention heads of the first stage
+    depths: tuple[int, int, int, int]  # blocks in each stage
+    global_blocks: tuple[int, ...]  # indices of the blocks that attend to the whole image
+    # Side of the attention window in each stage, in tokens
     windows: tuple[int, int, int, int] = (8, 4, 14, 7)
-    background: int = 7
+    background: int = 7  # side of the coarse position embedding
 
     @property
     def channels(self) -> dict[int, int]:

@@ -24,15 +24,10 @@ NORM = ("weight", "bias", "running_mean", "running_var")
 
 @dataclass(frozen=True, slots=True)
 class RepViTSpec(Backbone):
-    """The sizes of one RepViT; those of RepViT-M1 by default.
+    """The sizes of one RepViT; those of RepViT-M1 by default."""
 
-    Attributes:
-        widths: channels of each stage.
-        depths: blocks in each stage.
-    """
-
-    widths: tuple[int, int, int, int] = (48, 96, 192, 384)
-    depths: tuple[int, int, int, int] = (2, 2, 14, 2)
+    widths: tuple[int, int, int, int] = (48, 96, 192, 384)  # channels of each stage
+    depths: tuple[int, int, int, int] = (2, 2, 14, 2)  # blocks in each stage
 
     @property
     def channels(self) -> dict[int, int]:

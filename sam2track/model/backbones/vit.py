@@ -25,23 +25,14 @@ PATCH = 16  # pixels
 
 @dataclass(frozen=True, slots=True)
 class ViTSpec(Backbone):
-    """The sizes of one ViT. The names of SAM's tensors are in ``weights/sam_names.py``.
+    """The sizes of one ViT. The names of SAM's tensors are in ``weights/sam_names.py``."""
 
-    Attributes:
-        width: channels.
-        depth: blocks.
-        heads: attention heads.
-        global_blocks: indices of the blocks that attend to the whole image.
-        grid: side of the grid of tokens that it was made for.
-        window: side of the attention window in the other blocks, in tokens.
-    """
-
-    width: int
-    depth: int
-    heads: int
-    global_blocks: tuple[int, ...]
-    grid: int = 64
-    window: int = 14
+    width: int  # channels
+    depth: int  # blocks
+    heads: int  # attention heads
+    global_blocks: tuple[int, ...]  # indices of the blocks that attend to the whole image
+    grid: int = 64  # side of the grid of tokens that it was made for
+    window: int = 14  # side of the attention window in the other blocks, in tokens
 
     @property
     def channels(self) -> dict[int, int]:
