@@ -20,13 +20,8 @@ from .tracks import Annotations, Attribute, ObjectClass, Track, TrackFrame, Vide
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What an import brought.
-
-    Attributes:
-        objects: that were added or changed.
-        masks: that were set.
-        boxes: without a mask, which a project has no place for.
-    """
+    """What an import brought: objects that were added or changed, masks that were set, and boxes
+    without a mask, which a project has no place for."""
 
     objects: int
     masks: int
@@ -34,15 +29,10 @@ class Imported:
 
 
 def annotations_of(project: Project, names: Sequence[str] | None = None) -> tuple[Annotations, int]:
-    """A project's annotations, and how many videos and objects are left out as rejected.
+    """A project's annotations, of some videos or all, and how many videos and objects are left out
+    as rejected; ProjectError if there is no such video.
 
     One video at a time is read, when it is asked for.
-
-    Args:
-        names: of the videos; None = all.
-
-    Raises:
-        ProjectError: if there is no such video.
     """
     videos = project.videos() if names is None else [project.video(name) for name in names]
     rejected = {

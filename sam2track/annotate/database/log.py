@@ -172,9 +172,8 @@ def follow_move(
 ) -> None:
     """Move the model's masks away, or bring them back; add and remove objects.
 
-    Args:
-        data: of an entry ``merge``, ``split``, ``swap`` or ``clear``: ``cleared`` has rows of an
-            object's id, the first frame, and the frame after the last.
+    ``data`` is of an entry ``merge``, ``split``, ``swap`` or ``clear``: ``cleared`` has rows of an
+    object's id, the first frame, and the frame after the last.
     """
     columns = "object_id, frame, counts, score, presence, made, provenance_id"
     if undone:  # what was tracked since is newer

@@ -206,11 +206,11 @@ class Collector:
         return self._videos[name]
 
     def class_ids(self, found: Mapping[Any, ObjectClass | str]) -> dict[Any, int]:
-        """The ids of classes by the keys that the file has for them.
+        """The ids of classes, of which ``found`` may have only the name, by the keys that the file
+        has.
 
-        Args:
-            found: the class, or only its name, by key. A known name keeps its known id, else a key
-                that is a whole number from 1 is the id if it is free.
+        A known name keeps its known id, else a key that is a whole number from 1 is the id if it is
+        free.
         """
         ids: dict[Any, int] = {}
         new: dict[Any, ObjectClass | str] = {}

@@ -76,16 +76,10 @@ def rate(
 ) -> None:
     """Rate the objects of a video that nobody accepted or rejected, after they were tracked.
 
-    Of two that are the same, and were found, the younger is rejected. What was rated before, with
-    the same masks, is not tracked back again.
-
-    Args:
-        min_quality: objects that were found, that no person touched, and whose score is lower are
-            rejected.
-        pause: is called after each frame that is tracked back.
-
-    Raises:
-        ValueError: a frame cannot be read.
+    Of two that are the same, and were found, the younger is rejected, and so are objects that were
+    found, that no person touched, and whose score is below ``min_quality``. What was rated before,
+    with the same masks, is not tracked back again. ``pause`` is called after each frame that is.
+    ValueError if a frame cannot be read.
     """
     before = ratings(project, video)
     found = found_objects(project, video) - _touched(project, video)

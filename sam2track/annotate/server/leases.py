@@ -15,14 +15,8 @@ class LeaseTaken(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """Who has a video.
-
-    Attributes:
-        client: an id of the page.
-        who: the person's name.
-        frame: where they are.
-        until: when it ends, in seconds of the monotonic clock.
-    """
+    """Who has a video: an id of the page, the person's name, and the frame where they are; it ends
+    at ``until``, in seconds of the monotonic clock."""
 
     client: str
     who: str

@@ -53,13 +53,8 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks.
-
-    Attributes:
-        client: an id of the page; leases belong to it.
-        who: the person's name, for the log.
-        request: an id of the change, or "".
-    """
+    """Who asks: an id of the page, to which leases belong, the person's name for the log, and an id
+    of the change, or ""."""
 
     client: str
     who: str

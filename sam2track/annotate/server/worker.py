@@ -56,12 +56,8 @@ class _Ahead:
 
 
 class Worker:
-    """The model's thread.
-
-    Args:
-        load: makes the model; it is called in the thread.
-        told: is called with the state (``loading``, ``ready`` or ``error``) and a message.
-    """
+    """The model's thread. It makes the model by ``load``, and calls ``told`` with the state
+    (``loading``, ``ready`` or ``error``) and a message."""
 
     def __init__(self, load: Callable[[], Engine], told: Callable[[str, str], None]) -> None:
         self._load, self._told = load, told

@@ -143,18 +143,13 @@ def plan_walks(
     stop: int | None,
     direction: str,
 ) -> list[Walk]:
-    """What is to be tracked, so that the frames of a range are.
+    """What is to be tracked, so that the frames of a range are: from ``start`` up to ``stop``.
 
     Forward, an object begins at ``start`` if it can be reached from a prompt before it, or else at
     its first prompt in the range; backward the same from the end. Both ways it begins at its first
-    prompt in the range. Objects that can begin nowhere are left out.
-
-    Args:
-        start, stop: the first frame and the one after the last; None = the ends of the video, or
-            with neither: from the prompts, as :meth:`Project.propagate` does.
-
-    Raises:
-        ProjectError: if the range is empty, an object is of another video, or none can begin.
+    prompt in the range. Objects that can begin nowhere are left out. None = the ends of the video,
+    or with neither: from the prompts, as :meth:`Project.propagate` does. ProjectError if the range
+    is empty, an object is of another video, or none can begin.
     """
     things = [project.object(own) for own in dict.fromkeys(object_ids)]
     for thing in things:

@@ -73,12 +73,9 @@ class Part:
 
 
 class Propagation:
-    """Propagates objects of one video.
+    """Propagates objects of one video, whose open source is given; ``log`` is the project's.
 
-    Args:
-        log: of the project.
-        source: the open video.
-        commit_every: seconds; 0 = a frame is stored before it is given. None = about a second.
+    ``commit_every``: seconds; 0 = a frame is stored before it is given. None = about a second.
     """
 
     def __init__(
