@@ -103,7 +103,8 @@ def _add_video(
     video = project.video(found.video.name)
     size = video.size
     known = {own.number: own for own in project.objects(video.id)} if same else {}
-    taken = _numbers(project, video)
+    rows = project.store.rows("SELECT number FROM objects WHERE video_id = ?", video.id)
+    taken = {row["number"] for row in rows}  # also by objects that were removed
     added: list[int] = []
     changed: list[tuple[int, list[ProjectMask]]] = []
     boxes = 0
@@ -128,12 +129,6 @@ def _add_video(
         for object_id, masks in changed:
             StoredMasks(project.log).edit(object_id, entry, masks)
     return len(changed), sum(len(masks) for _, masks in changed), boxes
-
-
-def _numbers(project: Project, video: ProjectVideo) -> set[int]:
-    """The numbers that objects of a video have, or had."""
-    rows = project.store.rows("SELECT number FROM objects WHERE video_id = ?", video.id)
-    return {row["number"] for row in rows}
 
 
 def _add(

@@ -99,7 +99,8 @@ def write_cutouts(export: Export) -> None:
             for frame in read_frames(clip):
                 for track, mask in clip.masks(frame.index):
                     label = names[track.class_id]
-                    inner = f"{clip.video.name}/{track.id:03d}_{_plain(label)}"
+                    plain = "".join(c if c.isalnum() or c in "-_" else "_" for c in label)[:40]
+                    inner = f"{clip.video.name}/{track.id:03d}_{plain}"
                     path = f"{inner}/{clip.stems[frame.index]}.png"
                     x0, y0, x1, y1 = mask_box(mask) or (0, 0, 0, 0)
                     part = np.s_[y0:y1, x0:x1]
@@ -109,8 +110,3 @@ def write_cutouts(export: Export) -> None:
                     place = (x0, y0, x1 - x0, y1 - y0)
                     row = (path, clip.video.name, frame.index, track.id, label, *place)
                     table.writerow(row)
-
-
-def _plain(name: str) -> str:
-    """A class's name as part of the name of a folder."""
-    return "".join(c if c.isalnum() or c in "-_" else "_" for c in name)[:40]

@@ -8,7 +8,7 @@ the log and review states with their reasons come out. What a person decided sta
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -88,7 +88,10 @@ def rate(
     ]
     same = duplicates(project, video, things, found)
     rest = [own for own in things if own.id not in same]
-    digests = {own.id: _digest(project.masks(own.id)) for own in rest}
+    digests = {
+        own.id: digest_of([(m.frame, m.counts, m.score, m.presence) for m in project.masks(own.id)])
+        for own in rest
+    }
     known = {
         own.id: before[own.id]["returns"]
         for own in rest
@@ -190,7 +193,3 @@ def _touched(project: Project, video: ProjectVideo) -> frozenset[int]:
         and not entry.undone
         and (entry.what in edits or (entry.what == "prompt" and not entry.data.get("job")))
     )
-
-
-def _digest(masks: Iterator[ProjectMask]) -> str:
-    return digest_of([(own.frame, own.counts, own.score, own.presence) for own in masks])

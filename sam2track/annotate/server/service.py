@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -87,7 +88,8 @@ class Service:
         self.folders = tuple(folder.resolve() for folder in (*folders, project.folder))
         self.limits = limits or Limits()
         self.events, self.leases, self.frames = Events(), Leases(), Frames()
-        self.worker = Worker(load, self._model_changed)
+        tell = partial(self.events.publish, "model")
+        self.worker = Worker(load, lambda state, message: tell(state=state, message=message))
         self.clicks = Clicks(project, self.frames, self.worker, self.events)
         self.scratch = Path(tempfile.mkdtemp(prefix="sam2track-serve-"))
         self.exports: dict[str, dict[str, Path]] = {}  # by id and name
@@ -233,6 +235,3 @@ class Service:
         with self._guard:
             self._fresh[thing.id] = version, fresh
         return fresh
-
-    def _model_changed(self, state: str, message: str) -> None:
-        self.events.publish("model", state=state, message=message)

@@ -22,7 +22,8 @@ def safe_name(name: str, suffixes: tuple[str, ...], what: str) -> str:
     plain = "".join(c if c.isprintable() and c not in '<>:"|?*' else "_" for c in plain)
     stem, suffix = Path(plain).stem.strip(". ") or "file", Path(plain).suffix.lower()
     if suffix not in suffixes:
-        raise ValueError(f"{plain[:80]!r} is no {what}; its name should end with {_list(suffixes)}")
+        listed = f"{', '.join(suffixes[:-1])} or {suffixes[-1]}"
+        raise ValueError(f"{plain[:80]!r} is no {what}; its name should end with {listed}")
     while len(stem.encode()) > 150:
         stem = stem[:-1]
     return stem + suffix
@@ -98,7 +99,3 @@ def _unpack_one(opened: zipfile.ZipFile, info: zipfile.ZipInfo, folder: Path, ar
             if left < 0:
                 raise ValueError(f"{archive}: {info.filename[:80]!r} is larger than it says")
             file.write(block)
-
-
-def _list(suffixes: tuple[str, ...]) -> str:
-    return f"{', '.join(suffixes[:-1])} or {suffixes[-1]}"

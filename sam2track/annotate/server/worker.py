@@ -47,14 +47,6 @@ class LongJob:
     steps: Steps | None = None
 
 
-@dataclass(slots=True, eq=False)
-class _Ahead:
-    """Work that nobody waits for; its steps are made in the worker's thread."""
-
-    begin: Callable[[Engine], Steps]
-    steps: Steps | None = None
-
-
 class Worker:
     """The model's thread. It makes the model by ``load``, and calls ``told`` with the state
     (``loading``, ``ready`` or ``error``) and a message."""
@@ -64,7 +56,7 @@ class Worker:
         self.state, self.message = "loading", ""
         self.engine: Engine | None = None
         self._urgent: deque[tuple[Callable[[Engine], Any], Future[Any], str | None]] = deque()
-        self._ahead: dict[str, _Ahead] = {}  # by slot, the first that was wished first
+        self._ahead: dict[str, Steps] = {}  # by slot, the first that was wished first
         self._long: deque[LongJob] = deque()
         self._wake = threading.Condition()
         self._closing = False
@@ -94,7 +86,7 @@ class Worker:
         """Do something step by step while there is nothing urgent. An earlier wish of the same slot
         is dropped, also if it has begun."""
         with self._wake:
-            self._ahead[slot] = _Ahead(begin)
+            self._ahead[slot] = self._steps(begin)
             self._wake.notify()
 
     def add(self, job: LongJob) -> None:
@@ -188,13 +180,16 @@ class Worker:
             self._step(job)
         return True
 
-    def _go_on(self, slot: str, own: _Ahead) -> None:
-        """One step of work ahead."""
+    def _steps(self, begin: Callable[[Engine], Steps]) -> Steps:
+        """The steps of work, of which nothing happens before the first."""
         assert self.engine is not None
+        yield from begin(self.engine)
+
+    def _go_on(self, slot: str, own: Steps) -> None:
+        """One step of work ahead."""
         ended = True
         try:
-            own.steps = own.steps or own.begin(self.engine)
-            ended = next(own.steps, own) is own
+            ended = next(own, own) is own
         except (ValueError, OSError, IndexError):
             pass  # the click that comes will say it
         except Exception:
@@ -203,8 +198,8 @@ class Worker:
             wished = self._ahead.get(slot) is own
             if ended and wished:
                 del self._ahead[slot]
-        if not wished and own.steps is not None:
-            own.steps.close()
+        if not wished:
+            own.close()
 
     def _answer(self, work: Callable[[Engine], Any], future: Future[Any]) -> None:
         assert self.engine is not None

@@ -79,7 +79,7 @@ def answer_again(
     answers.answer(question(project, object_id, frame))  # outside the transaction
     with project.store.writing():
         # The prompts may have changed meanwhile; if not, the answer is known.
-        if not _there(project, object_id) or not wanted():
+        if all(own.id != object_id for own in project.objects()) or not wanted():
             return None
         answer = answers.answer(question(project, object_id, frame))
         return _store(project, object_id, frame, answer, engine)
@@ -100,11 +100,6 @@ def has_answer(project: Project, object_id: int, frame: int) -> bool:
     """Whether the mask of a frame is the answer to its prompts, and not tracked since."""
     size = project.video(project.object(object_id).video_id).size
     return bool(StoredMasks(project.log).answered(size, object_id, frame, frame))
-
-
-def _there(project: Project, object_id: int) -> bool:
-    """Whether an object was not removed."""
-    return any(own.id == object_id for own in project.objects())
 
 
 def _closed(project: Project, object_id: int, frame: int) -> bool:

@@ -58,7 +58,10 @@ def reach(
     frames later, so that answers cannot be those of tracking. VideoError if a frame cannot be read.
     """
     session = engine.start(length=video.length)
-    if not isinstance(session, TrackingSession) or _lags(session):
+    if not isinstance(session, TrackingSession):
+        return None
+    slots = session.model.variant.slots
+    if session.memory(span=session.span, slots=slots, archive=None).lag != 0:
         return None
     direction, last = part.one.direction, None
     count = abs(part.last - part.first) + 1
@@ -72,8 +75,3 @@ def reach(
     if last is None or last.index != part.last or part.object_id not in session.objects:
         return None
     return FrameAnswers(session, last, reached=session.objects[part.object_id])
-
-
-def _lags(session: TrackingSession) -> bool:
-    memory = session.memory(span=session.span, slots=session.model.variant.slots, archive=None)
-    return memory.lag != 0
