@@ -20,11 +20,8 @@ class Control:
 
 
 def find_control(config: str, tags: Sequence[str]) -> Control | None:
-    """The first control with one of these tags; earlier tags before later ones.
-
-    Raises:
-        ValueError: if the interface is not valid XML.
-    """
+    """The first control with one of these tags, earlier tags before later ones; ValueError if the
+    interface is not valid XML."""
     root = parse_xml(config, "the labelling interface")
     values = {own.get("name"): own.get("value", "") for own in root.iter()}
     for tag in tags:
