@@ -91,7 +91,7 @@ def on_the_page(words):
 
 
 class Camera:
-    """A clip as a camera gives it: a picture every 50 ms, whoever is late misses some."""
+    """A clip as a camera gives it: a picture every 50 ms, whoever is late misses every other."""
 
     def __init__(self, path: str) -> None:
         with open_video(path) as video:
@@ -99,15 +99,12 @@ class Camera:
         self.start = time.monotonic()
         self.given = -1
 
-    def isOpened(self) -> bool:
-        return True
-
     def get(self, key: int) -> float:
         return 20.0
 
     def read(self):
         newest = int((time.monotonic() - self.start) / 0.05)
-        index = max(self.given + 1, newest) if self.given >= 0 else 0
+        index = min(max(self.given + 1, newest), self.given + 2) if self.given >= 0 else 0
         if index >= len(self.pictures):
             return False, None
         time.sleep(max(0.0, self.start + 0.05 * index - time.monotonic()))
