@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, Any
 
@@ -28,10 +30,11 @@ class UnfinishedFile:
 
     def start(self) -> Path:
         """Make the folders; the path to write to. OSError if there is a folder at ``path``."""
-        missing = [path for path in self.path.parents if not path.exists()]
-        for path in reversed(missing):
-            path.mkdir(exist_ok=True)
-            self._made.append(path)
+        if not self.path.parent.exists():
+            missing = [path for path in self.path.parents if not path.exists()]
+            for path in reversed(missing):
+                path.mkdir(exist_ok=True)
+                self._made.append(path)
         if self.path.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(self.path))
         return self.temporary
@@ -104,6 +107,30 @@ def write_text(path: Path, text: str) -> None:
     write_whole(path, lambda file: file.write(text.encode()))
 
 
+def has_jinja() -> bool:
+    """Whether pages can be written."""
+    return find_spec("jinja2") is not None
+
+
+def require_jinja() -> None:
+    """Raise ValueError if a report cannot be written, before the work begins."""
+    if not has_jinja():
+        raise ValueError(
+            "a report needs Jinja: pip install 'sam2track[benchmark]', or say report=false"
+        )
+
+
+def write_page(path: Path, template: str, *packages: str, **context: Any) -> None:
+    """Render a page from a template, which is in the first of some packages; needs Jinja."""
+    from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
+
+    loader = ChoiceLoader([PackageLoader(package) for package in packages])
+    environment = Environment(
+        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    write_text(path, environment.get_template(template).render(**context))
+
+
 def hash_file(path: Path, digest: Any = None) -> Any:
     """SHA-256 of a file's bytes, as ``hashlib`` has it; a given ``digest`` goes on with them."""
     digest = digest or hashlib.sha256()
@@ -111,6 +138,12 @@ def hash_file(path: Path, digest: Any = None) -> Any:
         while block := file.read(1 << 20):
             digest.update(block)
     return digest
+
+
+def digest_of(given: object) -> str:
+    """A hash of plain data, as JSON takes it."""
+    text = json.dumps(given, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def stem_of(path: Path) -> str:

@@ -78,16 +78,19 @@ class FrameFeatures:
         stride8: skip connection of the decoder's first upscaling, already projected.
         stride4: skip connection of its second upscaling, already projected. Both are None where the
             backbone has no maps at these strides.
+        begun: what memory attention makes of the image before it looks at memories, if that is
+            known; see :meth:`sam2track.model.sam2.SAM2.begin`.
     """
 
     stride16: Float[Tensor, "1 C h w"]
     stride8: Float[Tensor, "1 C/4 2*h 2*w"] | None = None
     stride4: Float[Tensor, "1 C/8 4*h 4*w"] | None = None
+    begun: Float[Tensor, "1 h*w C"] | None = None
 
     def images(self, places: Int[Tensor, " R"] | slice) -> FrameFeatures:
         """The features of some of the images, one per row."""
-        skips = (self.stride8, self.stride4)
-        return FrameFeatures(self.stride16[places], *(x if x is None else x[places] for x in skips))
+        rest = (self.stride8, self.stride4, self.begun)
+        return FrameFeatures(self.stride16[places], *(x if x is None else x[places] for x in rest))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

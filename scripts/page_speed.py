@@ -23,7 +23,7 @@ import numpy as np
 
 from sam2track import Frame, Prompt
 from sam2track.annotate import Project, load_engine
-from sam2track.annotate.answering import FrameAnswers
+from sam2track.annotate.tracking.answering import FrameAnswers, Question
 from sam2track.device import use_threads
 from sam2track.masks import encode_runs
 
@@ -117,10 +117,10 @@ def answers() -> None:
         frame.encode()
         times = []
         for step in range(12):
-            prompts = [Prompt.click(150 + step, 200)]
+            asked = Question(1, (Prompt.click(150 + step, 200),))
             began = time.process_time()
-            frame.answer(1, prompts, None)
-            frame.candidates(1, prompts, None)
+            frame.answer(asked)
+            frame.candidates(asked)
             times.append(1000 * (time.process_time() - began))
         say(f"CPU time of a click's mask and candidates, {width} x {height}", times[2:])
 

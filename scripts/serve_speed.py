@@ -21,11 +21,12 @@ import numpy as np
 
 from sam2track import Prompt
 from sam2track.annotate import Project, load_engine
-from sam2track.annotate.clicking import click
-from sam2track.annotate.freshness import Freshness
+from sam2track.annotate.database import StoredMasks
 from sam2track.annotate.server import Service, video_routes
 from sam2track.annotate.server.frames import Frames
-from sam2track.annotate.stored_masks import StoredMasks
+from sam2track.annotate.tracking.answering import Question
+from sam2track.annotate.tracking.clicking import click
+from sam2track.annotate.tracking.freshness import Freshness
 from sam2track.masks import encode_runs
 from sam2track.video import open_video
 
@@ -113,7 +114,7 @@ def clicks(folder: Path) -> None:
         def one(x: int) -> None:
             thing = project.add_object(video.id, "cup").id
             click(project, thing, 5, Prompt.click(x, 220), answers=answers, engine=engine)
-            answers.candidates(1, [Prompt.click(x, 220)])
+            answers.candidates(Question(1, (Prompt.click(x, 220),)))
 
         show("a click", [timed(lambda x=x: one(x)) for x in range(240, 340, 5)])
 

@@ -13,6 +13,7 @@ PACKAGE = Path(__file__).parents[1] / "sam2track"
 ALLOWED = {
     "files": set(),
     "moved": set(),
+    "spawning": set(),
     "masks": set(),
     "types": {"masks"},
     "device": set(),
@@ -38,9 +39,10 @@ ALLOWED = {
         "sinks",
         "data",
         "metrics",
+        "spawning",
     },
     "train": {"video", "prompts", "masks", "model", "memory", "track", "data", "metrics"},
-    "annotate": {"video", "prompts", "masks", "model", "memory", "track", "sinks"},
+    "annotate": {"video", "prompts", "masks", "model", "memory", "track", "sinks", "spawning"},
     "integrations": {"video", "prompts", "masks", "model", "track", "image", "annotate"},
 }
 HYDRA_ROOMS = {"cli", "runners", "__main__"}

@@ -1,21 +1,22 @@
 """Annotation of videos: projects with tracks and classes, and the formats of other tools."""
 
-from .engine import Engine, load_engine
-from .project import Project
-from .propagation import Step
-from .records import (
+from .database import (
     STATES,
+    Added,
+    ChangedVideo,
     Entry,
+    ProjectError,
     ProjectMask,
     ProjectObject,
     ProjectVideo,
     Provenance,
     Review,
 )
-from .review_queue import ReviewItem, review_queue
-from .store import ProjectError
+from .engine import Engine, load_engine
+from .project import Project
+from .review import ReviewItem, review_queue
+from .tracking.propagation import Step
 from .tracks import Annotations, Attribute, ObjectClass, Track, TrackFrame, Video, VideoTracks
-from .videos import Added, ChangedVideo
 
 __all__ = [
     "STATES",

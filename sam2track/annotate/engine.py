@@ -9,14 +9,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from ..files import hash_file
+from ..files import digest_of, hash_file
 from ..memory import AutoSettings, MemoryFactory
 from ..model import load_model
 from ..model.exported import DESCRIPTION
 from ..model.variants import find_variant
 from ..model.weights import find_weights
 from ..track import Rendering, Session, TrackingSession
-from .anchors import digest_of
 
 
 @dataclass(frozen=True)

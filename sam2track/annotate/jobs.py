@@ -11,18 +11,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..files import digest_of
 from ..prompts import PlacedPrompt
 from ..prompts.prompt_files import check
-from .anchors import digest_of, find_anchors
+from ..spawning import one_line
+from .database import ProjectVideo, Videos, find_anchors
 from .engine import Engine
-from .planning import is_complete
 from .project import Project
 from .prompting.given import give_prompts
 from .prompting.sources import FindPrompts, PromptSource
-from .quality import rate
-from .records import ProjectVideo
-from .tasks import Count, Task, TaskResult, Watch, make_task, merge, one_line
-from .videos import Videos
+from .review import rate
+from .tasks import Count, Task, TaskResult, Watch, make_task, merge
+from .tracking.planning import is_complete
 
 _INSERT = (
     "INSERT INTO jobs (key, path, video_id, state, error, time, tries, frames, seconds) VALUES"
@@ -119,8 +119,9 @@ class Jobs:
             ValueError: a frame cannot be read, or there is no object and nothing looks for some.
         """
         if self.found is not None:
-            source = self.found(self.project, self.engine)
-            self._give(video, self._placed(source, video))
+            placed = self._placed(self.found(self.project, self.engine), video)
+            with self.project.store.writing():
+                give_prompts(self.project, video, placed, self.class_name)
         objects = [thing.id for thing in self.project.objects(video.id)]
         if not objects and self.found is None:
             raise ValueError("it has no object; give prompts")
@@ -218,10 +219,6 @@ class Jobs:
         placed = list(source(video, Videos(self.project.store).place(video)))
         check(placed, video.size, video.length)
         return placed
-
-    def _give(self, video: ProjectVideo, placed: Sequence[PlacedPrompt]) -> None:
-        with self.project.store.writing():
-            give_prompts(self.project, video, placed, self.class_name)
 
     def _begin(
         self, path: str | Path, video: ProjectVideo, placed: Sequence[PlacedPrompt]

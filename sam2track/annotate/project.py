@@ -16,19 +16,28 @@ from typing_extensions import Self
 
 from ..prompts import PlacedPrompt, Prompt
 from ..video import SeekableSource
-from .edits import Edits
+from .database import (
+    DATABASE,
+    Added,
+    Edits,
+    Entry,
+    Log,
+    Objects,
+    ProjectMask,
+    ProjectObject,
+    ProjectVideo,
+    Provenance,
+    Review,
+    Reviews,
+    SavedStates,
+    Store,
+    StoredMasks,
+    Videos,
+)
 from .engine import Engine
-from .log import Log
-from .objects import Objects
-from .planning import propagate
-from .propagation import Step
-from .records import Entry, ProjectMask, ProjectObject, ProjectVideo, Provenance, Review
-from .reviews import Reviews
-from .saved_states import SavedStates
-from .store import DATABASE, Store
-from .stored_masks import StoredMasks
+from .tracking.planning import propagate
+from .tracking.propagation import Step
 from .tracks import Attribute, ObjectClass
-from .videos import Added, Videos
 
 
 class Project:

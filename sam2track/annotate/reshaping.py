@@ -7,20 +7,26 @@ does not change them, and goes on from them. The prompts on their frames do not 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from ..masks import encode_runs
-from .anchors import find_anchors
-from .edits import check_frame
-from .log import follow_move
-from .objects import Objects
+from .database import (
+    Entry,
+    Objects,
+    ProjectError,
+    ProjectMask,
+    ProjectObject,
+    ProjectVideo,
+    StoredMasks,
+    check_frame,
+    find_anchors,
+    follow_move,
+)
 from .project import Project
-from .records import Entry, ProjectMask, ProjectObject, ProjectVideo
-from .store import ProjectError
-from .stored_masks import StoredMasks
+from .tracking.freshness import runs
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +52,9 @@ def merge(project: Project, object_id: int, other_id: int) -> Entry:
     for mask in project.masks(other.id):
         if mask.area:
             moved.append((thing.id, _union(mine.get(mask.frame), mask)))
-    cleared = [_Range(thing.id, own.frame, own.frame + 1) for _, own in moved]
+    cleared = [_Range(thing.id, *span) for span in runs([own.frame for _, own in moved])]
     data = {"other": other.number, "removed": [other.id]}
-    return _move(project, "merge", thing, video, data, _joined(cleared), moved)
+    return _move(project, "merge", thing, video, data, cleared, moved)
 
 
 def split(project: Project, object_id: int, frame: int) -> tuple[Entry, ProjectObject]:
@@ -125,7 +131,7 @@ def absent(project: Project, object_id: int, start: int, stop: int) -> Entry:
     data = {"start": where.start, "stop": where.stop, "absent": True}
     none = encode_runs(np.zeros(video.size, bool))["counts"]
     empty = [
-        (thing.id, ProjectMask(thing.id, frame, none, video.size, None, None, "brush", None))
+        (thing.id, ProjectMask(thing.id, frame, none, video.size, made="brush"))
         for frame in range(where.start, where.stop)
     ]
     return _move(project, "clear", thing, video, data, [], empty, [where])
@@ -174,7 +180,7 @@ def _move(
         for object_id, mask in moved:
             by_object.setdefault(object_id, []).append(mask)
         for object_id, own in by_object.items():
-            masks.give(object_id, entry_id, own)
+            masks.edit(object_id, entry_id, own)
     return log.find(entry_id)
 
 
@@ -202,17 +208,4 @@ def _union(one: ProjectMask | None, other: ProjectMask) -> ProjectMask:
     both = encode_runs(np.logical_or(one.pixels(), other.pixels()))["counts"]
     scores = [own.score for own in (one, other) if own.score is not None]
     score = min(scores, default=None)
-    return ProjectMask(
-        one.object_id, one.frame, both, one.size, score, one.presence, one.made, None
-    )
-
-
-def _joined(ranges: Sequence[_Range]) -> list[_Range]:
-    """Ranges of one object, in order, those that touch as one."""
-    joined: list[_Range] = []
-    for own in ranges:
-        if joined and joined[-1].stop == own.start:
-            joined[-1] = _Range(own.object_id, joined[-1].start, own.stop)
-        else:
-            joined.append(own)
-    return joined
+    return replace(one, counts=both, score=score, provenance_id=None, occluded=False)

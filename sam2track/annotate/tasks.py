@@ -19,12 +19,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .database import DATABASE, ProjectInUse, ProjectVideo, Videos, provenance_id
 from .project import Project
-from .propagation import Step
-from .records import ProjectVideo
-from .store import DATABASE, ProjectInUse
-from .stored_masks import provenance_id
-from .videos import Videos
+from .tracking.propagation import Step
 
 Rows = list[list[Any]]
 Watch = Callable[[Iterator[Step]], Iterable[Step]]
@@ -214,14 +211,6 @@ class Count:
         for step in self.watch(steps):
             self.frames += 1
             yield step
-
-
-def one_line(error: BaseException) -> str:
-    """An error in one line; its type too where that is not expected."""
-    message = " ".join(str(error).split())
-    if not isinstance(error, (ValueError, OSError)) or not message:
-        message = f"{type(error).__name__}: {message}"
-    return message
 
 
 def _rows(project: Project, video_id: int, table: str) -> Rows:

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from .objects import Objects
+from .database import (
+    Objects,
+    ProjectMask,
+    ProjectObject,
+    ProjectVideo,
+    Reviews,
+    StoredMasks,
+    Videos,
+)
 from .project import Project
-from .records import ProjectObject, ProjectVideo
-from .reviews import Reviews
-from .stored_masks import StoredMasks
 from .tracks import Annotations, Attribute, ObjectClass, Track, TrackFrame, Video, VideoTracks
-from .videos import Videos
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,10 +111,11 @@ def _add_video(
 ) -> tuple[int, int, int]:
     """Put the tracks of one video into a project; the numbers of :class:`Imported`."""
     video = project.video(found.video.name)
+    size = video.size
     known = {own.number: own for own in project.objects(video.id)} if same else {}
     taken = _numbers(project, video)
     added: list[int] = []
-    changed: list[tuple[int, list[tuple[int, str, float | None, bool]]]] = []
+    changed: list[tuple[int, list[ProjectMask]]] = []
     boxes = 0
     for track in found.tracks:
         thing = known.get(track.id)
@@ -120,19 +125,18 @@ def _add_video(
             added.append(thing.id)
         else:
             before = {m.frame: (m.counts, m.occluded) for m in project.masks(thing.id)}
-        frames = [(index, own) for index, own in track.frames.items() if own.counts is not None]
-        boxes += len(track.frames) - len(frames)
+        boxes += sum(own.counts is None for own in track.frames.values())
         masks = [
-            (index, own.counts or "", own.score, own.occluded)
-            for index, own in frames
-            if before.get(index) != (own.counts, own.occluded)
+            ProjectMask(thing.id, index, own.counts, size, own.score, occluded=own.occluded)
+            for index, own in track.frames.items()
+            if own.counts is not None and before.get(index) != (own.counts, own.occluded)
         ]
         if masks or thing.id in added:
             changed.append((thing.id, masks))
     if changed:
         entry = project.log.add("import", {"source": source, "objects": added}, video_id=video.id)
         for object_id, masks in changed:
-            StoredMasks(project.log).edit(object_id, entry, masks, "imported")
+            StoredMasks(project.log).edit(object_id, entry, masks)
     return len(changed), sum(len(masks) for _, masks in changed), boxes
 
 

@@ -17,10 +17,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool
 
+from .database import ProjectObject, project_beside
 from .engine import Engine, load_engine
 from .project import Project
-from .records import ProjectObject
-from .store import project_beside
 
 _RUNNING: dict[Path, NotebookPage] = {}
 

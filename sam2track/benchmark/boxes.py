@@ -35,10 +35,7 @@ LARGEST_MARGIN = 0.1  # of the mask's side; beyond it the first mask is wrong, n
 def run_boxes(
     dataset: BoxDataset, sequence: BoxSequence, start: StartSession, out: Path, *, margins: float
 ) -> None:
-    """Track, write and score one sequence.
-
-    Args:
-        margins: see :func:`track_box`.
+    """Track, write and score one sequence; ``margins`` as in :func:`track_box`.
 
     Raises:
         ValueError: if it has an error: a picture that cannot be read, no box on the first frame.

@@ -14,8 +14,8 @@ import numpy as np
 from jaxtyping import Bool, UInt8
 
 from ..data.readers.sequence import BoxSequence, MaskSequence
+from ..masks import read_labels, split_labels
 from ..masks.drawing import draw_caption, draw_objects
-from ..masks.label_maps import read_labels
 from ..masks.palette import object_colour
 from .datasets import BoxDataset, Dataset, frame_name, object_names
 from .results import Record, measures_of
@@ -114,7 +114,7 @@ class _Masks:
         labels = read_labels(self.folder / file)
         if self.dataset.layout == "binary":
             labels = (labels > 0).astype(np.uint8)
-        return {int(k): labels == k for k in np.unique(labels) if k}
+        return dict(split_labels(labels))
 
     def draw(self, image: UInt8[np.ndarray, "h w 3"], index: int, scale: float) -> None:
         """Filled: the prediction. White line: the ground truth."""

@@ -16,9 +16,10 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from .attributes import by_attribute
+from ..files import write_page
 from .files import write_json
-from .report import write_page
+from .report import PACKAGE
+from .results import by_attribute
 
 DRAWS = 10_000
 CONFIDENCE = 0.95
@@ -67,11 +68,7 @@ class Difference:
 
 
 def load_run(folder: str | Path, name: str | None = None) -> Run:
-    """Load a run from its folder.
-
-    Raises:
-        ValueError: if there is no finished run with scores in it.
-    """
+    """Load a run from its folder; ValueError if there is no finished run with scores in it."""
     path = Path(folder) / "results.json"
     if not path.is_file():
         raise ValueError(f"{folder} holds no finished run (no results.json)")
@@ -90,11 +87,7 @@ def load_run(folder: str | Path, name: str | None = None) -> Run:
 
 
 def compare(base: Run, other: Run) -> Difference:
-    """One run minus another.
-
-    Raises:
-        ValueError: if they are of different datasets, or share no object.
-    """
+    """One run minus another; ValueError if they are of different datasets, or share no object."""
     if base.results["dataset"] != other.results["dataset"]:
         raise ValueError(
             f"{base.name} is of {base.results['dataset']} but {other.name} of "
@@ -159,6 +152,7 @@ def write_comparison(out: Path, runs: Sequence[Run], *, page: bool = True) -> st
         write_page(
             out / "comparison.html",
             "comparison.html.j2",
+            PACKAGE,
             title=f"{len(runs)} runs on {base.results['dataset']}",
             runs=runs,
             differences=differences,

@@ -61,31 +61,22 @@ Masklets = dict[int, dict[int, dict[str, Any]]]  # run lengths, by object and an
 
 @dataclass(frozen=True, slots=True)
 class Annotated:
-    """What one object cost in one phase, and what it became.
-
-    Attributes:
-        clicks: all clicks.
-        edited: frames that were clicked.
-        frames: annotated frames, from the object's first one on.
-        passes: how often the user looked through the video.
-        verdict: ``accepted``, ``returned`` (accepted after it was returned) or ``rejected``.
-        truth, image: masks that agree with the truth, and with those of the phase ``image``, and
-            how many there are to agree with, by size (``all``, ``small``, ``medium``, ``large``).
-        rounds: J&F in percent after each round: ``offline`` and ``online`` by annotated frames with
-            three clicks each, and for ``image`` by clicks on every frame. Empty if the sequence
-            has too few annotated frames.
-        scores: the row of :meth:`SequenceScorer.scores`, or empty.
-    """
+    """What one object cost in one phase, and what it became."""
 
     clicks: int
-    edited: int
-    frames: int
-    passes: int
-    verdict: str
+    edited: int  # frames that were clicked
+    frames: int  # annotated frames, from the object's first one on
+    passes: int  # how often the user looked through the video
+    verdict: str  # `accepted`, `returned` (accepted after it was returned) or `rejected`
+    # truth, image: masks that agree with the truth, and with those of the phase `image`, and
+    # how many there are to agree with, by size (`all`, `small`, `medium`, `large`)
     truth: dict[str, list[int]]
     image: dict[str, list[int]]
+    # J&F in percent after each round: `offline` and `online` by annotated frames with three
+    # clicks each, and for `image` by clicks on every frame. Empty if the sequence has too few
+    # annotated frames
     rounds: dict[str, list[float]]
-    scores: dict[str, Any]
+    scores: dict[str, Any]  # the row of SequenceScorer.scores, or empty
 
     def record(self) -> dict[str, Any]:
         """For JSON: all but the scores of single frames."""

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import os
-import signal
-import threading
 import traceback
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection, wait
 
 from ..device import keep_freed_memory, use_threads
+from ..spawning import end_of, one_line, spawn
 
 Work = Callable[[str], None]
 Prepare = Callable[[str], Work]
@@ -79,9 +77,7 @@ def _attempt(work: Work, item: str) -> str | None:
     except Exception as error:
         if os.environ.get("SAM2TRACK_DEBUG") == "1":
             traceback.print_exc()
-        message = " ".join(str(error).split())
-        expected = isinstance(error, (ValueError, OSError)) and message
-        return message if expected else f"{type(error).__name__}: {message}"
+        return one_line(error)
     return None
 
 
@@ -92,19 +88,12 @@ class _Worker:
 
     def __init__(self, prepare: Prepare, device: str, threads: int) -> None:
         self.arguments = prepare, device, threads
-        self._start()
-
-    def _start(self) -> None:
-        context = get_context("spawn")  # CUDA does not survive a fork
-        self.connection, theirs = context.Pipe()
-        self.process = context.Process(target=_serve, args=(theirs, *self.arguments), daemon=True)
-        self.process.start()
-        theirs.close()  # so that the connection closes when the process ends
+        self.process, self.connection = spawn(_serve, *self.arguments)
 
     def give(self, item: str) -> None:
         if not self.process.is_alive():
             self.connection.close()
-            self._start()
+            self.process, self.connection = spawn(_serve, *self.arguments)
         self.item = item
         self.connection.send(item)
 
@@ -116,10 +105,7 @@ class _Worker:
             error = self.connection.recv()
         except (EOFError, ConnectionResetError):
             self.process.join()
-            code = self.process.exitcode or 0
-            status = f"exit status {code}" if code >= 0 else signal.Signals(-code).name
-            hint = "; was memory short?" if -code == signal.SIGKILL else ""
-            return Outcome(item, f"its process died ({status}{hint})")
+            return Outcome(item, f"its process died ({end_of(self.process.exitcode)})")
         if isinstance(error, CannotStart):
             raise error
         return Outcome(item, error)
@@ -132,8 +118,6 @@ class _Worker:
 
 def _serve(connection: Connection, prepare: Prepare, device: str, threads: int) -> None:
     """The main function of a process: prepare, then work on items until the connection closes."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C, and ends this process
-    threading.Thread(target=_die_with_parent, daemon=True).start()
     use_threads(threads)
     keep_freed_memory()
     try:
@@ -144,10 +128,3 @@ def _serve(connection: Connection, prepare: Prepare, device: str, threads: int) 
     with suppress(EOFError):
         while True:
             connection.send(_attempt(work, connection.recv()))
-
-
-def _die_with_parent() -> None:
-    """End at once when the parent ends, even if it was killed."""
-    if (parent := parent_process()) is not None:
-        wait([parent.sentinel])
-        os._exit(1)

@@ -48,8 +48,7 @@ def semi_supervised(
 ) -> Iterator[Tracked]:
     """An object is prompted once, where it first appears; results may come late, but in order.
 
-    Args:
-        prompt: its kind, see :func:`sam2track.prompts.simulated_user.first_prompt`.
+    ``prompt``: its kind, see :func:`sam2track.prompts.simulated_user.first_prompt`.
     """
     session, placed = start(length=len(sequence)), first_prompts(prompt, starts)
     for _, result in track(session, partial(frames_of, sequence), placed):
@@ -158,9 +157,7 @@ def interactive_offline(
 
     In the first round an object is clicked where it first appears. Later its worst frame is clicked
     (least IoU of those where it is visible, without clicks yet), and all is tracked again.
-
-    Args:
-        by_mask: see :class:`Annotator`.
+    ``by_mask``: see :class:`Annotator`.
     """
     session = start(length=len(sequence), archive=not by_mask)
     user = Annotator(by_mask=by_mask)

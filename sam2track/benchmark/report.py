@@ -4,50 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import yaml
 
-from ..files import write_text
-from .attributes import by_attribute
+from ..files import write_page
 from .cases import Case
 from .engine_table import CAPTION, engine_rounds, engine_rows
-from .results import Record, mean_of, measures_of_dataset
+from .results import Record, by_attribute, mean_of, measures_of_dataset
 
 PACKAGE = "sam2track.benchmark"
 SPARKS = 24  # number of objects with a small curve
 SPARK_POINTS = 220  # more points than pixels would only make the file larger
 BINS = 40  # of relative time
-
-
-def has_jinja() -> bool:
-    """Whether reports can be written."""
-    return find_spec("jinja2") is not None
-
-
-def require_jinja() -> None:
-    """Check that a report can be written, before the tracking begins.
-
-    Raises:
-        ValueError: if Jinja is not installed.
-    """
-    if not has_jinja():
-        raise ValueError(
-            "a report needs Jinja: pip install 'sam2track[benchmark]', or say report=false"
-        )
-
-
-def write_page(path: Path, template: str, **context: Any) -> None:
-    """Render a template of this package; needs Jinja."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader(PACKAGE), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-    )
-    write_text(path, environment.get_template(template).render(**context))
 
 
 def write_report(
@@ -79,6 +50,7 @@ def write_report(
     write_page(
         path,
         "report.html.j2",
+        PACKAGE,
         title=f"{results['method']} on {results['dataset']}",
         results=results,
         published=_published(results),

@@ -36,11 +36,8 @@ class SequenceScorer:
         self.frames: dict[int, FrameScores] = {}
 
     def add(self, result: FrameResult) -> None:
-        """Score a frame, if it is annotated.
-
-        Raises:
-            ValueError: if the annotation cannot be read or has another size than the picture.
-        """
+        """Score a frame, if it is annotated; ValueError if the annotation cannot be read, or has
+        another size than the picture."""
         index = result.index
         if index not in self.known:
             return
@@ -106,11 +103,7 @@ def _percents(values: np.ndarray) -> list[float | None]:
 def score_apart(
     masks: Mapping[int, Bool[np.ndarray, "H W"]], truths: Mapping[int, Bool[np.ndarray, "H W"]]
 ) -> FrameScores:
-    """J and F of objects that may overlap, each on its own.
-
-    Raises:
-        ValueError: if the sizes differ.
-    """
+    """J and F of objects that may overlap, each on its own; ValueError if the sizes differ."""
     scores = {}
     for object_id in masks.keys() | truths.keys():
         nothing = np.zeros_like(next(iter((masks or truths).values())))

@@ -98,11 +98,7 @@ class CopySession:
         return tuple(self.soft)
 
     def prompt(self, object_id: int, prompt: Prompt, frame: Frame) -> Bool[np.ndarray, "H W"]:
-        """Take an object's mask, or its box as a mask.
-
-        Raises:
-            ValueError: if it is neither.
-        """
+        """Take an object's mask, or its box as a mask; ValueError if it is neither."""
         if prompt.mask is not None:
             mask = prompt.mask
         elif prompt.box is not None:

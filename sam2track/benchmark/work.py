@@ -76,11 +76,7 @@ def run_sequence(task: Task, dataset: Dataset, sequence: MaskSequence, start: St
 
 
 def run_engine(task: Task, dataset: Dataset, sequence: MaskSequence, start: StartSession) -> None:
-    """Annotate one sequence in the phases of the data engine; write the masks of the last one.
-
-    Raises:
-        ValueError: as :func:`run_sequence`.
-    """
+    """:func:`run_sequence` in the phases of the data engine; the masks are of the last one."""
     starts, names = _starts(sequence), object_names(sequence)
     began = time.perf_counter()
     with _written_masks(task, dataset, sequence) as write, measure_memory() as memory:

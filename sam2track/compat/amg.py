@@ -13,22 +13,16 @@ from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor
 
 from ..image.crops import layered_crops, point_grid
-from ..masks import fill_holes
+from ..masks import fill_holes, flat_runs, pack_runs
 from ..masks.boxes import mask_boxes
-from ..masks.run_lengths import pack_runs
 
 Runs = dict[str, Any]  # COCO run lengths: size, counts
 
 
 def mask_to_rle_pytorch(tensor: Bool[Tensor, "B H W"]) -> list[Runs]:
     """The run lengths of masks, not compressed."""
-    runs = []
-    for mask in tensor.cpu().numpy():
-        flat = mask.ravel(order="F")
-        changes = np.flatnonzero(flat[1:] != flat[:-1]) + 1
-        counts = np.diff(changes, prepend=0, append=flat.size).tolist()
-        runs.append({"size": list(mask.shape), "counts": [0] * bool(flat[0]) + counts})
-    return runs
+    masks = tensor.cpu().numpy()
+    return [{"size": list(m.shape), "counts": flat_runs(m.ravel(order="F"))} for m in masks]
 
 
 def rle_to_mask(rle: Runs) -> Bool[np.ndarray, "H W"]:
@@ -43,11 +37,7 @@ def area_from_rle(rle: Runs) -> int:
 
 
 def coco_encode_rle(uncompressed_rle: Runs) -> Runs:
-    """Compressed run lengths, which JSON can hold.
-
-    Raises:
-        ValueError: if the run lengths are damaged.
-    """
+    """Compressed run lengths, which JSON can hold; ValueError if the run lengths are damaged."""
     packed = pack_runs(uncompressed_rle, "the run lengths")
     return {"size": packed["size"], "counts": packed["counts"].decode()}
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -21,33 +22,33 @@ OUTPUT_MODES = ("binary_mask", "uncompressed_rle", "coco_rle")
 USUAL_BATCH = 64  # points: the official default, in place of which our own number is used
 
 
-class _Generator:
-    """What both generators share."""
+SETTINGS = tuple(own.name for own in fields(AutomaticSettings))
 
-    def __init__(
-        self,
-        model: SAM | SAM2,
-        points_per_side: int | None,
-        points_per_batch: int,
-        point_grids: Sequence[np.ndarray] | None,
-        output_mode: str,
-        **settings: Any,
-    ) -> None:
-        if (points_per_side is None) == (point_grids is None):
+
+class _Generator:
+    """What both generators share.
+
+    Args:
+        model: the network.
+        given: the arguments of the official constructor, by name.
+    """
+
+    def __init__(self, model: SAM | SAM2, given: Mapping[str, Any]) -> None:
+        side, grids, mode = (given[k] for k in ("points_per_side", "point_grids", "output_mode"))
+        if (side is None) == (grids is None):
             raise ValueError("give either points_per_side or point_grids, and None for the other")
-        if output_mode not in OUTPUT_MODES:
+        if mode not in OUTPUT_MODES:
             raise ValueError(
-                f"output_mode={output_mode!r} is unknown; there are: {', '.join(OUTPUT_MODES)}"
+                f"output_mode={mode!r} is unknown; there are: {', '.join(OUTPUT_MODES)}"
             )
-        rows = None if points_per_batch == USUAL_BATCH else points_per_batch
-        self.model, self.output_mode = model, output_mode
-        self.settings = AutomaticSettings(
-            points_per_side=1 if points_per_side is None else points_per_side,
-            point_grids=None if point_grids is None else tuple(np.asarray(g) for g in point_grids),
-            sharpen=False,  # as in the other classes here
-            **settings,
-        )
-        predictor = ImagePredictor(model, rows_at_once=rows)
+        self.model, self.output_mode = model, mode
+        settings = {name: given[name] for name in SETTINGS if name in given}
+        settings["points_per_side"] = 1 if side is None else side
+        settings["point_grids"] = None if grids is None else tuple(np.asarray(g) for g in grids)
+        # Not sharpened, as in the other classes here.
+        self.settings = AutomaticSettings(**settings, sharpen=False)
+        rows = given["points_per_batch"]
+        predictor = ImagePredictor(model, rows_at_once=None if rows == USUAL_BATCH else rows)
         self.generator = AutomaticMaskGenerator(predictor, self.settings)
         self.point_grids = list(self.generator.grids)
 
@@ -113,33 +114,14 @@ class SAM2AutomaticMaskGenerator(_Generator):
         multimask_output: bool = True,
         **kwargs: Any,
     ) -> None:
-        super().__init__(
-            model.model if isinstance(model, SAM2VideoPredictor) else model,
-            points_per_side,
-            points_per_batch,
-            point_grids,
-            output_mode,
-            pred_iou_thresh=pred_iou_thresh,
-            stability_score_thresh=stability_score_thresh,
-            stability_score_offset=stability_score_offset,
-            mask_threshold=mask_threshold,
-            box_nms_thresh=box_nms_thresh,
-            crop_n_layers=crop_n_layers,
-            crop_nms_thresh=crop_nms_thresh,
-            crop_overlap_ratio=crop_overlap_ratio,
-            crop_n_points_downscale_factor=crop_n_points_downscale_factor,
-            min_mask_region_area=min_mask_region_area,
-            use_m2m=use_m2m,
-            multimask_output=multimask_output,
-        )
+        network = model.model if isinstance(model, SAM2VideoPredictor) else model
+        super().__init__(network, locals())
 
     @classmethod
     def from_pretrained(cls, model_id: str, **kwargs: Any) -> SAM2AutomaticMaskGenerator:
-        """The generator of a repository on the Hugging Face hub.
+        """The generator of a repository on the hub, such as ``facebook/sam2.1-hiera-tiny``.
 
-        Args:
-            model_id: such as ``facebook/sam2.1-hiera-tiny``.
-            kwargs: of :func:`build_sam2` and of the constructor.
+        ``kwargs`` are those of :func:`build_sam2` and of the constructor.
         """
         return cls(build_sam2_hf(model_id, **kwargs), **kwargs)
 
@@ -175,20 +157,4 @@ class SamAutomaticMaskGenerator(_Generator):
         min_mask_region_area: float = 0,
         output_mode: str = "binary_mask",
     ) -> None:
-        super().__init__(
-            model.model,
-            points_per_side,
-            points_per_batch,
-            point_grids,
-            output_mode,
-            pred_iou_thresh=pred_iou_thresh,
-            stability_score_thresh=stability_score_thresh,
-            stability_score_offset=stability_score_offset,
-            mask_threshold=model.mask_threshold,
-            box_nms_thresh=box_nms_thresh,
-            crop_n_layers=crop_n_layers,
-            crop_nms_thresh=crop_nms_thresh,
-            crop_overlap_ratio=crop_overlap_ratio,
-            crop_n_points_downscale_factor=crop_n_points_downscale_factor,
-            min_mask_region_area=min_mask_region_area,
-        )
+        super().__init__(model.model, {**locals(), "mask_threshold": model.mask_threshold})

@@ -53,11 +53,7 @@ def as_prompt(
 
 
 def as_mask(mask: Any, size: tuple[int, int]) -> Bool[np.ndarray, "H W"]:
-    """A mask of any type and size as one of the frame's size.
-
-    Raises:
-        ValueError: if it has not two dimensions.
-    """
+    """A mask ``(h, w)`` of any type and size as one of the frame's size, or ValueError."""
     array = mask.detach().cpu().numpy() if isinstance(mask, Tensor) else np.asarray(mask)
     if array.ndim != 2:
         raise ValueError(f"the mask is of shape {array.shape}; give (height, width)")

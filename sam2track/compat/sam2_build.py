@@ -12,9 +12,8 @@ from typing import Any
 import torch
 
 from ..model import SAM2, VARIANTS, find_variant, load_model
-from .policies import policy_of_config
 from .sam2_video import SAM2VideoPredictor, SAM2VideoPredictorVOS
-from .settings import Settings, read_settings
+from .settings import Settings, policy_of_config, read_settings
 
 _SIZES = {"t": "tiny", "s": "small", "b+": "base_plus", "l": "large"}
 HF_MODEL_ID_TO_FILENAMES = {
@@ -78,9 +77,6 @@ def build_sam2_video_predictor(
         vos_optimized: compile the model; the first frames are slow.
         config_file, ckpt_path, device, mode, hydra_overrides_extra, kwargs: see
             :func:`build_sam2`.
-
-    Raises:
-        ValueError, CheckpointError: as :func:`build_sam2`.
     """
     settings = read_settings(hydra_overrides_extra, apply_postprocessing=apply_postprocessing)
     model = _load(config_file, ckpt_path, device, mode, settings)
@@ -97,29 +93,17 @@ def build_sam2_video_predictor(
 
 
 def build_sam2_hf(model_id: str, **kwargs: Any) -> SAM2:
-    """:func:`build_sam2` for a repository of the Hugging Face hub, ``facebook/sam2.1-hiera-tiny``.
-
-    Raises:
-        ValueError, CheckpointError: as :func:`build_sam2`.
-    """
+    """:func:`build_sam2` for a repository on the hub, such as ``facebook/sam2.1-hiera-tiny``."""
     return build_sam2(_config_of(model_id), **kwargs)
 
 
 def build_sam2_video_predictor_hf(model_id: str, **kwargs: Any) -> SAM2VideoPredictor:
-    """:func:`build_sam2_video_predictor` for a repository of the Hugging Face hub.
-
-    Raises:
-        ValueError, CheckpointError: as :func:`build_sam2`.
-    """
+    """:func:`build_sam2_video_predictor` for a repository of the Hugging Face hub."""
     return build_sam2_video_predictor(_config_of(model_id), **kwargs)
 
 
 def variant_name(config_file: str) -> str:
-    """Our name of the model that an official configuration describes.
-
-    Raises:
-        ValueError: if there is none; the message lists our names.
-    """
+    """Our name of the model that an official configuration describes, or ValueError."""
     stem = Path(config_file).name.removesuffix(".yaml")
     if stem in VARIANTS:
         return stem

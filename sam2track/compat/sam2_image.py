@@ -53,11 +53,9 @@ class SAM2ImagePredictor:
 
     @classmethod
     def from_pretrained(cls, model_id: str, **kwargs: Any) -> SAM2ImagePredictor:
-        """The predictor of a repository on the Hugging Face hub.
+        """The predictor of a repository on the hub, such as ``facebook/sam2.1-hiera-tiny``.
 
-        Args:
-            model_id: such as ``facebook/sam2.1-hiera-tiny``.
-            kwargs: of :func:`build_sam2` and of the constructor.
+        ``kwargs`` are those of :func:`build_sam2` and of the constructor.
         """
         return cls(build_sam2_hf(model_id, **kwargs), **kwargs)
 
@@ -72,11 +70,8 @@ class SAM2ImagePredictor:
         self._is_batch = False
 
     def set_image(self, image: Any) -> None:
-        """Encode a picture for :meth:`predict`: RGB, ``uint8`` ``(H, W, 3)``, or Pillow's.
-
-        Raises:
-            ValueError: for another type or shape.
-        """
+        """Encode a picture for :meth:`predict`: RGB, ``uint8`` ``(H, W, 3)``, or Pillow's; a
+        ValueError for another type or shape."""
         self.reset_predictor()
         with callers_precision(self.model):
             self._encoded = [self.predictor.encode(image)]
@@ -132,11 +127,8 @@ class SAM2ImagePredictor:
     ) -> tuple[list[np.ndarray], list[np.ndarray], list[np.ndarray]]:
         """:meth:`predict` for each picture of :meth:`set_image_batch`, with a prompt for each.
 
-        Returns:
-            For each picture its masks, scores and logits, of the shapes of :meth:`predict`.
-
-        Raises:
-            RuntimeError, ValueError: as :meth:`predict`, or for another number of prompts.
+        For each picture come its masks, scores and logits, of the shapes of :meth:`predict`, which
+        says the errors too; another number of prompts is a ValueError.
         """
         if not self._is_batch:
             raise RuntimeError("no pictures; call set_image_batch first")
@@ -154,11 +146,8 @@ class SAM2ImagePredictor:
         return masks, scores, logits
 
     def get_image_embedding(self) -> Float[Tensor, "B C h w"]:
-        """The embedding of the picture, or of each: a cell for 16 x 16 pixels of the input.
-
-        Raises:
-            RuntimeError: without a picture.
-        """
+        """The embedding of the picture, or of each: a cell for 16 x 16 pixels of the input;
+        RuntimeError without a picture."""
         return self._features["image_embed"]
 
     @property

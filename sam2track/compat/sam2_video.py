@@ -19,10 +19,9 @@ from ..memory import MemoryFactory
 from ..model import SAM2
 from ..prompts import Prompt
 from ..track import TrackingSession, follow, walk
-from .policies import policy_of_state
 from .precision import callers_precision
 from .prompts import as_mask, as_prompt
-from .settings import Settings
+from .settings import Settings, policy_of_state
 from .tracked_video import PreparedFrames, TrackedVideo, check_index, open_source
 from .video_masks import Masks, Shown, full_logits, shown_of, without_overlaps
 
@@ -169,8 +168,7 @@ class SAM2VideoPredictor(nn.Module):
     ) -> tuple[int, ObjIds, Masks]:
         """Say by a mask ``(H, W)`` where an object is; see :meth:`add_new_points_or_box`.
 
-        Raises:
-            ValueError: if the mask is empty or has not two dimensions.
+        A mask that is empty or has not two dimensions is a ValueError.
         """
         size = inference_state["video_height"], inference_state["video_width"]
         prompt = Prompt.from_mask(as_mask(mask, size))
@@ -233,11 +231,8 @@ class SAM2VideoPredictor(nn.Module):
     def clear_all_prompts_in_frame(
         self, inference_state: State, frame_idx: int, obj_id: Any, need_output: bool = True
     ) -> tuple[int, ObjIds, Masks] | None:
-        """Take the prompts of an object on a frame back.
-
-        Returns:
-            As :meth:`add_new_points_or_box`; None without ``need_output``.
-        """
+        """Take the prompts of an object on a frame back; returns what :meth:`add_new_points_or_box`
+        does, or None without ``need_output``."""
         tracked = self._tracked(inference_state)
         tracked.unprompt(obj_id, frame_idx)
         return self._on_frame(inference_state, frame_idx) if need_output else None

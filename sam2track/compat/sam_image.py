@@ -59,11 +59,7 @@ class SamPredictor:
         self.input_size: tuple[int, int] | None = None
 
     def set_image(self, image: Any, image_format: str = "RGB") -> None:
-        """Encode a picture: ``uint8``, ``(H, W, 3)``, in RGB or BGR.
-
-        Raises:
-            ValueError: for another type, shape or format.
-        """
+        """Encode a picture: ``uint8``, ``(H, W, 3)``, in RGB or BGR; else it is a ValueError."""
         if image_format not in ("RGB", "BGR"):
             raise ValueError(f"image_format is {image_format!r}; give RGB or BGR")
         if image_format != self.model.image_format:
@@ -109,13 +105,7 @@ class SamPredictor:
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Masks of a prompt.
 
-        Args:
-            point_coords, point_labels: ``(P, 2)`` clicks ``(x, y)`` in pixels, and ``(P,)``, 1 = on
-                the object, 0 = off it.
-            box: ``(4,)``, ``(x0, y0, x1, y1)`` in pixels.
-            mask_input: low-resolution logits of an earlier mask, ``(1, h, w)``.
-            multimask_output: whether it gives three masks.
-            return_logits: logits instead of masks.
+        The arguments are those of :meth:`SAM2ImagePredictor.predict`, in pixels, of one prompt.
 
         Returns:
             Three arrays: masks ``(M, H, W)``, bool, predicted IoU ``(M,)``, and low-resolution
@@ -155,11 +145,7 @@ class SamPredictor:
         return self._predict(prompt, (1 / across, 1 / down), multimask_output, return_logits)
 
     def get_image_embedding(self) -> Float[Tensor, "1 C h w"]:
-        """The picture's embedding at stride 16: a cell for 16 x 16 pixels of the input.
-
-        Raises:
-            RuntimeError: without a picture.
-        """
+        """The picture's embedding: a cell for 16 x 16 pixels; RuntimeError without a picture."""
         return self._image().features.stride16
 
     def _set(self, encoded: EncodedImage) -> None:

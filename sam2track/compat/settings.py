@@ -1,13 +1,17 @@
-"""Settings of the official configurations, and ``hydra_overrides_extra``."""
+"""Settings of the official configurations, ``hydra_overrides_extra``, and what forks ask for."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import yaml
+
+from ..memory import MemoryFactory, MotionMemory, MotionSelector, TreeSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,3 +83,23 @@ def read_settings(overrides: Sequence[str], *, apply_postprocessing: bool) -> Se
         except yaml.YAMLError:
             raise ValueError(f"hydra_overrides_extra: the value of {item!r} is not YAML") from None
     return Settings(**{**given, **(POSTPROCESSING if apply_postprocessing else {})})
+
+
+def policy_of_config(config_file: str) -> MemoryFactory | None:
+    """The memory policy ``motion`` for a configuration in a folder ``samurai``, else None."""
+    if "samurai" not in Path(config_file).parts:
+        return None
+    large = Path(config_file).stem.endswith(("_l", "_large"))
+    return partial(MotionMemory, selector=partial(MotionSelector, weight=0.15 if large else 0.25))
+
+
+def policy_of_state(state: Mapping[str, Any]) -> MemoryFactory | None:
+    """The memory policy ``tree`` with the settings that SAM2Long's scripts write into the state.
+
+    Results are decided at the end of the video, as in SAM2Long. None without such settings.
+    """
+    if "num_pathway" not in state:
+        return None
+    names = {"num_pathway": "pathways", "iou_thre": "min_score", "uncertainty": "sure"}
+    given = {ours: state[theirs] for theirs, ours in names.items() if theirs in state}
+    return TreeSettings(**given, lag=None)

@@ -12,7 +12,7 @@ from jaxtyping import Float, Shaped, UInt8
 from torch import Tensor
 
 from ..image import read_image
-from ..masks.holes import small_holes
+from ..masks.regions import small_holes
 from ..model.image_transform import PadLongSide, SmoothSquash, prepare_image
 from ..model.variants import IMAGENET_MEAN, IMAGENET_STD
 

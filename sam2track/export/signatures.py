@@ -26,16 +26,11 @@ class Sizes:
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """What goes into a graph or comes out.
+    """What goes into a graph or comes out."""
 
-    Attributes:
-        shape: numbers, and names of :class:`Sizes`.
-        dtype: NumPy's name.
-    """
-
-    shape: tuple[int | str, ...]
+    shape: tuple[int | str, ...]  # numbers, and names of Sizes
     meaning: str
-    dtype: str = "float32"
+    dtype: str = "float32"  # NumPy's name
 
 
 @dataclass(frozen=True, slots=True, eq=False)

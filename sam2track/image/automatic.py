@@ -34,17 +34,11 @@ COARSE = 128  # masks with a shorter side, in low-resolution pixels, gain by sha
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Found:
-    """R masks in a crop.
+    """R masks in a crop."""
 
-    Attributes:
-        masks: one in each row, at the model's resolution.
-        clicks: ``(x, y)`` that gave them, in pixels of the crop.
-        measured: at the crop's size.
-    """
-
-    masks: ImageMasks
-    clicks: Float[np.ndarray, "R 2"]
-    measured: Measured
+    masks: ImageMasks  # one in each row, at the model's resolution
+    clicks: Float[np.ndarray, "R 2"]  # `(x, y)` that gave them, in pixels of the crop
+    measured: Measured  # at the crop's size
 
     def select(self, rows: Int[np.ndarray, " K"] | Bool[np.ndarray, " R"]) -> Found:
         """Some of the rows."""
@@ -109,7 +103,7 @@ class AutomaticMaskGenerator:
             if where.shape != size or where.dtype != bool:
                 given = f"{where.dtype} of shape {where.shape}"
                 raise ValueError(f"where is {given}; give bool of the picture's shape, {size}")
-        own, pause = self.settings, pause or _go_on
+        own, pause = self.settings, pause or (lambda: None)
         found: list[AutomaticMask] = []
         crops = layered_crops(size, own.crop_n_layers, own.crop_overlap_ratio)
         for crop, layer in crops:
@@ -122,7 +116,8 @@ class AutomaticMaskGenerator:
                 with model_threads(self.predictor.model.small_on_cpu):
                     found += self._of_crop(picture, crop, points.astype(np.float32), pause)
         if len(crops) > 1:
-            found = _without_duplicates(found, [-_area(o.crop) for o in found], own.crop_nms_thresh)
+            areas = [(o.crop[2] - o.crop[0]) * (o.crop[3] - o.crop[1]) for o in found]
+            found = _without_duplicates(found, [-area for area in areas], own.crop_nms_thresh)
         share = self.predictor.model.automatic.small_region
         area = _either(own.min_mask_region_area, share * size[0] * size[1])
         if not area:
@@ -209,10 +204,6 @@ class AutomaticMaskGenerator:
                 yield from (full > threshold).cpu().numpy()
 
 
-def _go_on() -> None:
-    """Nobody wants to interrupt."""
-
-
 def _either(chosen: T | None, suited: T) -> T:
     return suited if chosen is None else chosen
 
@@ -243,7 +234,3 @@ def _without_duplicates(
     boxes[:, 2:] -= 1  # from the first to the last pixel, as in a crop
     kept = suppress(boxes, np.array(scores, np.float64), most)
     return [found[place] for place in kept.tolist()]
-
-
-def _area(box: Box) -> int:
-    return (box[2] - box[0]) * (box[3] - box[1])

@@ -131,6 +131,7 @@ def group_prompts(
     for (_, with_box, with_mask), places in groups.items():
         own = [prompts[place] for place in places]
         logits = None if previous is None else previous[places]
+        boxes = [box for prompt in own if (box := prompt.box_in(size)) is not None]
         masks = [prompt.mask for prompt in own if prompt.mask is not None]
         if with_mask:
             found = [mask_logits(mask, transform=transform, device=device) for mask in masks]
@@ -138,14 +139,8 @@ def group_prompts(
         rows = PromptRows(
             torch.from_numpy(np.stack([p.points for p in own])),
             torch.from_numpy(np.stack([p.labels for p in own])).long(),
-            _clipped(own, size) if with_box else None,
+            torch.from_numpy(np.stack(boxes)) if with_box else None,
             logits,
         )
         grouped.append((places, rows))
     return grouped
-
-
-def _clipped(prompts: Sequence[Prompt], size: tuple[int, int]) -> Float[Tensor, "R 4"]:
-    """Their boxes, as far as they lie in the picture."""
-    boxes = np.stack([p.box for p in prompts if p.box is not None])
-    return torch.from_numpy(boxes.clip(0, np.array((*size[::-1], *size[::-1]), np.float32)))

@@ -3,11 +3,10 @@
 from .boxes import mask_box
 from .drawing import draw_caption, draw_objects, draw_prompt
 from .guided_filter import sharpen
-from .holes import fill_holes
-from .label_maps import flatten, read_labels
+from .label_maps import flatten, read_labels, split_labels
 from .palette import check_palette_id, davis_palette, object_colour
-from .regions import remove_small_regions
-from .run_lengths import decode_runs, encode_runs, list_runs, pack_runs
+from .regions import fill_holes, remove_small_regions
+from .run_lengths import decode_runs, encode_runs, flat_runs, list_runs, pack_runs
 from .upscaling import VideoMasks, concatenate, remove_specks, upscale
 
 __all__ = [
@@ -21,6 +20,7 @@ __all__ = [
     "draw_prompt",
     "encode_runs",
     "fill_holes",
+    "flat_runs",
     "flatten",
     "list_runs",
     "mask_box",
@@ -30,5 +30,6 @@ __all__ = [
     "remove_small_regions",
     "remove_specks",
     "sharpen",
+    "split_labels",
     "upscale",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 
 import cv2
 import numpy as np
@@ -90,9 +91,7 @@ def _fill(
     """Tint a mask and draw its outline; dark around the bright line, visible on any background."""
     patch = np.ascontiguousarray(image[where])
     inside = np.ascontiguousarray(mask[where]).view(np.uint8)
-    shade = np.arange(256)[:, None] * (1 - _FILL) + np.array(colour) * _FILL
-    table = np.rint(shade).astype(np.uint8)[None]  # mixing with one colour is done by a table
-    cv2.copyTo(cv2.LUT(patch, table), inside, patch)
+    cv2.copyTo(cv2.LUT(patch, _tint(colour)), inside, patch)
     # Bands of pixels: to draw contours as smooth lines takes ten times as long.
     core, middle = cv2.erode(inside, _disc(line // 2)), cv2.dilate(inside, _disc((line + 1) // 2))
     outer = cv2.dilate(middle, _disc((line + 1) // 2))
@@ -103,6 +102,14 @@ def _fill(
     image[where] = patch
 
 
+@cache
+def _tint(colour: tuple[int, int, int]) -> UInt8[np.ndarray, "1 256 3"]:
+    """What each value of each channel becomes when it is mixed with a colour."""
+    shade = np.arange(256)[:, None] * (1 - _FILL) + np.array(colour) * _FILL
+    return np.rint(shade).astype(np.uint8)[None]
+
+
+@cache
 def _disc(radius: int) -> UInt8[np.ndarray, "D D"]:
     return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1,) * 2)
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import av
 import numpy as np
 from av.error import FFmpegError
-from jaxtyping import Bool, UInt8
+from jaxtyping import Bool, Integer, UInt8
 
 
 def flatten(
@@ -26,6 +26,15 @@ def flatten(
     for k in sorted(masks, key=lambda k: (masks[k].sum(), k), reverse=True):
         labels[masks[k]] = k
     return labels
+
+
+def split_labels(
+    labels: Integer[np.ndarray, "H W"], void: int | None = None
+) -> Iterator[tuple[int, Bool[np.ndarray, "H W"]]]:
+    """Each object in a label map with its mask, by id; ``void`` is a label of no object."""
+    for label in np.flatnonzero(np.bincount(labels.ravel())).tolist():
+        if label not in (0, void):
+            yield label, labels == label
 
 
 def read_labels(path: Path) -> UInt8[np.ndarray, "H W"]:

@@ -42,6 +42,13 @@ def decode_runs(runs: Mapping[str, Any], where: str) -> Bool[np.ndarray, "H W"]:
     return coco.decode(pack_runs(runs, where)).astype(bool)
 
 
+def flat_runs(pixels: Bool[np.ndarray, " N"]) -> list[int]:
+    """The lengths of runs that are off and on the object in turn; the first, off it, may be 0."""
+    changes = np.flatnonzero(pixels[1:] != pixels[:-1]) + 1
+    runs = np.diff(changes, prepend=0, append=len(pixels)).tolist()
+    return [0, *runs] if pixels[0] else runs
+
+
 def list_runs(counts: str) -> list[int]:
     """The lengths in a compressed string of :func:`encode_runs`, as COCO's ``counts`` in a list."""
     return _lengths(counts.encode()).tolist()

@@ -37,12 +37,6 @@ class VideoMasks:
     confidence: Float[Tensor, "H W"]
 
     @classmethod
-    def empty(cls, count: int, size: tuple[int, int], device: str | torch.device) -> VideoMasks:
-        """So many empty masks."""
-        masks = torch.zeros(count, *size, dtype=torch.bool, device=device)
-        return cls.over(masks)
-
-    @classmethod
     def over(cls, masks: Bool[Tensor, "N H W"]) -> VideoMasks:
         """Masks that are empty yet."""
         size, device = masks.shape[1:], masks.device
@@ -55,10 +49,11 @@ class VideoMasks:
         return VideoMasks(masks, self.owner[where], self.confidence[where])
 
     def put(self, drawn: VideoMasks, rows: Sequence[int]) -> None:
-        """Put masks of the same size into these rows, in place."""
+        """Put masks of the same size into these rows, in place, without waiting for a device."""
         higher = drawn.confidence > self.confidence
-        numbers = torch.tensor(rows, dtype=torch.int16, device=drawn.owner.device)
-        self.owner[higher] = numbers[drawn.owner[higher].long()]
+        numbers = torch.tensor([*rows, -1], dtype=torch.int16)
+        owner = numbers.to(drawn.owner.device, non_blocking=True)[drawn.owner.long()]
+        self.owner.copy_(torch.where(higher, owner, self.owner))
         torch.maximum(self.confidence, drawn.confidence, out=self.confidence)
         for row, mask in zip(rows, drawn.masks, strict=True):
             self.masks[row] = mask
@@ -157,7 +152,9 @@ def combine(
         rows: the rows that they are there; None = the first ones. They are empty yet.
     """
     grid = logits.shape[1:]
-    onto = VideoMasks.empty(len(logits), size, "cpu") if onto is None else onto
+    onto = (
+        VideoMasks.over(torch.zeros(len(logits), *size, dtype=torch.bool)) if onto is None else onto
+    )
     masks, owner, highest = (x.numpy() for x in (onto.masks, onto.owner, onto.confidence))
     specks = speck_area * size[0] * size[1] / (grid[0] * grid[1])
     places = range(len(logits)) if rows is None else rows

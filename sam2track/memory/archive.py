@@ -58,11 +58,7 @@ class Archive:
         self.free: dict[int, list[int]] = defaultdict(list)  # bytes -> offsets
 
     def save(self, *tensors: Tensor) -> Record:
-        """Write tensors of any shape and dtype.
-
-        Raises:
-            OSError: if the disk is full.
-        """
+        """Write tensors of any shape and dtype; OSError if the disk is full."""
         return Record(self, tensors)
 
     def take(self, size: int) -> int:

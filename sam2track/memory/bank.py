@@ -1,4 +1,4 @@
-"""The bank: stores one object's memories by frame.
+"""The bank: stores one object's memories by frame, and what is recalled from it.
 
 Anchors stay. Of the other frames it keeps those that the policy names: a few spatial memories
 (512 KiB each in SAM 2) and more pointers (1 KiB each). With an archive every frame can be
@@ -7,12 +7,14 @@ read again.
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from dataclasses import InitVar, dataclass
+from itertools import islice
 
 from jaxtyping import Float
 from torch import Tensor
 
-from ..types import MemoryFrame, Recall
+from ..types import ANCHOR_SLOT, MemoryFrame, Recall
 from .archive import Archive, Record
 
 
@@ -103,3 +105,84 @@ def make_recall(
         tuple(offset for _, offset in pointers),
         span,
     )
+
+
+def recall_selected(
+    index: int,
+    direction: int,
+    *,
+    anchors: dict[int, MemoryFrame],
+    kept: Iterable[int],
+    memory: Callable[[int], MemoryFrame | None],
+    pointer: Callable[[int], Float[Tensor, " C"] | None],
+    recent: int,
+    span: int,
+) -> Recall:
+    """What SAM 2 recalls, from selected frames instead of the last ones.
+
+    The n-th selected frame back takes the temporal embedding and the pointer position of n frames
+    ago, whatever its age, since the weights were trained with these only. An anchor among them
+    counts as one, as in SAM 2.
+
+    Args:
+        index, direction: the frame, and the direction of tracking.
+        anchors: all are recalled; of their pointers those from the past.
+        kept: selected frames before ``index``, nearest first.
+        memory, pointer: give those of a frame.
+        recent: the number of spatial memories.
+        span: number of frames that scales pointer positions; one more than there are pointers.
+    """
+    count = max(recent, span - 1)
+    places = {i for i in anchors if (index - i) * direction > 0} | set(islice(kept, count))
+    walk = sorted(places, key=lambda place: abs(index - place))[:count]
+    recalled = [(anchor, ANCHOR_SLOT) for anchor in anchors.values()]
+    for rank, place in reversed([*enumerate(walk[:recent])]):
+        found = None if place in anchors else memory(place)
+        if found is not None:
+            recalled.append((found, rank))
+    pointers = past_pointers(anchors, index, direction)
+    for rank, place in enumerate(walk[: span - 1], 1):
+        known = None if place in anchors else pointer(place)
+        if known is not None:
+            pointers.append((known, rank))
+    return make_recall(recalled, pointers, span)
+
+
+@dataclass(kw_only=True, eq=False)
+class BankMemory:
+    """The common part of policies that follow one hypothesis and keep its memories in a bank.
+
+    Args:
+        recent: remembered frames attended to, at most as many as the weights have temporal
+            embeddings for.
+        pointers: object pointers attended to, not counting those of anchors; 16 as released.
+        span, slots, archive: see :class:`sam2track.memory.protocol.MemoryFactory`.
+    """
+
+    lag = 0
+    recent: int = 6
+    pointers: int = 16
+    span: int = 16
+    slots: InitVar[int] = 7
+    archive: InitVar[Archive | None] = None
+
+    def __post_init__(self, slots: int, archive: Archive | None) -> None:
+        self.recent = min(self.recent, slots - 1)
+        self.span = min(self.span, self.pointers)
+        self.bank = Bank(archive)
+
+    def recall_of(self, kept: Iterable[int], index: int, direction: int) -> Recall:
+        """:func:`recall_selected` of the frames ``kept``, nearest first."""
+        return recall_selected(
+            index,
+            direction,
+            anchors=self.bank.anchors,
+            kept=kept,
+            memory=self.bank.memory,
+            pointer=self.bank.pointer,
+            recent=self.recent,
+            span=self.span,
+        )
+
+    def forget(self, index: int) -> None:
+        self.bank.anchors.pop(index, None)

@@ -6,6 +6,7 @@ recalled. Any selector can be used with any memory that has the option ``selecto
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -32,6 +33,11 @@ class HostCandidates:
     masks: Bool[np.ndarray, "M H W"]
     scores: Float[np.ndarray, " M"]
     presence: float
+
+    def effective_score(self, pick: int) -> float:
+        """Presence times quality, as of SAM 3: ``(2 sigmoid(presence) - 1) * predicted IoU``, 0..1;
+        0 where the object is not present."""
+        return math.tanh(max(self.presence, 0.0) / 2) * float(self.scores[pick])
 
 
 @dataclass(eq=False)
@@ -92,6 +98,11 @@ class Selection:
     def score(self) -> float:
         """Predicted IoU, 0..1."""
         return float(self.candidates.scores[self.pick])
+
+    @property
+    def effective_score(self) -> float:
+        """See :meth:`HostCandidates.effective_score`."""
+        return self.candidates.effective_score(self.pick)
 
     @property
     def presence(self) -> float:

@@ -2,39 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import InitVar, dataclass
+from dataclasses import dataclass
 
 from ..types import ANCHOR_SLOT, Choice, MemoryFrame, Recall
-from .archive import Archive
-from .bank import Bank, around, make_recall, past_pointers
+from .bank import BankMemory, around, make_recall, past_pointers
 from .candidate_selection import FrameCandidates
 from .protocol import best_candidate
 
 
 @dataclass(kw_only=True, eq=False)
-class FifoMemory:
+class FifoMemory(BankMemory):
     """First in, first out (SAM 2, 2408.00714, section 4).
 
     A frame attends to the spatial memories of all anchors and of the last ``recent`` frames, and
     to the pointers of the anchors before it and of the last ``pointers - 1`` frames.
 
     Args:
-        recent: past frames attended to, at most as many as the weights have temporal embeddings.
-        pointers: object pointers attended to, not counting those of anchors; 16 as released.
-        span, slots, archive: see :class:`sam2track.memory.protocol.MemoryFactory`.
+        recent, pointers, span, slots, archive: see :class:`sam2track.memory.bank.BankMemory`.
     """
-
-    lag = 0
-    recent: int = 6
-    pointers: int = 16
-    span: int = 16
-    slots: InitVar[int] = 7
-    archive: InitVar[Archive | None] = None
-
-    def __post_init__(self, slots: int, archive: Archive | None) -> None:
-        self.recent = min(self.recent, slots - 1)
-        self.span = min(self.span, self.pointers)
-        self.bank = Bank(archive)
 
     def recall(self, index: int, direction: int) -> list[Recall]:
         anchors = self.bank.anchors
@@ -58,6 +43,3 @@ class FifoMemory:
         self.bank.write(memories[0], anchor=anchor)
         if not anchor:
             self.bank.keep(around(index, self.recent), around(index, self.span))
-
-    def forget(self, index: int) -> None:
-        self.bank.anchors.pop(index, None)

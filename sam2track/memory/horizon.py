@@ -9,7 +9,6 @@ from .adaptive_presence import AdaptivePresenceSelector
 from .archive import Archive
 from .bank import around
 from .candidate_selection import Selection, SelectorFactory
-from .select import effective_score
 from .selected_frames import SelectedFramesMemory
 from .sorted_frames import SortedFrames
 
@@ -36,15 +35,15 @@ class HorizonMemory(SelectedFramesMemory):
     min_score: float = 0.3
     selector: InitVar[SelectorFactory] = AdaptivePresenceSelector
 
-    def __post_init__(self, selector: SelectorFactory, slots: int, archive: Archive | None) -> None:
-        super().__post_init__(selector, slots, archive)
+    def __post_init__(self, slots: int, archive: Archive | None, selector: SelectorFactory) -> None:
+        super().__post_init__(slots, archive, selector)
         self.present = SortedFrames()
         self.numbers: dict[int, int] = {}  # of the good frames
         self.horizons = [SortedFrames() for _ in range(max(self.recent - 2, 0))]
         self.sets += [self.present, *self.horizons]
 
     def selects(self, selection: Selection) -> bool:
-        return selection.present and effective_score(selection) > self.min_score
+        return selection.present and selection.effective_score > self.min_score
 
     def attended(self, index: int, direction: int) -> list[int]:
         before = index - direction

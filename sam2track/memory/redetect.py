@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import InitVar, dataclass, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -11,38 +10,28 @@ from jaxtyping import Float
 
 from ..types import Choice, MemoryFrame, Recall
 from .archive import Archive
-from .bank import Bank, around
-from .candidate_selection import FrameCandidates, HostCandidates
-from .selected_frames import recall_selected
+from .bank import BankMemory, around
+from .candidate_selection import FrameCandidates
 from .sorted_frames import SortedFrames
 
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """How an object was seen up to a frame.
+    """How an object was seen up to a frame."""
 
-    Attributes:
-        score: usual effective score of its masks, 0..1; 0 = it was not seen yet.
-        distance: usual distance of its appearance from the trusted ones, 0..2.
-        lost: whether it counts as gone.
-        turns: frames in a row that say otherwise.
-        newest: the last frames that were not doubted, the newest first.
-        trusted: a few of them on which it looked like itself, but which look different from each
-            other, the newest first.
-        count: of frames on which it looked like itself.
-    """
-
-    score: float = 0.0
-    distance: float = 0.0
-    lost: bool = False
-    turns: int = 0
-    newest: tuple[int, ...] = ()
+    score: float = 0.0  # usual effective score of its masks, 0..1; 0 = it was not seen yet
+    distance: float = 0.0  # usual distance of its appearance from the trusted ones, 0..2
+    lost: bool = False  # whether it counts as gone
+    turns: int = 0  # frames in a row that say otherwise
+    newest: tuple[int, ...] = ()  # the last frames that were not doubted, the newest first
+    # A few of them on which it looked like itself, but which look different from each other, the
+    # newest first
     trusted: tuple[int, ...] = ()
-    count: int = 0
+    count: int = 0  # of frames on which it looked like itself
 
 
 @dataclass(kw_only=True, eq=False)
-class RedetectMemory:
+class RedetectMemory(BankMemory):
     """Compares the appearance of each mask with trusted ones. It is of this project.
 
     The appearance of a mask is the mean of the image's features in it; its distance is one minus
@@ -67,10 +56,6 @@ class RedetectMemory:
     ``trusted``, the one that is most similar to another is dropped: they show different views.
 
     Args:
-        recent: remembered frames attended to, at most as many as the weights have temporal
-            embeddings for.
-        pointers: object pointers attended to, not counting those of anchors; they are of the same
-            frames.
         apart: how many of the frames attended to are trusted ones.
         trusted: how many trusted frames are kept, besides anchors.
         stride: how many good and near frames make one trusted.
@@ -80,12 +65,10 @@ class RedetectMemory:
         far: cosine distance of something else, however good its mask is.
         patience: frames in a row before the object is lost, or found.
         pace: weight of a new frame in what is usual, 0..1.
-        span, slots, archive: see :class:`sam2track.memory.protocol.MemoryFactory`.
+        recent, pointers, span, slots, archive: see :class:`sam2track.memory.bank.BankMemory`;
+            pointers are of the frames attended to.
     """
 
-    lag = 0
-    recent: int = 6
-    pointers: int = 16
     apart: int = 2
     trusted: int = 4
     stride: int = 10
@@ -96,14 +79,9 @@ class RedetectMemory:
     far: float = 0.5
     patience: int = 2
     pace: float = 0.05
-    span: int = 16
-    slots: InitVar[int] = 7
-    archive: InitVar[Archive | None] = None
 
     def __post_init__(self, slots: int, archive: Archive | None) -> None:
-        self.recent = min(self.recent, slots - 1)
-        self.span = min(self.span, self.pointers)
-        self.bank = Bank(archive)
+        super().__post_init__(slots, archive)
         self.direction = 1  # of the last frame
         self.sights: dict[int, Sight] = {}  # after each frame
         self.order = SortedFrames()  # the keys of `sights`
@@ -115,18 +93,8 @@ class RedetectMemory:
         newest = () if sight.lost else sight.newest
         first = newest[: max(self.recent - self.apart, 1)]
         kept = [*dict.fromkeys((*first, *sight.trusted, *newest))][: self.recent]
-        return [
-            recall_selected(
-                index,
-                direction,
-                anchors=self.bank.anchors,
-                kept=sorted(kept, key=lambda place: abs(index - place)),
-                memory=self.bank.memory,
-                pointer=self.bank.pointer,
-                recent=self.recent,
-                span=self.span,
-            )
-        ]
+        kept = sorted(kept, key=lambda place: abs(index - place))
+        return [self.recall_of(kept, index, direction)]
 
     def before(self, index: int, direction: int) -> Sight:
         """How the object was seen up to the frame before, without what lies behind it."""
@@ -152,7 +120,7 @@ class RedetectMemory:
         # Something that looks otherwise often has the best score while the object is away.
         pick = int((row.scores * (1 - distances) if before.lost else row.scores).argmax())
         self.look = None if looks is None else looks[0][pick]
-        sight = self.judge(before, effective_score(row, pick), float(distances[pick]), index)
+        sight = self.judge(before, row.effective_score(pick), float(distances[pick]), index)
         self.sights[index] = sight
         self.order.add(index)
         present = row.presence > 0 and not sight.lost
@@ -225,10 +193,5 @@ class RedetectMemory:
         self.looks = {place: look for place, look in self.looks.items() if place in kept}
 
     def forget(self, index: int) -> None:
-        self.bank.anchors.pop(index, None)
+        super().forget(index)
         self.looks.pop(index, None)
-
-
-def effective_score(row: HostCandidates, pick: int) -> float:
-    """Presence times quality, as of SAM 3; 0 where the object is not present."""
-    return math.tanh(max(row.presence, 0.0) / 2) * float(row.scores[pick])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 from .candidate_selection import Selection
@@ -24,9 +23,4 @@ class SelectMemory(SelectedFramesMemory):
     min_score: float = 0.01
 
     def selects(self, selection: Selection) -> bool:
-        return selection.present and effective_score(selection) > self.min_score
-
-
-def effective_score(selection: Selection) -> float:
-    """Presence times quality: ``(2 sigmoid(presence) - 1) * predicted IoU``."""
-    return math.tanh(selection.presence / 2) * selection.score
+        return selection.present and selection.effective_score > self.min_score

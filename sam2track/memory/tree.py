@@ -11,8 +11,8 @@ from torch import Tensor
 
 from ..types import Choice, MemoryFrame, Recall
 from .archive import Archive, Record
+from .bank import recall_selected
 from .candidate_selection import FrameCandidates
-from .selected_frames import recall_selected
 from .sorted_frames import SortedFrames
 
 TINY = 1e-6  # used for a predicted IoU of 0, which has no logarithm
@@ -186,19 +186,13 @@ class TreeMemory:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PathwayFrame:
-    """A frame of one or more hypotheses.
-
-    Attributes:
-        presence: logit that the object is in the frame.
-        selected: whether it is remembered for longer than one frame.
-        memory: here or in the archive; None if only the pointer was kept.
-    """
+    """A frame of one or more hypotheses."""
 
     index: int
-    presence: float
-    selected: bool
+    presence: float  # logit that the object is in the frame
+    selected: bool  # whether it is remembered for longer than one frame
     pointer: Float[Tensor, " C"]
-    memory: MemoryFrame | Record | None
+    memory: MemoryFrame | Record | None  # here or in the archive; None if only the pointer was kept
 
     def load(self) -> MemoryFrame | None:
         """The memory, from wherever it is."""

@@ -49,15 +49,10 @@ SA_V = Toolkit(binary=True, void=None, from_first_frame=False)
 
 @dataclass(frozen=True, slots=True)
 class FrameScores:
-    """One frame.
+    """One frame."""
 
-    Attributes:
-        in_truth: the objects that the truth shows.
-        scores: J and F of each object that truth or prediction shows.
-    """
-
-    in_truth: frozenset[int]
-    scores: dict[int, tuple[float, float]]
+    in_truth: frozenset[int]  # the objects that the truth shows
+    scores: dict[int, tuple[float, float]]  # J and F of each object that truth or prediction shows
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,24 +155,20 @@ def collect(frames: Sequence[FrameScores], toolkit: Toolkit) -> dict[int, Object
 
 
 def collect_spans(
-    frames: Mapping[int, FrameScores],
-    spans: Mapping[int, tuple[int, int]],
-    *,
-    step: int = SPAN_STEP,
+    frames: Mapping[int, FrameScores], spans: Mapping[int, tuple[int, int]]
 ) -> dict[int, ObjectScores]:
     """The objects of one sequence as in lvos-evaluation: each over its own span.
 
     Args:
         frames: by the number in the frame's name.
         spans: for each object, its first number and the one after its last.
-        step: every ``step``-th frame of a span counts.
 
     Raises:
         ValueError: if a frame that counts is missing, or fewer than three are in a span.
     """
     table = {}
     for label, (start, stop) in spans.items():
-        numbers = range(start, stop, step)
+        numbers = range(start, stop, SPAN_STEP)
         missing = [number for number in numbers if number not in frames]
         if missing:
             raise ValueError(f"frame {missing[0]} is not annotated, though object {label} counts")

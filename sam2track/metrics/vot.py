@@ -17,6 +17,8 @@ from jaxtyping import Bool, Float
 
 from .boxes import Boxes, cut_boxes, overlap
 
+RESOLUTION = 100  # thresholds
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LongTermTrack:
@@ -85,13 +87,8 @@ def box_track(
     return LongTermTrack(overlaps, np.where(told, confidence, np.nan), visible)
 
 
-def score_long_term(tracks: Sequence[LongTermTrack], *, resolution: int = 100) -> LongTermScores:
-    """Precision and recall averaged over sequences, at common thresholds.
-
-    Args:
-        tracks: one for each sequence.
-        resolution: number of thresholds; with more frames than that they are quantiles of the
-            confidence.
+def score_long_term(tracks: Sequence[LongTermTrack]) -> LongTermScores:
+    """Precision and recall averaged over sequences, one track each, at common thresholds.
 
     Raises:
         ValueError: if there are no tracks, or one's sequence never shows the object.
@@ -101,15 +98,15 @@ def score_long_term(tracks: Sequence[LongTermTrack], *, resolution: int = 100) -
     for number, track in enumerate(tracks):
         if not track.visible.any():
             raise ValueError(f"track {number}: its object is visible in no frame")
-    thresholds = _thresholds(np.concatenate([track.confidence for track in tracks]), resolution)
+    thresholds = _thresholds(np.concatenate([track.confidence for track in tracks]))
     curves = np.mean([_curves(track, thresholds) for track in tracks], axis=0)
     return LongTermScores(thresholds, curves[0], curves[1])
 
 
-def _thresholds(confidence: Float[np.ndarray, " N"], resolution: int) -> Float[np.ndarray, " K"]:
-    """All confidences, or that many quantiles, decreasing, between infinities."""
+def _thresholds(confidence: Float[np.ndarray, " N"]) -> Float[np.ndarray, " K"]:
+    """All confidences, or ``RESOLUTION`` quantiles of them, decreasing, between infinities."""
     found = np.sort(confidence[~np.isnan(confidence)])[::-1]
-    inner = resolution - 2
+    inner = RESOLUTION - 2
     if len(found) > inner:
         margin = len(found) // inner
         places = np.round(np.linspace(margin, len(found) - margin, inner)).astype(int)

@@ -27,14 +27,11 @@ class Pooling:
 
     Keys are averaged after rotation, values before projection. An averaged token stands for
     ``side**2`` tokens, so the logarithm of that is added to its attention logits.
-
-    Attributes:
-        side: of the squares, in tokens; 1 = no pooling.
-        shifts_keys: the logarithm is added to every channel of the averaged keys instead, as in
-            the training of ``efficienttam_ti_2`` and ``efficienttam_s_2``.
     """
 
-    side: int = 1
+    side: int = 1  # of the squares, in tokens; 1 = no pooling
+    # The logarithm is added to every channel of the averaged keys instead, as in the training of
+    # `efficienttam_ti_2` and `efficienttam_s_2`
     shifts_keys: bool = False
 
     @property
@@ -256,11 +253,9 @@ class Rotation(nn.Module):
     cos: Tensor
     sin: Tensor
 
-    def __init__(
-        self, channels: int, places: Float[Tensor, "T 2"], *, theta: float = 10000.0
-    ) -> None:
+    def __init__(self, channels: int, places: Float[Tensor, "T 2"]) -> None:
         super().__init__()
-        frequency = theta ** -(torch.arange(0, channels, 4, dtype=torch.float32) / channels)
+        frequency = 10000.0 ** -(torch.arange(0, channels, 4, dtype=torch.float32) / channels)
         angle = torch.cat((places[:, :1] * frequency, places[:, 1:] * frequency), dim=1)
         self.register_buffer("cos", angle.cos(), persistent=False)  # (T, channels / 2)
         self.register_buffer("sin", angle.sin(), persistent=False)

@@ -12,19 +12,13 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Derived:
-    """What was made of some parameters.
+    """What was made of some parameters."""
 
-    Attributes:
-        value: what was made.
-        key: what it depends on besides.
-        sources: the parameters' memory, which no other tensor can get while it is held here.
-        states: of each, where its memory is, and its version.
-    """
-
-    value: Any
-    key: Hashable
+    value: Any  # what was made
+    key: Hashable  # what it depends on besides
+    # The parameters' memory, which no other tensor can get while it is held here
     sources: tuple[Tensor, ...]
-    states: tuple[tuple[int, int], ...]
+    states: tuple[tuple[int, int], ...]  # of each, where its memory is, and its version
 
     def is_of(self, sources: Sequence[Tensor], key: Hashable) -> bool:
         """Whether these are the same, and have not changed."""
@@ -32,6 +26,15 @@ class _Derived:
             if source._version != version or source.data_ptr() != place:
                 return False
         return key == self.key
+
+
+def parameters_of(module: nn.Module) -> list[Tensor]:
+    """Its parameters and those of all its parts. ``module.parameters()`` takes four times as long,
+    since it looks for parameters that occur twice."""
+    found: list[Tensor] = [own for own in module._parameters.values() if own is not None]
+    for part in module._modules.values():
+        found += [] if part is None else parameters_of(part)
+    return found
 
 
 # Not in the layers, whose copies and files would hold it too.
@@ -46,8 +49,9 @@ def derived(
     Nothing is kept of parameters that are being trained, since not every optimizer counts its
     changes, or of inference tensors. A change through ``parameter.data`` is not noticed.
     """
-    if any(source.requires_grad or source.is_inference() for source in sources):
-        return make()
+    for source in sources:
+        if source.requires_grad or source.is_inference():
+            return make()
     known = _made.get(layer)
     if known is None or not known.is_of(sources, key):
         states = tuple((source.data_ptr(), source._version) for source in sources)

@@ -77,8 +77,14 @@ class ExportedSAM2(SAM2):
     def encode(self, image: Float[Tensor, "B 3 S S"]) -> FrameFeatures:
         return FrameFeatures(*self._run("image_encoder", {"image": image}))
 
+    def begin(self, features: FrameFeatures) -> FrameFeatures:
+        return features  # the graph of memory attention begins itself
+
     def condition(
-        self, stride16: Float[Tensor, "#R C h w"], recalls: Sequence[Recall]
+        self,
+        stride16: Float[Tensor, "#R C h w"],
+        recalls: Sequence[Recall],
+        begun: Float[Tensor, "#R h*w C"] | None = None,
     ) -> Float[Tensor, "R C h w"]:
         rows, (memories, pointers) = len(recalls), recalls[0].shape
         stride16, most = stride16.expand(rows, -1, -1, -1), self.rows_at_once or rows

@@ -51,12 +51,9 @@ class Squash:
 
     Images are resized as Pillow does (bicubic, anti-aliased, rounded to whole values), as the
     released tracker does for the frames of a video.
-
-    Attributes:
-        side: of the square, in pixels.
     """
 
-    side: int
+    side: int  # of the square, in pixels
 
     def image(
         self, image: Shaped[Tensor, "1 3 H W"], outside: Float[Tensor, "3 1 1"]
@@ -101,12 +98,9 @@ class PadLongSide:
 
     Images are resized by Pillow (bilinear, anti-aliased, rounded to whole values), as by SAM's own
     predictor; those on another device than the CPU are resized there, nearly the same.
-
-    Attributes:
-        side: of the square, in pixels.
     """
 
-    side: int
+    side: int  # of the square, in pixels
 
     def inner(self, size: Size) -> Size:
         """Height and width of the frame on the square, at least one pixel each."""
@@ -171,14 +165,10 @@ OUTSIDE = -1024.0  # mask logit where a window does not look
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Stretches a part of the frame to the square; what lies outside it is not seen.
+    """Stretches a part of the frame to the square; what lies outside it is not seen."""
 
-    Attributes:
-        side: of the square, in pixels.
-        x0, y0, x1, y1: the part, in frame pixels, far edges exclusive; it lies in the frame.
-    """
-
-    side: int
+    side: int  # of the square, in pixels
+    # x0, y0, x1, y1: the part, in frame pixels, far edges exclusive; it lies in the frame
     x0: int
     y0: int
     x1: int

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
+from collections.abc import Mapping
 from itertools import pairwise
 from typing import cast
 
@@ -19,11 +20,11 @@ from .onednn import Linear
 class LayerNorm2d(nn.Module):
     """Layer normalisation over the channels of an image-shaped tensor (ConvNeXt, 2201.03545)."""
 
-    def __init__(self, channels: int, eps: float = 1e-6) -> None:
+    def __init__(self, channels: int) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.ones(channels))
         self.bias = nn.Parameter(torch.zeros(channels))
-        self.eps = eps
+        self.eps = 1e-6
 
     def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
         if len(self.weight) > 16 or torch.is_grad_enabled():
@@ -69,10 +70,18 @@ def named(**parts: nn.Module) -> nn.Sequential:
     return nn.Sequential(OrderedDict(parts))
 
 
-def sine_frequencies(dim: int, temperature: float = 10000.0) -> Float[Tensor, " dim"]:
-    """``temperature^(2 floor(i/2) / dim)``: wavelengths in pairs (1706.03762, section 3.5)."""
+def fold_batch_norm(
+    weight: Float[Tensor, "O I k k"], norm: Mapping[str, Tensor], eps: float
+) -> tuple[Float[Tensor, "O I k k"], Float[Tensor, " O"]]:
+    """Weight and bias of one convolution that equals a convolution and the batch norm after it."""
+    scale = norm["weight"] / (norm["running_var"] + eps).sqrt()
+    return weight * scale[:, None, None, None], norm["bias"] - norm["running_mean"] * scale
+
+
+def sine_frequencies(dim: int) -> Float[Tensor, " dim"]:
+    """``10000^(2 floor(i/2) / dim)``: wavelengths in pairs (1706.03762, section 3.5)."""
     pair = torch.arange(dim, dtype=torch.float32) // 2
-    return temperature ** (2 * pair / dim)
+    return 10000.0 ** (2 * pair / dim)
 
 
 def sine_position_2d(channels: int, height: int, width: int) -> Float[Tensor, "channels H W"]:

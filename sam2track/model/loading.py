@@ -67,7 +67,16 @@ def load_model(
     if image_size is not None and image_size != variant.image_size:
         variant = _resized(name, checkpoint, image_size)
     if is_exported(checkpoint):
-        return _ready_exported(name, checkpoint, device, precision, compile, memory_pool)
+        target = torch.device("cpu") if str(device) == "auto" else pick_device(device)
+        exported = load_exported(checkpoint, name, device=target)
+        # It refuses what its graphs cannot do.
+        if memory_pool is not None:
+            exported.pool_memory(memory_pool)
+        if precision != "auto":
+            exported.lower(pick_precision(precision, target))
+        if compile:
+            exported.compile_parts()
+        return exported
     with _NoInitialValues():
         model = SAM2(variant)
     if memory_pool is not None:
@@ -114,26 +123,6 @@ def load_image_model(
     with _NoInitialValues():
         model = SAM(variant)
     return _ready(model, name, checkpoint, device, precision, compile)
-
-
-def _ready_exported(
-    name: str,
-    folder: str | Path,
-    device: str | torch.device,
-    precision: str,
-    compile: bool,
-    memory_pool: int | None,
-) -> SAM2:
-    """An exported model, unless it is asked for what its graphs cannot do."""
-    target = torch.device("cpu") if str(device) == "auto" else pick_device(device)
-    model = load_exported(folder, name, device=target)
-    if memory_pool is not None:
-        model.pool_memory(memory_pool)
-    if precision != "auto":
-        model.lower(pick_precision(precision, target))
-    if compile:
-        model.compile_parts()
-    return model
 
 
 def _ready(

@@ -33,15 +33,10 @@ def same_in_all_rows(x: Tensor) -> bool:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Begun:
-    """The transformer's beginning, which does not depend on the image.
+    """The transformer's beginning, which does not depend on the image."""
 
-    Attributes:
-        places: the tokens that go in, which serve as positions.
-        tokens: after the first layer's self-attention.
-    """
-
-    places: Tokens
-    tokens: Tokens
+    places: Tokens  # the tokens that go in, which serve as positions
+    tokens: Tokens  # after the first layer's self-attention
 
 
 def begin(transformer: TwoWayTransformer, tokens: Tokens) -> Begun:

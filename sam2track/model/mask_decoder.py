@@ -61,10 +61,10 @@ class TwoWayBlock(nn.Module):
 class TwoWayTransformer(nn.Module):
     """Two such blocks; at last the tokens attend to the image once more."""
 
-    def __init__(self, width: int, heads: int, mlp_width: int, depth: int = 2) -> None:
+    def __init__(self, width: int, heads: int, mlp_width: int) -> None:
         super().__init__()
         self.layers = nn.ModuleList(
-            TwoWayBlock(width, heads, mlp_width, first=index == 0) for index in range(depth)
+            TwoWayBlock(width, heads, mlp_width, first=index == 0) for index in range(2)
         )
         self.final_attn_token_to_image = Attention(width, heads, inner=width // 2)
         self.norm_final_attn = nn.LayerNorm(width)
@@ -170,7 +170,7 @@ class MaskDecoder(nn.Module):
                 position.flatten(2).transpose(1, 2),
                 bias,
             )
-        return self._predict(tokens, image, grid, features)
+        return self.candidates(tokens, image, grid, features)
 
     def tokens(self, sparse: Float[Tensor, "R P C"]) -> Float[Tensor, "R L C"]:
         """The decoder's own tokens and those of the prompts."""
@@ -179,25 +179,7 @@ class MaskDecoder(nn.Module):
             own.insert(0, self.obj_score_token.weight)
         return torch.cat((torch.cat(own).expand(sparse.shape[0], -1, -1), sparse), dim=1)
 
-    def unprompted(
-        self,
-        conditioned: Float[Tensor, "R C h w"],
-        features: FrameFeatures,
-        begun: many_prompts.Begun,
-        dense: Float[Tensor, "1 C 1 1"],
-        position: Float[Tensor, "1 h*w C"],
-    ) -> Candidates:
-        """:meth:`forward` where no row has a prompt: all begin in the same way.
-
-        Args:
-            begun: by :func:`many_prompts.begin`, of one row.
-            position: of the cells.
-        """
-        image = as_cells(conditioned + dense)
-        tokens, image = many_prompts.transform(self.transformer, begun, image, position)
-        return self._predict(tokens, image, conditioned.shape[-2:], features)
-
-    def _predict(
+    def candidates(
         self,
         tokens: Float[Tensor, "R L C"],
         image: Float[Tensor, "R h*w C"],

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from ..types import FrameFeatures
 from . import onednn
-from .derived import derived
+from .derived import derived, parameters_of
 from .layers import MLP, LayerNorm2d
 
 
@@ -48,33 +48,21 @@ def predict_masks(
         grid: their rows and columns.
         features: the skip connections are added on the way, where there are any.
     """
-    first, norm, activate, second, activate_again = layers
-    if onednn.can_fuse(image, cast(Tensor, first.weight)):
-        return _predict_by_cells(layers, mlps, image, tokens, grid, features)
+    first, norm, activate, second, activate_again = cast(
+        "tuple[nn.ConvTranspose2d, LayerNorm2d, nn.Module, nn.ConvTranspose2d, nn.Module]", layers
+    )
+    if onednn.can_fuse(image, first.weight):
+        x = _doubled(image.unflatten(1, grid), first, features.stride8)
+        x = F.gelu(F.layer_norm(x, x.shape[-1:], norm.weight, norm.bias, norm.eps))
+        x = F.gelu(_doubled(x, second, features.stride4))  # (R, 4 h, 4 w, O)
+        masks = _mask_weights(mlps, tokens) @ x.flatten(1, 2).transpose(1, 2)
+        return masks.unflatten(2, x.shape[1:3])
     pixels = first(image.transpose(1, 2).unflatten(2, grid))
     pixels = pixels if features.stride8 is None else pixels + features.stride8
     pixels = second(activate(norm(pixels)))
     pixels = activate_again(pixels if features.stride4 is None else pixels + features.stride4)
     weights = torch.stack([mlp(tokens[:, i]) for i, mlp in enumerate(mlps)], dim=1)
     return (weights @ pixels.flatten(2)).unflatten(2, pixels.shape[-2:])
-
-
-def _predict_by_cells(
-    layers: nn.Sequential,
-    mlps: nn.ModuleList,
-    image: Float[Tensor, "R h*w C"],
-    tokens: Float[Tensor, "R M C"],
-    grid: tuple[int, int] | torch.Size,
-    features: FrameFeatures,
-) -> Float[Tensor, "R M 4*h 4*w"]:
-    first, norm, _, second, _ = cast(
-        "tuple[nn.ConvTranspose2d, LayerNorm2d, nn.Module, nn.ConvTranspose2d, nn.Module]", layers
-    )
-    x = _doubled(image.unflatten(1, grid), first, features.stride8)
-    x = F.gelu(F.layer_norm(x, x.shape[-1:], norm.weight, norm.bias, norm.eps))
-    x = F.gelu(_doubled(x, second, features.stride4))  # (R, 4 h, 4 w, O)
-    masks = _mask_weights(mlps, tokens) @ x.flatten(1, 2).transpose(1, 2)
-    return masks.unflatten(2, x.shape[1:3])
 
 
 def _doubled(
@@ -100,7 +88,7 @@ def _doubled(
 
 def _mask_weights(mlps: nn.ModuleList, tokens: Float[Tensor, "R M C"]) -> Float[Tensor, "R M O"]:
     """What the features of pixels are multiplied by: the MLPs of all tokens at once."""
-    parameters = tuple(mlps.parameters())
+    parameters = parameters_of(mlps)
 
     def stack() -> list[tuple[Tensor, Tensor]]:
         depth = zip(*(cast(MLP, mlp).layers for mlp in mlps), strict=True)

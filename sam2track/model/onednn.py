@@ -9,7 +9,7 @@ on other devices and without oneDNN the usual layers run.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, cast
@@ -26,14 +26,10 @@ FEWEST = 1 << 20  # multiplications; for fewer, oneDNN takes longer to begin tha
 
 @dataclass(frozen=True, slots=True)
 class Activation:
-    """An activation function.
+    """An activation function."""
 
-    Attributes:
-        apply: the function; it may change its input.
-        post: how oneDNN's operations name it: attribute, scalars, algorithm.
-    """
-
-    apply: Callable[[Tensor], Tensor]
+    apply: Callable[[Tensor], Tensor]  # the function; it may change its input
+    # How oneDNN's operations name it: attribute, scalars, algorithm
     post: tuple[str, list[float], str]
 
 
@@ -64,7 +60,7 @@ _pack_convolution: Any = torch.ops.mkldnn._reorder_convolution_weight if _DTYPES
 
 def can_fuse(x: Tensor, weight: Tensor) -> bool:
     """Whether oneDNN may compute this: for inference on a CPU, in the dtype of the weight."""
-    if torch.is_grad_enabled() or x.device.type != "cpu":
+    if torch.is_grad_enabled() or not x.is_cpu:
         return False
     if torch.compiler.is_compiling() or torch.jit.is_tracing():
         return False
@@ -80,7 +76,7 @@ def beats_mkl() -> bool:
 
 def computed_in(x: Tensor) -> torch.dtype:
     """The dtype in which a layer computes: autocast's, if that is on."""
-    kind = x.device.type
+    kind = "cpu" if x.is_cpu else x.device.type  # whose text takes a while to make
     return torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else x.dtype
 
 
@@ -178,3 +174,34 @@ def convolve(
 
     x, own = x.to(weight.dtype), derived(layer, (weight,), pack)
     return _convolve(x, own, layer.bias, padding, stride, (1, 1), groups, *activation.post)
+
+
+Prepared = Callable[[Tensor], Tensor]  # from and to cells, whose channels come last: (B, H, W, C)
+
+
+def prepared_pointwise(layer: nn.Conv2d, activation: Activation = NONE) -> Prepared:
+    """:func:`pointwise` where :func:`can_fuse`; all that depends on the weights is done here."""
+    given = packed(layer.weight.flatten(1)), layer.bias, *activation.post
+    return lambda cells: _linear(cells, *given)
+
+
+def prepared_convolution(
+    layer: nn.Conv2d,
+    shape: Sequence[int],
+    activation: Activation = NONE,
+    *,
+    pad: tuple[int, int] = (0, 0),
+) -> Prepared:
+    """:func:`convolve` in the same way, for cells whose batch, height and width are ``shape``'s."""
+    padding, stride, groups = layer.padding, layer.stride, layer.groups
+    batch, height, width = shape[:3]
+    own = _pack_convolution(
+        F.pad(layer.weight, pad * 2),
+        padding,
+        stride,
+        (1, 1),
+        groups,
+        (batch, layer.in_channels, height, width),
+    )
+    given = own, layer.bias, padding, stride, (1, 1), groups, *activation.post
+    return lambda cells: _convolve(cells.permute(0, 3, 1, 2), *given).permute(0, 2, 3, 1)

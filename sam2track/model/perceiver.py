@@ -21,17 +21,11 @@ from .layers import sine_position_2d
 
 @dataclass(frozen=True, slots=True)
 class PerceiverSpec:
-    """The sizes of the latents; makes the module for a memory of some width on some grid.
+    """The sizes of the latents; makes the module for a memory of some width on some grid."""
 
-    Attributes:
-        latents: global latents.
-        latents_2d: two-dimensional ones: the square of a divisor of the grid's side.
-        layers: shared by both kinds.
-    """
-
-    latents: int = 256
-    latents_2d: int = 256
-    layers: int = 2
+    latents: int = 256  # global latents
+    latents_2d: int = 256  # two-dimensional ones: the square of a divisor of the grid's side
+    layers: int = 2  # shared by both kinds
 
     def __call__(self, memory_width: int, grid: int) -> Perceiver:
         return Perceiver(self, memory_width, grid)

@@ -41,20 +41,11 @@ class PromptEncoder(nn.Module):
         width: channels of the tokens.
         image_size: side of the model's square input, in pixels.
         grid: side of the stride-16 grid.
-        mask_width: channels within the mask's convolutions.
         pad_boxes: whether the token "not a point" is also added to prompts with a box, as for
             SAM 2; SAM adds it to clicks alone.
     """
 
-    def __init__(
-        self,
-        width: int,
-        image_size: int,
-        grid: int,
-        mask_width: int = 16,
-        *,
-        pad_boxes: bool = True,
-    ) -> None:
+    def __init__(self, width: int, image_size: int, grid: int, *, pad_boxes: bool = True) -> None:
         super().__init__()
         self.pad_boxes = pad_boxes
         self.image_size = image_size
@@ -65,13 +56,13 @@ class PromptEncoder(nn.Module):
         self.not_a_point_embed = nn.Embedding(1, width)
         self.no_mask_embed = nn.Embedding(1, width)
         self.mask_downscaling = nn.Sequential(
-            nn.Conv2d(1, mask_width // 4, kernel_size=2, stride=2),
-            LayerNorm2d(mask_width // 4),
+            nn.Conv2d(1, 4, kernel_size=2, stride=2),
+            LayerNorm2d(4),
             nn.GELU(),
-            nn.Conv2d(mask_width // 4, mask_width, kernel_size=2, stride=2),
-            LayerNorm2d(mask_width),
+            nn.Conv2d(4, 16, kernel_size=2, stride=2),
+            LayerNorm2d(16),
             nn.GELU(),
-            nn.Conv2d(mask_width, width, kernel_size=1),
+            nn.Conv2d(16, width, kernel_size=1),
         )
 
     def forward(

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Bool, Float, UInt8
+from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor, nn
 
 from ..types import (
@@ -26,7 +26,8 @@ from ..types import (
     Resolved,
     WindowBox,
 )
-from . import onednn, unprompted
+from . import cuda_graphs, onednn, unprompted
+from .cuda_graphs import graphed
 from .image_transform import ImageTransform, Window, prepare_image
 from .layers import MLP, lower_weights
 from .mask_decoder import MaskDecoder, ambiguous, clear_or_best
@@ -52,6 +53,7 @@ class SAM2(nn.Module):
         self.variant = variant
         self.precision = torch.float32  # of the computation, under autocast
         self.compiled = False
+        self.graphs = True  # on a CUDA device: see cuda_graphs
         self.memory_dtype = torch.bfloat16  # half the memory; the released code does the same
         # Below this stability another mask replaces the clear one on a picture; 0 = never.
         self.picture_stability = 0.98
@@ -101,6 +103,7 @@ class SAM2(nn.Module):
         """
         self.precision = precision
         lower_weights(self, precision)
+        cuda_graphs.forget(self)
 
     def pool_memory(self, side: int) -> None:
         """Average memory tokens over squares of ``side`` x ``side`` before they are attended to.
@@ -119,14 +122,21 @@ class SAM2(nn.Module):
                 f"of {grid} x {grid} tokens that it divides; give memory.pool=1"
             )
         self.memory_attention.pool(replace(self.variant.pooling, side=side))
+        cuda_graphs.forget(self)
 
     def compile_parts(self) -> None:
-        """Compile the encoder and every part of a step; varying lengths stay dynamic."""
+        """Compile the encoder and every part of a step.
+
+        On a CUDA device what is recorded as graphs is compiled, with its lengths. Elsewhere the
+        parts are, and varying lengths stay dynamic.
+        """
+        self.compiled = True
+        if self.device.type == "cuda":
+            return
         for part in (self.trunk, self.neck):
             part.compile(dynamic=False)
         for part in (self.memory_attention, self.mask_decoder, self.memory_encoder):
             part.compile(dynamic=True)
-        self.compiled = True
 
     @property
     def device(self) -> torch.device:
@@ -165,6 +175,7 @@ class SAM2(nn.Module):
         """An RGB picture of its own, resized by :attr:`picture_transform`."""
         return prepare_image(image, self.picture_transform, self.mean, self.std)
 
+    @graphed
     def encode(self, image: Float[Tensor, "B 3 S S"]) -> FrameFeatures:
         """Features of prepared images: one image for each window, or in training for each row."""
         pyramid = self.neck(self.trunk(image), self.mask_decoder.skips)
@@ -181,21 +192,35 @@ class SAM2(nn.Module):
         if not recalls[0].memories:
             conditioned = features.stride16 + self.no_memory.flatten()[:, None, None]
             return conditioned.expand(len(recalls), -1, -1, -1)
-        return self.condition(features.stride16, recalls)
+        return self.condition(features.stride16, recalls, features.begun)
+
+    def begin(self, features: FrameFeatures) -> FrameFeatures:
+        """The features with the part of :meth:`attend` that depends on them alone."""
+        return replace(features, begun=self.memory_attention.begin(features.stride16))
 
     def condition(
-        self, stride16: Float[Tensor, "#R C h w"], recalls: Sequence[Recall]
+        self,
+        stride16: Float[Tensor, "#R C h w"],
+        recalls: Sequence[Recall],
+        begun: Float[Tensor, "#R h*w C"] | None = None,
     ) -> Float[Tensor, "R C h w"]:
-        """:meth:`attend` where every row recalls memories."""
+        """:meth:`attend` where every row recalls memories; ``begun`` as in the features."""
         most = self.rows_at_once or len(recalls)
-        if len(recalls) <= most or self.compiled:
-            return self.memory_attention(stride16, self.collate(recalls))
-        begun, parts = self.memory_attention.begin(stride16), []
+        if begun is None and (len(recalls) <= most or self.compiled):
+            return self._condition(stride16, self.collate(recalls))
+        begun = self.memory_attention.begin(stride16) if begun is None else begun
+        parts = []
         for start in range(0, len(recalls), most):
             own = begun[start : start + most] if len(begun) > 1 else begun
             batch = self.collate(recalls[start : start + most])
             parts.append(self.memory_attention.finish(own, batch))
-        return torch.cat(parts)
+        return parts[0] if len(parts) == 1 else torch.cat(parts)
+
+    @graphed
+    def _condition(
+        self, stride16: Float[Tensor, "#R C h w"], batch: MemoryBatch
+    ) -> Float[Tensor, "R C h w"]:
+        return self.memory_attention(stride16, batch)
 
     def decode(
         self,
@@ -225,6 +250,7 @@ class SAM2(nn.Module):
         """All four candidate masks; the first is the one for a clear prompt."""
         return self.mask_decoder(conditioned, features, *self.prompt_encoder(prompts))
 
+    @graphed
     def predict_unprompted(
         self, conditioned: Float[Tensor, "R C h w"], features: FrameFeatures
     ) -> Candidates:
@@ -260,7 +286,18 @@ class SAM2(nn.Module):
     def resolve(self, candidates: Candidates, choice: Choice) -> Resolved:
         """The chosen mask of each row, with its pointer; emptied where the object is absent."""
         parts = (choice.parents, choice.picks, choice.present)
-        rows, picks, present = (part.to(self.device, non_blocking=True) for part in parts)
+        return self._resolve(
+            candidates, *(part.to(self.device, non_blocking=True) for part in parts)
+        )
+
+    @graphed
+    def _resolve(
+        self,
+        candidates: Candidates,
+        rows: Int[Tensor, " R"],
+        picks: Int[Tensor, " R"],
+        present: Bool[Tensor, " R"],
+    ) -> Resolved:
         presence, present = candidates.presence[rows], present[:, None]
         logits = candidates.masks[rows, picks][:, None].float()
         pointers = self.pointer_projection(candidates.tokens[rows, picks])
@@ -304,6 +341,7 @@ class SAM2(nn.Module):
             parts = (*parts, appearance(features.stride16, resolved.logits)[:, 0])
         return [MemoryFrame(index, *row) for row in zip(*parts, strict=True)]
 
+    @graphed
     def spatial_memory(
         self, stride16: Float[Tensor, "#R C h w"], resolved: Resolved, from_prompt: bool
     ) -> Float[Tensor, "R T D"]:

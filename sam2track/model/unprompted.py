@@ -14,8 +14,8 @@ from torch import Tensor
 
 from ..types import Candidates, FrameFeatures, PromptTokens
 from . import onednn
-from .derived import derived
-from .many_prompts import Begun, begin
+from .derived import derived, parameters_of
+from .many_prompts import Begun, begin, transform
 from .mask_decoder import MaskDecoder, TwoWayBlock, as_cells
 from .prompt_encoder import NOT_A_POINT, PromptEncoder
 
@@ -39,6 +39,8 @@ def predict(
     parts = (encoder.not_a_point_embed, encoder.no_mask_embed, decoder.iou_token)
     parts = (*parts, decoder.mask_tokens, decoder.obj_score_token, layer.self_attn, layer.norm1)
     sources = [encoder.pe_layer.positional_encoding_gaussian_matrix]
-    sources += [own for part in parts if part is not None for own in part.parameters()]
-    made = derived(decoder, sources, make, onednn.computed_in(conditioned))
-    return decoder.unprompted(conditioned, features, *made)
+    sources += [own for part in parts if part is not None for own in parameters_of(part)]
+    begun, dense, position = derived(decoder, sources, make, onednn.computed_in(conditioned))
+    image = as_cells(conditioned + dense)
+    tokens, image = transform(decoder.transformer, begun, image, position)
+    return decoder.candidates(tokens, image, conditioned.shape[-2:], features)

@@ -27,93 +27,29 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 
 @dataclass(frozen=True, slots=True)
 class AutomaticDefaults:
-    """How masks of everything in a picture are best found.
+    """How masks of everything in a picture are best found."""
 
-    Attributes:
-        pred_iou: masks whose predicted IoU is above it are good.
-        stability: and whose IoU at the thresholds ``offset`` and ``-offset`` is at least this.
-        offset: in logits.
-        points_per_side: of the grid of clicks.
-        refine: whether a mask is given back to the model once.
-        small_region: holes and islands with a smaller share of the picture are removed.
-    """
-
-    pred_iou: float
+    pred_iou: float  # masks whose predicted IoU is above it are good
+    # And whose IoU at the thresholds `offset` and `-offset` is at least this
     stability: float = 0.95
-    offset: float = 1.0
-    points_per_side: int = 32
-    refine: bool = False
-    small_region: float = 0.0
+    offset: float = 1.0  # in logits
+    points_per_side: int = 32  # of the grid of clicks
+    refine: bool = False  # whether a mask is given back to the model once
+    small_region: float = 0.0  # holes and islands with a smaller share of the picture are removed
 
 
 @dataclass(frozen=True, slots=True)
-class Variant:
-    """The properties of one model.
+class ImageVariant:
+    """The properties of one model; of one of single images (SAM), which has no memory, all.
 
     Attributes:
         trunk: the image encoder's backbone.
         image_size: side of the square input, in pixels.
         width: channels of features, tokens and pointers.
-        memory_width: channels of a memory token.
-        memory_layers: layers of memory attention.
-        memory_mlp: hidden channels in them.
         decoder_heads, decoder_mlp, score_mlp: heads and hidden channels in the mask decoder.
-        slots: temporal embeddings: one for each past frame (six in SAM 2) and the anchors' one.
-        sam2_1_embeddings: whether it has the additions of SAM 2.1: an embedding on the spatial
-            memories of absent objects, and positions in time for object pointers.
         mean, std: of the input's RGB in 0..1.
-        dropout: in memory attention, only in training.
-        transform: how an image becomes the square input; called with ``image_size``.
-        picture_transform: the same for a picture of its own, which the released image predictor
-            resizes otherwise.
-        zoom: the side of the window that small objects are looked for in, in longer sides of the
-            object's box, which training showed; None = they are looked for in the whole frame.
-        neck: brings the trunk's maps to one width; called with ``trunk.channels`` and ``width``.
-        compression: makes the tokens of a memory; called with ``memory_width`` and ``grid``.
-        pooling: of memory tokens in memory attention.
-        memory: the memory policy that suits it, a name of ``configs/memory``.
+        picture_transform: how a picture becomes the square input; called with ``image_size``.
         automatic: how automatic masks are found.
-    """
-
-    trunk: Backbone
-    image_size: int = 1024
-    width: int = 256
-    memory_width: int = 64
-    memory_layers: int = 4
-    memory_mlp: int = 2048
-    decoder_heads: int = 8
-    decoder_mlp: int = 2048
-    score_mlp: int = 256
-    slots: int = 7
-    sam2_1_embeddings: bool = True
-    mean: tuple[float, float, float] = IMAGENET_MEAN
-    std: tuple[float, float, float] = IMAGENET_STD
-    dropout: float = 0.1
-    transform: Callable[[int], ImageTransform] = Squash
-    picture_transform: Callable[[int], ImageTransform] = SmoothSquash
-    zoom: float | None = None
-    neck: Callable[[Mapping[int, int], int], nn.Module] = Neck
-    compression: Callable[[int, int], Compression] = GridCompression
-    pooling: Pooling = NO_POOLING
-    memory: str = "fifo"
-    automatic: AutomaticDefaults = AutomaticDefaults(0.8)
-
-    @property
-    def grid(self) -> int:
-        """Side of the stride-16 grid."""
-        return self.image_size // 16
-
-    @property
-    def coarse(self) -> bool:
-        """Whether a cell of a mask is many pixels wide in a video of usual size."""
-        return self.image_size < 512
-
-
-@dataclass(frozen=True, slots=True)
-class ImageVariant:
-    """The properties of one model of single images (SAM), which has no memory.
-
-    Attributes as of :class:`Variant`.
     """
 
     trunk: Backbone
@@ -131,6 +67,49 @@ class ImageVariant:
     def grid(self) -> int:
         """Side of the stride-16 grid."""
         return self.image_size // 16
+
+
+@dataclass(frozen=True, slots=True)
+class Variant(ImageVariant):
+    """The properties of one tracker.
+
+    Attributes:
+        memory_width: channels of a memory token.
+        memory_layers: layers of memory attention.
+        memory_mlp: hidden channels in them.
+        slots: temporal embeddings: one for each past frame (six in SAM 2) and the anchors' one.
+        sam2_1_embeddings: whether it has the additions of SAM 2.1: an embedding on the spatial
+            memories of absent objects, and positions in time for object pointers.
+        dropout: in memory attention, only in training.
+        transform: how a frame becomes the square input; the released image predictor resizes a
+            picture of its own otherwise (``picture_transform``).
+        zoom: the side of the window that small objects are looked for in, in longer sides of the
+            object's box, which training showed; None = they are looked for in the whole frame.
+        neck: brings the trunk's maps to one width; called with ``trunk.channels`` and ``width``.
+        compression: makes the tokens of a memory; called with ``memory_width`` and ``grid``.
+        pooling: of memory tokens in memory attention.
+        memory: the memory policy that suits it, a name of ``configs/memory``.
+    """
+
+    picture_transform: Callable[[int], ImageTransform] = SmoothSquash
+    automatic: AutomaticDefaults = AutomaticDefaults(0.8)
+    memory_width: int = 64
+    memory_layers: int = 4
+    memory_mlp: int = 2048
+    slots: int = 7
+    sam2_1_embeddings: bool = True
+    dropout: float = 0.1
+    transform: Callable[[int], ImageTransform] = Squash
+    zoom: float | None = None
+    neck: Callable[[Mapping[int, int], int], nn.Module] = Neck
+    compression: Callable[[int, int], Compression] = GridCompression
+    pooling: Pooling = NO_POOLING
+    memory: str = "fifo"
+
+    @property
+    def coarse(self) -> bool:
+        """Whether a cell of a mask is many pixels wide in a video of usual size."""
+        return self.image_size < 512
 
 
 _HIERA = {
@@ -210,11 +189,7 @@ IMAGE_VARIANTS: dict[str, ImageVariant] = {
 
 
 def find_variant(name: str) -> Variant:
-    """The tracker of that name.
-
-    Raises:
-        ValueError: if there is none; the message lists them.
-    """
+    """The tracker of that name, or ValueError, which lists those that there are."""
     if name in IMAGE_VARIANTS:
         raise ValueError(
             f"{name} segments single images and has no memory; to track with it give another "
@@ -226,7 +201,7 @@ def find_variant(name: str) -> Variant:
         raise ValueError(f"no model named {name!r}; there are: {', '.join(VARIANTS)}") from None
 
 
-def find_image_variant(name: str) -> Variant | ImageVariant:
+def find_image_variant(name: str) -> ImageVariant:
     """The model of that name, a tracker or one of single images.
 
     Raises:

@@ -74,6 +74,12 @@ class Prompt:
         """Whether it has only clicks off the object."""
         return self.mask is None and self.box is None and not self.labels.any()
 
+    def box_in(self, size: tuple[int, int]) -> Float[np.ndarray, "4"] | None:
+        """The box as far as it lies in a frame of this height and width, pixels; None without."""
+        if self.box is None:
+            return None
+        return self.box.clip(0, np.array((*size[::-1], *size[::-1]), np.float32))
+
     @classmethod
     def click(cls, x: float, y: float, label: int = 1) -> Prompt:
         """One click, on the object (1) or off it (0)."""

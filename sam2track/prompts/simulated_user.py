@@ -151,15 +151,10 @@ class PromptMix:
 
 @dataclass(frozen=True, slots=True)
 class PromptPlan:
-    """Which frames of a clip the simulated user prompts and corrects.
+    """Which frames of a clip the simulated user prompts and corrects."""
 
-    Attributes:
-        anchors: prompted before tracking begins, in order; the first is frame 0.
-        corrected: get corrective clicks.
-    """
-
-    anchors: tuple[int, ...]
-    corrected: frozenset[int]
+    anchors: tuple[int, ...]  # prompted before tracking begins, in order; the first is frame 0
+    corrected: frozenset[int]  # get corrective clicks
 
     @classmethod
     def draw(cls, mix: PromptMix, frames: int, random: np.random.Generator) -> PromptPlan:

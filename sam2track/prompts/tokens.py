@@ -60,24 +60,19 @@ def prompt_tokens(
     device: torch.device,
     previous: Float[Tensor, "1 1 _ _"] | None = None,
 ) -> PromptTokens:
-    """Clicks and box as one row for the prompt encoder; a box goes first, as two points.
+    """Clicks and box as one row for the prompt encoder; ``previous`` is the mask that they correct.
 
-    Args:
-        size: height and width of the frame.
-        transform: how a frame becomes the model's square input.
-        previous: logits of the mask that is being corrected.
+    The other arguments are those of :func:`batch_tokens`.
     """
-    height, width = size
-    points, labels = prompt.points, prompt.labels
-    if prompt.box is not None:
-        corners = prompt.box.reshape(2, 2).clip((0, 0), (width, height))
-        points = np.concatenate((corners, points))
-        labels = np.concatenate((np.array(BOX_CORNERS, labels.dtype), labels))
-    coords = transform.points(torch.as_tensor(points, dtype=torch.float32), size)
-    return PromptTokens(
-        coords=coords[None].to(device, non_blocking=True),
-        labels=torch.as_tensor(labels, dtype=torch.long)[None].to(device, non_blocking=True),
-        mask=None if previous is None else previous.clamp(-LARGEST_LOGIT, LARGEST_LOGIT),
+    box = prompt.box_in(size)
+    return batch_tokens(
+        torch.from_numpy(prompt.points)[None],
+        torch.from_numpy(prompt.labels)[None],
+        None if box is None else torch.from_numpy(box)[None],
+        size,
+        transform=transform,
+        device=device,
+        mask=None if previous is None else previous[:, 0].clamp(-LARGEST_LOGIT, LARGEST_LOGIT),
     )
 
 
@@ -115,6 +110,7 @@ def batch_tokens(
     Args:
         labels: 1 = on the object, 0 = not on it, -1 = no click.
         size: height and width of the frame.
+        transform: how a frame becomes the model's square input.
         mask: logits at stride 4 of an earlier mask.
     """
     if boxes is not None:

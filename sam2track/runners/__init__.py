@@ -29,20 +29,14 @@ class Terminated(KeyboardInterrupt):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a command or one job of a sweep ended.
+    """How a command or one job of a sweep ended."""
 
-    Attributes:
-        status: the exit status: 0, 1 = an error during the run, 2 = wrong input, 130 = Ctrl-C,
-            143 = SIGTERM.
-        message: the error, in one line.
-        name: of the job, in a sweep.
-        folder: the folder for results of a sweep's job.
-    """
-
+    # The exit status: 0, 1 = an error during the run, 2 = wrong input, 130 = Ctrl-C, 143 =
+    # SIGTERM
     status: int = 0
-    message: str = ""
-    name: str = ""
-    folder: str = ""
+    message: str = ""  # the error, in one line
+    name: str = ""  # of the job, in a sweep
+    folder: str = ""  # the folder for results of a sweep's job
 
 
 def outcome_of(error: BaseException) -> Outcome:

@@ -17,13 +17,12 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from tqdm import tqdm
 
 from ..annotate import Engine, Project, ProjectError, Step, load_engine
+from ..annotate.database import DATABASE
 from ..annotate.executors import Executor, LocalPool, run_all
 from ..annotate.jobs import JobResult, Jobs
-from ..annotate.report import write_report
-from ..annotate.store import DATABASE
-from ..benchmark.report import has_jinja, require_jinja
+from ..annotate.review import write_report
 from ..device import keep_freed_memory, use_threads
-from ..files import expand_home
+from ..files import expand_home, has_jinja, require_jinja
 from . import RunFailed, counted
 from .automatic import AUTO
 from .compose import plain, require
@@ -65,7 +64,7 @@ def run(config: DictConfig) -> None:
         executor = make_executor(config, folder)  # before a folder is made
         if executor is not None:
             stack.callback(executor.close)
-        engine = make_engine(config) if executor is None else executor.engine
+        engine = engine_maker(config)() if executor is None else executor.engine
         if project is None:
             project = stack.enter_context(Project.create(folder))
         paths = given or [str(project.folder / video.path) for video in project.videos()]
@@ -104,13 +103,8 @@ def _remove(folder: Path, names: str | ListConfig) -> None:
         print(f"{len(found)} videos removed, {len(project.videos())} left: {folder}")
 
 
-def make_engine(config: DictConfig) -> Engine:
-    """The model that a configuration describes."""
-    return engine_maker(config)()
-
-
 def engine_maker(config: DictConfig) -> Callable[..., Engine]:
-    """Makes that model, here or in a worker."""
+    """Makes the model that a configuration describes, here or in a worker."""
     tracker = make_tracker(config)
     return partial(
         load_engine,

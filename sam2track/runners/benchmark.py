@@ -27,10 +27,10 @@ from ..benchmark.engine_table import engine_table
 from ..benchmark.files import record_path, write_json
 from ..benchmark.layouts import pack
 from ..benchmark.pool import spread
-from ..benchmark.report import has_jinja, require_jinja, write_report
+from ..benchmark.report import write_report
 from ..benchmark.results import Record, measures_of_dataset, objects_csv, summarise, table
 from ..benchmark.work import Task
-from ..files import hash_file, write_text
+from ..files import has_jinja, hash_file, require_jinja, write_text
 from ..model.weights import packaged_weights
 from . import RunFailed
 from .compose import flat, plain

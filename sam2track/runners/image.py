@@ -34,7 +34,7 @@ from ..video import PICTURE_SUFFIXES, list_pictures, read_picture
 from . import RunFailed, counted
 from .automatic import AUTO, make_generator
 from .compose import plain, require
-from .output import RUN_FILE, claim_folder, locked, write_settings
+from .output import RUN_FILE, changed_settings, claim_folder, locked, write_settings
 
 # Settings that change no result.
 FREE = ("image", "out", "threads", "device")
@@ -287,14 +287,7 @@ def _check_earlier(config: DictConfig, folder: Path, several: bool) -> None:
             raise ValueError(f"out={folder} holds results of several images; give a new folder")
         return
     free = FREE if config.prompts is None else FREE[1:]  # prompts are for images in an order
-    for key, value in config.items():
-        had = OmegaConf.select(earlier, str(key))
-        if key in free or had == value:
-            continue
-        if isinstance(value, DictConfig):  # name the one that differs
-            own = had if isinstance(had, DictConfig) else {}
-            part = next(part for part in value if own.get(part) != value[part])
-            key, had, value = f"{key}.{part}", own.get(part), value[part]
+    for key, had, value in changed_settings(earlier, config, free):
         raise ValueError(
             f"out={folder} holds results with {key}={had}, now {key}={value}; give a new folder"
         )

@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from hydra.utils import get_object
 from omegaconf import DictConfig, OmegaConf
@@ -20,7 +20,7 @@ from ..prompts import Prompt
 from ..prompts.prompt_files import PlacedPrompt
 from ..sinks import Sink
 from ..video import VideoSource
-from .compose import literal, plain
+from .compose import flat, literal, plain
 
 RUN_FILE = "run.yaml"
 LOCK_FILE = ".lock"  # while a run writes into the folder
@@ -128,12 +128,22 @@ def prepare_folder(folder: Path, config: DictConfig, *, keep_results: bool = Fal
 
 
 def write_settings(folder: Path, config: DictConfig) -> None:
-    """Write ``run.yaml``: the configuration, to run it again.
-
-    Raises:
-        OSError: if it can't be written.
-    """
+    """Write ``run.yaml``: the configuration, to run it again; OSError if it can't be written."""
     write_text(folder / RUN_FILE, OmegaConf.to_yaml(config))
+
+
+def changed_settings(
+    earlier: DictConfig, now: DictConfig, free: Sequence[str]
+) -> Iterator[tuple[str, Any, Any]]:
+    """Each setting that an earlier run had otherwise: its full name, that value, the value now.
+
+    Args:
+        free: options that may differ.
+    """
+    had, has = (flat(cast(dict, OmegaConf.to_container(own))) for own in (earlier, now))
+    for key in dict.fromkeys((*has, *had)):
+        if key.split(".")[0] not in free and had.get(key) != has.get(key):
+            yield key, had.get(key), has.get(key)
 
 
 def make_sinks(

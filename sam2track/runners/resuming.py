@@ -18,7 +18,7 @@ from ..track import TrackingSession, track, walk
 from ..track.snapshots import cannot_resume, load_session, save_session
 from ..types import Frame, FrameResult
 from ..video import SeekableSource, VideoSource
-from .output import FINISHED, RUN_FILE
+from .output import FINISHED, RUN_FILE, changed_settings
 
 JOURNAL = ".journal"
 SAVE_EVERY = 5.0  # seconds
@@ -103,7 +103,12 @@ def is_finished(config: DictConfig, folder: Path) -> bool:
         ValueError: if it finds a run with other settings.
     """
     if config.resume and (folder / RUN_FILE).is_file():
-        _check_same(config, folder)
+        earlier = cast(DictConfig, OmegaConf.load(folder / RUN_FILE))
+        for key, had, value in changed_settings(earlier, config, MAY_DIFFER):
+            raise ValueError(
+                f"resume=true: {key}={value}, but the run in {folder} had {had}; give "
+                "the same settings, or run without resume=true"
+            )
         return (folder / FINISHED).exists()
     return False
 
@@ -119,17 +124,3 @@ def _fingerprint(source: VideoSource, placed: Sequence[PlacedPrompt]) -> str:
         for part in (prompt.points, prompt.labels, prompt.box, prompt.mask):
             digest.update(b"-" if part is None else part.tobytes())
     return digest.hexdigest()[:16]
-
-
-def _check_same(config: DictConfig, folder: Path) -> None:
-    earlier, now = (
-        cast(dict, OmegaConf.to_container(one, resolve=False))
-        for one in (OmegaConf.load(folder / RUN_FILE), config)
-    )
-    for key, value in now.items():
-        had = earlier.get(key)
-        if key not in MAY_DIFFER and had != value:
-            raise ValueError(
-                f"resume=true: {key}={value}, but the run in {folder} had {had}; give "
-                "the same settings, or run without resume=true"
-            )

@@ -7,11 +7,11 @@ from importlib.util import find_spec
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from ..annotate import Project
-from ..annotate.store import project_beside
+from ..annotate.database import project_beside
 from ..device import keep_freed_memory, use_threads
 from ..files import expand_home
 from ..model.variants import VARIANTS, find_variant
-from .annotate import make_engine
+from .annotate import engine_maker
 from .automatic import AUTO
 from .compose import plain
 from .found_prompts import DETECTOR, prompts_of
@@ -52,7 +52,7 @@ def run(config: DictConfig) -> None:
             folders = [video.absolute().parent]
         serve(
             project,
-            lambda: make_engine(settings),
+            engine_maker(settings),
             model=settings.model,
             host=config.host,
             port=config.port,

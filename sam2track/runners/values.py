@@ -18,21 +18,13 @@ NAMES = {bool: "true or false", int: "a whole number", float: "a number", str: "
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """The values that a setting may have.
+    """The values that a setting may have."""
 
-    Attributes:
-        type: bool, int, float (takes whole numbers too) or str.
-        least: the smallest number.
-        most: the largest number.
-        choices: the only values, if there are any.
-        null: whether null is allowed.
-    """
-
-    type: type = int
-    least: float = -inf
-    most: float = inf
-    choices: tuple[Any, ...] = ()
-    null: bool = False
+    type: type = int  # bool, int, float (takes whole numbers too) or str
+    least: float = -inf  # the smallest number
+    most: float = inf  # the largest number
+    choices: tuple[Any, ...] = ()  # the only values, if there are any
+    null: bool = False  # whether null is allowed
 
     def __str__(self) -> str:
         """In words, for a message: ``a whole number from 1, or null``."""

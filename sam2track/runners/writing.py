@@ -21,18 +21,12 @@ BAR = "{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{remaining} left, {rate_no
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """The summary of a run.
+    """The summary of a run."""
 
-    Attributes:
-        frames: how many were written.
-        objects: how many different objects were on them.
-        last: the last one's index.
-        broken_off: why the run stopped, or None at the end of the video.
-    """
-
-    frames: int
-    objects: int
-    last: int
+    frames: int  # how many were written
+    objects: int  # how many different objects were on them
+    last: int  # the last one's index
+    # Why the run stopped, or None at the end of the video
     broken_off: ValueError | KeyboardInterrupt | None
 
 

@@ -62,6 +62,7 @@ class CocoSink(Sink):
         self._places: defaultdict[int, array[int]] = defaultdict(lambda: array("q"))
         self._notes: defaultdict[int, list[str]] = defaultdict(list)
         self._spool: IO[bytes] | None = None
+        self._end = 0  # of the spool
 
     def write(self, frame: Frame, result: FrameResult) -> None:
         with self._output.guarded():
@@ -98,8 +99,8 @@ class CocoSink(Sink):
         places.extend([_ABSENT] * (index + 1 - len(places)))
         places[index] = _ABSENT
         if line is not None:
-            places[index] = self._spool.seek(0, 2)
-            self._spool.write(f"{line}\n".encode("ascii"))
+            places[index] = self._end  # to ask the file where it is would empty its buffer
+            self._end += self._spool.write(f"{line}\n".encode("ascii"))
 
     def _document(self) -> Iterator[str]:
         """The file in pieces, so that it is never in memory as a whole."""
@@ -151,7 +152,7 @@ def _encode(mask: np.ndarray, box: tuple[int, int, int, int], score: float) -> s
     """One line of the spool: the fields as JSON with tabs between."""
     x0, y0, x1, y1 = box
     runs, place = json.dumps(encode_runs(mask, box)), json.dumps([x0, y0, x1 - x0, y1 - y0])
-    return f"{runs}\t{place}\t{np.count_nonzero(mask)}\t{score:.4f}"
+    return f"{runs}\t{place}\t{np.count_nonzero(mask[y0:y1, x0:x1])}\t{score:.4f}"
 
 
 def _listed(items: Iterable[str]) -> Iterator[str]:

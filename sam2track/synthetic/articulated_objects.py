@@ -23,17 +23,11 @@ SKIN = np.array([[224, 172, 140], [198, 134, 98], [141, 85, 56], [90, 56, 38]])
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Gait:
-    """How limbs swing: all with one frequency.
+    """How limbs swing: all with one frequency."""
 
-    Attributes:
-        rng: decides the rest.
-        frequency: radians per frame.
-        reach: radians.
-    """
-
-    rng: np.random.Generator
-    frequency: float
-    reach: float
+    rng: np.random.Generator  # decides the rest
+    frequency: float  # radians per frame
+    reach: float  # radians
 
     @classmethod
     def draw(cls, rng: np.random.Generator) -> Gait:

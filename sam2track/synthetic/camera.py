@@ -144,23 +144,14 @@ class Camera:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Degradation:
-    """What light, lens, sensor and codec do to a frame: exposure, blur, noise, compression.
+    """What light, lens, sensor and codec do to a frame: exposure, blur, noise, compression."""
 
-    Attributes:
-        light: brightness (log) and contrast over time.
-        tone: contrast, brightness offset and gamma of the whole clip.
-        blur: defocus, pixels (0 = none).
-        noise: of the sensor, see :func:`add_noise`, or None.
-        quality: of the JPEG, or 0 for none.
-        saturation: 1 = as it is, 0 = grey.
-    """
-
-    light: Waves
-    tone: tuple[float, float, float]
-    blur: float
-    noise: np.ndarray | None
-    quality: int
-    saturation: float
+    light: Waves  # brightness (log) and contrast over time
+    tone: tuple[float, float, float]  # contrast, brightness offset and gamma of the whole clip
+    blur: float  # defocus, pixels (0 = none)
+    noise: np.ndarray | None  # of the sensor, see add_noise, or None
+    quality: int  # of the JPEG, or 0 for none
+    saturation: float  # 1 = as it is, 0 = grey
 
     @classmethod
     def draw(cls, rng: np.random.Generator, size: int, *, hardness: float) -> Degradation:

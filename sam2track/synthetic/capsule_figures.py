@@ -14,22 +14,15 @@ import numpy as np
 
 @dataclass(frozen=True, slots=True)
 class Capsule:
-    """The points within ``radius`` of a segment.
+    """The points within ``radius`` of a segment."""
 
-    Attributes:
-        start, end: of the segment, ``(x, y)``.
-        radius: at the start and at the end.
-        colour: which of the palette.
-        flat: 0 = round, near 1 = a flat plate with a narrow rim.
-        lift: how far in front of the others it lies.
-    """
-
+    # start, end: of the segment, `(x, y)`
     start: tuple[float, float]
     end: tuple[float, float]
-    radius: tuple[float, float]
-    colour: int = 0
-    flat: float = 0.0
-    lift: float = 0.0
+    radius: tuple[float, float]  # at the start and at the end
+    colour: int = 0  # which of the palette
+    flat: float = 0.0  # 0 = round, near 1 = a flat plate with a narrow rim
+    lift: float = 0.0  # how far in front of the others it lies
 
 
 Capsules = tuple[Capsule, ...]

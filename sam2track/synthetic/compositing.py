@@ -23,28 +23,20 @@ from .films import Film
 from .motion import Deformation, Motion, Waves
 from .shapes import RGB, RGBA
 
+FARTHEST = 22.0  # pixels of motion blur
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Limb:
-    """A part of an articulated figure: its upper end is hinged to a parent part.
+    """A part of an articulated figure: its upper end is hinged to a parent part."""
 
-    Attributes:
-        picture: RGBA with colours already multiplied by alpha, hanging down.
-        hinge: where it is attached, in the parent's own coordinates.
-        length: its height in those coordinates.
-        angle: radians at rest, 0 = down, positive turns towards the left of the picture.
-        swing: one channel, radians around that, or None.
-        behind: whether it is drawn behind its parent.
-        limbs: the parts attached to it.
-    """
-
-    picture: RGBA
-    hinge: tuple[float, float]
-    length: float
-    angle: float = 0.0
-    swing: Waves | None = None
-    behind: bool = False
-    limbs: tuple[Limb, ...] = ()
+    picture: RGBA  # RGBA with colours already multiplied by alpha, hanging down
+    hinge: tuple[float, float]  # where it is attached, in the parent's own coordinates
+    length: float  # its height in those coordinates
+    angle: float = 0.0  # radians at rest, 0 = down, positive turns towards the left of the picture
+    swing: Waves | None = None  # one channel, radians around that, or None
+    behind: bool = False  # whether it is drawn behind its parent
+    limbs: tuple[Limb, ...] = ()  # the parts attached to it
 
     def matrix(self, t: float) -> Float[np.ndarray, "3 3"]:
         """Own coordinates to the parent's, at time ``t``; the ends overlap."""
@@ -56,18 +48,13 @@ class Limb:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Reflection:
-    """The reflection in a polished surface: it rotates partly with the object, and slides on it.
+    """The reflection in a polished surface: it rotates partly with the object, and slides on it."""
 
-    Attributes:
-        picture: RGBA with colours already multiplied by alpha, as high as the object.
-            Beyond its edge it is mirrored.
-        rotation: the fraction of the object's angle by which it rotates.
-        drift: two channels, where its centre is in own coordinates.
-    """
-
+    # RGBA with colours already multiplied by alpha, as high as the object. Beyond its edge it is
+    # mirrored
     picture: RGBA
-    rotation: float
-    drift: Waves
+    rotation: float  # the fraction of the object's angle by which it rotates
+    drift: Waves  # two channels, where its centre is in own coordinates
 
     def matrix(self, motion: Motion, t: float) -> Float[np.ndarray, "3 3"]:
         """Own coordinates to world at time ``t``, on an object with this motion."""
@@ -151,17 +138,11 @@ class Layer:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Background:
-    """A picture that fills the frame; beyond its edge it is mirrored.
-
-    Attributes:
-        picture: RGB.
-        to_world: its own coordinates to the world.
-        deformation: how it ripples, or None.
-    """
+    """A picture that fills the frame; beyond its edge it is mirrored."""
 
     picture: RGB
-    to_world: Float[np.ndarray, "3 3"]
-    deformation: Deformation | None = None
+    to_world: Float[np.ndarray, "3 3"]  # its own coordinates to the world
+    deformation: Deformation | None = None  # how it ripples, or None
 
     @classmethod
     def around_view(
@@ -221,11 +202,11 @@ def _paint(region, seen, shadow, scale: float) -> None:
     region[:] = over
 
 
-def displacement(before, after, point, *, most: float = 22.0) -> tuple[float, float]:
-    """How far (pixels, at most ``most``) a point moves from one matrix to another."""
+def displacement(before, after, point) -> tuple[float, float]:
+    """How far (pixels, at most ``FARTHEST``) a point moves from one matrix to another."""
     from_, to = before @ point, after @ point
     way = to[:2] / to[2] - from_[:2] / from_[2]
-    way = way * min(1.0, most / (np.hypot(*way) + 1e-9))
+    way = way * min(1.0, FARTHEST / (np.hypot(*way) + 1e-9))
     return float(way[0]), float(way[1])
 
 

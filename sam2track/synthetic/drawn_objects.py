@@ -21,43 +21,26 @@ SIDE = 256  # height and width of a picture, pixels
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Material:
-    """The surface of an object.
+    """The surface of an object."""
 
-    Attributes:
-        palette: RGB, 0..255, one row per colour; the first is the body's.
-        marks: RGB of the markings on the body.
-        kind: ``"patches"``, ``"stripes"``, ``"spots"`` or ``"plain"``.
-        cells: how many markings fit across the picture.
-        angle: of stripes, radians.
-        cover: share of the body that is marked, 0..1.
-        grain: how rough its texture is, 0..1.
-        shininess: how much it shines, 0..1.
-        seed: places the markings.
-    """
-
-    palette: Float[np.ndarray, "4 3"]
-    marks: Float[np.ndarray, "3"]
-    kind: str
-    cells: float
-    angle: float
-    cover: float
-    grain: float
-    shininess: float
-    seed: int
+    palette: Float[np.ndarray, "4 3"]  # RGB, 0..255, one row per colour; the first is the body's
+    marks: Float[np.ndarray, "3"]  # RGB of the markings on the body
+    kind: str  # `"patches"`, `"stripes"`, `"spots"` or `"plain"`
+    cells: float  # how many markings fit across the picture
+    angle: float  # of stripes, radians
+    cover: float  # share of the body that is marked, 0..1
+    grain: float  # how rough its texture is, 0..1
+    shininess: float  # how much it shines, 0..1
+    seed: int  # places the markings
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DrawnObject:
-    """A figure, its material and its light.
+    """A figure, its material and its light."""
 
-    Attributes:
-        capsules: of the figure, from back to front.
-        material: of its surface.
-        light: towards the light, a unit vector (x, y down, z towards the viewer).
-    """
-
-    capsules: tuple[Capsule, ...]
-    material: Material
+    capsules: tuple[Capsule, ...]  # of the figure, from back to front
+    material: Material  # of its surface
+    # Towards the light, a unit vector (x, y down, z towards the viewer)
     light: tuple[float, float, float]
 
     @classmethod

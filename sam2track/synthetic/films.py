@@ -32,21 +32,14 @@ RATE = 24  # frames per second of a clip's time
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Film:
-    """A sequence of pictures of one object that turns or moves its limbs.
+    """A sequence of pictures of one object that turns or moves its limbs."""
 
-    Attributes:
-        views: RGBA with colours already multiplied by alpha, all of one size.
-        times: when each is shown, ascending; the nearest one is shown.
-        order: the index of each view in the film it comes from.
-        number: the number of that film, see :class:`sam2track.synthetic.films.Films`.
-        mirrored: whether left and right were exchanged.
-    """
-
+    # RGBA with colours already multiplied by alpha, all of one size
     views: UInt8[np.ndarray, "V h w 4"]
-    times: Float[np.ndarray, " V"]
-    order: Int[np.ndarray, " V"]
-    number: int = 0
-    mirrored: bool = False
+    times: Float[np.ndarray, " V"]  # when each is shown, ascending; the nearest one is shown
+    order: Int[np.ndarray, " V"]  # the index of each view in the film it comes from
+    number: int = 0  # the number of that film, see synthetic.films.Films
+    mirrored: bool = False  # whether left and right were exchanged
 
     def __call__(self, t: float) -> RGBA:
         """The view at time ``t``."""

@@ -90,35 +90,24 @@ class Meeting:
 
 @dataclass(eq=False)
 class Timeline:
-    """Keyframes of one object, added from its first frame on.
+    """Keyframes of one object, added from its first frame on."""
 
-    Attributes:
-        rng: decides everything else.
-        size: its height (world units).
-        fixed_occluder: where ``(x, y)``, on the left or the right, an occluder stands, or None.
-        across: where it stands at first, a share (0..1) of the visible range.
-        state: x, y, log height, angle, log aspect, shear, now.
-        now: the time, frames.
-        states: ``(frame, state)``.
-        sides: ``(frame, side)``: 0 = its front, 1 = its back.
-        lights: ``(frame, light)``: 1 = day, 0 = dusk.
-        occlusions: with occluders, which stop in front of it.
-        meetings: with look-alikes, which pass it.
-        hidden: how often it was hidden.
-    """
-
-    rng: np.random.Generator
-    size: float
+    rng: np.random.Generator  # decides everything else
+    size: float  # its height (world units)
+    # Where `(x, y)`, on the left or the right, an occluder stands, or None
     fixed_occluder: tuple[float, float] | None
-    across: float
-    state: np.ndarray = field(init=False)
-    now: float = 0.0
-    states: list[tuple[float, np.ndarray]] = field(default_factory=list)
+    across: float  # where it stands at first, a share (0..1) of the visible range
+    state: np.ndarray = field(init=False)  # x, y, log height, angle, log aspect, shear, now
+    now: float = 0.0  # the time, frames
+    states: list[tuple[float, np.ndarray]] = field(default_factory=list)  # `(frame, state)`
+    # `(frame, side)`: 0 = its front, 1 = its back
     sides: list[tuple[float, float]] = field(default_factory=lambda: [(0.0, 0.0)])
+    # `(frame, light)`: 1 = day, 0 = dusk
     lights: list[tuple[float, float]] = field(default_factory=lambda: [(0.0, 1.0)])
+    # With occluders, which stop in front of it
     occlusions: list[Meeting] = field(default_factory=list)
-    meetings: list[Meeting] = field(default_factory=list)
-    hidden: int = 0
+    meetings: list[Meeting] = field(default_factory=list)  # with look-alikes, which pass it
+    hidden: int = 0  # how often it was hidden
 
     def __post_init__(self) -> None:
         self.state = np.array([0.0, 0.0, np.log(self.size), 0.0, 0.0, 0.0])

@@ -71,14 +71,10 @@ class Excursion:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Keyframes:
-    """A function of time given at some times; in between, values move smoothly to the next ones.
+    """A function of time given at some times; in between, values move smoothly to the next ones."""
 
-    Attributes:
-        times: frames, ascending.
-        values: one row per time; constant before the first and after the last.
-    """
-
-    times: Float[np.ndarray, " K"]
+    times: Float[np.ndarray, " K"]  # frames, ascending
+    # One row per time; constant before the first and after the last
     values: Float[np.ndarray, "K C"]
 
     @classmethod

@@ -12,19 +12,12 @@ from .motion import Deformation, Excursion, Motion, Waves
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MotionSampler:
-    """Draws random motions and deformations.
+    """Draws random motions and deformations."""
 
-    Attributes:
-        rng: all random choices come from it.
-        frame_times: when frames are taken; they limit how far an object moves between two.
-        aspect: width of the view, world units.
-        hardness: 0..1; objects are faster in harder clips.
-    """
-
-    rng: np.random.Generator
-    frame_times: FrameTimes
-    aspect: float
-    hardness: float
+    rng: np.random.Generator  # all random choices come from it
+    frame_times: FrameTimes  # when frames are taken; they limit how far an object moves between two
+    aspect: float  # width of the view, world units
+    hardness: float  # 0..1; objects are faster in harder clips
 
     def motion(self, start: np.ndarray) -> Motion:
         """A random motion from a start."""

@@ -86,20 +86,18 @@ class FrameEncoder:
         with autocast(self.model.device, self.model.precision):
             squares = [self.model.prepare(image, window) for window in windows]
             parts = [squares[first : first + most] for first in range(0, len(squares), most)]
-            return _as_one([self.model.encode(torch.cat(part)) for part in parts])
+            features = _as_one([self.model.encode(torch.cat(part)) for part in parts])
+            # Here in a thread of its own, and once for all objects that see a window.
+            return self.model.begin(features) if self.model.small_on_cpu else features
 
 
 def _as_one(images: Sequence[FrameFeatures]) -> FrameFeatures:
     """Features of several images as those of one batch."""
     if len(images) == 1:
         return images[0]
-    stride8 = [own.stride8 for own in images if own.stride8 is not None]
-    stride4 = [own.stride4 for own in images if own.stride4 is not None]
-    return FrameFeatures(
-        torch.cat([own.stride16 for own in images]),
-        torch.cat(stride8) if stride8 else None,
-        torch.cat(stride4) if stride4 else None,
-    )
+    stride16 = torch.cat([own.stride16 for own in images])
+    rest = zip(*((own.stride8, own.stride4, own.begun) for own in images), strict=True)
+    return FrameFeatures(stride16, *(None if x[0] is None else torch.cat(x) for x in rest))
 
 
 def same_picture(one: Frame, other: Frame) -> bool:

@@ -149,10 +149,10 @@ def _shown(prompt: Prompt, frame: Frame) -> Box | None:
     """The box around what a prompt with a mask or a box shows; None if it has neither."""
     if prompt.mask is not None:
         return mask_box(prompt.mask)
-    if prompt.box is None:
+    box = prompt.box_in(frame.size)
+    if box is None:
         return None
-    height, width = frame.size
-    x0, y0, x1, y1 = prompt.box.reshape(2, 2).clip((0, 0), (width, height)).ravel().tolist()
+    x0, y0, x1, y1 = box.tolist()
     if not len(prompt.points):
         return x0, y0, x1, y1
     clicks = _clicked(prompt)

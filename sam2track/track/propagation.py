@@ -32,15 +32,11 @@ from .objects import TrackedObject
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Hypotheses:
-    """What became of one object on one frame.
+    """What became of one object on one frame."""
 
-    Attributes:
-        resolved: one row per hypothesis, the best first.
-        parents: for each row, which row of the frame before it comes from; None on a prompted
-            frame, whose one row all hypotheses share.
-    """
-
-    resolved: Resolved
+    resolved: Resolved  # one row per hypothesis, the best first
+    # For each row, which row of the frame before it comes from; None on a prompted frame, whose
+    # one row all hypotheses share
     parents: tuple[int, ...] | None
 
 
@@ -108,7 +104,8 @@ def gather(model: SAM2, index: int, rows: Mapping[int, Resolved]) -> FrameOutcom
 
 def _of_rows(features: FrameFeatures, images: Sequence[int]) -> FrameFeatures:
     """The image of each row; one image for all rows stays one."""
-    if len(features.stride16) == 1:
+    count = len(features.stride16)
+    if count == 1 or [*images] == [*range(count)]:
         return features
     places = torch.tensor(images).to(features.stride16.device, non_blocking=True)
     return features.images(places)

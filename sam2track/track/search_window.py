@@ -28,19 +28,13 @@ VELOCITY_PACE = 0.5  # weight of the newest step, 0..1
 
 @dataclass(frozen=True, slots=True)
 class Whereabouts:
-    """What is known of an object's place after a frame, in frame pixels.
+    """What is known of an object's place after a frame, in frame pixels."""
 
-    Attributes:
-        centre: of its box, where it was last seen.
-        side: the longer side of its box, smoothed.
-        velocity: of the centre, in pixels a frame in the direction of tracking, smoothed.
-        lost: frames since it was last seen; 0 = it was seen on this one.
-    """
-
-    centre: tuple[float, float]
-    side: float
+    centre: tuple[float, float]  # of its box, where it was last seen
+    side: float  # the longer side of its box, smoothed
+    # Of the centre, in pixels a frame in the direction of tracking, smoothed
     velocity: tuple[float, float] = (0.0, 0.0)
-    lost: int = 0
+    lost: int = 0  # frames since it was last seen; 0 = it was seen on this one
 
     @classmethod
     def of(cls, box: Box) -> Whereabouts:

@@ -28,17 +28,11 @@ ENDLESS = 10**12  # length of a dataset that is drawn at random
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StepBatches:
-    """The batches of one process in one step.
+    """The batches of one process in one step."""
 
-    Attributes:
-        parts: as many batches as gradients are accumulated over.
-        first: the index of each batch's first clip among all clips of the step.
-        seconds: of CPU time to draw them.
-    """
-
-    parts: tuple[Clips, ...]
-    first: tuple[int, ...]
-    seconds: float
+    parts: tuple[Clips, ...]  # as many batches as gradients are accumulated over
+    first: tuple[int, ...]  # the index of each batch's first clip among all clips of the step
+    seconds: float  # of CPU time to draw them
 
 
 @dataclass(frozen=True, eq=False)

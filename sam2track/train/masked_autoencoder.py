@@ -27,7 +27,7 @@ from torch import Tensor, nn
 
 from ..files import write_whole
 from ..model.layers import LayerNorm2d, sine_position_2d
-from ..model.variants import ImageVariant, Variant
+from ..model.variants import ImageVariant
 from ..model.weights import save_trunk
 from .training_run import WEIGHTS, TrainingRun
 
@@ -64,9 +64,7 @@ class MaskedAutoencoder(nn.Module):
     mean: Tensor
     std: Tensor
 
-    def __init__(
-        self, variant: Variant | ImageVariant, *, width: int = 128, layers: int = 2
-    ) -> None:
+    def __init__(self, variant: ImageVariant, *, width: int = 128, layers: int = 2) -> None:
         super().__init__()
         self.variant = variant
         self.trunk = variant.trunk.build()

@@ -23,19 +23,12 @@ SURE = 6.0  # absolute logit of the changed pixels
 
 @dataclass(frozen=True, slots=True)
 class Mistake:
-    """The mistake in one row's memories; it stays on the same side of the object.
+    """The mistake in one row's memories; it stays on the same side of the object."""
 
-    Attributes:
-        start: the first frame with the mistake.
-        added: whether a region is added; otherwise a part is cut off.
-        angle: the side of the object, radians.
-        amount: share of the object that is cut off, or size of the added region.
-    """
-
-    start: int
-    added: bool
-    angle: float
-    amount: float
+    start: int  # the first frame with the mistake
+    added: bool  # whether a region is added; otherwise a part is cut off
+    angle: float  # the side of the object, radians
+    amount: float  # share of the object that is cut off, or size of the added region
 
     @classmethod
     def draw(cls, share: float, frames: int, random: np.random.Generator) -> Mistake | None:

@@ -38,30 +38,19 @@ GivenPrompts = tuple[tuple[Int[Tensor, " Q"], PromptTokens | None], ...]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Clips:
-    """A batch of clips.
+    """A batch of clips."""
 
-    Attributes:
-        frames: RGB.
-        masks: the visible part of each object.
-        valid: which of the K channels hold an object; each is visible in frame 0.
-    """
-
-    frames: UInt8[Tensor, "B T 3 S S"]
-    masks: Bool[Tensor, "B T K S S"]
-    valid: Bool[Tensor, "B K"]
+    frames: UInt8[Tensor, "B T 3 S S"]  # RGB
+    masks: Bool[Tensor, "B T K S S"]  # the visible part of each object
+    valid: Bool[Tensor, "B K"]  # which of the K channels hold an object; each is visible in frame 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FramePrediction:
-    """The last prediction for one frame, for pictures.
+    """The last prediction for one frame, for pictures."""
 
-    Attributes:
-        logits: mask logits at stride 4.
-        prompts: which rows were prompted, and how; None = by their mask.
-    """
-
-    logits: Float[Tensor, "R 1 _ _"]
-    prompts: GivenPrompts
+    logits: Float[Tensor, "R 1 _ _"]  # mask logits at stride 4
+    prompts: GivenPrompts  # which rows were prompted, and how; None = by their mask
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from sam2track.synthetic.video import SyntheticVideo
 from .shared import TINY_NAME, Check, Row, random_model, real_nano
 from .waits import profiled, waits
 
-FULL = 8  # frames after which the memory is full
+FULL = 24  # frames after which the memory is full and the steps are recorded
 
 
 def _running(check: Check, name: str, objects: int) -> tuple[TrackingSession, Iterator[Frame]]:

@@ -9,7 +9,8 @@ from PIL import Image
 from tiny import noise_frames, square_mask, tiny_model
 
 from sam2track import Prompt, Rendering, TrackingSession
-from sam2track.annotate import Engine, Project, propagation
+from sam2track.annotate import Engine, Project
+from sam2track.annotate.tracking import propagation
 from sam2track.device import use_threads
 from sam2track.memory import FifoMemory
 

@@ -139,7 +139,7 @@ def test_workers_that_die_are_replaced_and_a_deadly_video_is_set_aside(
     finally:
         executor.close()
     assert {own.status for name, own in found.items() if name != "poison"} == {"done"}
-    error = "its worker ended (killed, perhaps for want of memory) (tried 2 times)"
+    error = "its worker ended (SIGKILL, perhaps for want of memory) (tried 2 times)"
     assert (found["poison"].status, found["poison"].error) == ("failed", error)
     assert by_number(project) == expected
     rows = {row["path"][-1]: tuple(row) for row in project.store.rows("SELECT * FROM jobs")}

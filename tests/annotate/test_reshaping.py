@@ -9,10 +9,10 @@ from tiny import square_mask
 
 from sam2track import Prompt
 from sam2track.annotate import ProjectError
-from sam2track.annotate.lanes import LanePart, lanes_of
 from sam2track.annotate.reshaping import absent, clear, merge, split, swap
-from sam2track.annotate.review_queue import review_queue
+from sam2track.annotate.review import review_queue
 from sam2track.annotate.tasks import make_task, small_project
+from sam2track.annotate.tracking.lanes import LanePart, lanes_of
 
 
 @pytest.fixture

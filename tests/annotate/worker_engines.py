@@ -14,10 +14,11 @@ from annotate.small_project import tiny_engine
 from tiny import square_mask
 
 from sam2track import Prompt
-from sam2track.annotate import Engine, Project, propagation
+from sam2track.annotate import Engine, Project
 from sam2track.annotate.executors import Executor, LocalPool, RayPool, local_pool, ray_pool, run_all
 from sam2track.annotate.jobs import Jobs
 from sam2track.annotate.prompting.automatic import FoundPrompts
+from sam2track.annotate.tracking import propagation
 from sam2track.prompts import PlacedPrompt
 from sam2track.track import Proposal
 

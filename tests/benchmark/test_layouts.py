@@ -6,8 +6,8 @@ import zipfile
 
 import pytest
 
-from sam2track.benchmark.attributes import in_words
 from sam2track.benchmark.layouts import pack
+from sam2track.benchmark.results import in_words
 
 
 def test_a_zip_appears_whole_or_not_at_all(tmp_path):

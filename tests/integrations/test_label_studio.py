@@ -17,7 +17,9 @@ pytest.importorskip("httpx", reason="needs httpx")
 from fastapi.testclient import TestClient
 
 from sam2track import load_model
+from sam2track.annotate.recent import Recent
 from sam2track.integrations.label_studio import Backend, TaskFiles, guarded, make_app
+from sam2track.integrations.label_studio.backend import KEPT_REGIONS
 
 VIDEO = """<View><Video name="video" value="$video"/>
 <VideoRectangle name="box" toName="video"/>
@@ -156,7 +158,7 @@ def test_two_objects_and_a_span_that_a_person_has_ended(ask):
 
 
 def test_a_correction_changes_what_was_tracked_after_it(ask, backend):
-    backend.tracked.clear()
+    backend.tracked = Recent(KEPT_REGIONS)  # as after a new start
     first = ask(VIDEO, LOCAL, box_region(key(1), name="c"))["result"][0]
     # The same again: no tracked box has become a person's.
     drawn = backend._drawn({"id": 5}, first)
@@ -219,7 +221,7 @@ def test_clicks_and_a_rectangle_give_a_mask(ask, backend):
 
         mask = decode_brush(region["value"]["rle"], (HEIGHT, WIDTH), "here")
         assert overlap(mask) > 0.8
-    assert len(backend.encoded) == 1  # the picture was encoded once
+    assert len(backend.encoded._values) == 1  # the picture was encoded once
 
 
 def test_nothing_drawn_is_an_empty_prediction(ask):

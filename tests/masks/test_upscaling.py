@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sam2track.masks.holes import FILLED, fill_holes, small_holes
+from sam2track.masks.regions import FILLED, fill_holes, small_holes
 from sam2track.masks.upscaling import VideoMasks, concatenate, upscale
 
 
@@ -77,7 +77,7 @@ def test_objects_drawn_apart_are_as_drawn_together(counts):
 
 def test_drawn_onto_a_part_of_a_picture():
     torch.manual_seed(0)
-    logits, drawn = torch.randn(3, 8, 8), VideoMasks.empty(4, (30, 40), "cpu")
+    logits, drawn = torch.randn(3, 8, 8), VideoMasks.over(torch.zeros(4, 30, 40, dtype=torch.bool))
     left, right = (slice(0, 30), slice(0, 24)), (slice(5, 25), slice(16, 40))
     upscale(logits[:2], (30, 24), onto=drawn.part(left), rows=[3, 1])
     upscale(logits[2:], (20, 24), onto=drawn.part(right), rows=[0])
@@ -93,7 +93,7 @@ def test_drawn_onto_a_part_of_a_picture():
     owned[1][right] = torch.tensor([0, -1], dtype=torch.int16)[other.owner.long()]
     expected = torch.where(confidence[1] > confidence[0], owned[1], owned[0])
     assert torch.equal(drawn.owner, expected)
-    pasted = VideoMasks.empty(4, (30, 40), "cpu")  # as on other devices
+    pasted = VideoMasks.over(torch.zeros(4, 30, 40, dtype=torch.bool))  # as on other devices
     pasted.part(left).put(alone, [3, 1])
     pasted.part(right).put(other, [0])
     for name in ("masks", "owner", "confidence"):

@@ -13,10 +13,9 @@ from tiny import TINY, tiny_model
 
 from sam2track.model import onednn
 from sam2track.model.attention import Rotation, grid_places, mix, mix_by_blocks
-from sam2track.model.backbones.batch_norm import fold
 from sam2track.model.backbones.efficientnet import SameConv2d
 from sam2track.model.backbones.hiera import from_windows, into_windows
-from sam2track.model.layers import LayerNorm2d
+from sam2track.model.layers import LayerNorm2d, fold_batch_norm
 from sam2track.model.mask_decoder import clear_or_best
 from sam2track.model.sam2 import SAM2
 from sam2track.model.variants import VARIANTS
@@ -107,7 +106,7 @@ def test_folding_is_convolution_and_batch_norm():
     for tensor in (norm.weight, norm.bias, norm.running_mean):
         torch.nn.init.normal_(tensor)
     norm.running_var.uniform_(0.5, 2)
-    weight, bias = fold(convolution.weight, dict(norm.state_dict()), 1e-2)
+    weight, bias = fold_batch_norm(convolution.weight, dict(norm.state_dict()), 1e-2)
     x = torch.randn(2, 3, 6, 6)
     torch.testing.assert_close(F.conv2d(x, weight, bias), norm(convolution(x)))
 

@@ -102,7 +102,7 @@ def test_there_need_be_no_earlier_run(here):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("memory=select",), "resume=true: memory="),
+        (("memory=select",), "resume=true: memory._target_="),
         (("fill_hole_area=3",), "resume=true: fill_hole_area=3, but the run in b had 8; give the"),
         (("direction=0",), "resume=true: direction="),
     ],
@@ -184,7 +184,7 @@ def test_a_run_in_both_directions_that_was_killed_is_not_finished(here, monkeypa
 def test_a_finished_run_with_other_settings_is_not_taken_for_this_one(here, capsys):
     assert track("out=a") == 0
     assert track("out=a", "memory=select", "resume=true") == 2
-    assert "resume=true: memory=" in capsys.readouterr().err
+    assert "resume=true: memory._target_=" in capsys.readouterr().err
 
 
 def test_other_prompts_in_the_same_file_are_noticed(here, monkeypatch, capsys):

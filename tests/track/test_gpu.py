@@ -38,15 +38,45 @@ def test_bf16_is_close():
 
 
 def test_the_frame_loop_never_waits():
-    frames = noise_frames(6)
+    frames = noise_frames(30)
     # Edges are fitted to the picture, and specks removed, on the host.
     on_device = Rendering(sharpen=False, remove_specks=0)
     session = TrackingSession(tiny_model().cuda(), rendering=on_device)
     session.prompt(1, Prompt.click(20, 20), frames[0])
-    session.step(frames[0])
+    for frame in frames[:24]:  # until the memory is full and the steps are recorded
+        session.step(frame)
     torch.cuda.set_sync_debug_mode("error")
     try:
-        for frame in frames[1:]:
+        for frame in frames[24:]:
             session.step(frame)
     finally:
         torch.cuda.set_sync_debug_mode("default")
+
+
+@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
+def test_recorded_steps_are_the_same(precision):
+    frames = noise_frames(30)
+
+    def run(graphs):
+        model = tiny_model().cuda()
+        model.lower(precision)
+        model.graphs = graphs
+        return track(model, frames)
+
+    for a, b in zip(run(True), run(False), strict=True):
+        assert torch.equal(a.logits, b.logits)
+
+
+def test_a_model_that_moved_is_recorded_again():
+    model, frames = tiny_model().cuda(), noise_frames(24)
+    first = track(model, frames)
+    track(model.cpu(), frames[:2])
+    for a, b in zip(first, track(model.cuda(), frames), strict=True):
+        assert torch.equal(a.logits, b.logits)
+
+
+def test_compiled_steps_are_close():
+    model, frames = tiny_model().cuda(), noise_frames(24)
+    model.compile_parts()
+    for a, b in zip(track(model, frames), track(tiny_model().cuda(), frames), strict=True):
+        torch.testing.assert_close(a.logits, b.logits, rtol=1e-2, atol=1e-2)

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Bool
 
+from ...masks import flat_runs
 from .untrusted import check_size
 
 WORD = 8
@@ -20,19 +21,14 @@ CHANNELS = 4
 
 def encode_brush(mask: Bool[np.ndarray, "H W"]) -> list[int]:
     """The bytes of a mask, 255 on the object."""
-    flat = mask.ravel()
-    changes = np.flatnonzero(flat[1:] != flat[:-1]) + 1
-    lengths = (np.diff(changes, prepend=0, append=len(flat)) * CHANNELS).tolist()
-    parts = [f"{len(flat) * CHANNELS:032b}{WORD - 1:05b}", *(f"{size - 1:04b}" for size in SIZES)]
-    value = bool(flat[0])
-    for length in lengths:
-        word = "1" * WORD if value else "0" * WORD
+    parts = [f"{mask.size * CHANNELS:032b}{WORD - 1:05b}", *(f"{size - 1:04b}" for size in SIZES)]
+    for number, length in enumerate(flat_runs(mask.ravel())):
+        word, length = "01"[number % 2] * WORD, length * CHANNELS
         while length:
             run = min(length, 1 << SIZES[-1])
             place = next(k for k, size in enumerate(SIZES) if run <= 1 << size)
             parts.append(f"1{place:02b}{run - 1:0{SIZES[place]}b}{word}")
             length -= run
-        value = not value
     bits = "".join(parts)
     bits += "0" * (-len(bits) % 8)
     return list(int(bits, 2).to_bytes(len(bits) // 8, "big"))

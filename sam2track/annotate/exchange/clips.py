@@ -63,6 +63,33 @@ class Clip:
         return [(track, mask) for track, mask in found if mask is not None]
 
 
+@dataclass(frozen=True, slots=True)
+class Export:
+    """What is to be written in a format.
+
+    Attributes:
+        clips: one video at a time.
+        classes: those that were chosen.
+        folder: for the files; it is empty.
+        losses: where to count what the format cannot hold.
+    """
+
+    clips: Iterator[Clip]
+    classes: Sequence[ObjectClass]
+    folder: Path
+    losses: Losses
+
+    @property
+    def class_names(self) -> dict[int, str]:
+        """The names of classes by their ids."""
+        return {own.id: own.name for own in self.classes}
+
+    @property
+    def class_places(self) -> dict[int, int]:
+        """The places of classes in :attr:`classes`, from 0, by their ids."""
+        return {own.id: place for place, own in enumerate(self.classes)}
+
+
 def frame_stems(video: Video) -> tuple[str, ...]:
     """The frames' names: those of the pictures without a suffix, or numbers such as ``00000``.
 
@@ -156,13 +183,7 @@ def choose_clips(
         for track in written if "classes" not in holds else ():
             if known[track.class_id].name != DEFAULT_CLASS:
                 losses.add(FEATURES["classes"], f"track {track.id} in {own.video.name}")
-        yield Clip(
-            own.video,
-            written,
-            tuple(indices),
-            frame_stems(own.video),
-            own.split,
-        )
+        yield Clip(own.video, written, tuple(indices), frame_stems(own.video), own.split)
 
 
 def _check(own: VideoTracks, known: dict[int, ObjectClass]) -> None:

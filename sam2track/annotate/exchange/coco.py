@@ -8,72 +8,49 @@ video.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..tracks import ObjectClass
-from .clips import Clip, area, box
-from .collecting import Collector, video_name
+from . import records
+from .clips import Clip, Export, area, box
+from .collecting import CollectedVideo, Collector, video_name
 from .json_file import JsonLists
-from .losses import Losses
-from .records import (
-    Record,
-    by_id,
-    class_record,
-    corner_box,
-    frame_extras,
-    known_class,
-    read_box,
-    read_classes,
-    read_frame,
-    read_track,
-    read_video,
-    runs_record,
-    track_extras,
-    video_record,
-)
-from .untrusted import entry, picture_path, read_json
+from .records import Record
+from .untrusted import entry, find_files, picture_path, read_json
 
 LISTS = ("videos", "images", "tracks", "categories", "annotations")
 
 
-def write_coco(
-    clips: Iterator[Clip], classes: Sequence[ObjectClass], folder: Path, losses: Losses
-) -> None:
-    _write(clips, classes, folder / "annotations" / "instances_default.json", unique_tracks=False)
+def write_coco(export: Export) -> None:
+    _write(export, "annotations/instances_default.json", unique_tracks=False)
 
 
-def write_tao(
-    clips: Iterator[Clip], classes: Sequence[ObjectClass], folder: Path, losses: Losses
-) -> None:
-    _write(clips, classes, folder / "annotations.json", unique_tracks=True)
+def write_tao(export: Export) -> None:
+    _write(export, "annotations.json", unique_tracks=True)
 
 
-def _write(
-    clips: Iterator[Clip], classes: Sequence[ObjectClass], path: Path, *, unique_tracks: bool
-) -> None:
+def _write(export: Export, name: str, *, unique_tracks: bool) -> None:
     images = annotations = tracks = 0
-    with JsonLists(path, LISTS, {"info": {"description": ""}}) as file:
-        for own in classes:
-            file.add("categories", class_record(own))
-        for number, clip in enumerate(clips, start=1):
+    with JsonLists(export.folder / name, LISTS, {"info": {"description": ""}}) as file:
+        for own in export.classes:
+            file.add("categories", records.class_record(own))
+        for number, clip in enumerate(export.clips, start=1):
             about = {"neg_category_ids": [], "not_exhaustive_category_ids": []}
-            file.add("videos", video_record(clip, number) | about)
+            file.add("videos", records.video_record(clip, number) | about)
             ids: dict[int, int] = {}
             for track in clip.tracks:
                 tracks += 1
                 ids[track.id] = tracks if unique_tracks else track.id
                 record = {"id": ids[track.id], "object_id": track.id, "video_id": number}
-                extras = track_extras(track)
-                file.add("tracks", record | {"category_id": track.class_id} | extras)
+                record["category_id"] = track.class_id
+                file.add("tracks", record | records.track_extras(track))
             for index in clip.indices:
                 images += 1
                 file.add("images", _image(clip, index, images, number))
                 for track, frame in clip.on(index):
                     annotations += 1
                     size = clip.video.size
-                    mask = [] if frame.counts is None else runs_record(frame, size)
+                    mask = [] if frame.counts is None else records.runs_record(frame, size)
                     record = {
                         "id": annotations,
                         "image_id": images,
@@ -82,12 +59,12 @@ def _write(
                         "category_id": track.class_id,
                         "segmentation": mask,
                         "area": area(frame, size),
-                        "bbox": corner_box(box(frame, size)),
+                        "bbox": records.corner_box(box(frame, size)),
                         "iscrowd": 0,
                         # Where CVAT and Datumaro look.
                         "attributes": {"track_id": ids[track.id], "occluded": frame.occluded},
                     }
-                    file.add("annotations", record | frame_extras(frame))
+                    file.add("annotations", record | records.frame_extras(frame))
 
 
 def _image(clip: Clip, index: int, number: int, video_number: int) -> Record:
@@ -107,38 +84,33 @@ def read_coco(path: Path, collector: Collector) -> None:
 
     Without ``track_id`` each annotation is a track of its own.
     """
-    files = [path]
-    if path.is_dir():
-        files = [*path.glob("annotations.json"), *sorted(path.glob("annotations/*.json"))]
-    if not files:
-        raise ValueError(f"{path} has no annotations/*.json or annotations.json; check the path")
-    for file in files:
+    for file in find_files(path, "annotations.json", "annotations/*.json"):
         _read(file, path, collector)
 
 
 def _read(file: Path, path: Path, collector: Collector) -> None:
     data, where = read_json(file), str(file)
-    classes = read_classes(collector, entry(data, "categories", list, where), where)
+    classes = records.read_classes(collector, entry(data, "categories", list, where), where)
     places = _read_images(data, path, collector, where)
-    records = by_id(entry(data, "annotations", list, where), f"{where}: annotation")
-    tracks = _read_tracks(data, records, places, collector, where)
-    for key, record in records.items():
+    annotations = records.by_id(entry(data, "annotations", list, where), f"{where}: annotation")
+    tracks = _read_tracks(data, annotations, places, collector, where)
+    for key, record in annotations.items():
         what = f"{where}: annotation {key}"
         image = entry(record, "image_id", int, what)
         if image not in places:
             raise ValueError(f"{what} is on image {image}, which is not in the file")
         video, index = places[image]
-        class_id = known_class(classes, entry(record, "category_id", int, what), what)
-        track_id, about = tracks[video, _track_key(record, key)]
-        read_track(collector, video, track_id, class_id, about)
+        category = entry(record, "category_id", int, what)
+        track_id, about = tracks[video.name, _track_key(record, key)]
+        records.read_track(video, track_id, records.known_class(classes, category, what), about)
         if record.get("iscrowd"):
             collector.losses.add("crowd marks", what)
-        counts = collector.counts(video, record.get("segmentation") or [], what)
+        counts = video.counts(record.get("segmentation") or [], what)
         if counts is None and record.get("segmentation"):
             collector.losses.add("empty masks", what)
             continue
-        corners = read_box(record.get("bbox"), what) if counts is None else None
-        collector.frame(video, track_id, index, read_frame(counts, corners, _flat(record)), what)
+        corners = records.read_box(record.get("bbox"), what) if counts is None else None
+        video.frame(track_id, index, records.read_frame(counts, corners, _flat(record)), what)
 
 
 def _flat(record: Record) -> Record:
@@ -154,47 +126,47 @@ def _track_key(record: Record, key: int) -> Any:
 
 def _read_images(
     data: Record, path: Path, collector: Collector, where: str
-) -> dict[int, tuple[str, int]]:
+) -> dict[int, tuple[CollectedVideo, int]]:
     """The video and the index of each image."""
-    videos = by_id(data.get("videos") or [], f"{where}: video")
+    listed = records.by_id(data.get("videos") or [], f"{where}: video")
     names: dict[Any, str] = {
-        k: video_name(entry(own, "name", str, f"{where}: video {k}")) for k, own in videos.items()
+        k: video_name(entry(own, "name", str, f"{where}: video {k}")) for k, own in listed.items()
     }
-    for key, own in videos.items():
+    for key, own in listed.items():
         if "width" in own:
-            read_video(collector, own, names[key], f"{where}: video {key}")
-    stems: dict[str, dict[int, str]] = {}
-    places: dict[int, tuple[str, int]] = {}
-    for key, image in by_id(entry(data, "images", list, where), f"{where}: image").items():
+            records.read_video(collector, own, names[key], f"{where}: video {key}")
+    videos: dict[str, CollectedVideo] = {}
+    found: dict[str, dict[int, int | str]] = {}
+    for key, image in records.by_id(entry(data, "images", list, where), f"{where}: image").items():
         what = f"{where}: image {key}"
         file_name = picture_path(image.get("file_name"), what)
         name = names.get(image.get("video_id"), file_name.parent.name)
         name = name or collector.only_video(path.resolve().stem)
         size = entry(image, "height", int, what), entry(image, "width", int, what)
-        collector.video(name, size)
+        videos[name] = collector.video(name, size)
         index = image.get("frame_id", image.get("frame_index"))
-        if isinstance(index, int) and "video_id" in image:
-            places[key] = name, index
-        else:
-            stems.setdefault(name, {})[key] = file_name.stem
-    for name, own in stems.items():
-        indices = collector.indices(name, list(own.values()), where)
-        places |= {key: (name, index) for key, index in zip(own, indices, strict=True)}
-    return places
+        if not isinstance(index, int) or "video_id" not in image:
+            index = file_name.stem
+        found.setdefault(name, {})[key] = index
+    return {
+        key: (videos[name], index)
+        for name, own in found.items()
+        for key, index in zip(own, videos[name].indices(list(own.values()), where), strict=True)
+    }
 
 
 def _read_tracks(
     data: Record,
-    records: dict[int, Record],
-    places: dict[int, tuple[str, int]],
+    annotations: dict[int, Record],
+    places: dict[int, tuple[CollectedVideo, int]],
     collector: Collector,
     where: str,
 ) -> dict[tuple[str, Any], tuple[int, Record]]:
     """The id and the record of each track, by its video and its key in annotations."""
     keys: dict[str, dict[Any, None]] = {}
-    for key, record in records.items():
+    for key, record in annotations.items():
         image = entry(record, "image_id", int, f"{where}: annotation {key}")
-        video = places.get(image, ("", 0))[0]
+        video = places[image][0].name if image in places else ""
         keys.setdefault(video, {})[_track_key(record, key)] = None
     # In TAO a track's id alone finds it; in COCO several videos may have a track of the same id.
     listed: dict[tuple[Any, int], Record] = {}

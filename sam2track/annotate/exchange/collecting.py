@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -22,25 +23,124 @@ MAX_ID = 1 << 31
 
 
 @dataclass(slots=True)
-class _Read:
-    """A video while it is read; its length is known at the end if the format does not tell it."""
+class CollectedVideo:
+    """A video while it is read; its length is known at the end if the format does not tell it.
+
+    Every method raises ValueError, which begins with ``where`` or names the video, if something is
+    there twice, is beyond the end of the video, or does not have its size.
+    """
 
     name: str
     size: tuple[int, int]
     known: Video | None
-    length: int | None = None
-    fps: float | None = None
-    split: str = ""
+    length: int | None
+    fps: float | None
+    split: str
+    classes: Mapping[int, ObjectClass]
     last: int = -1
     tracks: dict[int, Track] = field(default_factory=dict)
     frames: dict[int, dict[int, TrackFrame]] = field(default_factory=dict)
 
+    def indices(self, places: Sequence[int | str | None], where: str) -> list[int]:
+        """The indices of frames, of which some are given by the names of their pictures.
+
+        Names have no suffix. They are looked up in the known video, or are the numbers at their
+        ends; names without numbers count in the order in which they come. None is a frame without
+        a name.
+        """
+        if None in places:
+            return list(range(len(places)))
+        stems = [place for place in places if isinstance(place, str)]
+        found = iter(self._named(stems, where))
+        return [place if isinstance(place, int) else next(found) for place in places]
+
+    def _named(self, stems: list[str], where: str) -> list[int]:
+        if self.known is not None and self.known.frame_names is not None:
+            known = {stem: index for index, stem in enumerate(frame_stems(self.known))}
+            missing = next((stem for stem in stems if stem not in known), None)
+            if missing is not None:
+                raise ValueError(
+                    f"{where}: video {self.name!r} has no frame named {missing[:40]!r}"
+                )
+            return [known[stem] for stem in stems]
+        numbers = [re.search(r"([0-9]{1,9})$", stem) for stem in stems]
+        if all(numbers):
+            return [int(number[1]) for number in numbers if number is not None]
+        return list(range(len(stems)))
+
+    def track(
+        self,
+        track_id: int,
+        class_id: int,
+        *,
+        name: str = "",
+        attributes: Mapping[str, str] | None = None,
+    ) -> None:
+        """Add a track; nothing happens if it is there with the same class."""
+        if track_id >= MAX_ID:
+            raise ValueError(f"track {track_id} of video {self.name!r}: ids are below {MAX_ID}")
+        own = Track(track_id, class_id, {}, name, dict(attributes or {}))
+        there = self.tracks.setdefault(track_id, own)
+        if there.class_id != class_id:
+            names = [self.classes[k].name for k in (there.class_id, class_id)]
+            raise ValueError(
+                f"track {track_id} of video {self.name!r} is of class {names[0]!r} and "
+                f"{names[1]!r}; give each object its own id"
+            )
+
+    def frame(self, track_id: int, index: int, frame: TrackFrame, where: str) -> None:
+        """Add what a track has on a frame; ``frame.counts`` must be of the video's size."""
+        known = None if self.known is None else self.known.length
+        length = min(own for own in (self.length, known, MAX_LENGTH) if own is not None)
+        if not 0 <= index < length:
+            raise ValueError(f"{where}: frame {index} is not among the {length} of {self.name!r}")
+        frames = self.frames.setdefault(track_id, {})
+        if index in frames:
+            raise ValueError(f"{where}: track {track_id} is on frame {index} twice")
+        frames[index] = frame
+        self.last = max(self.last, index)
+
+    def mask(self, track_id: int, index: int, mask: Bool[np.ndarray, "H W"], where: str) -> None:
+        """Add a mask given by its pixels; an empty one is left out."""
+        if mask.any():
+            check_size((mask.shape[0], mask.shape[1]), self.size, where)
+            self.frame(track_id, index, TrackFrame.from_mask(mask), where)
+
+    def counts(self, segmentation: object, where: str) -> str | None:
+        """The run lengths of COCO's ``segmentation`` (run lengths or polygons); None if empty."""
+        if isinstance(segmentation, list):
+            rings = [ring for ring in segmentation if isinstance(ring, list) and len(ring) >= 6]
+            if len(rings) < len(segmentation) or not all(
+                len(ring) % 2 == 0 and all(_is_coordinate(value) for value in ring)
+                for ring in rings
+            ):
+                raise ValueError(f"{where}: a polygon is a list of at least three x, y")
+            if not rings:
+                return None
+            packed: Any = coco.merge(coco.frPyObjects(rings, *self.size))
+        else:
+            runs = segmentation if isinstance(segmentation, dict) else {}
+            packed = pack_runs(runs, where)
+            check_size((packed["size"][0], packed["size"][1]), self.size, where)
+        return str(packed["counts"], "ascii") if coco.area(packed) else None
+
+    def result(self, losses: Losses) -> VideoTracks:
+        """The video with its tracks by id; those without frames are left out and counted."""
+        tracks: list[Track] = []
+        for _, track in sorted(self.tracks.items()):
+            frames = self.frames.get(track.id)
+            if frames:
+                tracks.append(replace(track, frames=dict(sorted(frames.items()))))
+            else:
+                losses.add("tracks without a frame", f"track {track.id} in {self.name}")
+        length = self.last + 1 if self.length is None else self.length
+        height, width = self.size
+        video = self.known or Video(self.name, width, height, length, fps=self.fps)
+        return VideoTracks(video, tuple(tracks), split=self.split)
+
 
 class Collector:
-    """Takes videos, classes, tracks and frames in any order.
-
-    Every method raises ValueError, which begins with ``where`` or names the video, if something is
-    there twice, is beyond the end of the video, or does not have its size.
+    """Takes videos and classes in any order; each :class:`CollectedVideo` takes tracks and frames.
 
     Args:
         videos: that are known, by which names, sizes and lengths are checked; if there are any,
@@ -55,7 +155,7 @@ class Collector:
         self._known = {video.name: video for video in videos}
         self._known_classes = {own.name: own for own in classes}
         self._classes: dict[int, ObjectClass] = {}
-        self._videos: dict[str, _Read] = {}
+        self._videos: dict[str, CollectedVideo] = {}
         self.losses = losses
 
     def only_video(self, otherwise: str) -> str:
@@ -82,12 +182,13 @@ class Collector:
         length: int | None = None,
         fps: float | None = None,
         split: str = "",
-    ) -> None:
-        """Add a video; nothing happens if it is there with the same size.
+    ) -> CollectedVideo:
+        """Add a video, or find one that is there with the same size.
 
         Args:
             size: height and width; None = it must be known.
             length: its frames; None = up to the last annotated one.
+            fps: frames a second; None and what is no rate = unknown.
         """
         self.check_known(name)
         known = self._known.get(name)
@@ -98,27 +199,10 @@ class Collector:
         if length is not None and not 0 <= length <= MAX_LENGTH:
             raise ValueError(f"video {name!r} has {length} frames; at most {MAX_LENGTH} are read")
         if name not in self._videos:
-            self._videos[name] = _Read(name, size, known, length, fps, split)
-
-    def indices(self, name: str, stems: Sequence[str | None], where: str) -> list[int]:
-        """The indices of frames by the names of their pictures, without a suffix.
-
-        They are looked up in the known video, or are the numbers at the end of the names; names
-        without numbers count in the order in which they come. None is a frame without a name.
-        """
-        own = self._videos[name]
-        if None in stems:
-            return list(range(len(stems)))
-        if own.known is not None and own.known.frame_names is not None:
-            known = {stem: index for index, stem in enumerate(frame_stems(own.known))}
-            missing = next((stem for stem in stems if stem not in known), None)
-            if missing is not None:
-                raise ValueError(f"{where}: video {name!r} has no frame named {missing[:40]!r}")
-            return [known[stem] for stem in stems if stem is not None]
-        numbers = [re.search(r"([0-9]{1,9})$", stem or "") for stem in stems]
-        if all(numbers):
-            return [int(number[1]) for number in numbers if number is not None]
-        return list(range(len(stems)))
+            rate = fps if fps is not None and 0 < fps < math.inf else None
+            about = length, rate, split, self._classes
+            self._videos[name] = CollectedVideo(name, size, known, *about)
+        return self._videos[name]
 
     def class_ids(self, found: Mapping[Any, ObjectClass | str]) -> dict[Any, int]:
         """The ids of classes by the keys that the file has for them.
@@ -171,94 +255,12 @@ class Collector:
             self.losses.add("shapes without a track, each now a track of its own", where, single)
         return ids
 
-    def track(
-        self,
-        video: str,
-        track_id: int,
-        class_id: int,
-        *,
-        name: str = "",
-        attributes: Mapping[str, str] | None = None,
-    ) -> None:
-        """Add a track; nothing happens if it is there with the same class."""
-        if track_id >= MAX_ID:
-            raise ValueError(f"track {track_id} of video {video!r}: ids are below {MAX_ID}")
-        tracks = self._videos[video].tracks
-        there = tracks.setdefault(
-            track_id, Track(track_id, class_id, {}, name, dict(attributes or {}))
-        )
-        if there.class_id != class_id:
-            names = [self._classes[k].name for k in (there.class_id, class_id)]
-            raise ValueError(
-                f"track {track_id} of video {video!r} is of class {names[0]!r} and {names[1]!r}; "
-                "give each object its own id"
-            )
-
-    def frame(self, video: str, track_id: int, index: int, frame: TrackFrame, where: str) -> None:
-        """Add what a track has on a frame; ``frame.counts`` must be of the video's size."""
-        own = self._videos[video]
-        known = None if own.known is None else own.known.length
-        least = [length for length in (own.length, known, MAX_LENGTH) if length is not None]
-        if not 0 <= index < min(least):
-            raise ValueError(f"{where}: frame {index} is not among the {min(least)} of {video!r}")
-        frames = own.frames.setdefault(track_id, {})
-        if index in frames:
-            raise ValueError(f"{where}: track {track_id} is on frame {index} twice")
-        frames[index] = frame
-        own.last = max(own.last, index)
-
-    def mask(
-        self,
-        video: str,
-        track_id: int,
-        index: int,
-        mask: Bool[np.ndarray, "H W"],
-        where: str,
-    ) -> None:
-        """Add a mask given by its pixels; an empty one is left out."""
-        if mask.any():
-            check_size((mask.shape[0], mask.shape[1]), self._videos[video].size, where)
-            self.frame(video, track_id, index, TrackFrame.from_mask(mask), where)
-
-    def counts(self, video: str, segmentation: object, where: str) -> str | None:
-        """The run lengths of COCO's ``segmentation`` (run lengths or polygons); None if empty."""
-        size = self._videos[video].size
-        if isinstance(segmentation, list):
-            rings = [ring for ring in segmentation if isinstance(ring, list) and len(ring) >= 6]
-            if len(rings) < len(segmentation) or not all(
-                len(ring) % 2 == 0 and all(_is_coordinate(value) for value in ring)
-                for ring in rings
-            ):
-                raise ValueError(f"{where}: a polygon is a list of at least three x, y")
-            if not rings:
-                return None
-            packed: Any = coco.merge(coco.frPyObjects(rings, *size))
-        else:
-            runs = segmentation if isinstance(segmentation, dict) else {}
-            packed = pack_runs(runs, where)
-            check_size((packed["size"][0], packed["size"][1]), size, where)
-        if not coco.area(packed):
-            return None
-        return str(packed["counts"], "ascii")
-
     def result(self) -> Annotations:
-        """Everything, in the order of ids; tracks without frames are left out and counted."""
-        videos: list[VideoTracks] = []
+        """Everything, in the order of ids, and of the known videos."""
         order = {name: place for place, name in enumerate(self._known)}
-        for own in sorted(self._videos.values(), key=lambda own: order.get(own.name, 0)):
-            tracks: list[Track] = []
-            for track in sorted(own.tracks.values(), key=lambda track: track.id):
-                frames = own.frames.get(track.id)
-                if frames:
-                    tracks.append(replace(track, frames=dict(sorted(frames.items()))))
-                else:
-                    self.losses.add("tracks without a frame", f"track {track.id} in {own.name}")
-            length = own.last + 1 if own.length is None else own.length
-            height, width = own.size
-            video = own.known or Video(own.name, width, height, length, fps=own.fps)
-            videos.append(VideoTracks(video, tuple(tracks), split=own.split))
+        videos = sorted(self._videos.values(), key=lambda own: order.get(own.name, 0))
         classes = sorted(self._classes.values(), key=lambda own: own.id)
-        return Annotations(tuple(classes), tuple(videos))
+        return Annotations(tuple(classes), tuple(own.result(self.losses) for own in videos))
 
 
 def clean(name: str) -> str:

@@ -9,14 +9,11 @@ mask. Each video is a task: ``<video>/annotations.xml``, pictures in ``<video>/i
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from pathlib import Path
 from typing import IO
 from xml.sax.saxutils import escape, quoteattr
 
 from ..tracks import Attribute, ObjectClass, Track, TrackFrame, hex_of
-from .clips import Clip, box
-from .losses import Losses
+from .clips import Clip, Export, box
 from .rings import edge_ring
 from .row_runs import encode_rows
 
@@ -24,71 +21,62 @@ TRACK_ID = "track_id"
 SOURCES = {"prompt": "semi-auto", "propagated": "auto", "brush": "manual", "imported": "file"}
 
 
-def write_cvat_images(
-    clips: Iterator[Clip], classes: Sequence[ObjectClass], folder: Path, losses: Losses
-) -> None:
-    labels = {own.id: own.name for own in classes}
-    for clip in clips:
-        with _document(clip, folder) as file:
-            _write_meta(file, clip, classes, "annotation", with_track_id=True)
-            size = f'width="{clip.video.width}" height="{clip.video.height}"'
-            for index in clip.indices:
-                name = quoteattr(clip.file_name(index))
-                file.write(f'  <image id="{index}" name={name} {size}>\n')
-                for track, frame in clip.on(index):
-                    file.write(_image_shape(clip, track, frame, labels[track.class_id]))
-                file.write("  </image>\n")
+def write_cvat_images(export: Export) -> None:
+    labels = export.class_names
+    for clip, file in _documents(export, "annotation", Attribute(TRACK_ID, "number")):
+        size = f'width="{clip.video.width}" height="{clip.video.height}"'
+        for index in clip.indices:
+            name = quoteattr(clip.file_name(index))
+            file.write(f'  <image id="{index}" name={name} {size}>\n')
+            for track, frame in clip.on(index):
+                file.write(_image_shape(clip, track, frame, labels[track.class_id]))
+            file.write("  </image>\n")
 
 
-def write_cvat_video(
-    clips: Iterator[Clip], classes: Sequence[ObjectClass], folder: Path, losses: Losses
-) -> None:
-    labels = {own.id: own.name for own in classes}
-    for clip in clips:
-        with _document(clip, folder) as file:
-            _write_meta(file, clip, classes, "interpolation", with_track_id=False)
-            for track in clip.tracks:
-                label = quoteattr(labels[track.class_id])
-                file.write(f'  <track id="{track.id}" label={label} source="file">\n')
-                _write_keyframes(file, clip, track)
-                file.write("  </track>\n")
+def write_cvat_video(export: Export) -> None:
+    labels = export.class_names
+    for clip, file in _documents(export, "interpolation"):
+        for track in clip.tracks:
+            label = quoteattr(labels[track.class_id])
+            file.write(f'  <track id="{track.id}" label={label} source="file">\n')
+            _write_keyframes(file, clip, track)
+            file.write("  </track>\n")
 
 
-@contextmanager
-def _document(clip: Clip, folder: Path) -> Iterator[IO[str]]:
-    """The file of a video, to write what stands between the version and the end."""
-    own = folder / clip.video.name
-    own.mkdir()
-    with (own / "annotations.xml").open("w", encoding="utf-8") as file:
-        file.write('<?xml version="1.0" encoding="utf-8"?>\n<annotations>\n')
-        file.write("  <version>1.1</version>\n")
-        yield file
-        file.write("</annotations>\n")
+def _documents(export: Export, mode: str, *more: Attribute) -> Iterator[tuple[Clip, IO[str]]]:
+    """Each video with its file, to write what stands between the head and the end.
+
+    Args:
+        more: attributes of all classes, beside their own.
+    """
+    for clip in export.clips:
+        own, video = export.folder / clip.video.name, clip.video
+        own.mkdir()
+        with (own / "annotations.xml").open("w", encoding="utf-8") as file:
+            file.write('<?xml version="1.0" encoding="utf-8"?>\n<annotations>\n')
+            file.write("  <version>1.1</version>\n")
+            file.write(f"  <meta>\n    <task>\n      <name>{escape(video.name)}</name>\n")
+            file.write(f"      <size>{video.length}</size>\n      <mode>{mode}</mode>\n")
+            file.write("      <labels>\n")
+            file.writelines(_label(own, more) for own in export.classes)
+            size = f"<width>{video.width}</width><height>{video.height}</height>"
+            file.write(f"      </labels>\n      <original_size>{size}</original_size>\n")
+            file.write("    </task>\n  </meta>\n")
+            yield clip, file
+            file.write("</annotations>\n")
 
 
-def _write_meta(
-    file: IO[str], clip: Clip, classes: Sequence[ObjectClass], mode: str, *, with_track_id: bool
-) -> None:
-    video = clip.video
-    file.write(f"  <meta>\n    <task>\n      <name>{escape(video.name)}</name>\n")
-    file.write(f"      <size>{video.length}</size>\n      <mode>{mode}</mode>\n      <labels>\n")
-    for own in classes:
-        extra = (Attribute(TRACK_ID, "number"),) if with_track_id else ()
-        file.write(f"        <label><name>{escape(own.name)}</name>")
-        file.write(f"<color>{hex_of(own.colour)}</color>" if own.colour else "")
-        file.write("<type>any</type><attributes>")
-        for attribute in (*own.attributes, *extra):
-            values = "\n".join(attribute.values)
-            file.write(
-                f"<attribute><name>{escape(attribute.name)}</name><mutable>False</mutable>"
-                f"<input_type>{attribute.kind}</input_type>"
-                f"<default_value>{escape(attribute.default)}</default_value>"
-                f"<values>{escape(values)}</values></attribute>"
-            )
-        file.write("</attributes></label>\n")
-    size = f"<width>{video.width}</width><height>{video.height}</height>"
-    file.write(f"      </labels>\n      <original_size>{size}</original_size>\n")
-    file.write("    </task>\n  </meta>\n")
+def _label(own: ObjectClass, more: Sequence[Attribute]) -> str:
+    colour = f"<color>{hex_of(own.colour)}</color>" if own.colour else ""
+    attributes = "".join(
+        f"<attribute><name>{escape(one.name)}</name><mutable>False</mutable>"
+        f"<input_type>{one.kind}</input_type>"
+        f"<default_value>{escape(one.default)}</default_value>"
+        f"<values>{escape(chr(10).join(one.values))}</values></attribute>"
+        for one in (*own.attributes, *more)
+    )
+    head = f"        <label><name>{escape(own.name)}</name>{colour}<type>any</type>"
+    return f"{head}<attributes>{attributes}</attributes></label>\n"
 
 
 def _image_shape(clip: Clip, track: Track, frame: TrackFrame, label: str) -> str:
@@ -100,8 +88,7 @@ def _image_shape(clip: Clip, track: Track, frame: TrackFrame, label: str) -> str
         (left, top, width, height), runs = encode_rows(mask)
         kind, rle = "mask", ", ".join(map(str, runs))
         place = f'rle="{rle}" left="{left}" top="{top}" width="{width}" height="{height}"'
-    own = {**track.attributes, TRACK_ID: str(track.id)}
-    inner = _attributes(own)
+    inner = _attributes({**track.attributes, TRACK_ID: str(track.id)})
     return (
         f'    <{kind} label={quoteattr(label)} source="{SOURCES[frame.made]}" '
         f'occluded="{int(frame.occluded)}" {place} z_order="0" group_id="{track.id}">'

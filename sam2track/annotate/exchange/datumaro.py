@@ -6,54 +6,41 @@ and ``group`` tell the track.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ..tracks import Attribute, ObjectClass, Track, TrackFrame
-from .clips import Clip, box
-from .collecting import Collector, clean
+from . import records
+from .clips import Clip, Export, box
+from .collecting import CollectedVideo, Collector, clean
 from .json_file import JsonLists
-from .losses import Losses
-from .records import (
-    Record,
-    corner_box,
-    frame_extras,
-    read_box,
-    read_colour,
-    read_frame,
-    read_track,
-    runs_record,
-    to_text,
-)
-from .untrusted import entry, picture_path, read_json
+from .records import Record
+from .untrusted import entry, find_files, picture_path, read_json
 
 DEFAULT_SPLIT = "default"
 OURS = ("track_id", "track_name", "score", "made", "occluded", "keyframe", "outside")
 
 
-def write_datumaro(
-    clips: Iterator[Clip], classes: Sequence[ObjectClass], folder: Path, losses: Losses
-) -> None:
-    labels = {own.id: place for place, own in enumerate(classes)}
+def write_datumaro(export: Export) -> None:
     with ExitStack() as stack:
         files: dict[str, JsonLists] = {}
         videos: dict[str, Record] = {}
-        for clip in clips:
+        for clip in export.clips:
             split = clip.split or DEFAULT_SPLIT
             if split not in files:
-                videos[split] = {}
-                head = _head(classes, videos[split])
-                path = folder / "annotations" / f"{split}.json"
+                head = _head(export.classes, videos.setdefault(split, {}))
+                path = export.folder / "annotations" / f"{split}.json"
                 files[split] = stack.enter_context(JsonLists(path, ("items",), head))
             video = clip.video
             videos[split][video.name] = {"length": video.length, "fps": video.fps}
             for track in clip.tracks:
+                where = f"track {track.id} in {video.name}"
                 for name in set(track.attributes) & set(OURS):
-                    losses.add(f"attributes named {name!r}", f"track {track.id} in {video.name}")
+                    export.losses.add(f"attributes named {name!r}", where)
             for index in clip.indices:
-                files[split].add("items", _item(clip, index, labels))
+                files[split].add("items", _item(clip, index, export.class_places))
 
 
 def _head(classes: Sequence[ObjectClass], videos: Record) -> Record:
@@ -90,39 +77,35 @@ def _item(clip: Clip, index: int, labels: dict[int, int]) -> Record:
 
 def _annotation(clip: Clip, track: Track, frame: TrackFrame, number: int, label: int) -> Record:
     name = {"track_name": track.name} if track.name else {}
-    ours = {"track_id": track.id, "occluded": frame.occluded} | name | frame_extras(frame)
+    ours = {"track_id": track.id, "occluded": frame.occluded} | name | records.frame_extras(frame)
     if frame.counts is None:
-        shape: Record = {"type": "bbox", "bbox": corner_box(box(frame, clip.video.size))}
+        shape: Record = {"type": "bbox", "bbox": records.corner_box(box(frame, clip.video.size))}
     else:
-        shape = {"type": "mask", "rle": runs_record(frame, clip.video.size)}
+        shape = {"type": "mask", "rle": records.runs_record(frame, clip.video.size)}
     about = {"id": number, "attributes": {**track.attributes, **ours}, "group": track.id}
     return about | {"label_id": label, "z_order": 0} | shape
 
 
 def read_datumaro(path: Path, collector: Collector) -> None:
     """Read masks, polygons and boxes; without ``track_id`` each is a track of its own."""
-    files = sorted((path / "annotations").glob("*.json")) if path.is_dir() else [path]
-    if not files:
-        raise ValueError(f"{path} has no annotations/*.json; check the path")
-    for file in files:
+    for file in find_files(path, "annotations/*.json"):
         data, where = read_json(file), str(file)
         classes = _read_classes(data, collector, where)
-        videos: dict[str, list[tuple[Any, Record]]] = {}
+        videos: dict[str, list[tuple[int | str, Record]]] = {}
         for item in entry(data, "items", list, where):
-            key = entry(item, "id", str, f"{where}: an item")
+            key = PurePosixPath(entry(item, "id", str, f"{where}: an item"))
             about = item.get("attr") if isinstance(item.get("attr"), dict) else {}
-            name = about.get("video") or PurePosixPath(key).parent.name
+            name = about.get("video") or key.parent.name
             name = name if isinstance(name, str) and name else collector.only_video(file.stem)
             frame = about.get("frame")
-            index: Any = frame if isinstance(frame, int) else PurePosixPath(key).name
-            videos.setdefault(name, []).append((index, item))
-        infos = (
-            data.get("infos", {}).get("videos", {}) if isinstance(data.get("infos"), dict) else {}
-        )
+            place = frame if isinstance(frame, int) else key.name
+            videos.setdefault(name, []).append((place, item))
+        infos = data.get("infos") if isinstance(data.get("infos"), dict) else {}
         split = "" if file.stem == DEFAULT_SPLIT else file.stem
         for name, items in videos.items():
-            _add_video(name, items, infos.get(name, {}), split, collector, where)
-            _read_items(name, items, classes, collector, where)
+            info = infos.get("videos", {}).get(name, {})
+            video = _add_video(name, items, info, split, collector, where)
+            _read_items(video, items, classes, collector, where)
 
 
 def _read_classes(data: Any, collector: Collector, where: str) -> dict[int, int]:
@@ -130,7 +113,7 @@ def _read_classes(data: Any, collector: Collector, where: str) -> dict[int, int]
     labels = entry(entry(categories, "label", dict, where), "labels", list, where)
     masks = categories.get("mask") or {}
     colours = {
-        own.get("label_id"): read_colour([own.get(key) for key in "rgb"])
+        own.get("label_id"): records.read_colour([own.get(key) for key in "rgb"])
         for own in masks.get("colormap", [])
     }
     found: dict[int, ObjectClass | str] = {
@@ -148,37 +131,32 @@ def _read_classes(data: Any, collector: Collector, where: str) -> dict[int, int]
 
 def _add_video(
     name: str,
-    items: list[tuple[Any, Record]],
+    items: Sequence[tuple[int | str, Record]],
     info: Record,
     split: str,
     collector: Collector,
     where: str,
-) -> None:
-    length, fps = info.get("length"), info.get("fps")
-    length = length if isinstance(length, int) else None
+) -> CollectedVideo:
+    length = info.get("length")
+    about = {"length": length if isinstance(length, int) else None, "split": split}
     for _, item in items:
         image = item.get("image") or {}
         picture_path(image.get("path", ""), where)
-        size = image.get("size")
-        known = None
-        if isinstance(size, list) and len(size) == 2 and all(isinstance(v, int) for v in size):
-            known = size[0], size[1]
-        rate = float(fps) if isinstance(fps, (int, float)) and fps > 0 else None
-        collector.video(name, known, length=length, fps=rate, split=split)
+        size = records.read_size(image.get("size"))
+        collector.video(name, size, fps=records.number_or_none(info, "fps"), **about)
+    return collector.video(name, None)
 
 
 def _read_items(
-    name: str,
-    items: list[tuple[Any, Record]],
+    video: CollectedVideo,
+    items: Sequence[tuple[int | str, Record]],
     classes: dict[int, int],
     collector: Collector,
     where: str,
 ) -> None:
-    stems = [own for own, _ in items if isinstance(own, str)]
-    numbers = iter(collector.indices(name, stems, where)) if stems else iter(())
-    indices = [own if isinstance(own, int) else next(numbers) for own, _ in items]
+    indices = video.indices([place for place, _ in items], where)
     if len(set(indices)) < len(indices):
-        raise ValueError(f"{where}: a frame of video {name!r} is there twice")
+        raise ValueError(f"{where}: a frame of video {video.name!r} is there twice")
     found: list[tuple[Any, int, Record, Record, str]] = []
     for index, (_, item) in zip(indices, items, strict=True):
         for number, own in enumerate(entry(item, "annotations", list, where)):
@@ -189,22 +167,21 @@ def _read_items(
             found.append((key, index, own, attributes, what))
     ids = collector.ids_of_shapes((key for key, *_ in found), where)
     for key, index, own, attributes, what in found:
-        label = own.get("label_id")
+        label, kind = own.get("label_id"), own.get("type")
         if label not in classes:
             raise ValueError(f"{what} has label {label}, which is not in the file")
         counts, corners = None, None
-        kind = own.get("type")
         if kind == "mask":
-            counts = collector.counts(name, own.get("rle"), what)
+            counts = video.counts(own.get("rle"), what)
         elif kind == "polygon":
-            counts = collector.counts(name, [own.get("points")], what)
+            counts = video.counts([own.get("points")], what)
         elif kind == "bbox":
-            corners = read_box(own.get("bbox"), what)
+            corners = records.read_box(own.get("bbox"), what)
         else:
             collector.losses.add(f"annotations of the kind {str(kind)[:20]!r}", what)
         if counts is None and corners is None:
             continue
-        theirs = {key: to_text(v) for key, v in attributes.items() if key not in OURS}
+        theirs = {key: value for key, value in attributes.items() if key not in OURS}
         about = {"name": attributes.get("track_name", ""), "attributes": theirs}
-        read_track(collector, name, ids[key], classes[label], about)
-        collector.frame(name, ids[key], index, read_frame(counts, corners, attributes), what)
+        records.read_track(video, ids[key], classes[label], about)
+        video.frame(ids[key], index, records.read_frame(counts, corners, attributes), what)

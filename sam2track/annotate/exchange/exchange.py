@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ...files import whole_folder
 from ..tracks import Annotations, ObjectClass, Video
-from .clips import Clip, choose_classes, choose_clips
+from .clips import Clip, Export, choose_classes, choose_clips
 from .collecting import Collector
 from .formats import FORMATS, Format
 from .losses import Losses
@@ -49,10 +49,9 @@ def write(
         raise ValueError(f"format {format!r} has no place for pictures; leave out images=true")
     clips = choose_clips(annotations, chosen, frames, own.holds, losses)
     with whole_folder(out) as folder:
-        divided = clips if own.divide is None else own.divide(clips)
-        own.write(
-            _with_pictures(divided, own, folder) if images else divided, chosen, folder, losses
-        )
+        clips = clips if own.divide is None else own.divide(clips)
+        clips = _with_pictures(clips, own, folder) if images else clips
+        own.write(Export(clips, chosen, folder, losses))
     return losses
 
 

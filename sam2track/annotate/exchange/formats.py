@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..tracks import ObjectClass
 from .burst import read_burst, write_burst
-from .clips import Clip
+from .clips import Clip, Export
 from .coco import read_coco, write_coco, write_tao
 from .collecting import Collector
 from .cvat import write_cvat_images, write_cvat_video
@@ -17,24 +16,15 @@ from .datumaro import DEFAULT_SPLIT, read_datumaro, write_datumaro
 from .label_studio import read_label_studio, write_label_studio
 from .label_studio_video import read_label_studio_video, write_label_studio_video
 from .labelme import read_labelme, write_labelme
-from .losses import FEATURES, Losses
+from .losses import FEATURES
 from .measures import write_csv
-from .mot_challenge import (
-    read_mot,
-    read_mots,
-    read_mots_png,
-    write_mot,
-    write_mots,
-    write_mots_png,
-)
+from .mot_challenge import read_mot, read_mots, read_mots_png, write_mot, write_mots, write_mots_png
 from .palette_png import read_davis, read_youtube_vos, write_davis, write_youtube_vos
 from .pictures import write_cutouts, write_overlay
 from .sav import read_sav, write_sav
 from .vots import read_vots, write_vots
 from .yolo import flat_name, read_yolo, split_videos, write_yolo
 from .youtube_vis import read_youtube_vis, write_youtube_vis
-
-Write = Callable[[Iterator[Clip], Sequence[ObjectClass], Path, Losses], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +33,7 @@ class Format:
 
     Attributes:
         title: for people.
-        write: takes the clips, their classes, an empty folder, and where to count losses.
+        write: writes the clips into an empty folder.
         read: takes a folder or file, and the collector that it fills; None = only written.
         holds: what of ``FEATURES`` it has a place for.
         picture: where the picture of a frame belongs; None = the format has none.
@@ -52,7 +42,7 @@ class Format:
     """
 
     title: str
-    write: Write
+    write: Callable[[Export], None]
     read: Callable[[Path, Collector], None] | None
     holds: frozenset[str]
     picture: Callable[[Clip, int], str] | None = None

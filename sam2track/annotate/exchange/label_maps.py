@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
-from jaxtyping import Bool, UInt16
+from jaxtyping import UInt16
 
 from .clips import Clip
 from .losses import Losses
@@ -53,10 +51,3 @@ def small_values(clip: Clip, most: int, losses: Losses) -> dict[int, int]:
                 values[track.id] = value
                 losses.add(f"ids above {most}, replaced by free ones", where)
     return values
-
-
-def split_labels(labels: np.ndarray) -> Iterator[tuple[int, Bool[np.ndarray, "H W"]]]:
-    """Each value above 0 in a picture, with its mask."""
-    for value in np.flatnonzero(np.bincount(labels.ravel())).tolist():
-        if value:
-            yield value, labels == value

@@ -6,38 +6,28 @@ read too. Label Studio has no masks on videos.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from ..tracks import ObjectClass, TrackFrame
+from ..tracks import TrackFrame
+from . import label_studio_tasks as tasks
+from . import records
 from .brush_runs import decode_brush, encode_brush
-from .clips import Clip
+from .clips import Export
 from .collecting import Collector
 from .json_file import JsonList
-from .label_studio_tasks import (
-    read_config,
-    read_tasks,
-    region_class,
-    region_meta,
-    task_record,
-    write_config,
-)
-from .losses import Losses
-from .records import Record, frame_extras, read_frame, read_size, read_track, track_extras
+from .records import Record
 from .untrusted import check_size, decode_png, entry
 
 MASKS = ("brushlabels", "bitmasklabels")
 
 
-def write_label_studio(
-    clips: Iterator[Clip], classes: Sequence[ObjectClass], folder: Path, losses: Losses
-) -> None:
-    names = write_config(folder, classes, "image", "Image", "BrushLabels")
-    number = 0
-    with JsonList(folder / "tasks.json") as file:
-        for clip in clips:
+def write_label_studio(export: Export) -> None:
+    tasks.write_config(export, "image", "Image", "BrushLabels")
+    names, number = export.class_names, 0
+    with JsonList(export.folder / "tasks.json") as file:
+        for clip in export.clips:
             video = clip.video
             for index in clip.indices:
                 number += 1
@@ -56,8 +46,8 @@ def write_label_studio(
                             "brushlabels": [names[track.class_id]],
                         },
                         "meta": {"track_id": track.id}
-                        | track_extras(track)
-                        | frame_extras(track.frames[index]),
+                        | records.track_extras(track)
+                        | records.frame_extras(track.frames[index]),
                     }
                     for track, mask in clip.masks(index)
                 ]
@@ -68,28 +58,26 @@ def write_label_studio(
                     "size": [video.height, video.width],
                     "length": video.length,
                 }
-                file.add(task_record(number, data, results))
+                file.add(tasks.task_record(number, data, results))
 
 
 def read_label_studio(path: Path, collector: Collector) -> None:
     """Read brush masks and bit masks; a picture's folder is its video."""
-    read_config(path, collector)
+    tasks.read_config(path, collector)
     found: dict[str, list[tuple[int | str, Record, str]]] = {}
-    for where, data, results in read_tasks(path):
+    for where, data, results in tasks.read_tasks(path):
         picture = PurePosixPath(entry(data, "image", str, where).split("?")[0])
         name = data.get("video") or picture.parent.name
         name = name if isinstance(name, str) and name else collector.only_video("pictures")
         frame = data.get("frame")
-        index = frame if isinstance(frame, int) else picture.stem
-        regions = [own for own in results if own.get("type") in MASKS]
-        if len(regions) < len(results):
-            collector.losses.add("regions that are no masks", where, len(results) - len(regions))
-        size, length = read_size(data.get("size")), data.get("length")
+        place = frame if isinstance(frame, int) else picture.stem
+        regions = tasks.of_types(results, MASKS, "masks", collector, where)
+        size, length = records.read_size(data.get("size")), data.get("length")
         if size is not None:
             length = length if isinstance(length, int) else None
             collector.video(name, size, length=length)
         found.setdefault(name, []).extend(
-            (index, own, f"{where}, region {own.get('id')}") for own in regions
+            (place, own, f"{where}, region {own.get('id')}") for own in regions
         )
     for name, regions in found.items():
         _read_regions(name, regions, collector)
@@ -101,11 +89,14 @@ def _read_regions(
     for _, own, where in regions:
         height = entry(own, "original_height", int, where)
         collector.video(name, (height, entry(own, "original_width", int, where)))
-    stems = list(dict.fromkeys(index for index, *_ in regions if isinstance(index, str)))
-    indices = dict(zip(stems, collector.indices(name, stems, name), strict=True)) if stems else {}
-    keys = [region_meta(own).get("track_id", where) for _, own, where in regions]
+    if not regions:
+        return
+    video = collector.video(name, None)
+    places = list(dict.fromkeys(place for place, *_ in regions))
+    indices = dict(zip(places, video.indices(places, name), strict=True))
+    keys = [tasks.region_meta(own).get("track_id", where) for _, own, where in regions]
     ids = collector.ids_of_shapes(keys, name)
-    for key, (index, own, where) in zip(keys, regions, strict=True):
+    for key, (place, own, where) in zip(keys, regions, strict=True):
         value = entry(own, "value", dict, where)
         size = own["original_height"], own["original_width"]
         if own["type"] == "brushlabels":
@@ -113,12 +104,11 @@ def _read_regions(
         else:
             mask = _decode_bitmask(entry(value, "imageDataURL", str, where), size, where)
         if mask.any():
-            class_id = region_class(value, own["type"], collector, where)
-            read_track(collector, name, ids[key], class_id, region_meta(own))
-            counts = TrackFrame.from_mask(mask).counts
-            frame = read_frame(counts, None, region_meta(own))
-            place = indices[index] if isinstance(index, str) else index
-            collector.frame(name, ids[key], place, frame, where)
+            meta = tasks.region_meta(own)
+            class_id = tasks.region_class(value, own["type"], collector, where)
+            records.read_track(video, ids[key], class_id, meta)
+            frame = records.read_frame(TrackFrame.from_mask(mask).counts, None, meta)
+            video.frame(ids[key], indices[place], frame, where)
 
 
 def _decode_bitmask(url: str, size: tuple[int, int], where: str) -> np.ndarray:

@@ -11,6 +11,7 @@ from pathlib import Path
 from xml.sax.saxutils import quoteattr
 
 from ..tracks import ObjectClass, colour_of, hex_of
+from .clips import Export
 from .collecting import Collector, clean
 from .records import Record
 from .untrusted import entry, read_json, read_xml
@@ -21,20 +22,17 @@ def task_record(number: int, data: Record, results: list[Record]) -> Record:
     return {"id": number, "data": data, "annotations": annotations}
 
 
-def write_config(
-    folder: Path, classes: Sequence[ObjectClass], name: str, shows: str, labels: str
-) -> dict[int, str]:
-    """Write the labelling interface; the names of classes by their ids."""
+def write_config(export: Export, name: str, shows: str, labels: str) -> None:
+    """Write the labelling interface."""
     lines = ["<View>", f'  <{shows} name="{name}" value="${name}"/>']
     if name == "video":
         lines.append('  <VideoRectangle name="box" toName="video"/>')
     lines.append(f'  <{labels} name="label" toName="{name}">')
-    for own in classes:
+    for own in export.classes:
         colour = "" if own.colour is None else f' background="{hex_of(own.colour)}"'
         lines.append(f"    <Label value={quoteattr(own.name)}{colour}/>")
     text = "\n".join([*lines, f"  </{labels}>", "</View>", ""])
-    (folder / "config.xml").write_text(text, encoding="utf-8")
-    return {own.id: own.name for own in classes}
+    (export.folder / "config.xml").write_text(text, encoding="utf-8")
 
 
 def read_config(path: Path, collector: Collector) -> None:
@@ -47,6 +45,16 @@ def read_config(path: Path, collector: Collector) -> None:
         colour = colour_of(label.get("background"))
         found[place] = ObjectClass(1, clean(label.get("value", "")), colour)
     collector.class_ids(found)
+
+
+def of_types(
+    results: list[Record], types: Sequence[str], what: str, collector: Collector, where: str
+) -> list[Record]:
+    """The regions of some types, which are ``what``; others are counted."""
+    found = [own for own in results if own.get("type") in types]
+    if len(found) < len(results):
+        collector.losses.add(f"regions that are no {what}", where, len(results) - len(found))
+    return found
 
 
 def region_meta(region: Record) -> Record:

@@ -5,35 +5,27 @@ Boxes are linear between key frames, and end at one where ``enabled`` is false.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
 
-from ..tracks import Box, ObjectClass, Track, TrackFrame
-from .clips import Clip, box
+from ..tracks import Box, Track, TrackFrame
+from . import label_studio_tasks as tasks
+from . import records
+from .clips import Clip, Export, box
 from .collecting import Collector, consecutive_ids
 from .json_file import JsonList
-from .label_studio_tasks import (
-    read_config,
-    read_tasks,
-    region_class,
-    region_meta,
-    task_record,
-    write_config,
-)
-from .losses import Losses
-from .records import Record, read_size, read_track, track_extras
+from .records import Record
 from .untrusted import entry
 
 
-def write_label_studio_video(
-    clips: Iterator[Clip], classes: Sequence[ObjectClass], folder: Path, losses: Losses
-) -> None:
-    names = write_config(folder, classes, "video", "Video", "Labels")
-    with JsonList(folder / "tasks.json") as file:
-        for number, clip in enumerate(clips, start=1):
+def write_label_studio_video(export: Export) -> None:
+    tasks.write_config(export, "video", "Video", "Labels")
+    names = export.class_names
+    with JsonList(export.folder / "tasks.json") as file:
+        for number, clip in enumerate(export.clips, start=1):
             video = clip.video
             rate = video.fps or 25
             results = [
@@ -48,13 +40,13 @@ def write_label_studio_video(
                         "sequence": _sequence(clip, track, rate),
                         "labels": [names[track.class_id]],
                     },
-                    "meta": {"track_id": track.id} | track_extras(track),
+                    "meta": {"track_id": track.id} | records.track_extras(track),
                 }
                 for track in clip.tracks
             ]
             path = video.name if video.path is None else video.path.name
             data = {"video": path, "name": video.name, "size": [video.height, video.width]}
-            file.add(task_record(number, data, results))
+            file.add(tasks.task_record(number, data, results))
 
 
 def _sequence(clip: Clip, track: Track, rate: float) -> list[Record]:
@@ -78,31 +70,31 @@ def _sequence(clip: Clip, track: Track, rate: float) -> list[Record]:
 
 def read_label_studio_video(path: Path, collector: Collector) -> None:
     """Read boxes of videos; between key frames they are linear, as Label Studio shows them."""
-    read_config(path, collector)
-    for where, data, results in read_tasks(path):
+    tasks.read_config(path, collector)
+    for where, data, results in tasks.read_tasks(path):
         name = data.get("name") or PurePosixPath(str(data.get("video", ""))).stem
         name = collector.only_video(str(name))
-        known = collector.known_size(name) or read_size(data.get("size"))
-        regions = [own for own in results if own.get("type") == "videorectangle"]
-        if len(regions) < len(results):
-            collector.losses.add("regions that are no boxes", where, len(results) - len(regions))
+        known = collector.known_size(name) or records.read_size(data.get("size"))
+        regions = tasks.of_types(results, ("videorectangle",), "boxes", collector, where)
         values = [entry(own, "value", dict, where) for own in regions]
         counts = {own["framesCount"] for own in values if isinstance(own.get("framesCount"), int)}
         length = max(counts, default=None)
-        collector.video(name, known, length=length)
-        height, width = collector.known_size(name) or (0, 0)
-        ids = consecutive_ids(region_meta(own).get("track_id", own.get("id")) for own in regions)
+        video = collector.video(name, known, length=length)
+        height, width = video.size
+        ids = consecutive_ids(
+            tasks.region_meta(own).get("track_id", own.get("id")) for own in regions
+        )
         if len(ids) < len(regions):
             raise ValueError(f"{where}: a region is there twice; give each its own id")
         for own, value, track_id in zip(regions, values, ids.values(), strict=True):
             what = f"{where}, region {own.get('id')}"
-            class_id = region_class(value, "labels", collector, what)
-            read_track(collector, name, track_id, class_id, region_meta(own))
+            class_id = tasks.region_class(value, "labels", collector, what)
+            records.read_track(video, track_id, class_id, tasks.region_meta(own))
             for index, (x0, y0, x1, y1) in _boxes(value, length, what):
                 # Percent are not exact, but the boxes of masks are whole pixels.
                 left, right = round(x0 * width, 4), round(x1 * width, 4)
                 corners = left, round(y0 * height, 4), right, round(y1 * height, 4)
-                collector.frame(name, track_id, index, TrackFrame(None, corners), what)
+                video.frame(track_id, index, TrackFrame(None, corners), what)
 
 
 def _boxes(value: Mapping[str, Any], length: int | None, where: str) -> Iterator[tuple[int, Box]]:

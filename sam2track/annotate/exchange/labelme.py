@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import cast
 
@@ -17,23 +16,21 @@ from PIL import Image
 
 from ...masks import mask_box
 from ...video import list_pictures
-from ..tracks import ObjectClass, Track, TrackFrame
-from .clips import Clip, box
-from .collecting import Collector
+from ..tracks import Track, TrackFrame
+from .clips import Clip, Export, box
+from .collecting import CollectedVideo, Collector
 from .json_file import to_json
-from .losses import Losses
 from .records import Record, read_frame, read_track
 from .untrusted import decode_png, entry, picture_path, read_json
 
 VERSION = "7.9.1"
 
 
-def write_labelme(
-    clips: Iterator[Clip], classes: Sequence[ObjectClass], folder: Path, losses: Losses
-) -> None:
-    names = {own.id: own.name for own in classes}
-    for clip in clips:
-        (folder / clip.video.name).mkdir()
+def write_labelme(export: Export) -> None:
+    names = export.class_names
+    for clip in export.clips:
+        folder = export.folder / clip.video.name
+        folder.mkdir()
         for index in clip.indices:
             document = {
                 "version": VERSION,
@@ -47,8 +44,7 @@ def write_labelme(
                 "imageHeight": clip.video.height,
                 "imageWidth": clip.video.width,
             }
-            file = folder / clip.video.name / f"{clip.stems[index]}.json"
-            file.write_bytes(to_json(document))
+            (folder / f"{clip.stems[index]}.json").write_bytes(to_json(document))
 
 
 def _shape(clip: Clip, track: Track, frame: TrackFrame, label: str) -> Record:
@@ -90,11 +86,9 @@ def read_labelme(path: Path, collector: Collector) -> None:
 
 def _read_folder(name: str, files: list[Path], collector: Collector) -> None:
     shapes: list[tuple[object, int, Record, str]] = []
-    stems: list[str] = []
     for place, file in enumerate(files):
         data, where = read_json(file), str(file)
         picture_path(data.get("imagePath"), where)
-        stems.append(file.stem)
         height = entry(data, "imageHeight", int, where)
         collector.video(name, (height, entry(data, "imageWidth", int, where)))
         for number, shape in enumerate(entry(data, "shapes", list, where)):
@@ -102,20 +96,20 @@ def _read_folder(name: str, files: list[Path], collector: Collector) -> None:
             group = shape.get("group_id") if isinstance(shape, dict) else None
             key: object = group if isinstance(group, int) else what
             shapes.append((key, place, shape, what))
-    indices = collector.indices(name, stems, str(files[0].parent))
+    video = collector.video(name, None)
+    indices = video.indices([file.stem for file in files], str(files[0].parent))
     ids = collector.ids_of_shapes((key for key, *_ in shapes), name)
-    size = collector.known_size(name) or (0, 0)
     for key, place, shape, where in shapes:
         class_id = collector.class_named(entry(shape, "label", str, where))
-        frame = _read_shape(shape, name, size, collector, where)
+        frame = _read_shape(shape, video, collector, where)
         if frame is not None:
             about = {"name": shape.get("description") or "", "attributes": shape.get("attributes")}
-            read_track(collector, name, ids[key], class_id, about)
-            collector.frame(name, ids[key], indices[place], frame, where)
+            read_track(video, ids[key], class_id, about)
+            video.frame(ids[key], indices[place], frame, where)
 
 
 def _read_shape(
-    shape: Record, video: str, size: tuple[int, int], collector: Collector, where: str
+    shape: Record, video: CollectedVideo, collector: Collector, where: str
 ) -> TrackFrame | None:
     points = entry(shape, "points", list, where)
     numbers = [v for point in points if isinstance(point, list) and len(point) == 2 for v in point]
@@ -126,10 +120,10 @@ def _read_shape(
     kind = shape.get("shape_type", "polygon")
     if kind == "mask" and len(points) == 2:
         text = entry(shape, "mask", str, where)
-        mask = _decode(text, (round(numbers[0]), round(numbers[1])), size, where)
+        mask = _decode(text, (round(numbers[0]), round(numbers[1])), video.size, where)
         return read_frame(TrackFrame.from_mask(mask).counts, None, about) if mask.any() else None
     if kind == "polygon":
-        counts = collector.counts(video, [numbers], where)
+        counts = video.counts([numbers], where)
         return None if counts is None else read_frame(counts, None, about)
     if kind == "rectangle" and len(numbers) in (4, 8):
         xs, ys = numbers[::2], numbers[1::2]

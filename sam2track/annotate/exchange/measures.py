@@ -8,27 +8,22 @@ is the time that a video file gives a frame. Where an object is not seen there i
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import numpy as np
 
-from ..tracks import ObjectClass, TrackFrame
-from .clips import Clip, area, box
-from .losses import Losses
+from ..tracks import TrackFrame
+from .clips import Export, area, box
 
 COLUMNS = ("video", "frame", "seconds", "id", "class", "name", "x", "y", "area", "x0", "y0", "x1",
            "y1", "score", "made")  # fmt: skip
 
 
-def write_csv(
-    clips: Iterator[Clip], classes: Sequence[ObjectClass], folder: Path, losses: Losses
-) -> None:
-    names = {own.id: own.name for own in classes}
-    with (folder / "tracks.csv").open("w", encoding="utf-8", newline="") as file:
+def write_csv(export: Export) -> None:
+    names = export.class_names
+    with (export.folder / "tracks.csv").open("w", encoding="utf-8", newline="") as file:
         table = csv.writer(file)
         table.writerow(COLUMNS)
-        for clip in clips:
+        for clip in export.clips:
             times = clip.video.times
             for track in clip.tracks:
                 for index, frame in sorted(track.frames.items()):

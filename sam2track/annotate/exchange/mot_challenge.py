@@ -10,74 +10,61 @@ of a frame do not overlap; as PNG ``<video>/instances/<frame>.png`` with these i
 from __future__ import annotations
 
 import configparser
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from ...masks import encode_runs
+from ...masks import encode_runs, split_labels
 from ...video import list_pictures
-from ..tracks import ObjectClass, TrackFrame
-from .clips import Clip, box
+from ..tracks import TrackFrame
+from .clips import Clip, Export, box
 from .collecting import Collector
-from .label_maps import label_map, split_labels
-from .losses import Losses
+from .label_maps import label_map
 from .records import corner_box
-from .untrusted import read_png, read_text, real, whole
+from .untrusted import find_files, read_png, read_text, real, whole
 
 FACTOR = 1000  # an id of MOTS is FACTOR * class + object
 IGNORED = 10 * FACTOR
 MOST_CLASSES = 65  # in 16 bits
 
 
-def write_mot(
-    clips: Iterator[Clip], classes: Sequence[ObjectClass], folder: Path, losses: Losses
-) -> None:
-    numbers = {own.id: place for place, own in enumerate(classes, start=1)}
-    for clip in clips:
-        with _start(clip, classes, folder).open("w", encoding="ascii") as file:
+def write_mot(export: Export) -> None:
+    for clip in export.clips:
+        with _start(clip, export).open("w", encoding="ascii") as file:
             for index in clip.indices:
                 for track, frame in clip.on(index):
                     x, y, width, height = corner_box(box(frame, clip.video.size))
                     place = f"{x + 1},{y + 1},{width},{height}"
-                    number = numbers[track.class_id]
+                    number = export.class_places[track.class_id] + 1
                     file.write(f"{index + 1},{track.id},{place},1,{number},1\n")
 
 
-def write_mots(
-    clips: Iterator[Clip], classes: Sequence[ObjectClass], folder: Path, losses: Losses
-) -> None:
-    height, width = 0, 0
-    for clip in clips:
+def write_mots(export: Export) -> None:
+    for clip in export.clips:
         height, width = clip.video.size
-        values = _values(clip, classes, losses)
-        with _start(clip, classes, folder).open("w", encoding="ascii") as file:
+        values = _values(clip, export)
+        with _start(clip, export).open("w", encoding="ascii") as file:
             for index in clip.indices:
-                for value, mask in split_labels(label_map(clip, index, values, losses)):
+                for value, mask in split_labels(label_map(clip, index, values, export.losses)):
                     runs = encode_runs(mask)["counts"]
                     line = f"{index + 1} {value} {value // FACTOR} {height} {width} {runs}\n"
                     file.write(line)
 
 
-def write_mots_png(
-    clips: Iterator[Clip], classes: Sequence[ObjectClass], folder: Path, losses: Losses
-) -> None:
-    for clip in clips:
-        instances = folder / clip.video.name / "instances"
-        instances.mkdir(parents=True)
-        _write_labels(classes, instances)
-        values = _values(clip, classes, losses)
+def write_mots_png(export: Export) -> None:
+    for clip in export.clips:
+        instances = _start_folder(clip, export, "instances")
+        values = _values(clip, export)
         for index in clip.indices:
-            picture = Image.fromarray(label_map(clip, index, values, losses))
+            picture = Image.fromarray(label_map(clip, index, values, export.losses))
             picture.save(instances / f"{clip.stems[index]}.png", compress_level=1)
 
 
-def _start(clip: Clip, classes: Sequence[ObjectClass], folder: Path) -> Path:
+def _start(clip: Clip, export: Export) -> Path:
     """Write what surrounds ``gt.txt``; its path."""
-    video, truth = clip.video, folder / clip.video.name / "gt"
-    truth.mkdir(parents=True)
-    _write_labels(classes, truth)
+    video, truth = clip.video, _start_folder(clip, export, "gt")
     lines = (
         "[Sequence]",
         f"name={video.name}",
@@ -93,25 +80,29 @@ def _start(clip: Clip, classes: Sequence[ObjectClass], folder: Path) -> Path:
     return truth / "gt.txt"
 
 
-def _write_labels(classes: Sequence[ObjectClass], folder: Path) -> None:
-    text = "".join(f"{own.name}\n" for own in classes)
+def _start_folder(clip: Clip, export: Export, name: str) -> Path:
+    """Make a folder of a video, with the names of classes."""
+    folder = export.folder / clip.video.name / name
+    folder.mkdir(parents=True)
+    text = "".join(f"{own.name}\n" for own in export.classes)
     (folder / "labels.txt").write_text(text, encoding="utf-8")
+    return folder
 
 
-def _values(clip: Clip, classes: Sequence[ObjectClass], losses: Losses) -> dict[int, int]:
+def _values(clip: Clip, export: Export) -> dict[int, int]:
     """The id in MOTS of each track."""
-    numbers = {own.id: place for place, own in enumerate(classes, start=1)}
     values: dict[int, int] = {}
     taken: set[int] = set()
     for track in sorted(clip.tracks, key=lambda track: track.id >= FACTOR):
-        where, number = f"track {track.id} in {clip.video.name}", numbers[track.class_id]
+        where = f"track {track.id} in {clip.video.name}"
+        number = export.class_places[track.class_id] + 1
         free = (n for n in range(1, FACTOR) if n not in taken)
         instance = track.id if track.id < FACTOR else next(free, None)
         if number >= MOST_CLASSES or instance is None:
-            losses.add("tracks beyond 64 classes or 999 objects of a video, left out", where)
+            export.losses.add("tracks beyond 64 classes or 999 objects of a video, left out", where)
             continue
         if instance != track.id:
-            losses.add(f"ids above {FACTOR - 1}, replaced by free ones", where)
+            export.losses.add(f"ids above {FACTOR - 1}, replaced by free ones", where)
         taken.add(instance)
         values[track.id] = number * FACTOR + instance
     return values
@@ -123,7 +114,7 @@ def read_mot(path: Path, collector: Collector) -> None:
     If all ids of a file are -1, as of detections, each box is a track of its own.
     """
     for name, file in _texts(path, collector).items():
-        collector.video(name, None)  # MOT tells sizes only in seqinfo.ini
+        video = collector.video(name, None)  # MOT tells sizes only in seqinfo.ini
         labels = _read_labels(file.parent, collector)
         lines = [
             [field.strip() for field in line.split(",")] for line in read_text(file).splitlines()
@@ -144,11 +135,11 @@ def read_mot(path: Path, collector: Collector) -> None:
             x, y, width, height = (real(field, where) for field in fields[2:6])
             if width <= 0 or height <= 0:
                 raise ValueError(f"{where}: the box is {width:g}x{height:g}; it should have a size")
-            collector.track(name, track_id, _class(fields[7:8], labels, collector, where))
+            video.track(track_id, _class(fields[7:8], labels, collector, where))
             corners = x - 1, y - 1, x - 1 + width, y - 1 + height
             score = real(fields[6], where) if len(fields) == 10 else None
             frame = TrackFrame(None, corners, score if score is None or score >= 0 else None)
-            collector.frame(name, track_id, index, frame, where)
+            video.frame(track_id, index, frame, where)
 
 
 def read_mots(path: Path, collector: Collector) -> None:
@@ -170,13 +161,12 @@ def read_mots(path: Path, collector: Collector) -> None:
                 collector.losses.add("masks that are marked to be ignored", where)
                 continue
             size = whole(fields[3], where), whole(fields[4], where)
-            collector.video(name, size)
-            counts = collector.counts(name, {"size": list(size), "counts": fields[5]}, where)
+            video = collector.video(name, size)
+            counts = video.counts({"size": list(size), "counts": fields[5]}, where)
             if counts is not None:
                 index = whole(fields[0], f"{where}: the frame") - first
-                own = _class(fields[2:3], labels, collector, where)
-                collector.track(name, instances[value], own)
-                collector.frame(name, instances[value], index, TrackFrame(counts), where)
+                video.track(instances[value], _class(fields[2:3], labels, collector, where))
+                video.frame(instances[value], index, TrackFrame(counts), where)
 
 
 def read_mots_png(path: Path, collector: Collector) -> None:
@@ -189,22 +179,20 @@ def read_mots_png(path: Path, collector: Collector) -> None:
         files, labels = list_pictures(folder, (".png",)), _read_labels(folder, collector)
         if not files:
             raise ValueError(f"{folder} has no PNGs; copy it again")
-        collector.video(name, read_png(files[0]).shape)
-        indices = collector.indices(name, [file.stem for file in files], str(folder))
-        size = collector.known_size(name)
+        video = collector.video(name, read_png(files[0]).shape)
+        indices = video.indices([file.stem for file in files], str(folder))
         values: set[int] = set()
         for file in files:
-            values |= set(np.unique(read_png(file, size)).tolist()) - {0}
+            values |= set(np.unique(read_png(file, video.size)).tolist()) - {0}
         instances = _instances(values)
         for index, file in zip(indices, files, strict=True):
-            for value, mask in split_labels(read_png(file, size)):
+            for value, mask in split_labels(read_png(file, video.size)):
                 if value == IGNORED:
                     collector.losses.add("masks that are marked to be ignored", str(file))
                     continue
-                number = [str(value // FACTOR)]
-                own = _class(number, labels, collector, f"{file}: id {value}")
-                collector.track(name, instances[value], own)
-                collector.mask(name, instances[value], index, mask, str(file))
+                number, where = [str(value // FACTOR)], f"{file}: id {value}"
+                video.track(instances[value], _class(number, labels, collector, where))
+                video.mask(instances[value], index, mask, str(file))
 
 
 def _instances(values: set[int]) -> dict[int, int]:
@@ -218,16 +206,12 @@ def _instances(values: set[int]) -> dict[int, int]:
 def _texts(path: Path, collector: Collector) -> dict[str, Path]:
     """The text file of each video; adds the videos whose ``seqinfo.ini`` tells their size."""
     if path.is_file():
-        name = collector.only_video(path.resolve().stem)
-        if collector.known_size(name) is not None:
-            collector.video(name, None)
-        return {name: path}
-    files = {own.parents[1].name: own for own in sorted(path.glob("*/gt/gt.txt"))}
-    if not files:
-        raise ValueError(f"{path} has no <video>/gt/gt.txt; check the path and the format")
+        files = {collector.only_video(path.resolve().stem): path}
+    else:
+        files = {own.parents[1].name: own for own in find_files(path, "*/gt/gt.txt")}
     for name, file in files.items():
         ini = file.parents[1] / "seqinfo.ini"
-        if not ini.is_file():
+        if path.is_file() or not ini.is_file():
             if collector.known_size(name) is not None:
                 collector.video(name, None)
             continue
@@ -240,7 +224,7 @@ def _texts(path: Path, collector: Collector) -> dict[str, Path]:
         except (configparser.Error, KeyError) as error:
             reason = str(error).splitlines()[0]
             raise ValueError(f"{ini} does not tell the sequence ({reason})") from None
-        collector.video(name, size, length=length, fps=fps if fps > 0 else None)
+        collector.video(name, size, length=length, fps=fps)
     return files
 
 

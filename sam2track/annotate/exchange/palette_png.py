@@ -8,18 +8,17 @@ since tools look there. 255 is void. YouTube-VOS: ``Annotations/<video>/00000.pn
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from PIL import Image
 
-from ...masks import davis_palette
+from ...masks import davis_palette, split_labels
 from ...video import list_pictures
-from ..tracks import ObjectClass, TrackFrame
-from .clips import Clip
+from ..tracks import TrackFrame
+from .clips import Clip, Export
 from .collecting import Collector
 from .json_file import to_json
-from .label_maps import label_map, small_values, split_labels
+from .label_maps import label_map, small_values
 from .losses import Losses
 from .untrusted import entry, read_json, read_png, whole
 
@@ -27,26 +26,22 @@ VOID = 255
 FOLDERS = ("Annotations/480p", "Annotations/Full-Resolution", "Annotations", ".")
 
 
-def write_davis(
-    clips: Iterator[Clip], classes: Sequence[ObjectClass], folder: Path, losses: Losses
-) -> None:
+def write_davis(export: Export) -> None:
     lists: dict[str, list[str]] = {}
-    for clip in clips:
-        _write_maps(clip, folder / "Annotations" / "480p" / clip.video.name, losses)
+    for clip in export.clips:
+        _write_maps(clip, export.folder / "Annotations" / "480p", export.losses)
         lists.setdefault(clip.split or "train", []).append(clip.video.name)
     for split, names in lists.items():
-        path = folder / "ImageSets" / "2017" / f"{split}.txt"
+        path = export.folder / "ImageSets" / "2017" / f"{split}.txt"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
 
 
-def write_youtube_vos(
-    clips: Iterator[Clip], classes: Sequence[ObjectClass], folder: Path, losses: Losses
-) -> None:
-    names = {own.id: own.name for own in classes}
+def write_youtube_vos(export: Export) -> None:
+    names = export.class_names
     videos: dict[str, object] = {}
-    for clip in clips:
-        values = _write_maps(clip, folder / "Annotations" / clip.video.name, losses)
+    for clip in export.clips:
+        values = _write_maps(clip, export.folder / "Annotations", export.losses)
         objects = {
             str(values[track.id]): {
                 "category": names[track.class_id],
@@ -56,16 +51,17 @@ def write_youtube_vos(
             if track.id in values
         }
         videos[clip.video.name] = {"objects": objects}
-    (folder / "meta.json").write_bytes(to_json({"videos": videos}))
+    (export.folder / "meta.json").write_bytes(to_json({"videos": videos}))
 
 
 def _write_maps(clip: Clip, folder: Path, losses: Losses) -> dict[int, int]:
-    folder.mkdir(parents=True, exist_ok=True)
+    own = folder / clip.video.name
+    own.mkdir(parents=True, exist_ok=True)
     values = small_values(clip, VOID - 1, losses)
     for index in clip.indices:
         picture = Image.fromarray(label_map(clip, index, values, losses).astype("uint8"))
         picture.putpalette(davis_palette().tobytes())
-        picture.save(folder / f"{clip.stems[index]}.png", compress_level=1)
+        picture.save(own / f"{clip.stems[index]}.png", compress_level=1)
     return values
 
 
@@ -106,14 +102,16 @@ def _read_maps(
     name: str, files: list[Path], categories: dict[int, str], collector: Collector
 ) -> None:
     """Read one video. Where 255 is the only value, as in DAVIS 2016, it is object 1, not void."""
-    name = name or collector.only_video(files[0].resolve().parent.name)
-    collector.video(name, read_png(files[0]).shape)
-    indices = collector.indices(name, [file.stem for file in files], str(files[0].parent))
+    folder = files[0].parent
+    video = collector.video(
+        name or collector.only_video(folder.resolve().name), read_png(files[0]).shape
+    )
+    indices = video.indices([file.stem for file in files], str(folder))
     classes = collector.class_ids({own: own for own in categories.values()})
     void: dict[int, TrackFrame] = {}
     other = False
     for index, file in zip(indices, files, strict=True):
-        for value, mask in split_labels(read_png(file, collector.known_size(name))):
+        for value, mask in split_labels(read_png(file, video.size)):
             if value == VOID:
                 void[index] = TrackFrame.from_mask(mask)
                 continue
@@ -121,12 +119,12 @@ def _read_maps(
                 raise ValueError(f"{file} shows object {value}, which meta.json does not list")
             own = classes[categories[value]] if categories else collector.default_class()
             other = True
-            collector.track(name, value, own)
-            collector.mask(name, value, index, mask, str(file))
+            video.track(value, own)
+            video.mask(value, index, mask, str(file))
     if other and void:
-        where = f"frame {min(void)} of {name}"
+        where = f"frame {min(void)} of {video.name}"
         collector.losses.add("frames with void pixels (255)", where, len(void))
     elif void:
-        collector.track(name, 1, collector.default_class())
+        video.track(1, collector.default_class())
         for index, frame in void.items():
-            collector.frame(name, 1, index, frame, str(files[0].parent))
+            video.frame(1, index, frame, str(folder))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -18,10 +18,8 @@ from PIL import Image
 from ...masks import mask_box
 from ...sinks import OverlaySink
 from ...types import Frame, FrameResult
-from ...video import SeekableSource, VideoSource, open_video
-from ..tracks import ObjectClass
-from .clips import Clip
-from .losses import Losses
+from ...video import SeekableSource, open_video
+from .clips import Clip, Export
 
 TOGETHER = 8  # frames read at once
 JPEG_QUALITY = 95
@@ -39,18 +37,14 @@ def read_frames(clip: Clip) -> Iterator[Frame]:
     with open_video(video.path) as source:
         if not isinstance(source, SeekableSource):
             raise ValueError(f"{video.path} is no file or folder, so its frames cannot be read")
-        _check_source(source, clip)
+        if source.size != video.size:
+            (height, width), (high, wide) = source.size, video.size
+            raise ValueError(
+                f"{video.path} is {width}x{height}, but {wide}x{high} was annotated; give the "
+                "video that was"
+            )
         for first in range(0, len(clip.indices), TOGETHER):
             yield from source.read_many(clip.indices[first : first + TOGETHER])
-
-
-def _check_source(source: VideoSource, clip: Clip) -> None:
-    if source.size != clip.video.size:
-        (height, width), (high, wide) = source.size, clip.video.size
-        raise ValueError(
-            f"{clip.video.path} is {width}x{height}, but {wide}x{high} was annotated; "
-            "give the video that was"
-        )
 
 
 def write_pictures(clip: Clip, folder: Path, name: Callable[[Clip, int], str]) -> None:
@@ -59,28 +53,31 @@ def write_pictures(clip: Clip, folder: Path, name: Callable[[Clip, int], str]) -
     Args:
         name: of a frame's picture, in ``folder``.
     """
-    if clip.video.frame_names is not None and clip.video.path is not None:
+    video = clip.video
+    if video.frame_names is not None and video.path is not None:
         for index in clip.indices:
-            target = folder / name(clip, index)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(clip.video.path / clip.video.frame_names[index], target)
+            shutil.copyfile(video.path / video.frame_names[index], _new(folder / name(clip, index)))
         return
     for frame in read_frames(clip):
-        target = folder / name(clip, frame.index)
-        target.parent.mkdir(parents=True, exist_ok=True)
+        target = _new(folder / name(clip, frame.index))
         Image.fromarray(frame.image).save(target, quality=JPEG_QUALITY)
 
 
-def write_overlay(
-    clips: Iterator[Clip], classes: Sequence[ObjectClass], folder: Path, losses: Losses
-) -> None:
-    for clip in clips:
+def _new(path: Path) -> Path:
+    """The path of a new file, whose folder is made."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def write_overlay(export: Export) -> None:
+    for clip in export.clips:
         video = clip.video
         whole = len(clip.indices) == video.length
         sound = video.path if whole and video.frame_names is None else None
         # Chosen frames are shown for as long as the frames that they stand for.
         fps = (video.fps or 25) * max(1, len(clip.indices)) / max(1, video.length)
-        with OverlaySink(folder / f"{video.name}.mp4", max(fps, 0.1), sound_from=sound) as sink:
+        path = export.folder / f"{video.name}.mp4"
+        with OverlaySink(path, max(fps, 0.1), sound_from=sound) as sink:
             for frame in read_frames(clip):
                 sink.write(frame, _result(clip, frame.index))
 
@@ -99,14 +96,12 @@ def _result(clip: Clip, index: int) -> FrameResult:
     return FrameResult(index, ids, masks, owners, ones, ones, logits)
 
 
-def write_cutouts(
-    clips: Iterator[Clip], classes: Sequence[ObjectClass], folder: Path, losses: Losses
-) -> None:
-    names = {own.id: own.name for own in classes}
+def write_cutouts(export: Export) -> None:
+    folder, names = export.folder, export.class_names
     with (folder / "cutouts.csv").open("w", encoding="utf-8", newline="") as file:
         table = csv.writer(file)
         table.writerow(("file", "video", "frame", "track", "class", "x", "y", "width", "height"))
-        for clip in clips:
+        for clip in export.clips:
             for frame in read_frames(clip):
                 for track, mask in clip.masks(frame.index):
                     label = names[track.class_id]
@@ -115,9 +110,8 @@ def write_cutouts(
                     x0, y0, x1, y1 = mask_box(mask) or (0, 0, 0, 0)
                     part = np.s_[y0:y1, x0:x1]
                     alpha = mask[part][..., None] * np.uint8(255)
-                    (folder / path).parent.mkdir(parents=True, exist_ok=True)
                     picture = np.concatenate([frame.image[part], alpha], axis=2)
-                    Image.fromarray(picture).save(folder / path, compress_level=1)
+                    Image.fromarray(picture).save(_new(folder / path), compress_level=1)
                     place = (x0, y0, x1 - x0, y1 - y0)
                     row = (path, clip.video.name, frame.index, track.id, label, *place)
                     table.writerow(row)

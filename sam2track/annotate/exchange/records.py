@@ -12,7 +12,7 @@ from typing import Any, cast
 
 from ..tracks import KINDS, MADE, Attribute, Box, ObjectClass, Track, TrackFrame
 from .clips import Clip
-from .collecting import Collector, clean
+from .collecting import CollectedVideo, Collector, clean
 from .untrusted import entry
 
 Record = dict[str, Any]
@@ -37,8 +37,10 @@ def known_class(classes: Mapping[Any, int], category: Any, where: str) -> int:
 
 
 def read_size(value: object) -> tuple[int, int] | None:
-    """Height and width from a list of two numbers; None for anything else."""
-    return (int(value[0]), int(value[1])) if isinstance(value, list) and len(value) == 2 else None
+    """Height and width from a list of two whole numbers; None for anything else."""
+    if isinstance(value, list) and len(value) == 2 and all(isinstance(v, int) for v in value):
+        return value[0], value[1]
+    return None
 
 
 def class_record(own: ObjectClass) -> Record:
@@ -59,15 +61,11 @@ def read_classes(collector: Collector, records: Sequence[Any], where: str) -> di
     found: dict[Any, ObjectClass | str] = {}
     for key, record in by_id(records, f"{where}: category").items():
         name = entry(record, "name", str, f"{where}: category {key}")
-        attributes = record.get("attributes", [])
-        found[key] = ObjectClass(
-            1,  # replaced by the collector
-            clean(name),
-            read_colour(record.get("color")),
-            tuple(read_attribute(a, f"{where}: category {name!r}") for a in attributes)
-            if isinstance(attributes, list)
-            else (),
-        )
+        listed = record.get("attributes")
+        listed = listed if isinstance(listed, list) else []
+        attributes = tuple(read_attribute(a, f"{where}: category {name!r}") for a in listed)
+        colour = read_colour(record.get("color"))
+        found[key] = ObjectClass(1, clean(name), colour, attributes)  # the collector gives the id
     return collector.class_ids(found)
 
 
@@ -108,17 +106,20 @@ def video_record(clip: Clip, number: int) -> Record:
     return record
 
 
-def read_video(collector: Collector, record: Any, name: str, where: str) -> None:
+def read_video(collector: Collector, record: Any, name: str, where: str) -> CollectedVideo:
     """Add a video from its record; ``name`` as it is called in the file."""
     size = entry(record, "height", int, where), entry(record, "width", int, where)
-    fps = record.get("fps")
-    collector.video(
-        name,
-        size,
-        length=entry(record, "frame_count", int, where) if "frame_count" in record else None,
-        fps=float(fps) if isinstance(fps, (int, float)) and 0 < fps < math.inf else None,
-        split=str(record.get("split", "")),
+    length = entry(record, "frame_count", int, where) if "frame_count" in record else None
+    split = str(record.get("split", ""))
+    return collector.video(
+        name, size, length=length, fps=number_or_none(record, "fps"), split=split
     )
+
+
+def number_or_none(record: Mapping[str, Any], key: str) -> float | None:
+    """A number of a record; None if it has none there."""
+    value = record.get(key)
+    return float(value) if isinstance(value, (int, float)) else None
 
 
 def track_extras(track: Track) -> Record:
@@ -128,19 +129,14 @@ def track_extras(track: Track) -> Record:
 
 
 def read_track(
-    collector: Collector, video: str, track_id: int, class_id: int, record: Mapping[str, Any]
+    video: CollectedVideo, track_id: int, class_id: int, record: Mapping[str, Any]
 ) -> None:
     """Add a track, with the name and attributes of its record."""
     attributes = record.get("attributes")
     attributes = cast(Record, attributes) if isinstance(attributes, dict) else {}
+    texts = {str(key): to_text(value) for key, value in attributes.items()}
     name = record.get("name", "")
-    collector.track(
-        video,
-        track_id,
-        class_id,
-        name=name if isinstance(name, str) else "",
-        attributes={str(key): to_text(value) for key, value in attributes.items()},
-    )
+    video.track(track_id, class_id, name=name if isinstance(name, str) else "", attributes=texts)
 
 
 def to_text(value: object) -> str:
@@ -158,11 +154,11 @@ def frame_extras(frame: TrackFrame) -> Record:
 
 def read_frame(counts: str | None, box: Box | None, record: Mapping[str, Any]) -> TrackFrame:
     """A frame of a track, with the score, origin and occlusion in its record."""
-    score, made = record.get("score"), record.get("made")
+    score, made = number_or_none(record, "score"), record.get("made")
     return TrackFrame(
         counts,
         box if counts is None else None,
-        float(score) if isinstance(score, (int, float)) and math.isfinite(score) else None,
+        score if score is not None and math.isfinite(score) else None,
         made if made in MADE else "imported",
         bool(record.get("occluded")),
     )

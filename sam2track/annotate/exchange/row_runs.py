@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Bool
 
-from ...masks import mask_box
+from ...masks import flat_runs, mask_box
 from .untrusted import check_size, whole
 
 PixelBox = tuple[int, int, int, int]  # x, y, width, height
@@ -23,10 +23,7 @@ def encode_rows(mask: Bool[np.ndarray, "H W"], least_width: int = 1) -> tuple[Pi
         return (0, 0, 0, 0), [0]
     x0, y0, x1, y1 = corners
     x0 = max(0, min(x0, x1 - least_width))
-    flat = mask[y0:y1, x0:x1].ravel()
-    changes = np.flatnonzero(flat[1:] != flat[:-1]) + 1
-    runs = np.diff(changes, prepend=0, append=len(flat)).tolist()
-    return (x0, y0, x1 - x0, y1 - y0), [0, *runs] if flat[0] else runs
+    return (x0, y0, x1 - x0, y1 - y0), flat_runs(mask[y0:y1, x0:x1].ravel())
 
 
 def decode_rows(

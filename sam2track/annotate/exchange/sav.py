@@ -6,7 +6,6 @@ annotates every fourth frame. ``frame_ids`` is ours: the indices of the annotate
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -14,21 +13,18 @@ from typing import Any
 import numpy as np
 
 from ...masks import encode_runs
-from ..tracks import ObjectClass, Track, TrackFrame
-from .clips import Clip, area
+from ..tracks import Track, TrackFrame
+from .clips import Clip, Export, area
 from .collecting import Collector, consecutive_ids, video_name
 from .json_file import JsonLists
-from .losses import Losses
-from .untrusted import entry, read_json
+from .untrusted import entry, find_files, read_json
 
 STEP = 4
 SIZES = (32**2, 96**2)  # small, medium and large objects, in pixels
 
 
-def write_sav(
-    clips: Iterator[Clip], classes: Sequence[ObjectClass], folder: Path, losses: Losses
-) -> None:
-    for clip in clips:
+def write_sav(export: Export) -> None:
+    for clip in export.clips:
         video = clip.video
         fps = video.fps or 24
         head: dict[str, Any] = {
@@ -50,7 +46,8 @@ def write_sav(
         for key in statistics[0] if statistics else ():
             head[key] = [own[key] for own in statistics]
         empty = encode_runs(np.zeros(video.size, bool))
-        with JsonLists(folder / f"{video.name}_manual.json", ("masklet",), head) as file:
+        path = export.folder / f"{video.name}_manual.json"
+        with JsonLists(path, ("masklet",), head) as file:
             for index in clip.indices:
                 frames = [track.frames.get(index) for track in clip.tracks]
                 runs = [{**empty, "counts": own.counts} if own else empty for own in frames]
@@ -60,6 +57,7 @@ def write_sav(
 def _statistics(clip: Clip, track: Track) -> dict[str, object]:
     """What SA-V tells about each object."""
     areas = [area(own, clip.video.size) for own in track.frames.values()]
+    made = [own.made for own in track.frames.values()]
     mean = sum(areas) / len(areas)
     seen = [index in track.frames for index in clip.indices]
     return {
@@ -69,18 +67,12 @@ def _statistics(clip: Clip, track: Track) -> dict[str, object]:
         "masklet_visibility_changes": sum(a != b for a, b in pairwise(seen)),
         "masklet_first_appeared_frame": float(seen.index(True)),
         "masklet_frame_count": len(areas),
-        "masklet_edited_frame_count": sum(
-            own.made in ("prompt", "brush") for own in track.frames.values()
-        ),
+        "masklet_edited_frame_count": made.count("prompt") + made.count("brush"),
     }
 
 
 def read_sav(path: Path, collector: Collector) -> None:
-    files = sorted(path.rglob("*_manual.json")) + sorted(path.rglob("*_auto.json"))
-    files = files if path.is_dir() else [path]
-    if not files:
-        raise ValueError(f"{path} has no *_manual.json or *_auto.json; check the path")
-    for file in files:
+    for file in find_files(path, "**/*_manual.json", "**/*_auto.json"):
         data, where = read_json(file), str(file)
         name = video_name(entry(data, "video_id", str, where))
         masklets = entry(data, "masklet", list, where)
@@ -88,7 +80,7 @@ def read_sav(path: Path, collector: Collector) -> None:
         height, width = (
             int(entry(data, key, (int, float), where)) for key in ("video_height", "video_width")
         )
-        collector.video(name, (height, width), length=count)
+        video = collector.video(name, (height, width), length=count)
         keys = data.get("masklet_id") or list(range(len(masklets[0]) if masklets else 0))
         step = 1 if len(masklets) == count else STEP
         indices = data.get("frame_ids") or range(0, step * len(masklets), step)
@@ -96,12 +88,12 @@ def read_sav(path: Path, collector: Collector) -> None:
             raise ValueError(f"{where}: 'masklet_id' or 'frame_ids' does not fit to 'masklet'")
         ids = list(consecutive_ids(keys).values())
         for track_id in ids:
-            collector.track(name, track_id, collector.default_class())
+            video.track(track_id, collector.default_class())
         for index, runs in zip(indices, masklets, strict=True):
             what = f"{where}, frame {index}"
             if not isinstance(index, int) or not isinstance(runs, list) or len(runs) != len(ids):
                 raise ValueError(f"{what} does not have the run lengths of {len(ids)} objects")
             for track_id, own in zip(ids, runs, strict=True):
-                counts = collector.counts(name, own, what)
+                counts = video.counts(own, what)
                 if counts is not None:
-                    collector.frame(name, track_id, index, TrackFrame(counts), what)
+                    video.frame(track_id, index, TrackFrame(counts), what)

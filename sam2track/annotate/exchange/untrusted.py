@@ -85,6 +85,20 @@ def picture_path(text: object, where: str) -> PurePosixPath:
     return path
 
 
+def find_files(path: Path, *patterns: str) -> list[Path]:
+    """The file itself, or those of a folder, sorted; ValueError if there are none.
+
+    Args:
+        patterns: of paths in the folder, as :meth:`pathlib.Path.glob` takes them.
+    """
+    if not path.is_dir():
+        return [path]
+    found = [file for pattern in patterns for file in sorted(path.glob(pattern))]
+    if not found:
+        raise ValueError(f"{path} has no {' or '.join(patterns)}; check the path and the format")
+    return found
+
+
 def inside(folder: Path, relative: str) -> Path:
     """A path in a folder. ValueError if it leads out of the folder, also by a link."""
     parts = relative.replace("\\", "/").split("/")

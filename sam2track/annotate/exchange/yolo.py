@@ -9,7 +9,7 @@ of a line is read too. Videos without a split are divided: every fifth is for va
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,12 +17,11 @@ import numpy as np
 import yaml
 
 from ...video import PICTURE_SUFFIXES, picture_size
-from ..tracks import ObjectClass, TrackFrame
-from .clips import Clip
+from ..tracks import TrackFrame
+from .clips import Clip, Export
 from .collecting import Collector
-from .losses import Losses
 from .rings import centre_ring, fill_centres
-from .untrusted import inside, read_text, real, whole
+from .untrusted import find_files, inside, read_text, real, whole
 
 JOINED = "masks of several parts, joined by lines one pixel wide"
 # A quarter of a pixel is added: then readers that round and readers that cut find the same pixel.
@@ -41,12 +40,10 @@ def split_videos(clips: Iterator[Clip]) -> Iterator[Clip]:
         yield replace(clip, split=clip.split or ("val" if number % VALIDATION == 1 else "train"))
 
 
-def write_yolo(
-    clips: Iterator[Clip], classes: Sequence[ObjectClass], folder: Path, losses: Losses
-) -> None:
-    numbers = {own.id: place for place, own in enumerate(classes)}
+def write_yolo(export: Export) -> None:
+    folder, numbers = export.folder, export.class_places
     splits: set[str] = set()
-    for clip in clips:
+    for clip in export.clips:
         splits.add(clip.split)
         labels, ids = folder / "labels" / clip.split, folder / "tracks" / clip.split
         for own in (labels, ids, folder / "images" / clip.split):
@@ -56,7 +53,8 @@ def write_yolo(
             for track, mask in clip.masks(index):
                 ring = centre_ring(mask)
                 if (fill_centres(ring, clip.video.size) != mask).any():
-                    losses.add(JOINED, f"frame {index} of track {track.id} in {clip.video.name}")
+                    where = f"frame {index} of track {track.id} in {clip.video.name}"
+                    export.losses.add(JOINED, where)
                 points = ((ring + SHIFT) / clip.video.size[::-1]).ravel()
                 place = " ".join(f"{value:.7g}" for value in points)
                 lines.append(f"{numbers[track.class_id]} {place}\n")
@@ -68,7 +66,7 @@ def write_yolo(
     train, val = ((own if own in splits else min(splits, default=own)) for own in ("train", "val"))
     data: dict[str, object] = {"train": f"images/{train}", "val": f"images/{val}"}
     data |= {own: f"images/{own}" for own in sorted(splits - {train, val})}
-    data["names"] = {place: own.name for place, own in enumerate(classes)}
+    data["names"] = {place: own.name for place, own in enumerate(export.classes)}
     text = yaml.safe_dump(data, allow_unicode=True, sort_keys=False)
     (folder / "data.yaml").write_text(text, encoding="utf-8")
 
@@ -78,35 +76,30 @@ def read_yolo(path: Path, collector: Collector) -> None:
     file = path / "data.yaml" if path.is_dir() else path
     folder = file.parent
     classes = _read_names(file, collector)
-    files = sorted((folder / "labels").rglob("*.txt"))
-    if not files:
-        raise ValueError(f"{folder} has no labels/<split>/*.txt; check the path and the format")
-    videos: dict[str, list[tuple[str, Path]]] = {}
-    for own in files:
-        video, stem = _video_of(own.stem, collector, folder)
-        videos.setdefault(video, []).append((stem, own))
-    for video, found in videos.items():
+    names: dict[str, list[tuple[str, Path]]] = {}
+    for own in find_files(folder, "labels/**/*.txt"):
+        name, stem = _video_of(own.stem, collector, folder)
+        names.setdefault(name, []).append((stem, own))
+    for name, found in names.items():
         split = found[0][1].relative_to(folder / "labels").parent.as_posix()
-        collector.check_known(video)
-        size = collector.known_size(video) or _picture_size(folder, found[0][1])
-        collector.video(video, size, split="" if split == "." else split)
-        indices = collector.indices(video, [stem for stem, _ in found], str(folder))
-        rows = {
-            index: _read_file(own, folder) for index, (_, own) in zip(indices, found, strict=True)
-        }
-        if len(rows) < len(found):
-            raise ValueError(f"{folder} has two files for one frame of video {video!r}")
-        keys = [key for index in sorted(rows) for key, _, _ in rows[index]]
-        ids = collector.ids_of_shapes(keys, str(folder))
-        for index, lines in sorted(rows.items()):
-            for key, number, line in lines:
-                where = f"{found[indices.index(index)][1]}, line {line[0]}"
+        collector.check_known(name)
+        size = collector.known_size(name) or _picture_size(folder, found[0][1])
+        video = collector.video(name, size, split="" if split == "." else split)
+        indices = video.indices([stem for stem, _ in found], str(folder))
+        files = {index: own for index, (_, own) in zip(indices, found, strict=True)}
+        if len(files) < len(found):
+            raise ValueError(f"{folder} has two files for one frame of video {name!r}")
+        rows = {index: _read_file(own, folder) for index, own in sorted(files.items())}
+        ids = collector.ids_of_shapes((row[0] for own in rows.values() for row in own), str(folder))
+        for index, own in rows.items():
+            for key, number, line, coordinates in own:
+                where = f"{files[index]}, line {line}"
                 if number not in classes:
                     raise ValueError(f"{where}: class {number} is not in {file.name}")
-                frame = _read_line(line[1], size, where)
+                frame = _read_line(coordinates, size, where)
                 if frame is not None:
-                    collector.track(video, ids[key], classes[number])
-                    collector.frame(video, ids[key], index, frame, where)
+                    video.track(ids[key], classes[number])
+                    video.frame(ids[key], index, frame, where)
 
 
 def _read_names(file: Path, collector: Collector) -> dict[int, int]:
@@ -149,7 +142,7 @@ def _picture_size(folder: Path, labels: Path) -> tuple[int, int]:
     )
 
 
-def _read_file(file: Path, folder: Path) -> list[tuple[object, int, tuple[int, list[str]]]]:
+def _read_file(file: Path, folder: Path) -> list[tuple[object, int, int, list[str]]]:
     """Each line: what its track is called, its class, its number and its coordinates."""
     rows = enumerate((own.split() for own in read_text(file).splitlines()), start=1)
     lines = [(number, fields) for number, fields in rows if fields]
@@ -157,7 +150,7 @@ def _read_file(file: Path, folder: Path) -> list[tuple[object, int, tuple[int, l
     ids = read_text(listed).split() if listed.is_file() else []
     if ids and len(ids) != len(lines):
         raise ValueError(f"{listed} has {len(ids)} ids for {len(lines)} lines of labels")
-    result: list[tuple[object, int, tuple[int, list[str]]]] = []
+    result: list[tuple[object, int, int, list[str]]] = []
     for place, (number, fields) in enumerate(lines):
         where = f"{file}, line {number}"
         own, coordinates = whole(fields[0], f"{where}: the class"), fields[1:]
@@ -167,7 +160,7 @@ def _read_file(file: Path, folder: Path) -> list[tuple[object, int, tuple[int, l
         if len(coordinates) % 2:
             last = coordinates.pop()
             key = key if ids else whole(last, f"{where}: the id at its end")
-        result.append((key, own, (number, coordinates)))
+        result.append((key, own, number, coordinates))
     return result
 
 

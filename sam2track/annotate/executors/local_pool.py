@@ -1,16 +1,11 @@
 """Worker processes on this machine, each with a model.
 
-A worker is spawned, not forked, since CUDA and threads do not survive a fork. Results are files in
-the project's folder ``work``: a run that was broken off finds them there.
+Results are files in the project's folder ``work``: a run that was broken off finds them there.
 """
 
 from __future__ import annotations
 
-import multiprocessing
-import os
 import shutil
-import signal
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
@@ -18,6 +13,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
+from ...spawning import end_of, spawn
 from ..tasks import Task
 from .pool import STARTS, Pool
 from .protocol import Delivery, MakeEngine
@@ -61,7 +57,6 @@ class LocalPool(Pool):
         super().__init__()
         self.make_engine, self.folder, self.threads = make_engine, folder, threads
         self.workers, self.devices = workers, devices
-        self._context = multiprocessing.get_context("spawn")
         self._processes: list[_Process] = []
         self._lost = 0
         try:
@@ -85,15 +80,11 @@ class LocalPool(Pool):
         self._processes.clear()
 
     def _start(self, number: int) -> _Process:
-        mine, theirs = self._context.Pipe()
         options: dict[str, Any] = {}
         if self.devices:
             options["device"] = self.devices[number % len(self.devices)]
         worker = Worker(self.make_engine, options, self.threads, str(self.folder))
-        process = self._context.Process(target=_serve, args=(theirs, worker), daemon=True)
-        process.start()
-        theirs.close()  # so that the pipe ends with the worker
-        return _Process(number, process, mine)
+        return _Process(number, *spawn(_serve, worker))
 
     def _assign(self) -> None:
         for own in self._processes:
@@ -133,7 +124,7 @@ class LocalPool(Pool):
         """Start another worker for one that has ended."""
         own.process.join()
         own.pipe.close()
-        how = _end_of(own.process.exitcode)
+        how = end_of(own.process.exitcode)
         self._lost += not own.ready
         if self._lost >= STARTS:
             raise ValueError(
@@ -146,16 +137,8 @@ class LocalPool(Pool):
         return Delivery(own.task, None, f"its worker ended ({how})")
 
 
-def _end_of(code: int | None) -> str:
-    if code == -9:
-        return "killed, perhaps for want of memory"
-    return f"signal {-code}" if code is not None and code < 0 else f"exit status {code}"
-
-
 def _serve(pipe: Connection, worker: Worker) -> None:
     """The life of a worker process."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the driver, which ends its workers
-    threading.Thread(target=_end_with_driver, daemon=True).start()
     ready = worker.load()
     try:
         pipe.send(ready)
@@ -167,10 +150,3 @@ def _serve(pipe: Connection, worker: Worker) -> None:
                 return
     except (EOFError, OSError):  # the driver has ended
         return
-
-
-def _end_with_driver() -> None:
-    driver = multiprocessing.parent_process()
-    assert driver is not None
-    driver.join()
-    os._exit(1)

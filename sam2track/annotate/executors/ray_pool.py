@@ -16,7 +16,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..tasks import Task, one_line
+from ...spawning import one_line
+from ..tasks import Task
 from .pool import STARTS, Pool
 from .protocol import Delivery, MakeEngine
 from .worker import Attempt, Ready, Worker

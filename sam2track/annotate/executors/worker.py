@@ -17,9 +17,10 @@ from typing import Any, NoReturn
 
 from ...device import keep_freed_memory, use_threads
 from ...files import write_whole
+from ...spawning import one_line
 from ..engine import Engine
 from ..jobs import Jobs
-from ..tasks import Count, Task, TaskResult, changes_of, one_line, pack, small_project
+from ..tasks import Count, Task, TaskResult, changes_of, pack, small_project
 from .protocol import MakeEngine
 
 RESULT = "result"  # the name of its file

@@ -16,9 +16,9 @@ from pathlib import Path
 from ...prompts import PlacedPrompt
 from ...track import AutomaticPrompts, Find, PlannedPrompts, Proposal, Session, follow, walk
 from ...types import Frame
+from ..database import ProjectVideo
 from ..engine import Engine
 from ..project import Project
-from ..records import ProjectVideo
 
 KINDS = ("automatic", "detector")
 

@@ -17,10 +17,10 @@ from jaxtyping import Bool
 from ...prompts import PlacedPrompt, Prompt
 from ...track import Find, Proposal
 from ...types import Frame
+from ..database import ProjectVideo
 from ..exchange import read
 from ..exchange.clips import DEFAULT_CLASS
 from ..exchange.untrusted import read_json
-from ..records import ProjectVideo
 from ..tracks import Annotations, Track, TrackFrame, Video, VideoTracks
 
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ...prompts import PlacedPrompt
-from ..anchors import pack_prompt
+from ..database import ProjectVideo, pack_prompt
 from ..project import Project
-from ..records import ProjectVideo
 
 
 def give_prompts(

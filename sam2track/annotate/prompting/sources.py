@@ -10,9 +10,9 @@ from ...files import expand_home, stem_of
 from ...prompts import PlacedPrompt, Prompt
 from ...prompts.prompt_files import read_masks, read_prompts_file
 from ...track import Find
+from ..database import ProjectVideo
 from ..engine import Engine
 from ..project import Project
-from ..records import ProjectVideo
 from .box_files import Given, is_box_file, read_box_file
 
 FIRST = "first"

@@ -9,9 +9,7 @@ from fastapi import Depends, Header, Path, Query, Request
 
 from .bodies import MOST
 from .service import Caller, OtherProject, Service
-from .shapes import (
-    Problem,
-)
+from .shapes import Problem
 
 REFUSALS: dict[int | str, dict[str, Any]] = {
     400: {"model": Problem, "description": "It does not fit; the sentence says why."},

@@ -9,15 +9,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 
+from ...spawning import one_line
+from ..database import ProjectVideo, Videos
 from ..engine import Engine
 from ..jobs import Jobs
 from ..project import Project
 from ..prompting.automatic import FoundPrompts
 from ..prompting.sources import FindPrompts, PromptSource
-from ..propagation import Step
-from ..records import ProjectVideo
-from ..tasks import one_line
-from ..videos import Videos
+from ..tracking.propagation import Step
 from .service import Caller, Service
 from .tracking import new_id
 from .worker import LongJob, Steps
@@ -34,9 +33,16 @@ def batch_job(
 ) -> LongJob:
     """A job that annotates videos, one after the other; one that fails stops no other."""
 
+    def tell(
+        video: ProjectVideo, state: str, done: int, share: float = 0.0, message: str = ""
+    ) -> None:
+        """Tell how far the work is, and the state of a video."""
+        share = round((done + share) / len(videos), 4)
+        about = {"video": video.id, "video_state": state, "message": message, "share": share}
+        service.events.publish("job", id=job.id, kind="annotate", state="running", **about)
+
     def begin(engine: Engine) -> Steps:
         project, failed, error = service.project(caller.who), 0, None
-        tell = _teller(service, job.id, len(videos))
         try:
             yield
             breathe = partial(_breathe, service, job)
@@ -44,7 +50,7 @@ def batch_job(
             jobs = Jobs(project, engine, found=found, check=found is not None, pause=breathe)
             for done, video in enumerate(videos):
                 yield
-                tell(video, "running", done, 0.0, "")
+                tell(video, "running", done)
 
                 def watch(
                     steps: Iterator[Step], video: ProjectVideo = video, done: int = done
@@ -52,12 +58,12 @@ def batch_job(
                     for count, step in enumerate(steps, 1):
                         _breathe(service, job)
                         if count % _TELL_EVERY == 0:
-                            tell(video, "running", done, count / (count + step.left), "")
+                            tell(video, "running", done, count / (count + step.left))
                         yield step
 
                 result = jobs.run(Videos(project.store).place(video), watch)
                 failed += result.status == "failed"
-                tell(video, result.status, done + 1, 0.0, result.error)
+                tell(video, result.status, done + 1, message=result.error)
                 service.events.publish(
                     "changed", video=video.id, what="annotate", who=project.log.who
                 )
@@ -90,23 +96,3 @@ def _breathe(service: Service, job: LongJob) -> None:
     service.worker.serve_urgent()
     if job.cancelled.is_set():
         raise Cancelled
-
-
-def _teller(
-    service: Service, job_id: str, count: int
-) -> Callable[[ProjectVideo, str, int, float, str], None]:
-    """Tells how far the work is."""
-
-    def tell(video: ProjectVideo, state: str, done: int, share: float, message: str) -> None:
-        service.events.publish(
-            "job",
-            id=job_id,
-            kind="annotate",
-            state="running",
-            video=video.id,
-            video_state=state,
-            message=message,
-            share=round((done + share) / count, 4),
-        )
-
-    return tell

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-
-from ..answering import FrameAnswers
-from ..clicking import answer_again, needs_answer
+from ..database import ProjectError, ProjectObject, ProjectVideo
 from ..engine import Engine
 from ..project import Project
-from ..reaching import Way, reach, way_to
-from ..records import ProjectObject, ProjectVideo
-from ..store import ProjectError
+from ..recent import Recent
+from ..tracking.answering import FrameAnswers
+from ..tracking.clicking import answer_again, needs_answer
+from ..tracking.propagation import Part
+from ..tracking.reaching import key_before, part_up_to, reach
 from .events import Events
 from .frames import Frames
 from .worker import Steps, Worker
@@ -27,7 +26,7 @@ class Clicks:
 
     def __init__(self, base: Project, frames: Frames, worker: Worker, events: Events) -> None:
         self.base, self.frames, self.worker, self.events = base, frames, worker, events
-        self._answers: OrderedDict[tuple[int | str, ...], FrameAnswers] = OrderedDict()
+        self._answers = Recent[FrameAnswers](READY)
 
     def answers(
         self, engine: Engine, video: ProjectVideo, index: int, thing: ProjectObject | None = None
@@ -38,25 +37,23 @@ class Clicks:
             thing: that is clicked on. If it was followed onto the frame by :meth:`reach`, it is
                 answered as tracking would.
         """
-        way = None if thing is None else way_to(self.base, thing, video, index, engine)
-        if way is not None:
-            known = self._kept(_key(video, way))
-            if known is not None:
-                return known
-        known = self._kept((video.id, index))
-        if known is None:
-            frame = self.frames.read(self.base, video, index)
-            known = self._keep((video.id, index), FrameAnswers.of(engine, frame, video.length))
-        return known
+        part = None if thing is None else part_up_to(self.base, thing, video, index, engine)
+        known = None if part is None else self._answers.get(_key(video, part))
+        known = known or self._answers.get((video.id, index))
+        if known is not None:
+            return known
+        frame = self.frames.read(self.base, video, index)
+        made = FrameAnswers.of(engine, frame, video.length)
+        return self._answers.put((video.id, index), made)
 
     def reach(self, engine: Engine, video: ProjectVideo, index: int, thing: ProjectObject) -> Steps:
         """Follow an object onto a frame that was tracked, ahead of corrections."""
-        way = way_to(self.base, thing, video, index, engine)
-        if way is None or self._kept(_key(video, way)) is not None:
+        part = part_up_to(self.base, thing, video, index, engine)
+        if part is None or self._answers.get(_key(video, part)) is not None:
             return
-        answers = yield from reach(self.base, video, way, engine)
+        answers = yield from reach(self.base, video, part, engine)
         if answers is not None:
-            self._keep(_key(video, way), answers)
+            self._answers.put(_key(video, part), answers)
 
     def embed(self, video: ProjectVideo, index: int, thing: ProjectObject | None) -> None:
         """Prepare a frame for clicks, in the background."""
@@ -69,23 +66,12 @@ class Clicks:
 
         self.worker.ahead(work, slot="frame")
 
-    def _kept(self, key: tuple[int | str, ...]) -> FrameAnswers | None:
-        if key in self._answers:
-            self._answers.move_to_end(key)
-        return self._answers.get(key)
-
-    def _keep(self, key: tuple[int | str, ...], answers: FrameAnswers) -> FrameAnswers:
-        self._answers[key] = answers
-        while len(self._answers) > READY:
-            self._answers.popitem(last=False)
-        return answers
-
     def answer_missing(self, video: ProjectVideo, object_id: int, index: int, who: str) -> None:
         """Answer the prompts of a frame whose answer is not there any more, as after undo; in the
         background."""
 
         def work(engine: Engine) -> None:
-            project = Project(self.base.store, who or self.base.log.who)
+            project = Project(self.base.store, who)
             try:
                 if not needs_answer(project, object_id, index, engine):
                     return
@@ -104,13 +90,13 @@ class Clicks:
     ) -> None:
         """Where a correction was answered without the memory of other frames: answer it as tracking
         does, in the background, and tell it. Only in the model's thread."""
-        way = way_to(self.base, thing, video, index, engine)
-        if way is None or self._kept(_key(video, way)) is not None:
+        part = part_up_to(self.base, thing, video, index, engine)
+        if part is None or self._answers.get(_key(video, part)) is not None:
             return
 
         def work(engine: Engine) -> Steps:
             yield from self.reach(engine, video, index, thing)
-            project = Project(self.base.store, who or self.base.log.who)
+            project = Project(self.base.store, who)
             answers = self.answers(engine, video, index, thing)
             again = {"answers": answers, "engine": engine, "better": True}
             if answers.reached is not None and answer_again(project, thing.id, index, **again):
@@ -119,5 +105,5 @@ class Clicks:
         self.worker.ahead(work, slot=f"better {thing.id} {index}")
 
 
-def _key(video: ProjectVideo, way: Way) -> tuple[int | str, ...]:
-    return video.id, way.frame, way.object_id, way.key
+def _key(video: ProjectVideo, part: Part) -> tuple[int | str, ...]:
+    return video.id, part.last, part.object_id, key_before(part)

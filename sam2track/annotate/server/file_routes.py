@@ -6,6 +6,7 @@ import shutil
 import tempfile
 import zipfile
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -21,18 +22,10 @@ from ..tracks import Annotations, VideoTracks, area_of
 from ..transfer import add_annotations, annotations_of, exchanged_video
 from .asking import REFUSALS, Asked, By, VideoId
 from .bodies import ExportIn, PathIn
-from .leases import LeaseTaken
 from .reading import video_out
 from .security import Refused
 from .service import Caller, NotFound, Service
-from .shapes import (
-    AddedOut,
-    Done,
-    ExportOut,
-    FileOut,
-    FolderOut,
-    ImportOut,
-)
+from .shapes import AddedOut, Done, ExportOut, FileOut, FolderOut, ImportOut
 from .tracking import new_id
 from .uploads import ANNOTATION_SUFFIXES, free_place, receive_file, safe_name, unpack
 
@@ -80,14 +73,8 @@ def remove_video(service: Asked, caller: By, video_id: VideoId) -> Done:
     if service.known(caller) is not None:
         return Done()
     video = service.video(video_id)
-    if any(video.id in job.video_ids for job in service.worker.jobs()):
-        raise ValueError("this video is being tracked; stop that first, or wait for its end")
-
-    def work(project: Project) -> dict[str, Any]:
-        project.remove_video(video.id)
-        return {}
-
-    service.change(caller, video, "remove video", work)
+    service.check_idle(video)
+    service.change(caller, video, "remove video", lambda project: project.remove_video(video.id))
     service.leases.give_back(video.id, caller.client)
     service.events.publish("changed", video=None, what="remove video", who=caller.who)
     return Done()
@@ -211,10 +198,7 @@ async def import_file(
 
 def _import(service: Service, caller: Caller, path: Path, format: str, *, same: bool) -> ImportOut:
     base = service.base
-    for video in base.videos():
-        lease = service.leases.of(video.id)
-        if lease is not None and lease.client != caller.client:
-            raise LeaseTaken(f"{lease.who} annotates video {video.name!r}; import later")
+    service.check_leases(caller, base.videos(), "import later")
     videos = [exchanged_video(base, video) for video in base.videos()]
     if not videos:
         raise ValueError("the project has no videos; add those that the file is about")
@@ -223,14 +207,12 @@ def _import(service: Service, caller: Caller, path: Path, format: str, *, same: 
     except ValueError as error:  # it names the temporary file
         raise ValueError(str(error).replace(f"{path.parent}/", "")) from None
 
-    def work(project: Project) -> dict[str, Any]:
+    def work(project: Project) -> ImportOut:
         added = add_annotations(project, annotations, source=path.name, same=same)
         notes = [f"not taken: {loss}" for loss in losses]
         if added.boxes:
             notes.append(f"not taken: {added.boxes} boxes without a mask")
-        return ImportOut(
-            objects=added.objects, masks=added.masks, boxes=added.boxes, notes=notes
-        ).model_dump()
+        return ImportOut.model_validate(asdict(added) | {"notes": notes})
 
     return ImportOut.model_validate(service.change(caller, None, "import", work))
 

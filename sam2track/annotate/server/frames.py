@@ -4,50 +4,20 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
-from typing import Generic, TypeVar
 
 import cv2
 import numpy as np
 
 from ...types import Frame
 from ...video import SeekableSource
+from ..database import ProjectVideo
 from ..project import Project
-from ..records import ProjectVideo
+from ..recent import Recent
 
 DECODED_BYTES, ENCODED_BYTES = 192 << 20, 128 << 20
 OPEN_VIDEOS = 4
 NEAR = 12  # frames ahead that are read in order instead of sought
 QUALITY = 88
-
-V = TypeVar("V")
-
-
-class Bounded(Generic[V]):
-    """Values that were used last, up to so many bytes. Several threads may use it."""
-
-    def __init__(self, limit: int, size: Callable[[V], int]) -> None:
-        self._limit, self._size = limit, size
-        self._values: OrderedDict[Hashable, V] = OrderedDict()
-        self._bytes, self._guard = 0, threading.Lock()
-
-    def get(self, key: Hashable) -> V | None:
-        """A value, if it is kept."""
-        with self._guard:
-            if key not in self._values:
-                return None
-            self._values.move_to_end(key)
-            return self._values[key]
-
-    def put(self, key: Hashable, value: V) -> None:
-        """Keep a value."""
-        with self._guard:
-            old = self._values.pop(key, None)
-            self._bytes += self._size(value) - (0 if old is None else self._size(old))
-            self._values[key] = value
-            while self._bytes > self._limit and len(self._values) > 1:
-                _, dropped = self._values.popitem(last=False)
-                self._bytes -= self._size(dropped)
 
 
 class _Open:
@@ -64,8 +34,8 @@ class Frames:
     def __init__(self) -> None:
         self._open: OrderedDict[int, _Open] = OrderedDict()
         self._guard = threading.Lock()
-        self._decoded = Bounded[Frame](DECODED_BYTES, lambda frame: frame.image.nbytes)
-        self._encoded = Bounded[bytes](ENCODED_BYTES, len)
+        self._decoded = Recent[Frame](DECODED_BYTES, lambda frame: frame.image.nbytes)
+        self._encoded = Recent[bytes](ENCODED_BYTES, len)
 
     def read(self, project: Project, video: ProjectVideo, index: int) -> Frame:
         """A frame.
@@ -84,9 +54,8 @@ class Frames:
             # Pages ask for several frames at once, in any order: what lies between is kept too.
             first = opened.next if 0 <= index - opened.next <= NEAR else index
             for place in range(first, index + 1):
-                found = opened.source.read(place)
+                found = self._decoded.put((video.id, place), opened.source.read(place))
                 opened.next = place + 1
-                self._decoded.put((video.id, place), found)
         assert found is not None
         return found
 
@@ -112,9 +81,7 @@ class Frames:
         }
         suffix, quality = options[format]
         _, made = cv2.imencode(suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR), quality)
-        data = np.asarray(made).tobytes()
-        self._encoded.put(key, data)
-        return data
+        return self._encoded.put(key, np.asarray(made).tobytes())
 
     def close(self) -> None:
         """Close all videos."""

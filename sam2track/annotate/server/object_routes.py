@@ -10,12 +10,12 @@ from fastapi import APIRouter, Query
 
 from ...masks import decode_runs
 from ...prompts import Prompt
-from ..answering import Answer
-from ..clicking import answer_again, click, question
+from ..database import ProjectMask, ProjectObject, ProjectVideo
 from ..engine import Engine
 from ..project import Project
-from ..records import ProjectMask, ProjectObject, ProjectVideo
 from ..reshaping import absent, clear, merge, split, swap
+from ..tracking.answering import Answer
+from ..tracking.clicking import answer_again, click, question
 from ..tracks import colour_of
 from .asking import REFUSALS, Asked, By, FramePath, ObjectId, VideoId
 from .bodies import (
@@ -52,16 +52,11 @@ def change_object(
     """Change an object's class, name, colour or attributes."""
     _, video = service.object(object_id)
 
-    def work(project: Project) -> dict[str, Any]:
-        thing = project.change_object(
-            object_id,
-            class_name=given.class_,
-            name=given.name,
-            colour=colour_of(given.colour),
-            attributes=given.attributes,
-        )
-        shown = objects_out(project, [thing], project.reviews(video.id))
-        return shown[0].model_dump(by_alias=True)
+    def work(project: Project) -> ObjectOut:
+        options = {"colour": colour_of(given.colour), "attributes": given.attributes}
+        options |= {"class_name": given.class_, "name": given.name}
+        thing = project.change_object(object_id, **options)
+        return objects_out(project, [thing], project.reviews(video.id))[0]
 
     return ObjectOut.model_validate(service.change(caller, video, "change object", work))
 
@@ -72,12 +67,7 @@ def remove_object(service: Asked, caller: By, object_id: ObjectId) -> Done:
     if service.known(caller) is not None:
         return Done()
     _, video = service.object(object_id)
-
-    def work(project: Project) -> dict[str, Any]:
-        project.remove_object(object_id)
-        return {}
-
-    service.change(caller, video, "remove object", work)
+    service.change(caller, video, "remove object", lambda project: project.remove_object(object_id))
     return Done()
 
 
@@ -100,15 +90,13 @@ def add_prompt(service: Asked, caller: By, object_id: ObjectId, given: PromptIn)
     def work(engine: Engine) -> dict[str, Any]:
         answers = service.clicks.answers(engine, video, index, thing)
         asked = question(service.base, object_id, index, [prompt])
-        answers.answer(asked.number, asked.prompts, asked.previous)  # outside the transaction
-        others: list[Answer] = []
-        if given.candidates:
-            others = answers.candidates(asked.number, asked.prompts, asked.previous)
+        answers.answer(asked)  # outside the transaction
+        others = answers.candidates(asked) if given.candidates else []
 
-        def store(project: Project) -> dict[str, Any]:
+        def store(project: Project) -> ClickOut:
             mask = click(project, object_id, index, prompt, answers=answers, engine=engine)
             shown = [candidate_out(own, video) for own in others]
-            return ClickOut(mask=_shown(service, thing, video, mask), candidates=shown).model_dump()
+            return ClickOut(mask=_shown(service, thing, video, mask), candidates=shown)
 
         answer = service.change(caller, video, "prompt", store)
         if answers.reached is None:
@@ -131,7 +119,7 @@ def read_candidates(
         if not asked.prompts:
             return []
         answers = service.clicks.answers(engine, video, frame, thing)
-        return answers.candidates(asked.number, asked.prompts, asked.previous)
+        return answers.candidates(asked)
 
     found = service.worker.ask(work).result()
     return CandidatesOut(candidates=[candidate_out(own, video) for own in found])
@@ -152,12 +140,8 @@ def take_prompts_back(
     if not again:
         service.check_open(thing, video, frame)
 
-    def work(project: Project) -> dict[str, Any]:
-        if last:
-            project.withdraw(object_id, frame)
-        else:
-            project.unprompt(object_id, frame)
-        return {}
+    def work(project: Project) -> None:
+        (project.withdraw if last else project.unprompt)(object_id, frame)
 
     service.change(caller, video, "prompt taken back", work)
     if again:
@@ -181,11 +165,11 @@ def set_mask(
         service.check_open(thing, video, frame)
     mask = decode_runs({"size": given.size, "counts": given.counts}, "the mask")
 
-    def work(project: Project) -> dict[str, Any]:
+    def work(project: Project) -> MaskOut:
         project.edit_mask(object_id, frame, mask)
         made = project.mask(object_id, frame)
         assert made is not None
-        return _shown(service, thing, video, made).model_dump()
+        return _shown(service, thing, video, made)
 
     return MaskOut.model_validate(service.change(caller, video, "mask", work))
 
@@ -204,10 +188,10 @@ def preview(service: Asked, caller: By, video_id: VideoId, given: PreviewIn) -> 
     def work(engine: Engine) -> list[Answer]:
         answers = service.clicks.answers(engine, video, index, thing)
         asked = question(service.base, given.object, index, [prompt])
-        first = answers.answer(asked.number, asked.prompts, asked.previous)
+        first = answers.answer(asked)
         if not given.candidates:
             return [first]
-        others = answers.candidates(asked.number, asked.prompts, asked.previous)
+        others = answers.candidates(asked)
         return [first, *(own for own in others if own.counts != first.counts)]
 
     try:
@@ -229,9 +213,9 @@ def merge_objects(service: Asked, caller: By, object_id: ObjectId, given: MergeI
 def split_object(service: Asked, caller: By, object_id: ObjectId, given: FrameIn) -> ObjectOut:
     """From a frame on, the masks of this object are those of a new one, which is answered."""
 
-    def work(project: Project) -> dict[str, Any]:
+    def work(project: Project) -> ObjectOut:
         _, made = split(project, object_id, given.frame)
-        return objects_out(project, [made], [])[0].model_dump(by_alias=True)
+        return objects_out(project, [made])[0]
 
     return ObjectOut.model_validate(
         _reshape(service, caller, (object_id,), "split", work, given.frame)
@@ -275,12 +259,12 @@ def _reshape(
     video = found[0][1]
     for thing, own in found:
         service.check_open(thing, own, start, stop)
-    if not always and any(video.id in job.video_ids for job in service.worker.jobs()):
-        raise ValueError("this video is being tracked; stop that first, or wait for its end")
+    if not always:
+        service.check_idle(video)
 
-    def work(project: Project) -> dict[str, Any]:
+    def work(project: Project) -> ObjectOut | None:
         answer = change(project)
-        return answer if isinstance(answer, dict) else {}
+        return answer if isinstance(answer, ObjectOut) else None
 
     return service.change(caller, video, what, work)
 

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from pathlib import Path
+from dataclasses import asdict
 from typing import Any
 
-from ..anchors import find_anchors
-from ..answering import Answer
-from ..freshness import Freshness
+from ..database import (
+    LOW_CONFIDENCE,
+    ProjectMask,
+    ProjectObject,
+    ProjectVideo,
+    Review,
+    Reviews,
+    Videos,
+    find_anchors,
+)
 from ..project import Project
-from ..records import LOW_CONFIDENCE, ProjectMask, ProjectObject, ProjectVideo, Review
+from ..tracking.answering import Answer
+from ..tracking.freshness import Freshness
 from ..tracks import Attribute, ObjectClass, hex_of
-from ..videos import Videos
 from .bodies import AttributeIn
 from .service import Caller, Service
 from .shapes import (
@@ -32,15 +39,7 @@ from .shapes import (
 def class_out(own: ObjectClass) -> ClassOut:
     """A class."""
     attributes = [
-        AttributeOut.model_validate(
-            {
-                "name": one.name,
-                "type": one.kind,
-                "values": list(one.values),
-                "default": one.default,
-            }
-        )
-        for one in own.attributes
+        AttributeOut.model_validate(asdict(one) | {"type": one.kind}) for one in own.attributes
     ]
     return ClassOut(id=own.id, name=own.name, colour=hex_of(own.colour), attributes=attributes)
 
@@ -64,46 +63,30 @@ def video_detail(service: Service, caller: Caller, video: ProjectVideo) -> Video
         objects=objects_out(project, things, reviews),
         prompts=[own for thing in things for own in prompts_out(project, thing, video)],
         reviews=[
-            ReviewOut.model_validate(
-                {
-                    "object": own.object_id,
-                    "frame": own.frame,
-                    "state": own.state,
-                    "comment": own.comment,
-                    "locked": own.locked,
-                }
-            )
-            for own in reviews
+            ReviewOut.model_validate(asdict(own) | {"object": own.object_id}) for own in reviews
         ],
     )
 
 
 def objects_out(
-    project: Project, things: Sequence[ProjectObject], reviews: Sequence[Review]
+    project: Project, things: Sequence[ProjectObject], reviews: Sequence[Review] = ()
 ) -> list[ObjectOut]:
     """Objects with the state of their review."""
     classes = {own.id: own.name for own in project.classes()}
     states = {own.object_id: own for own in reviews if own.frame is None}
-    found = []
-    for thing in things:
-        review = states.get(thing.id)
-        found.append(
-            ObjectOut.model_validate(
-                {
-                    "id": thing.id,
-                    "video": thing.video_id,
-                    "number": thing.number,
-                    "class": classes[thing.class_id],
-                    "name": thing.name,
-                    "colour": hex_of(thing.colour),
-                    "attributes": dict(thing.attributes),
-                    "state": "new" if review is None else review.state,
-                    "locked": review is not None and review.locked,
-                    "comment": "" if review is None else review.comment,
-                }
-            )
+    return [
+        ObjectOut.model_validate(
+            asdict(thing)
+            | _state(states.get(thing.id, Review(thing.video_id)))
+            | {"video": thing.video_id, "class": classes[thing.class_id]}
+            | {"colour": hex_of(thing.colour)}
         )
-    return found
+        for thing in things
+    ]
+
+
+def _state(review: Review) -> dict[str, Any]:
+    return {"state": review.state, "comment": review.comment, "locked": review.locked}
 
 
 def prompts_out(project: Project, thing: ProjectObject, video: ProjectVideo) -> Iterable[PromptOut]:
@@ -122,16 +105,8 @@ def prompts_out(project: Project, thing: ProjectObject, video: ProjectVideo) -> 
             points += data["points"]
             labels += data["labels"]
             box = data.get("box", box)
-        yield PromptOut.model_validate(
-            {
-                "object": thing.id,
-                "frame": anchor.frame,
-                "kind": kind,
-                "points": points,
-                "labels": labels,
-                "box": box,
-            }
-        )
+        given = {"kind": kind, "points": points, "labels": labels, "box": box}
+        yield PromptOut.model_validate({"object": thing.id, "frame": anchor.frame} | given)
 
 
 def mask_out(mask: ProjectMask, fresh: Freshness | None) -> MaskOut:
@@ -155,10 +130,6 @@ def candidate_out(answer: Answer, video: ProjectVideo) -> CandidateOut:
 
 def _video_values(service: Service, caller: Caller, video: ProjectVideo) -> dict[str, Any]:
     project = service.base
-    review = next(
-        (own for own in project.reviews(video.id) if own.object_id is None and own.frame is None),
-        None,
-    )
     counted = project.store.one(
         "SELECT (SELECT count(*) FROM objects WHERE video_id = ? AND NOT removed) AS objects, "
         "count(DISTINCT frame) AS frames, count(DISTINCT CASE WHEN presence > 0 AND score < ? "
@@ -171,17 +142,14 @@ def _video_values(service: Service, caller: Caller, video: ProjectVideo) -> dict
     shown = None
     if lease is not None:
         shown = LeaseOut(who=lease.who, frame=lease.frame, mine=lease.client == caller.client)
-    place: Path = Videos(project.store).place(video)
     return {
-        **{key: getattr(video, key) for key in ("id", "name", "hash", "length", "width", "height")},
-        "fps": video.fps,
-        "state": "new" if review is None else review.state,
-        "comment": "" if review is None else review.comment,
-        "locked": review is not None and review.locked,
+        **{key: getattr(video, key) for key in ("id", "name", "hash", "length")},
+        **{key: getattr(video, key) for key in ("width", "height", "fps")},
+        **_state(Reviews(project.log).state(video.id, None, None)),
         "object_count": counted["objects"],
         "tracked_frames": counted["frames"],
         "doubtful": counted["doubtful"],
-        "missing": not place.exists(),
-        "tracking": any(video.id in job.video_ids for job in service.worker.jobs()),
+        "missing": not Videos(project.store).place(video).exists(),
+        "tracking": service.is_busy(video),
         "lease": shown,
     }

@@ -7,22 +7,22 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
+
+from ..database import ProjectError, ProjectObject, ProjectVideo, Reviews
 from ..engine import Engine
-from ..freshness import Freshness
 from ..jobs import FindPrompts
 from ..project import Project
-from ..records import ProjectObject, ProjectVideo
-from ..reviews import Reviews
-from ..store import ProjectError
+from ..tracking.freshness import Freshness
 from .clicks import Clicks
 from .events import Events
 from .frames import Frames
-from .leases import Leases
+from .leases import Lease, Leases, LeaseTaken
 from .worker import Worker
 
 KEEP_REQUESTS = 7 * 86400.0  # seconds for which a change may be sent again
@@ -99,9 +99,8 @@ class Service:
         self._fresh: dict[int, tuple[tuple[int, int], Freshness]] = {}
         self._guard = threading.Lock()
         with project.store.writing() as connection:
-            connection.execute(
-                "DELETE FROM requests WHERE time < ?", (time.time() - KEEP_REQUESTS,)
-            )
+            oldest = time.time() - KEEP_REQUESTS
+            connection.execute("DELETE FROM requests WHERE time < ?", (oldest,))
 
     def close(self) -> None:
         """End all work; what is finished is stored."""
@@ -113,7 +112,7 @@ class Service:
 
     def project(self, who: str) -> Project:
         """The project as this person changes it."""
-        return Project(self.base.store, who or self.base.log.who)
+        return Project(self.base.store, who)
 
     def video(self, video_id: int) -> ProjectVideo:
         """A video; NotFound if there is none."""
@@ -162,14 +161,14 @@ class Service:
         caller: Caller,
         video: ProjectVideo | None,
         what: str,
-        work: Callable[[Project], dict[str, Any]],
+        work: Callable[[Project], BaseModel | dict[str, Any] | None],
     ) -> dict[str, Any]:
         """Change the project in one transaction, once, however often it is sent.
 
         Args:
             video: that is changed; the caller must have its lease, or nobody.
             what: for those who watch.
-            work: makes the change, and the answer in JSON.
+            work: makes the change; its answer, if it has one.
 
         Raises:
             LeaseTaken: if somebody else has the video.
@@ -184,7 +183,9 @@ class Service:
             known = self.known(caller)
             if known is not None:
                 return known
-            answer = work(project)
+            answer = work(project) or {}
+            if isinstance(answer, BaseModel):
+                answer = answer.model_dump(by_alias=True)
             if caller.request:
                 values = (f"{caller.client}/{caller.request}", time.time(), json.dumps(answer))
                 connection.execute("INSERT INTO requests VALUES (?, ?, ?)", values)
@@ -192,11 +193,34 @@ class Service:
         self.events.publish("changed", video=place, what=what, who=project.log.who)
         return answer
 
-    def lease(self, caller: Caller, video: ProjectVideo) -> None:
-        """Take the lease of a video for a change; LeaseTaken if somebody else has it."""
-        lease, new = self.leases.take(video.id, caller.client, caller.who or self.base.log.who)
+    def lease(self, caller: Caller, video: ProjectVideo, *, take_over: bool = False) -> Lease:
+        """Take the lease of a video, or keep it.
+
+        Raises:
+            LeaseTaken: if somebody else has it, unless ``take_over``.
+        """
+        before = self.leases.of(video.id)
+        lease, new = self.leases.take(video.id, caller.client, caller.who, take_over=take_over)
         if new:
-            self.events.publish("lease", video=video.id, who=lease.who, frame=lease.frame)
+            about = {"who": lease.who, "frame": lease.frame, "taken_from": before and before.who}
+            self.events.publish("lease", video=video.id, **about)
+        return lease
+
+    def check_leases(self, caller: Caller, videos: Iterable[ProjectVideo], hint: str) -> None:
+        """Raise LeaseTaken, with a hint what to do, if somebody else has one of the videos."""
+        for video in videos:
+            lease = self.leases.of(video.id)
+            if lease is not None and lease.client != caller.client:
+                raise LeaseTaken(f"{lease.who} annotates video {video.name!r}; {hint}")
+
+    def is_busy(self, video: ProjectVideo) -> bool:
+        """Whether long work changes a video, or waits for its turn to do so."""
+        return any(video.id in job.video_ids for job in self.worker.jobs())
+
+    def check_idle(self, video: ProjectVideo) -> None:
+        """Raise ProjectError if long work changes a video."""
+        if self.is_busy(video):
+            raise ProjectError("this video is being tracked; stop that first, or wait for its end")
 
     def freshness(self, thing: ProjectObject, video: ProjectVideo) -> Freshness | None:
         """What follows from an object's prompts now; None while the model is loading."""

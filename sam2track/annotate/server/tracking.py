@@ -6,11 +6,11 @@ import time
 import uuid
 from collections.abc import Sequence
 
+from ...spawning import one_line
+from ..database import ProjectVideo
 from ..engine import Engine
-from ..planning import propagate
-from ..ranges import Walk
-from ..records import ProjectVideo
-from ..tasks import one_line
+from ..tracking.planning import propagate
+from ..tracking.ranges import Walk
 from .reading import mask_out
 from .service import Caller, Service
 from .worker import LongJob, Steps

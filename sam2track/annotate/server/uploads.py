@@ -98,13 +98,7 @@ def _unpack_one(opened: zipfile.ZipFile, info: zipfile.ZipInfo, folder: Path, ar
     name = PurePosixPath(info.filename.replace("\\", "/"))
     if name.is_absolute() or ".." in name.parts or ":" in info.filename or not name.name:
         raise ValueError(f"{archive} holds {info.filename[:80]!r}, which leads out of its folder")
-    if name.suffix.lower() not in (
-        *ANNOTATION_SUFFIXES,
-        *PICTURE_SUFFIXES,
-        ".yaml",
-        ".yml",
-        ".csv",
-    ):
+    if name.suffix.lower() not in _UNPACKED:
         return
     place = folder.joinpath(*name.parts)
     place.parent.mkdir(parents=True, exist_ok=True)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from hashlib import sha256
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 
-from ..freshness import Span
-from ..lanes import lanes_of
+from ..database import ProjectObject, ProjectVideo
 from ..project import Project
-from ..records import ProjectObject, ProjectVideo
+from ..tracking.freshness import Span
+from ..tracking.lanes import lanes_of
 from ..tracks import colour_of
 from .asking import REFUSALS, Asked, By, FramePath, Objects, Start, Stop, VideoId, ids_in
 from .bodies import EmbedIn, HeartbeatIn, LeaseIn, ObjectIn, ReviewIn
@@ -105,12 +106,7 @@ def read_lanes(service: Asked, video_id: VideoId, objects: Objects = None) -> La
     lanes = lanes_of(service.base, video, things, _stale(service, video, things))
     return LanesOut(
         objects={
-            own: [
-                LaneOut.model_validate(
-                    {"start": part.start, "stop": part.stop, "kind": part.kind, "why": part.why}
-                )
-                for part in parts
-            ]
+            own: [LaneOut.model_validate(part, from_attributes=True) for part in parts]
             for own, parts in lanes.items()
         }
     )
@@ -136,15 +132,10 @@ def add_object(service: Asked, caller: By, video_id: VideoId, given: ObjectIn) -
     """Add an object; its class is added too if it is new."""
     video = service.video(video_id)
 
-    def work(project: Project) -> dict[str, Any]:
-        thing = project.add_object(
-            video.id,
-            given.class_,
-            name=given.name,
-            colour=colour_of(given.colour),
-            attributes=given.attributes,
-        )
-        return objects_out(project, [thing], [])[0].model_dump(by_alias=True)
+    def work(project: Project) -> ObjectOut:
+        options = {"colour": colour_of(given.colour), "attributes": given.attributes}
+        thing = project.add_object(video.id, given.class_, name=given.name, **options)
+        return objects_out(project, [thing])[0]
 
     return ObjectOut.model_validate(service.change(caller, video, "add object", work))
 
@@ -186,14 +177,8 @@ def read_history(
         if own.what not in ("undo", "redo") and (own.target is None or own.what == "withdraw")
     ]
     return [
-        EntryOut(
-            id=own.id,
-            time=own.time,
-            who=own.who,
-            what=in_words(project, own),
-            object=own.object_id,
-            frame=own.frame,
-            undone=own.undone,
+        EntryOut.model_validate(
+            asdict(own) | {"what": in_words(project, own), "object": own.object_id}
         )
         for own in reversed(entries[-limit:])
     ]
@@ -213,16 +198,10 @@ def review(service: Asked, caller: By, video_id: VideoId, given: ReviewIn) -> Do
             )
         frames = range(start, stop)
 
-    def work(project: Project) -> dict[str, Any]:
-        project.review(
-            video.id,
-            given.state,
-            object_id=given.object,
-            frames=frames,
-            comment=given.comment,
-            locked=given.locked,
-        )
-        return {}
+    options = {"object_id": given.object, "comment": given.comment, "locked": given.locked}
+
+    def work(project: Project) -> None:
+        project.review(video.id, given.state, frames=frames, **options)
 
     service.change(caller, video, "review", work)
     return Done()
@@ -231,17 +210,7 @@ def review(service: Asked, caller: By, video_id: VideoId, given: ReviewIn) -> Do
 @router.post("/{video_id}/lease")
 def take_lease(service: Asked, caller: By, video_id: VideoId, given: LeaseIn) -> LeaseOut:
     """Annotate a video; 409 if somebody else does, unless it is taken over."""
-    video = service.video(video_id)
-    before = service.leases.of(video.id)
-    lease, new = service.leases.take(video.id, caller.client, caller.who, take_over=given.take_over)
-    if new:
-        service.events.publish(
-            "lease",
-            video=video.id,
-            who=lease.who,
-            frame=lease.frame,
-            taken_from=None if before is None else before.who,
-        )
+    lease = service.lease(caller, service.video(video_id), take_over=given.take_over)
     return LeaseOut(who=lease.who, frame=lease.frame, mine=True)
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from ..objects import Objects
+from ..database import Entry, Objects
 from ..project import Project
-from ..records import Entry
 
 
 def in_words(project: Project, entry: Entry) -> str:

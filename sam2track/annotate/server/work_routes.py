@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from importlib.metadata import version
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
 
 from ..exchange import FORMATS
 from ..project import Project
-from ..ranges import plan_walks
-from ..review_queue import review_queue
+from ..review import review_queue
+from ..tracking.ranges import plan_walks
 from ..tracks import colour_of
 from .asking import REFUSALS, Asked, By, VideoId
 from .batch import batch_job
 from .bodies import AnnotateIn, ClassIn, TrackIn
-from .leases import LeaseTaken
 from .reading import attribute_of, class_out
 from .shapes import (
     CancelOut,
@@ -62,11 +62,9 @@ def read_session(service: Asked, caller: By) -> SessionOut:
 def set_class(service: Asked, caller: By, given: ClassIn) -> ClassOut:
     """Add a class, or change the colour and the attributes of one that is there."""
 
-    def work(project: Project) -> dict[str, Any]:
-        own = project.add_class(
-            given.name, colour_of(given.colour), [attribute_of(one) for one in given.attributes]
-        )
-        return class_out(own).model_dump()
+    def work(project: Project) -> ClassOut:
+        attributes = [attribute_of(one) for one in given.attributes]
+        return class_out(project.add_class(given.name, colour_of(given.colour), attributes))
 
     return ClassOut.model_validate(service.change(caller, None, "class", work))
 
@@ -104,10 +102,10 @@ def start_tracking(service: Asked, caller: By, video_id: VideoId, given: TrackIn
         service.object(own)
     walks = plan_walks(service.base, video, given.objects, given.start, given.stop, given.direction)
 
-    def work(project: Project) -> dict[str, Any]:
+    def work(project: Project) -> JobOut:
         job = tracking_job(service, caller, video, walks)
         service.worker.add(job)
-        return {"id": job.id}
+        return JobOut(id=job.id)
 
     return JobOut.model_validate(service.change(caller, video, "tracking", work))
 
@@ -121,16 +119,13 @@ def annotate(service: Asked, caller: By, given: AnnotateIn) -> JobOut:
     if given.prompts == "auto" and service.automatic is None:
         raise ValueError("automatic prompts are not to be had here; give prompts, or add objects")
     videos = [service.video(own) for own in dict.fromkeys(given.videos)]
-    for video in videos:
-        lease = service.leases.of(video.id)
-        if lease is not None and lease.client != caller.client:
-            raise LeaseTaken(f"{lease.who} annotates video {video.name!r}; leave it out")
+    service.check_leases(caller, videos, "leave it out")
 
-    def work(project: Project) -> dict[str, Any]:
+    def work(project: Project) -> JobOut:
         make = service.automatic if given.prompts == "auto" else None
         job = batch_job(service, caller, videos, make)
         service.worker.add(job)
-        return {"id": job.id}
+        return JobOut(id=job.id)
 
     return JobOut.model_validate(service.change(caller, None, "annotate", work))
 
@@ -146,17 +141,7 @@ def read_queue(service: Asked) -> list[QueueItem]:
     """What deserves a look, over all videos."""
     ids = {video.name: video.id for video in service.base.videos()}
     return [
-        QueueItem.model_validate(
-            {
-                "video": ids[own.video],
-                "object": own.object_id,
-                "number": own.number,
-                "frame": own.frame,
-                "last": own.last,
-                "why": own.why,
-                "state": own.state,
-            }
-        )
+        QueueItem.model_validate(asdict(own) | {"video": ids[own.video], "object": own.object_id})
         for own in review_queue(service.base)
     ]
 

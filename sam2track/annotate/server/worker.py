@@ -13,8 +13,8 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from ...spawning import one_line
 from ..engine import Engine
-from ..tasks import one_line
 
 LOG = logging.getLogger("sam2track.serve")
 T = TypeVar("T")

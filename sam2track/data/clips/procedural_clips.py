@@ -27,13 +27,8 @@ class ProceduralClips:
         size: height and width of the frames, pixels.
         frames: frames per clip, at least 1.
         objects: most tracked objects in a clip.
-        still: share made by moving regions of one photograph, of the clips in which nothing is held
-            up to the camera.
-        filmed: share of the objects that are filmed models, if the assets have films.
-        held_up: share of the hardest clips in which a hand holds an object up to the camera.
-        scale: size of the objects, 1 = as usual. Clips that are seen through windows have smaller
-            ones.
-        aspect: width over height of the video; None = random, mostly 16:9 or 4:3.
+        still, filmed, held_up, scale, aspect: see :class:`sam2track.synthetic.ScenePlan`; clips
+            seen through windows have smaller objects (``scale``).
         smallest: share of the picture that a tracked object must cover in frame 0.
     """
 

@@ -199,8 +199,9 @@ def _passing_motion(rng: np.random.Generator, height: float, aspect: float, end:
     return Motion(start, rate, Waves.draw(rng, reach, (12, 70)))
 
 
-def _deformation(rng: np.random.Generator, reach: float, count: int = 3) -> Deformation:
+def _deformation(rng: np.random.Generator, reach: float) -> Deformation:
     """A smooth deformation by about ``reach`` heights."""
+    count = 3
     angle = rng.uniform(0, 2 * np.pi, count)
     wave = np.stack([np.cos(angle), np.sin(angle)], 1) * rng.uniform(2, 7, (count, 1))
     return Deformation(

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool
 
-from ...masks import decode_runs, read_labels
+from ...masks import decode_runs, read_labels, split_labels
 from ...video import check_size
 from .frames import FrameReader
 from .listing import list_files
@@ -47,8 +47,7 @@ class LabelMaps:
         labels = read_labels(self.files[index])
         if self.binary:
             labels = (labels > 0).astype(np.uint8)
-        shown = set(np.flatnonzero(np.bincount(labels.ravel())).tolist()) - {0, self.void}
-        return _of_size({k: labels == k for k in sorted(shown)}, size, lambda k: self.files[index])
+        return _of_size(dict(split_labels(labels, self.void)), size, lambda k: self.files[index])
 
 
 class ObjectMaps:

@@ -22,11 +22,8 @@ def davis(
     occlusion, ``FM`` fast motion, ...) are those of ``Annotations/db_info.yml``, which the 2016
     archive holds; without it there are none.
 
-    Args:
-        root: the folder that holds ``JPEGImages``, ``Annotations`` and ``ImageSets``.
-        year: 2016 or 2017.
-        split: a list in ``ImageSets/<year>``, such as ``val``, ``train`` or ``test-dev``.
-        names: only these sequences; they need not be in the list.
+    ``root`` holds ``JPEGImages``, ``Annotations`` and ``ImageSets``; ``split`` is a list in
+    ``ImageSets/<year>``, such as ``val``; ``names`` need not be in it.
     """
     if year not in (2016, 2017):
         raise ValueError(f"year {year} is neither 2016 nor 2017")

@@ -26,8 +26,7 @@ def lvos(
     frames in which an object is scored.
 
     Args:
-        root: the folder that holds the splits.
-        split: ``train``, ``valid`` or ``test``.
+        root, split: the folder that holds ``train``, ``valid`` and ``test``, and one of these.
         unseen: a text file of the videos whose objects are ``unseen``, one per line, such as
             ``unseen_videos.txt`` of lvos-evaluation; the others are ``seen``. Without it objects
             have no group.

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Bool, UInt8
 from pycocotools import mask as coco_masks
 
-from ...masks import decode_runs, pack_runs, read_labels
+from ...masks import decode_runs, pack_runs, read_labels, split_labels
 from ...video import PICTURE_SUFFIXES, check_size, read_picture
 from .listing import list_files
 
@@ -154,8 +154,7 @@ class FolderStills:
     def __getitem__(self, index: int) -> Still:
         path = self._files[index]
         labels = read_labels(self.masks / f"{path.stem}.png")
-        ids = np.flatnonzero(np.bincount(labels.ravel(), minlength=1)[1:]) + 1
-        masks = [np.asfortranarray(labels == k).view(np.uint8) for k in ids]
+        masks = (np.asfortranarray(own).view(np.uint8) for _, own in split_labels(labels))
         return Still(path, read_picture(path), tuple(coco_masks.encode(mask) for mask in masks))
 
 

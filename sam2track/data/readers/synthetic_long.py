@@ -17,6 +17,7 @@ from functools import lru_cache
 import numpy as np
 from jaxtyping import Bool, UInt8
 
+from ...masks import split_labels
 from ...synthetic import Event, LongScene, SequenceSpec
 from ...types import Frame
 from .listing import choose_names
@@ -89,11 +90,7 @@ class LongSequence:
         return self.spec.frames
 
     def frame(self, index: int) -> Frame:
-        """The picture at ``index``, which counts from 0.
-
-        Raises:
-            IndexError: if there is no such frame.
-        """
+        """The picture at ``index``, which counts from 0; IndexError if there is no such frame."""
         return Frame(index, _drawn(self, index)[0].copy())
 
     def labels(self, index: int) -> UInt8[np.ndarray, "H W"]:
@@ -106,9 +103,7 @@ class LongSequence:
 
     def masks(self, index: int) -> dict[int, Bool[np.ndarray, "H W"]]:
         """Each object's mask; objects that are not visible are left out."""
-        labels = self.labels(index)
-        found = np.flatnonzero(np.bincount(labels.ravel()))
-        return {int(label): labels == label for label in found if label}
+        return dict(split_labels(self.labels(index)))
 
     def starts(self) -> dict[int, dict[int, Bool[np.ndarray, "H W"]]]:
         """All objects, on the first frame."""

@@ -31,8 +31,7 @@ def youtube_vos(
     unknown.
 
     Args:
-        root: the folder that holds the splits.
-        split: ``train``, ``valid`` or ``test``.
+        root, split: the folder that holds ``train``, ``valid`` and ``test``, and one of these.
         all_frames: track at full rate, on the pictures of ``all_frames/<split>_all_frames`` or
             ``<split>_all_frames``, beside the split.
         seen: a text file of the categories that count as seen, one per line.

@@ -9,12 +9,12 @@ from __future__ import annotations
 import math
 import threading
 import uuid
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from ...annotate.recent import Recent
 from ...model.sam2 import SAM2
 from ...prompts import PlacedPrompt, Prompt
 from ...track import TrackingSession, track, walk
@@ -57,8 +57,8 @@ class Backend:
         self.version = f"sam2track {name}"
         self.segmenter = Segmenter(model)
         self.lock = threading.Lock()
-        self.encoded: OrderedDict[tuple[Path, int], EncodedPicture] = OrderedDict()
-        self.tracked: OrderedDict[tuple[str, str], dict[int, KeyFrame]] = OrderedDict()
+        self.encoded = Recent[EncodedPicture](KEPT_IMAGES)
+        self.tracked = Recent[dict[int, KeyFrame]](KEPT_REGIONS)
 
     def predict(self, request: Mapping[str, Any]) -> list[dict[str, Any]]:
         """A prediction for each task of a request to ``/predict``; without drawings it is empty.
@@ -109,12 +109,7 @@ class Backend:
         """The mask that fits all clicks and rectangles."""
         path = self._file(task, control)
         key = path, path.stat().st_mtime_ns
-        if key not in self.encoded:
-            self.encoded[key] = self.segmenter.encode(path)
-        self.encoded.move_to_end(key)
-        while len(self.encoded) > KEPT_IMAGES:
-            self.encoded.popitem(last=False)
-        image = self.encoded[key]
+        image = self.encoded.get(key) or self.encoded.put(key, self.segmenter.encode(path))
         prompt, label = image_prompt(drawn, image.embedding.size)
         mask, score = self.segmenter.mask(image, prompt)
         if not mask.any():
@@ -137,18 +132,16 @@ class Backend:
             sequence = _sequence(drawn[k], found[k], numbers, video.size, last[k])
             by_hand = {own.frame for own in drawn[k]}
             tracked = {own.frame: own for own in sequence if own.frame not in by_hand}
-            self.tracked[_key(task, region)] = tracked
+            self.tracked.put(_key(task, region), tracked)
             value = dict(region["value"], framesCount=numbers.count, duration=numbers.duration)
             value["sequence"] = [sequence_entry(own, numbers) for own in sequence]
             result.append(dict(region, value=value))
-        while len(self.tracked) > KEPT_REGIONS:
-            self.tracked.popitem(last=False)
         return result, scores
 
     def _drawn(self, task: Mapping[str, Any], region: Region) -> list[KeyFrame]:
         """The key frames that a person has drawn: those that were not tracked as they are."""
         found = key_frames(region)
-        known = self.tracked.get(_key(task, region), {})
+        known = self.tracked.get(_key(task, region)) or {}
         return [own for own in found if own.frame not in known or not _same(own, known[own.frame])]
 
     def _last(

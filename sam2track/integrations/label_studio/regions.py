@@ -29,17 +29,11 @@ BOXES = ("rectangle", "rectanglelabels")
 
 @dataclass(frozen=True, slots=True)
 class KeyFrame:
-    """A box on a frame, as the tool has it.
+    """A box on a frame, as the tool has it."""
 
-    Attributes:
-        frame: from 1.
-        percent: x, y, width and height in percent of the picture.
-        enabled: whether the object is shown after it too.
-    """
-
-    frame: int
-    percent: tuple[float, float, float, float]
-    enabled: bool
+    frame: int  # from 1
+    percent: tuple[float, float, float, float]  # x, y, width and height, of the picture's
+    enabled: bool  # whether the object is shown after it too
 
     def box(self, size: tuple[int, int]) -> Box:
         """In pixels of a picture of this height and width."""
@@ -50,15 +44,11 @@ class KeyFrame:
 
 @dataclass(frozen=True, slots=True)
 class FrameNumbers:
-    """Which picture of a file is a frame of the tool, which counts frames of its own rate.
+    """Which picture of a file is a frame of the tool, which counts frames of its own rate."""
 
-    Attributes:
-        count: the tool's number of frames; length: the file's; duration: in seconds.
-    """
-
-    count: int
-    length: int
-    duration: float
+    count: int  # the tool's number of frames
+    length: int  # the file's
+    duration: float  # seconds
 
     def index(self, frame: int) -> int:
         """The picture's index, from 0."""

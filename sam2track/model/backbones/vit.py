@@ -17,30 +17,22 @@ from torch import Tensor, nn
 from ..attention import mix_by_blocks, takes_blocks
 from ..layers import MLP, named
 from ..onednn import Linear
+from .backbone import Backbone
 from .hiera import from_windows, into_windows
 
 PATCH = 16  # pixels
 
 
 @dataclass(frozen=True, slots=True)
-class ViTSpec:
-    """The sizes of one ViT.
+class ViTSpec(Backbone):
+    """The sizes of one ViT. The names of SAM's tensors are in ``weights/sam_names.py``."""
 
-    Attributes:
-        width: channels.
-        depth: blocks.
-        heads: attention heads.
-        global_blocks: indices of the blocks that attend to the whole image.
-        grid: side of the grid of tokens that it was made for.
-        window: side of the attention window in the other blocks, in tokens.
-    """
-
-    width: int
-    depth: int
-    heads: int
-    global_blocks: tuple[int, ...]
-    grid: int = 64
-    window: int = 14
+    width: int  # channels
+    depth: int  # blocks
+    heads: int  # attention heads
+    global_blocks: tuple[int, ...]  # indices of the blocks that attend to the whole image
+    grid: int = 64  # side of the grid of tokens that it was made for
+    window: int = 14  # side of the attention window in the other blocks, in tokens
 
     @property
     def channels(self) -> dict[int, int]:
@@ -48,15 +40,6 @@ class ViTSpec:
 
     def build(self) -> ViT:
         return ViT(self)
-
-    def initialise(self, network: nn.Module) -> None:
-        """Does nothing: training starts from the weights of :meth:`build`."""
-
-    def imagenet_weights(self) -> None:
-        return None
-
-    def transformers_names(self) -> tuple[()]:
-        return ()  # SAM's names have a table of their own: weights/sam_names.py
 
 
 class ViT(nn.Module):

@@ -11,10 +11,11 @@ from annotate.worker_engines import found_masks
 from tiny import SIZE, square_mask
 
 from sam2track import Prompt
-from sam2track.annotate import Project, review_queue
+from sam2track.annotate import Project
 from sam2track.annotate.executors.worker import carry_out
 from sam2track.annotate.jobs import Jobs
 from sam2track.annotate.prompting.automatic import FoundPrompts, found_objects
+from sam2track.annotate.review import review_queue
 from sam2track.annotate.tasks import unpack
 from sam2track.track import Proposal
 
