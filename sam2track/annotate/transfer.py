@@ -20,13 +20,8 @@ from .tracks import Annotations, Attribute, ObjectClass, Track, TrackFrame, Vide
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What an import brought.
-
-    Attributes:
-        objects: that were added or changed.
-        masks: that were set.
-        boxes: without a mask, which a project has no place for.
-    """
+    """What an import brought: objects that were added or changed, masks that were set, and boxes
+    without a mask, which a project has no place for."""
 
     objects: int
     masks: int
@@ -34,15 +29,10 @@ class Imported:
 
 
 def annotations_of(project: Project, names: Sequence[str] | None = None) -> tuple[Annotations, int]:
-    """A project's annotations, and how many videos and objects are left out as rejected.
+    """A project's annotations, of some videos or all, and how many videos and objects are left out
+    as rejected; ProjectError if there is no such video.
 
     One video at a time is read, when it is asked for.
-
-    Args:
-        names: of the videos; None = all.
-
-    Raises:
-        ProjectError: if there is no such video.
     """
     videos = project.videos() if names is None else [project.video(name) for name in names]
     rejected = {
@@ -113,7 +103,8 @@ def _add_video(
     video = project.video(found.video.name)
     size = video.size
     known = {own.number: own for own in project.objects(video.id)} if same else {}
-    taken = _numbers(project, video)
+    rows = project.store.rows("SELECT number FROM objects WHERE video_id = ?", video.id)
+    taken = {row["number"] for row in rows}  # also by objects that were removed
     added: list[int] = []
     changed: list[tuple[int, list[ProjectMask]]] = []
     boxes = 0
@@ -138,12 +129,6 @@ def _add_video(
         for object_id, masks in changed:
             StoredMasks(project.log).edit(object_id, entry, masks)
     return len(changed), sum(len(masks) for _, masks in changed), boxes
-
-
-def _numbers(project: Project, video: ProjectVideo) -> set[int]:
-    """The numbers that objects of a video have, or had."""
-    rows = project.store.rows("SELECT number FROM objects WHERE video_id = ?", video.id)
-    return {row["number"] for row in rows}
 
 
 def _add(

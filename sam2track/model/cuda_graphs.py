@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import threading
+import warnings
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import Any, TypeVar, cast
 from weakref import WeakKeyDictionary
@@ -18,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 BEFORE = 2  # calls before the recorded one, which make what is kept and choose algorithms
-MOST = 24  # recordings of a model; the oldest is dropped
+MOST = 32  # kinds of calls of a model that are known; the one not used for longest is dropped
 Method = TypeVar("Method", bound=Callable[..., Any])
 
 
@@ -39,15 +40,14 @@ def graphed(method: Method) -> Method:
         with _lock:
             recordings = _recordings.setdefault(model, {})
             key = (method.__name__, _place(model), *map(_kind, leaves))
-            known = recordings.get(key, 0)
+            known = recordings.pop(key, 0)  # and becomes the newest
+            if not isinstance(known, _Recording):
+                known = known + 1 if known < BEFORE else _record(method, model, args)
+            if known is not None:
+                recordings[key] = known
+            if len(recordings) > MOST:
+                del recordings[next(iter(recordings))]
             if isinstance(known, _Recording):
-                return known.replay(leaves)
-            if known < BEFORE:
-                recordings[key] = known + 1
-            else:
-                recordings[key] = known = _Recording(method, model, args)
-                if len(recordings) > MOST:
-                    del recordings[next(iter(recordings))]
                 return known.replay(leaves)
         return method(model, *args)
 
@@ -57,6 +57,18 @@ def graphed(method: Method) -> Method:
 def forget(model: nn.Module) -> None:
     """Drop what was recorded of a model, since it will compute in another way."""
     _recordings.pop(model, None)
+
+
+def _record(method: Callable[..., Any], model: Any, args: Sequence[Any]) -> _Recording | None:
+    """The recorded call; None, and no others, where it cannot be recorded."""
+    try:
+        return _Recording(method, model, args)
+    except RuntimeError as error:  # also of CUDA, and if there is too little memory
+        first = str(error).strip().partition("\n")[0]
+        message = f"the steps cannot be recorded as CUDA graphs, and run one by one: {first}"
+        warnings.warn(message, RuntimeWarning, stacklevel=2)
+        model.graphs = False
+        return None
 
 
 class _Recording:

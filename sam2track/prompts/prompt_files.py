@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Bool, Shaped
 from PIL import Image, ImageOps
 
 from .prompt import PlacedPrompt, Prompt
@@ -135,6 +135,29 @@ def read_masks(path: str | Path, object_id: int = 1) -> dict[int, Bool[np.ndarra
     Raises:
         ValueError: if it cannot be read, is empty, or has shades that say nothing.
     """
+    pixels, palette, deep = _read_pixels(path)
+    values = np.union1d(pixels, 0)  # what is black may be missing
+    if not (values > 0).any():
+        raise ValueError(f"the mask {path} is empty: it has no pixel on an object")
+    # An edge between black and white that has shades goes up to 255, or to 65535 in 16 bits, and a
+    # palette no further. A photograph in 16 bits hardly has the value 0.
+    counted = pixels.ndim == 2 and 2 < len(values) < 256
+    counted = counted and np.array_equal(values, np.arange(len(values)))
+    labels = deep and len(values) > 2 and values[-1] < 65535 and (pixels == 0).any()
+    if palette or counted or labels:
+        return {found: pixels == found for found in values.tolist() if found}
+    if len(values) > 2:
+        raise ValueError(
+            f"the mask {path} has {len(values)} shades of grey or colours; "
+            "save it in black and white, or as a PNG of labels 0, 1, 2, ..."
+        )
+    return {object_id: pixels > 0}
+
+
+def _read_pixels(path: str | Path) -> tuple[Shaped[np.ndarray, "H W"], bool, bool]:
+    """A number for each pixel of a picture, whether it is the index of an object, and whether it
+    has more than 8 bits. Of a picture that is transparent in places, where it is not.
+    """
     try:
         with Image.open(path) as opened:
             # As for frames, EXIF after the pixels of a PNG is ignored.
@@ -153,36 +176,21 @@ def read_masks(path: str | Path, object_id: int = 1) -> dict[int, Bool[np.ndarra
         raise ValueError(f"no such mask: {path}") from None
     except (OSError, SyntaxError, Image.DecompressionBombError):
         raise ValueError(f"{path} is not a picture that can be read") from None
-    if len(np.unique(alpha)) > 1:  # a cut-out, or what a brush painted
-        opaque = alpha > alpha.max() // 2
-        shades = np.unique(colours[opaque])
-        if palette and len(shades) > 1 and np.array_equal(opaque, pixels > 0):
-            raise ValueError(
-                f"the mask {path} is transparent in places and has a palette: its {len(shades)} "
-                "colours may be one object or as many; save it opaque, or in black and white"
-            )
-        if len(shades) == 2 and shades[0] == 0:
-            raise ValueError(
-                f"the mask {path} is black and white, but its alpha channel (transparency) says "
-                "something else; save it without alpha channel"
-            )
-        pixels, palette = opaque, False
-    values = np.union1d(pixels, 0)  # what is black may be missing
-    if not (values > 0).any():
-        raise ValueError(f"the mask {path} is empty: it has no pixel on an object")
-    # An edge between black and white that has shades goes up to 255, or to 65535 in 16 bits, and a
-    # palette no further. A photograph in 16 bits hardly has the value 0.
-    counted = pixels.ndim == 2 and 2 < len(values) < 256
-    counted = counted and np.array_equal(values, np.arange(len(values)))
-    labels = deep and len(values) > 2 and values[-1] < 65535 and (pixels == 0).any()
-    if palette or counted or labels:
-        return {found: pixels == found for found in values.tolist() if found}
-    if len(values) > 2:
+    if len(np.unique(alpha)) < 2:
+        return pixels, palette, deep
+    opaque = alpha > alpha.max() // 2  # of a cut-out, or of what a brush painted
+    shades = np.unique(colours[opaque])
+    if palette and len(shades) > 1 and np.array_equal(opaque, pixels > 0):
         raise ValueError(
-            f"the mask {path} has {len(values)} shades of grey or colours; "
-            "save it in black and white, or as a PNG of labels 0, 1, 2, ..."
+            f"the mask {path} is transparent in places and has a palette: its {len(shades)} "
+            "colours may be one object or as many; save it opaque, or in black and white"
         )
-    return {object_id: pixels > 0}
+    if len(shades) == 2 and shades[0] == 0:
+        raise ValueError(
+            f"the mask {path} is black and white, but its alpha channel (transparency) says "
+            "something else; save it without alpha channel"
+        )
+    return opaque, False, False
 
 
 def check(

@@ -54,7 +54,7 @@ def run(config: DictConfig) -> None:
     if config.report:
         require_jinja()
     if config.compare is not None:
-        folders = {str(folder): Path(folder) for folder in config.compare}
+        folders = _runs([str(folder) for folder in config.compare])
         _compare(folders, Path(config.out or "outputs/comparison"), page=config.report)
         return
     _check_settings(config)
@@ -65,6 +65,15 @@ def run(config: DictConfig) -> None:
     out = Path(config.out or f"outputs/{dataset.name}").expanduser()
     with locked(out):
         _run(config, open_dataset, dataset, out)
+
+
+def _runs(names: Sequence[str]) -> dict[str, Path]:
+    """The folders of runs, by their names; a folder that is named alone may be that of a sweep."""
+    folders = {name: Path(name).expanduser() for name in names}
+    if len(names) == 1 and not (folders[names[0]] / "results.json").is_file():
+        inside = sorted(found.parent for found in folders[names[0]].glob("*/results.json"))
+        return {folder.name: folder for folder in inside} or folders
+    return folders
 
 
 def _run(

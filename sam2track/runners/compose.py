@@ -17,6 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from .loader import SettingError, keys_of
 
+RUNS = "compare"  # a list of folders, with or without brackets: a sweep names some `memory=fifo`
 # Their values are used literally: a file may be named `it's 50% (1) = done.mp4`.
 PATHS = (
     *("video", "videos", "image", "mask", "prompts", "project", "path", "out"),
@@ -72,6 +73,9 @@ def hydra_setting(verb: str, arguments: Sequence[str], place: int) -> str:
     key, equals, value = argument.partition("=")
     if key.startswith("-") or not (equals or key.startswith("~")):
         raise SettingError(f"{argument!r} is not key=value; {_hint(verb, arguments, place)}")
+    if key == RUNS and value != "null" and not set("'\"") & set(value):
+        folders = value.removeprefix("[").removesuffix("]").split(",")
+        return f"{key}=[{','.join(quoted(key, folder) for folder in folders)}]"
     return f"{key}={quoted(key, value)}" if key in PATHS else argument
 
 

@@ -5,6 +5,7 @@ Whatever Hydra composes comes through here: a run, the jobs of a sweep, ``--cfg`
 
 from __future__ import annotations
 
+import sys
 from functools import cache
 from pathlib import Path
 from typing import Any, cast
@@ -51,6 +52,10 @@ class Loader(ConfigLoaderImpl):
                 raise SettingError(f"--config-dir {config_dir}: no such folder")
             before = SearchPathQuery(provider="schema")
             search_path.prepend("command-line", f"file://{folder}", anchor=before)
+            if (
+                str(folder) not in sys.path
+            ):  # `_target_: my_policy.Mine` in its files is found there
+                sys.path.append(str(folder))
         super().__init__(search_path)
         self.verb = verb
         self.config_file = config_file

@@ -52,12 +52,7 @@ def run(config: DictConfig) -> None:
         config = cast(DictConfig, OmegaConf.merge(config, {"direction": 0}))
     check_settings(config)
     keep_freed_memory()
-    keys = ["click", "labels", "box", "mask", "prompts", "frame"]
-    placed, start = [], config.frame
-    if config.prompts != AUTO:
-        settings = plain(OmegaConf.masked_copy(config, keys))
-        placed = read_prompts(**settings, object_id=config.object)
-        start = (max if config.direction == -1 else min)(item.frame for item in placed)
+    placed, start = _read_prompts(config)
     with ExitStack() as stack:
         source = stack.enter_context(open_video(config.video, video_reader=config.video_reader))
         check(placed, source.size, source.length, config.direction)
@@ -93,6 +88,16 @@ def run(config: DictConfig) -> None:
         for line in getattr(sink, "remarks", ()):  # what ExchangeSink could not write
             print(line)
     report(written, review, folder, time.monotonic() - started)
+
+
+def _read_prompts(config: DictConfig) -> tuple[list[PlacedPrompt], int]:
+    """The prompts, none if they are automatic, and the frame on which tracking starts."""
+    if config.prompts == AUTO:
+        return [], config.frame
+    keys = ["click", "labels", "box", "mask", "prompts", "frame"]
+    settings = plain(OmegaConf.masked_copy(config, keys))
+    placed = read_prompts(**settings, object_id=config.object)
+    return placed, (max if config.direction == -1 else min)(item.frame for item in placed)
 
 
 def _count(config: DictConfig, source: VideoSource, start: int) -> int | None:

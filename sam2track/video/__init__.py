@@ -6,6 +6,7 @@ If a source cannot be opened or read, :class:`VideoError` says why and what to d
 from .arrays import ArrayVideo
 from .file import VIDEO_SUFFIXES, VideoFile
 from .folder import ImageFolder
+from .latest import LatestFrames, latest_frames
 from .live import LiveVideo
 from .open import open_file, open_video
 from .pictures import (
@@ -26,6 +27,7 @@ __all__ = [
     "ArrayVideo",
     "FramesAhead",
     "ImageFolder",
+    "LatestFrames",
     "LiveVideo",
     "SeekableSource",
     "TiffStack",
@@ -35,6 +37,7 @@ __all__ = [
     "VideoSource",
     "check_size",
     "is_stack",
+    "latest_frames",
     "list_pictures",
     "load_picture",
     "open_file",

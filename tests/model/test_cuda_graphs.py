@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from tiny import noise_frames, tiny_model
 
@@ -53,6 +54,59 @@ def test_tensors_whose_elements_share_memory_are_not_recorded(monkeypatch):
         assert not cuda_graphs._recordable([tensor.expand(3, 4)])
         assert not cuda_graphs._recordable([True])
     assert not cuda_graphs._recordable([tensor])  # with gradients
+
+
+class Doubling(torch.nn.Module):
+    """Counts how often its method ran."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.ones(1))
+        self.graphs, self.compiled, self.calls = True, False, 0
+
+    @cuda_graphs.graphed
+    def twice(self, x):
+        self.calls += 1
+        return 2 * x
+
+
+class Recording(cuda_graphs._Recording):
+    """Runs what was recorded again, since there is no device."""
+
+    def __init__(self, method, model, args):
+        self.again = lambda leaves: method(model, *leaves)
+
+    def replay(self, leaves):
+        return self.again(leaves) + 0.5  # to tell it apart
+
+
+def test_the_third_call_is_recorded(monkeypatch):
+    monkeypatch.setattr(cuda_graphs, "_recordable", lambda leaves: True)
+    monkeypatch.setattr(cuda_graphs, "_Recording", Recording)
+    model, x = Doubling(), torch.ones(2)
+    assert [float(model.twice(x)[0]) for _ in range(4)] == [2, 2, 2.5, 2.5]
+    assert float(model.twice(torch.ones(3))[0]) == 2  # another shape
+    for length in range(4, 4 + cuda_graphs.MOST - 1):
+        model.twice(x)  # one that is in use stays
+        model.twice(torch.ones(length))
+    assert float(model.twice(x)[0]) == 2.5
+    assert len(cuda_graphs._recordings[model]) == cuda_graphs.MOST
+    cuda_graphs.forget(model)
+    assert float(model.twice(x)[0]) == 2
+
+
+def test_what_cannot_be_recorded_runs_as_it_is(monkeypatch):
+    def fail(*_):
+        raise RuntimeError("out of memory\nand more")
+
+    monkeypatch.setattr(cuda_graphs, "_recordable", lambda leaves: True)
+    monkeypatch.setattr(Recording, "__init__", fail)
+    monkeypatch.setattr(cuda_graphs, "_Recording", Recording)
+    model, x = Doubling(), torch.ones(2)
+    with pytest.warns(RuntimeWarning, match="one by one: out of memory$"):
+        assert [float(model.twice(x)[0]) for _ in range(5)] == [2] * 5
+    assert model.calls == 5
+    assert not model.graphs
 
 
 def test_candidates_keep_their_kind():

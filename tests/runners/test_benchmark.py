@@ -17,10 +17,14 @@ import pytest
 from data import box_layouts, layouts
 from data.layouts import LENGTH
 from folder_scores import score_folders
+from hydra.types import RunMode
+from hydra.utils import instantiate
 from PIL import Image
 
 from sam2track.cli import main
+from sam2track.memory import FifoMemory
 from sam2track.metrics import DAVIS_2016, DAVIS_2017, SA_V, VOS_BENCHMARK
+from sam2track.runners.loader import Loader
 
 
 def benchmark(*arguments):
@@ -424,8 +428,29 @@ def test_a_sweep_runs_each_and_compares(tmp_path, davis, capfd):
 def test_two_runs_are_compared(tmp_path, davis, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for tracker in ("copy", "flow"):
-        assert benchmark(f"dataset.root={davis}", f"tracker={tracker}", f"out=runs/{tracker}") == 0
-    assert main(["benchmark", "compare=[runs/copy,runs/flow]", "out=both"]) == 0
+        out = f"out=runs/tracker={tracker}"  # as a sweep names its runs
+        assert benchmark(f"dataset.root={davis}", f"tracker={tracker}", out) == 0
+    names = ["runs/tracker=copy", "runs/tracker=flow"]
+    assert main(["benchmark", f"compare=[{','.join(names)}]", "out=both"]) == 0
     page = Path("both/comparison.html").read_text()
-    assert "runs/flow" in page
+    assert "runs/tracker=flow" in page
     assert "<svg" in page
+    found = json.loads(Path("both/comparison.json").read_text())
+    quoted = ",".join(f'"{name}"' for name in names)
+    for place, words in enumerate((",".join(names), f"[{quoted}]", "runs")):
+        assert main(["benchmark", f"compare={words}", f"out=again{place}"]) == 0
+        again = json.loads(Path(f"again{place}/comparison.json").read_text())
+        assert list(again["differences"].values()) == list(found["differences"].values())
+
+
+def test_a_policy_beside_the_users_settings_is_found(tmp_path, monkeypatch):
+    """`--config-dir` is where Python looks too; PYTHONPATH is not needed."""
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    (tmp_path / "memory").mkdir()
+    (tmp_path / "policy_beside.py").write_text("from sam2track.memory import FifoMemory as Mine\n")
+    text = "_target_: policy_beside.Mine\n_partial_: true\nrecent: 2\n"
+    (tmp_path / "memory" / "mine.yaml").write_text(text)
+    found = Loader("track", config_dir=str(tmp_path)).load_configuration(
+        "track", ["memory=mine"], RunMode.RUN
+    )
+    assert instantiate(found.memory).func is FifoMemory

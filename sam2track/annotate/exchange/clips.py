@@ -16,16 +16,7 @@ import numpy as np
 from jaxtyping import Bool
 from pycocotools import mask as coco
 
-from ..tracks import (
-    Annotations,
-    Box,
-    ObjectClass,
-    Track,
-    TrackFrame,
-    Video,
-    VideoTracks,
-    area_of,
-)
+from ..tracks import Annotations, Box, ObjectClass, Track, TrackFrame, Video, VideoTracks, area_of
 from .losses import FEATURES, NO_MASK, NONE_CHOSEN, Losses
 
 DEFAULT_CLASS = "object"  # of tracks from a format without classes

@@ -61,11 +61,9 @@ class YoloDetector:
         boxes, scores, numbers = decode(output, len(self.classes))
         boxes = (boxes - np.array([left, top] * 2, np.float32)) / np.float32(scale)
         kept = _without_overlaps(boxes, scores, numbers)
-        labels = tuple(self._label(number) for number in numbers[kept].tolist())
+        numbers = numbers[kept].tolist()
+        labels = tuple(self.classes[n] if self.classes else f"class {n + 1}" for n in numbers)
         return Detections(boxes[kept], labels, scores[kept])
-
-    def _label(self, number: int) -> str:
-        return self.classes[number] if self.classes else f"class {number + 1}"
 
 
 def letterbox(

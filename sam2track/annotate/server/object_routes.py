@@ -31,15 +31,7 @@ from .bodies import (
 )
 from .reading import candidate_out, mask_out, objects_out
 from .service import Service
-from .shapes import (
-    CandidatesOut,
-    ClickOut,
-    Done,
-    MaskOut,
-    ObjectOut,
-    PreviewOut,
-    WithdrawnOut,
-)
+from .shapes import CandidatesOut, ClickOut, Done, MaskOut, ObjectOut, PreviewOut, WithdrawnOut
 from .worker import Superseded
 
 router = APIRouter(prefix="/api", tags=["objects"], responses=REFUSALS)

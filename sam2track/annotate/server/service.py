@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -53,13 +54,8 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks.
-
-    Attributes:
-        client: an id of the page; leases belong to it.
-        who: the person's name, for the log.
-        request: an id of the change, or "".
-    """
+    """Who asks: an id of the page, to which leases belong, the person's name for the log, and an id
+    of the change, or ""."""
 
     client: str
     who: str
@@ -92,7 +88,8 @@ class Service:
         self.folders = tuple(folder.resolve() for folder in (*folders, project.folder))
         self.limits = limits or Limits()
         self.events, self.leases, self.frames = Events(), Leases(), Frames()
-        self.worker = Worker(load, self._model_changed)
+        tell = partial(self.events.publish, "model")
+        self.worker = Worker(load, lambda state, message: tell(state=state, message=message))
         self.clicks = Clicks(project, self.frames, self.worker, self.events)
         self.scratch = Path(tempfile.mkdtemp(prefix="sam2track-serve-"))
         self.exports: dict[str, dict[str, Path]] = {}  # by id and name
@@ -194,11 +191,8 @@ class Service:
         return answer
 
     def lease(self, caller: Caller, video: ProjectVideo, *, take_over: bool = False) -> Lease:
-        """Take the lease of a video, or keep it.
-
-        Raises:
-            LeaseTaken: if somebody else has it, unless ``take_over``.
-        """
+        """Take the lease of a video, or keep it; LeaseTaken if somebody else has it, unless
+        ``take_over``."""
         before = self.leases.of(video.id)
         lease, new = self.leases.take(video.id, caller.client, caller.who, take_over=take_over)
         if new:
@@ -241,6 +235,3 @@ class Service:
         with self._guard:
             self._fresh[thing.id] = version, fresh
         return fresh
-
-    def _model_changed(self, state: str, message: str) -> None:
-        self.events.publish("model", state=state, message=message)

@@ -16,7 +16,7 @@ from ..tracks import colour_of
 from .asking import REFUSALS, Asked, By, FramePath, Objects, Start, Stop, VideoId, ids_in
 from .bodies import EmbedIn, HeartbeatIn, LeaseIn, ObjectIn, ReviewIn
 from .leases import LeaseTaken
-from .reading import mask_out, objects_out, video_detail, video_out
+from .reading import in_words, mask_out, objects_out, video_detail, video_out
 from .service import Service
 from .shapes import (
     Done,
@@ -31,7 +31,6 @@ from .shapes import (
     VideoDetail,
     VideoOut,
 )
-from .words import in_words
 
 router = APIRouter(prefix="/api/videos", tags=["videos"], responses=REFUSALS)
 MOST_MASKS = 20_000  # in one answer

@@ -102,9 +102,8 @@ class FrameAnswers:
     def answer(self, asked: Question) -> Answer:
         """The mask that prompts give, one after the other. What was asked before is not made again.
 
-        Raises:
-            ValueError: if a prompt does not fit the frame, or the first says only where the object
-                is not.
+        ValueError if a prompt does not fit the frame, or the first says only where the object is
+        not.
         """
 
         def make(tracked: TrackedObject) -> list[Answer]:

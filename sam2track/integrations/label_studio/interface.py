@@ -10,28 +10,18 @@ from ...annotate.exchange import parse_xml
 
 @dataclass(frozen=True, slots=True)
 class Control:
-    """A tag that makes regions.
+    """A tag that makes regions."""
 
-    Attributes:
-        tag: ``VideoRectangle``, ``BrushLabels``, ...
-        name, to_name: ``from_name`` and ``to_name`` of its regions.
-        labels: that it offers; may be empty.
-        key: of the task's data that it is about.
-    """
-
-    tag: str
-    name: str
-    to_name: str
-    labels: tuple[str, ...]
-    key: str
+    tag: str  # ``VideoRectangle``, ``BrushLabels``, ...
+    name: str  # ``from_name`` of its regions
+    to_name: str  # and their ``to_name``
+    labels: tuple[str, ...]  # that it offers; may be empty
+    key: str  # of the task's data that it is about
 
 
 def find_control(config: str, tags: Sequence[str]) -> Control | None:
-    """The first control with one of these tags; earlier tags before later ones.
-
-    Raises:
-        ValueError: if the interface is not valid XML.
-    """
+    """The first control with one of these tags, earlier tags before later ones; ValueError if the
+    interface is not valid XML."""
     root = parse_xml(config, "the labelling interface")
     values = {own.get("name"): own.get("value", "") for own in root.iter()}
     for tag in tags:

@@ -29,17 +29,11 @@ BOXES = ("rectangle", "rectanglelabels")
 
 @dataclass(frozen=True, slots=True)
 class KeyFrame:
-    """A box on a frame, as the tool has it.
+    """A box on a frame, as the tool has it."""
 
-    Attributes:
-        frame: from 1.
-        percent: x, y, width and height in percent of the picture.
-        enabled: whether the object is shown after it too.
-    """
-
-    frame: int
-    percent: tuple[float, float, float, float]
-    enabled: bool
+    frame: int  # from 1
+    percent: tuple[float, float, float, float]  # x, y, width and height, of the picture's
+    enabled: bool  # whether the object is shown after it too
 
     def box(self, size: tuple[int, int]) -> Box:
         """In pixels of a picture of this height and width."""
@@ -50,15 +44,11 @@ class KeyFrame:
 
 @dataclass(frozen=True, slots=True)
 class FrameNumbers:
-    """Which picture of a file is a frame of the tool, which counts frames of its own rate.
+    """Which picture of a file is a frame of the tool, which counts frames of its own rate."""
 
-    Attributes:
-        count: the tool's number of frames; length: the file's; duration: in seconds.
-    """
-
-    count: int
-    length: int
-    duration: float
+    count: int  # the tool's number of frames
+    length: int  # the file's
+    duration: float  # seconds
 
     def index(self, frame: int) -> int:
         """The picture's index, from 0."""
@@ -72,11 +62,8 @@ class FrameNumbers:
 
 
 def key_frames(region: Region) -> list[KeyFrame]:
-    """The key frames of a video region, by frame.
-
-    Raises:
-        ValueError: if it has none, or one is not a box.
-    """
+    """The key frames of a video region, by frame; ValueError if it has none, or one is not a
+    box."""
     try:
         found = {
             int(own["frame"]): KeyFrame(
@@ -110,11 +97,8 @@ def sequence_entry(own: KeyFrame, numbers: FrameNumbers) -> dict[str, Any]:
 
 
 def image_prompt(regions: Sequence[Region], size: tuple[int, int]) -> tuple[Prompt, str | None]:
-    """The clicks and the last box of some regions as one prompt, and the label that was chosen.
-
-    Raises:
-        ValueError: if there is none, or one is not what its type says.
-    """
+    """The clicks and the last box of some regions as one prompt, and the label that was chosen;
+    ValueError if there is none, or one is not what its type says."""
     height, width = size
     points, labels, box, chosen = [], [], None, None
     for region in regions:
@@ -140,12 +124,8 @@ def image_prompt(regions: Sequence[Region], size: tuple[int, int]) -> tuple[Prom
 def mask_region(
     mask: Bool[np.ndarray, "H W"], control: Control, label: str | None, score: float, name: str
 ) -> dict[str, Any]:
-    """A mask as a region of a brush or bitmask control.
-
-    Args:
-        label: the first of the control's if it has not this one.
-        name: the region's id.
-    """
+    """A mask as a region, with its id ``name``, of a brush or bitmask control, with its first label
+    if it has not the given one."""
     kind = control.tag.lower()
     if kind.startswith("brush"):
         value: dict[str, Any] = {"format": "rle", "rle": encode_brush(mask)}
