@@ -15,7 +15,7 @@ from .database import (
     Videos,
 )
 from .project import Project
-from .tracks import Annotations, Attribute, ObjectClass, Track, TrackFrame, Video, VideoTracks
+from .tracks import Annotations, Attribute, Track, TrackFrame, Video, VideoTracks
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,13 @@ def add_annotations(
     """
     found = [0, 0, 0]
     with project.store.writing():
-        classes = {own.id: _class_name(project, own) for own in annotations.classes}
+        known = {own.name for own in project.classes()}
+        for own in annotations.classes:
+            if own.name in known:
+                _extend(project, own.name, own.attributes)
+            else:
+                project.add_class(own.name, own.colour, own.attributes)
+        classes = {own.id: own.name for own in annotations.classes}
         for own in annotations.videos:
             counts = _add_video(project, own, classes, source=source, same=same)
             found = [a + b for a, b in zip(found, counts, strict=True)]
@@ -138,24 +144,8 @@ def _add(
     number = track.id if track.id not in taken else max(taken) + 1
     taken.add(number)
     _extend(project, class_name, [Attribute(key) for key in track.attributes])
-    return Objects(project.log).add(
-        *(video.id, class_name, number),
-        name=track.name,
-        colour=None,
-        attributes=track.attributes,
-        logged=False,
-    )
-
-
-def _class_name(project: Project, own: ObjectClass) -> str:
-    """The name of a class; it is added, or gets the attributes that it does not have."""
-    known = {one.name: one for one in project.classes()}
-    old = known.get(own.name)
-    if old is None:
-        project.add_class(own.name, own.colour, own.attributes)
-    else:
-        _extend(project, own.name, own.attributes)
-    return own.name
+    about = {"name": track.name, "attributes": track.attributes}
+    return Objects(project.log).add(video.id, class_name, number, **about, logged=False)
 
 
 def _extend(project: Project, class_name: str, attributes: Sequence[Attribute]) -> None:
@@ -203,7 +193,7 @@ def _accepted(
     shown: set[int] = set()
     open_frames: set[int] = set()
     for track, thing in zip(tracks, things, strict=True):
-        accepted = reviews.accepted(video.id, thing.id, video.length)
+        accepted = reviews.barriers(video, thing.id, locked=False)
         shown |= track.frames.keys()
         open_frames |= track.frames.keys() - accepted
     return frozenset(shown - open_frames)

@@ -75,7 +75,8 @@ def add_prompt(service: Asked, caller: By, object_id: ObjectId, given: PromptIn)
     if known is not None:
         return ClickOut.model_validate(known)
     thing, video = service.object(object_id)
-    index, prompt = service.frame(video, given.frame), _prompt(given)
+    index = service.frame(video, given.frame)
+    prompt = Prompt.clicks(given.points, given.labels, given.box)
     service.check_open(thing, video, index)
     service.lease(caller, video)
 
@@ -174,7 +175,8 @@ def preview(service: Asked, caller: By, video_id: VideoId, given: PreviewIn) -> 
     that wait, only the last is answered with masks.
     """
     video = service.video(video_id)
-    index, prompt = service.frame(video, given.frame), _prompt(given)
+    index = service.frame(video, given.frame)
+    prompt = Prompt.clicks(given.points, given.labels, given.box)
     thing = None if given.object is None else service.object(given.object)[0]
 
     def work(engine: Engine) -> list[Answer]:
@@ -259,11 +261,6 @@ def _reshape(
         return answer if isinstance(answer, ObjectOut) else None
 
     return service.change(caller, video, what, work)
-
-
-def _prompt(given: PromptIn) -> Prompt:
-    """Clicks and a box; ValueError if they contradict each other."""
-    return Prompt.clicks(given.points, given.labels, given.box)
 
 
 def _shown(

@@ -137,7 +137,7 @@ class Service:
     ) -> None:
         """Raise ProjectError if a frame from start up to stop is accepted or locked."""
         stop = start + 1 if stop is None else stop
-        barriers = Reviews(self.base.log).barriers(video.id, thing.id, video.length)
+        barriers = Reviews(self.base.log).barriers(video, thing.id)
         closed = [frame for frame in barriers if start <= frame < stop]
         if closed:
             raise ProjectError(
