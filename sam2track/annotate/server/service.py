@@ -39,13 +39,8 @@ class OtherProject(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Limits of what is sent to the server, in bytes.
-
-    Attributes:
-        body: of a request in JSON.
-        video: of an uploaded video.
-        annotations: of an uploaded file with annotations.
-    """
+    """Limits of what is sent to the server, in bytes: the body of a request in JSON, an uploaded
+    video, and an uploaded file with annotations."""
 
     body: int = 8 << 20
     video: int = 8 << 30
