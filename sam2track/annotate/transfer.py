@@ -36,20 +36,17 @@ def annotations_of(project: Project, names: Sequence[str] | None = None) -> tupl
     """
     videos = project.videos() if names is None else [project.video(name) for name in names]
     rejected = {
-        video.id: {
-            review.object_id
-            for review in project.reviews(video.id)
-            if review.state == "rejected" and review.frame is None
-        }
+        (video.id, review.object_id)
         for video in videos
+        for review in project.reviews(video.id)
+        if review.state == "rejected" and review.frame is None
     }
-    kept = [video for video in videos if None not in rejected[video.id]]
+    kept = [video for video in videos if (video.id, None) not in rejected]
+    objects = {video.id: project.objects(video.id) for video in kept}
     chosen = {
-        video.id: [own for own in project.objects(video.id) if own.id not in rejected[video.id]]
-        for video in kept
+        k: [own for own in things if (k, own.id) not in rejected] for k, things in objects.items()
     }
-    left_out = len(videos) - len(kept)
-    left_out += sum(len(project.objects(video.id)) - len(chosen[video.id]) for video in kept)
+    left_out = len(videos) - len(kept) + sum(len(objects[k]) - len(chosen[k]) for k in objects)
     tracks = (_video_tracks(project, video, chosen[video.id]) for video in kept)
     return Annotations(tuple(project.classes()), tracks), left_out
 

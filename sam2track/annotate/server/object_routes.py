@@ -137,9 +137,10 @@ def take_prompts_back(
         (project.withdraw if last else project.unprompt)(object_id, frame)
 
     service.change(caller, video, "prompt taken back", work)
-    if again:
-        return WithdrawnOut(mask=_mask(service, object_id, video, frame))
-    return WithdrawnOut(mask=_after(service, caller, object_id, video, frame))
+    if not again:
+        _answer_again(service, caller, thing, video, frame)
+    mask = service.base.mask(object_id, frame)
+    return WithdrawnOut(mask=None if mask is None else _shown(service, thing, video, mask))
 
 
 @router.put("/objects/{object_id}/masks/{frame}")
@@ -269,24 +270,16 @@ def _shown(
     return mask_out(mask, service.freshness(thing, video))
 
 
-def _after(
-    service: Service, caller: By, object_id: int, video: ProjectVideo, frame: int
-) -> MaskOut | None:
-    """The mask after prompts were taken back; those that are left are answered again."""
-    thing, _ = service.object(object_id)
+def _answer_again(
+    service: Service, caller: By, thing: ProjectObject, video: ProjectVideo, frame: int
+) -> None:
+    """Answer the prompts that are left after some were taken back."""
 
     def work(engine: Engine) -> None:
         project = service.project(caller.who)
         answers = service.clicks.answers(engine, video, frame, thing)
-        answer_again(project, object_id, frame, answers=answers, engine=engine)
+        answer_again(project, thing.id, frame, answers=answers, engine=engine)
         if answers.reached is None:
             service.clicks.answer_better(engine, video, thing, frame, caller.who)
 
     service.worker.ask(work).result()
-    return _mask(service, object_id, video, frame)
-
-
-def _mask(service: Service, object_id: int, video: ProjectVideo, frame: int) -> MaskOut | None:
-    thing, _ = service.object(object_id)
-    mask = service.base.mask(object_id, frame)
-    return None if mask is None else _shown(service, thing, video, mask)
