@@ -51,12 +51,9 @@ class JobResult:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A video whose work has begun.
+    """A video whose work has begun, at a time of ``time.monotonic``; its path as it was given.
 
-    Attributes:
-        path: as it was given.
-        key: a hash of all that its masks follow from, as far as it is known yet.
-        began: when, by ``time.monotonic``.
+    ``key``: a hash of all that its masks follow from, as far as it is known yet.
     """
 
     path: str
