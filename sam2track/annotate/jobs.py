@@ -23,6 +23,7 @@ from .review import rate
 from .tasks import Count, Task, TaskResult, Watch, make_task, merge
 from .tracking.planning import is_complete
 
+NO_OBJECT = "it has no object; give prompts"  # the error of a video that waits for its first one
 _INSERT = (
     "INSERT INTO jobs (key, path, video_id, state, error, time, tries, frames, seconds) VALUES"
 )
@@ -51,12 +52,9 @@ class JobResult:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A video whose work has begun.
+    """A video whose work has begun, at a time of ``time.monotonic``; its path as it was given.
 
-    Attributes:
-        path: as it was given.
-        key: a hash of all that its masks follow from, as far as it is known yet.
-        began: when, by ``time.monotonic``.
+    ``key``: a hash of all that its masks follow from, as far as it is known yet.
     """
 
     path: str
@@ -117,7 +115,7 @@ class Jobs:
                 give_prompts(self.project, video, placed, self.class_name)
         objects = [thing.id for thing in self.project.objects(video.id)]
         if not objects and self.found is None:
-            raise ValueError("it has no object; give prompts")
+            raise ValueError(NO_OBJECT)
         options = {"direction": self.direction, "engine": self.engine}
         for _ in watch(self.project.propagate(objects, **options)):
             pass
@@ -142,7 +140,7 @@ class Jobs:
             if finished:
                 return JobResult(name, "before", objects)
             if not objects and self.found is None:
-                raise ValueError("it has no object; give prompts")
+                raise ValueError(NO_OBJECT)
             return Job(str(path), key, video, began)
         except Exception as error:
             message, seconds = one_line(error), time.monotonic() - began

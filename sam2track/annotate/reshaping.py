@@ -66,13 +66,9 @@ def split(project: Project, object_id: int, frame: int) -> tuple[Entry, ProjectO
             f"object {thing.number} cannot be split at frame {frame}: it has no mask {where}"
         )
     with project.store.writing():
-        made = Objects(project.log).add(
-            *(video.id, Objects(project.log).find_class(thing.class_id).name, None),
-            name=thing.name,
-            colour=None,
-            attributes=thing.attributes,
-            logged=False,
-        )
+        objects, about = Objects(project.log), {"name": thing.name, "attributes": thing.attributes}
+        name = objects.find_class(thing.class_id).name
+        made = objects.add(video.id, name, None, **about, logged=False)
         entry = _move(
             *(project, "split", thing, video, {"added": [made.id], "made": made.number}),
             [_Range(thing.id, frame, video.length)],

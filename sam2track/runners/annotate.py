@@ -19,7 +19,7 @@ from tqdm import tqdm
 from ..annotate import Engine, Project, ProjectError, Step, load_engine
 from ..annotate.database import DATABASE
 from ..annotate.executors import Executor, LocalPool, run_all
-from ..annotate.jobs import JobResult, Jobs
+from ..annotate.jobs import NO_OBJECT, JobResult, Jobs
 from ..annotate.review import write_report
 from ..device import keep_freed_memory, use_threads
 from ..files import expand_home, has_jinja, require_jinja
@@ -35,6 +35,7 @@ TOLD = ("memory", "fill_hole_area", "remove_specks", "zoom", "sharpen",
         "stability_delta", "stability_threshold")  # fmt: skip
 WORK = "work"  # a folder of the project: what workers have begun and not delivered
 GONE = "gone"  # remove=: the videos whose files are gone
+NAMED = 3  # failed videos in the message at the end
 BAR = "{percentage:3.0f}%|{bar}| [{remaining} left{postfix}]"
 
 
@@ -80,13 +81,20 @@ def run(config: DictConfig) -> None:
         finally:
             if config.report or (config.report is None and has_jinja()):
                 write_report(project, folder / "report.html")
-    failed = [result for result in results if result.status == "failed"]
+    waiting = [own for own in results if own.error == NO_OBJECT and config.prompts is None]
+    failed = [own for own in results if own.status == "failed" and own not in waiting]
     if not failed:
         shutil.rmtree(folder / WORK, ignore_errors=True)
-    print(f"{len(paths) - len(failed)} of {len(paths)} videos: {folder}")
+    print(f"{len(paths) - len(failed) - len(waiting)} of {len(paths)} videos: {folder}")
+    if waiting:
+        print(
+            f"{counted(len(waiting), 'video')} without an object: give prompts=, or click on them: "
+            f"sam2track serve project={config.project}"
+        )
     if failed:
-        named = "; ".join(f"{result.name}: {result.error}" for result in failed)
-        raise RunFailed(f"{len(failed)} of {len(paths)} videos failed: {named}")
+        named = "; ".join(f"{result.name}: {result.error}" for result in failed[:NAMED])
+        more = f"; and {len(failed) - NAMED} more, see above" if len(failed) > NAMED else ""
+        raise RunFailed(f"{len(failed)} of {len(paths)} videos failed: {named}{more}")
 
 
 def _remove(folder: Path, names: str | ListConfig) -> None:
@@ -203,6 +211,8 @@ def _watched(steps: Iterator[Step], bar: tqdm, done: int) -> Iterator[Step]:
 
 def line(result: JobResult) -> str:
     """A video in one line."""
+    if result.error == NO_OBJECT:
+        return f"{result.name}: it has no object"
     if result.status == "failed":
         return f"{result.name}: failed: {result.error}"
     objects = counted(result.objects, "object")

@@ -72,6 +72,34 @@ def test_videos_are_taken_out(here, capfd):
         assert project.videos() == []
 
 
+def test_without_prompts_videos_are_added_and_wait(here, capfd):
+    assert annotate("videos=[clips/one.mp4,clips/two]") == 0
+    said = capfd.readouterr().out
+    assert "one: it has no object\n" in said
+    assert "0 of 2 videos: P\n2 videos without an object: give prompts=" in said
+    assert annotate("prompts=prompts.json", "videos=clips/one.mp4") == 0
+    assert annotate() == 0  # of those that the project has
+    assert "1 of 2 videos: P\n1 video without an object" in capfd.readouterr().out
+
+
+def test_stacks_with_labels_beside_them(here, capfd):
+    """A folder of TIFF stacks is many videos, also with a picture of labels beside each."""
+    for name in ("a", "b"):
+        with open_video("clips/one.mp4") as video:
+            grey = [frame.image[..., 1].astype(np.uint16) * 16 for frame in video]
+        pages = [Image.fromarray(page) for page in (grey if name == "a" else grey[::-1])]
+        Path("films").mkdir(exist_ok=True)
+        pages[0].save(f"films/{name}.tif", save_all=True, append_images=pages[1:])
+        labels = np.zeros((*video.size,), np.uint16)
+        labels[8:30, 8:30], labels[40:60, 30:60] = 1, 300 + len(name)
+        Image.fromarray(labels).save(f"films/{name}_labels.png")
+    assert annotate("videos=films", "prompts={folder}/{name}_labels.png") == 0
+    assert "a: 2 objects" in capfd.readouterr().out
+    assert {key[:2] for key in masks()} == {("a", 1), ("a", 301), ("b", 1), ("b", 301)}
+    assert main(["export", "project=P", "format=csv", "out=table"]) == 0
+    assert Path("table/tracks.csv").read_text().startswith("video,frame,seconds,id,class,")
+
+
 def test_videos_are_annotated_once(here, capfd):
     assert annotate("videos=[clips/one.mp4,clips/two]", "prompts=prompts.json") == 0
     said = capfd.readouterr().out.splitlines()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from sam2track.cli import main
 from sam2track.runners.loader import Loader
@@ -98,3 +100,21 @@ def test_what_cannot_be_swept_runs_nothing(tmp_path, capsys, arguments, message)
     assert main(["benchmark", "-m", f"out={out}", *arguments]) == 2
     assert message in capsys.readouterr().err
     assert not out.exists()
+
+
+def test_pictures_beside_videos_have_their_names(tmp_path):
+    """Masks lie beside the videos that they are of; other pictures make the folder one video."""
+    page = Image.fromarray(np.zeros((9, 9), np.uint8))
+    for name in ("a_labels.png", "a.png"):
+        page.save(tmp_path / name)
+    page.save(tmp_path / "a.tif", save_all=True, append_images=[page])
+    (tmp_path / "b.mp4").touch()
+    found = paths_of("video", str(tmp_path), multirun=False)
+    assert found == [str(tmp_path / "a.tif"), str(tmp_path / "b.mp4")]
+    page.save(tmp_path / "c.png")
+    assert paths_of("video", str(tmp_path), multirun=False) is None
+    frames = tmp_path / "frames"
+    frames.mkdir()
+    for index in range(2):  # a page each
+        page.save(frames / f"t{index}.tif")
+    assert paths_of("video", str(frames), multirun=False) is None

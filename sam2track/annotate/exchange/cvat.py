@@ -20,7 +20,7 @@ from .clips import Clip, Export, box
 from .collecting import CollectedVideo, Collector, clean, consecutive_ids
 from .rings import edge_ring
 from .run_lengths import decode_rows, encode_rows
-from .untrusted import find_files, read_xml, real, whole
+from .untrusted import find_files, parse_xml, read_text, real, whole
 
 TRACK_ID = "track_id"
 SOURCES = {"prompt": "semi-auto", "propagated": "auto", "brush": "manual", "imported": "file"}
@@ -132,7 +132,7 @@ def read_cvat(path: Path, collector: Collector) -> None:
     Of tracks only key frames are read.
     """
     for file in find_files(path, "**/*.xml"):
-        root, where = read_xml(file), str(file)
+        root, where = parse_xml(read_text(file), str(file)), str(file)
         if root.tag != "annotations":
             raise ValueError(f"{where} begins with <{root.tag[:40]}>, not <annotations>")
         collector.class_ids(_read_labels(root, where))

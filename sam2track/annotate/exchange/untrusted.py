@@ -52,11 +52,6 @@ def _refuse_constant(name: str) -> object:
     raise ValueError(f"{name} is no number")
 
 
-def read_xml(path: Path) -> ElementTree.Element:
-    """The root of an XML file; see :func:`parse_xml`."""
-    return parse_xml(read_text(path), str(path))
-
-
 def parse_xml(text: str, where: str) -> ElementTree.Element:
     """The root of an XML text. A document type is refused, since entities can expand endlessly."""
     builder, parser = ElementTree.TreeBuilder(), expat.ParserCreate()

@@ -43,13 +43,10 @@ class Ready:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """What came of a task in a worker.
+    """What came of a task in a worker: the packed result, or why there is none, in one line.
 
-    Attributes:
-        result: packed; None = there is none.
-        error: why there is none, in one line.
-        broken: the worker is to be replaced: after an error of CUDA, for example, every later one
-            fails too.
+    A ``broken`` worker is to be replaced: after an error of CUDA, for example, every later one
+    fails too.
     """
 
     result: bytes | None
@@ -58,12 +55,10 @@ class Attempt:
 
 
 class Worker:
-    """The model of a worker.
+    """The model of a worker, with so many ``threads`` on the CPU: as many for all workers and for
+    work without workers, so that results are the same.
 
-    Args:
-        threads: of the model, on the CPU. It is the same for all workers and for work without
-            workers, so that results are.
-        folder: for the small projects of tasks; None = one for temporary files of this machine.
+    ``folder``: for the small projects of tasks; None = one for temporary files of this machine.
     """
 
     def __init__(

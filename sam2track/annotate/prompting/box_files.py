@@ -55,14 +55,10 @@ def is_box_file(path: Path) -> bool:
 def read_box_file(
     path: Path, video: ProjectVideo, *, every: int = 10, least_score: float = 0.0
 ) -> Given:
-    """What a file says of a video.
+    """What a file says of a video; ValueError if it is damaged or does not fit the video.
 
-    Args:
-        every: frames from prompt to prompt of a track; 0 = only its first.
-        least_score: boxes of a lower score are left out; those without a score stay.
-
-    Raises:
-        ValueError: in one line, if the file is damaged or does not fit the video.
+    ``every``: frames from prompt to prompt of a track; 0 = only its first. Boxes of a score below
+    ``least_score`` are left out; those without a score stay.
     """
     known = Video(
         video.name, video.width, video.height, video.length, frame_names=video.frame_names

@@ -21,8 +21,7 @@ from ..database import (
 from ..project import Project
 from ..tracking.answering import Answer
 from ..tracking.freshness import Freshness
-from ..tracks import Attribute, ObjectClass, hex_of
-from .bodies import AttributeIn
+from ..tracks import ObjectClass, hex_of
 from .service import Caller, Service
 from .shapes import (
     AttributeOut,
@@ -44,11 +43,6 @@ def class_out(own: ObjectClass) -> ClassOut:
         AttributeOut.model_validate(asdict(one) | {"type": one.kind}) for one in own.attributes
     ]
     return ClassOut(id=own.id, name=own.name, colour=hex_of(own.colour), attributes=attributes)
-
-
-def attribute_of(given: AttributeIn) -> Attribute:
-    """An attribute that is given."""
-    return Attribute(given.name, given.type, tuple(given.values), given.default)
 
 
 def video_out(service: Service, caller: Caller, video: ProjectVideo) -> VideoOut:

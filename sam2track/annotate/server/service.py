@@ -39,13 +39,8 @@ class OtherProject(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Limits of what is sent to the server, in bytes.
-
-    Attributes:
-        body: of a request in JSON.
-        video: of an uploaded video.
-        annotations: of an uploaded file with annotations.
-    """
+    """Limits of what is sent to the server, in bytes: the body of a request in JSON, an uploaded
+    video, and an uploaded file with annotations."""
 
     body: int = 8 << 20
     video: int = 8 << 30
@@ -137,7 +132,7 @@ class Service:
     ) -> None:
         """Raise ProjectError if a frame from start up to stop is accepted or locked."""
         stop = start + 1 if stop is None else stop
-        barriers = Reviews(self.base.log).barriers(video.id, thing.id, video.length)
+        barriers = Reviews(self.base.log).barriers(video, thing.id)
         closed = [frame for frame in barriers if start <= frame < stop]
         if closed:
             raise ProjectError(

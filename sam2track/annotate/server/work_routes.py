@@ -14,11 +14,11 @@ from ..exchange import FORMATS
 from ..project import Project
 from ..review import review_queue
 from ..tracking.planning import plan_walks
-from ..tracks import colour_of
+from ..tracks import Attribute, colour_of
 from .asking import REFUSALS, Asked, By, VideoId
 from .bodies import AnnotateIn, ClassIn, TrackIn
 from .long_work import batch_job, tracking_job
-from .reading import attribute_of, class_out
+from .reading import class_out
 from .service import Caller, Service
 from .shapes import (
     CancelOut,
@@ -65,7 +65,10 @@ def set_class(service: Asked, caller: By, given: ClassIn) -> ClassOut:
     """Add a class, or change the colour and the attributes of one that is there."""
 
     def work(project: Project) -> ClassOut:
-        attributes = [attribute_of(one) for one in given.attributes]
+        attributes = [
+            Attribute(own.name, own.type, tuple(own.values), own.default)
+            for own in given.attributes
+        ]
         return class_out(project.add_class(given.name, colour_of(given.colour), attributes))
 
     return ClassOut.model_validate(service.change(caller, None, "class", work))

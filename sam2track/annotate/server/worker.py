@@ -31,12 +31,10 @@ class Superseded(RuntimeError):
 
 @dataclass(slots=True, eq=False)
 class LongJob:
-    """Work in steps.
+    """Work in steps, which ``begin`` makes in the worker's thread; the first of them does nothing.
 
-    Attributes:
-        video_ids: of the videos that it changes.
-        begin: makes the steps, the first of which does nothing; in the worker's thread.
-        cancelled: set to end it after its current step.
+    ``video_ids`` are those of the videos that it changes. ``cancelled`` is set to end it after its
+    current step.
     """
 
     id: str

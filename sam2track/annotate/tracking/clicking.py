@@ -68,10 +68,12 @@ def answer_again(
     """
 
     def wanted() -> bool:
-        if _closed(project, object_id, frame):
+        thing = project.object(object_id)
+        video = project.video(thing.video_id)
+        if frame in Reviews(project.log).barriers(video, object_id):
             return False
         if better:
-            return has_answer(project, object_id, frame)
+            return bool(StoredMasks(project.log).answered(video.size, object_id, frame, frame))
         return needs_answer(project, object_id, frame, engine)
 
     if not wanted():
@@ -94,19 +96,6 @@ def needs_answer(project: Project, object_id: int, frame: int, engine: Engine) -
         return False
     shown = project.mask(object_id, frame)
     return shown is None or not Freshness(project, thing, video, engine).fresh(shown)
-
-
-def has_answer(project: Project, object_id: int, frame: int) -> bool:
-    """Whether the mask of a frame is the answer to its prompts, and not tracked since."""
-    size = project.video(project.object(object_id).video_id).size
-    return bool(StoredMasks(project.log).answered(size, object_id, frame, frame))
-
-
-def _closed(project: Project, object_id: int, frame: int) -> bool:
-    """Whether a frame is accepted or locked."""
-    thing = project.object(object_id)
-    length = project.video(thing.video_id).length
-    return frame in Reviews(project.log).barriers(thing.video_id, object_id, length)
 
 
 def _store(

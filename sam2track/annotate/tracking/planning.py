@@ -96,7 +96,7 @@ def passes_of(
 ) -> list[Pass]:
     """The passes of an object for the engine that has a key; other arguments and errors as for
     :meth:`Project.propagate`."""
-    barriers = Reviews(project.log).barriers(video.id, thing.id, video.length)
+    barriers = Reviews(project.log).barriers(video, thing.id)
     subject = Subject(
         thing.number,
         find_anchors(project.store, thing.id, video.size),

@@ -20,12 +20,13 @@ from ...prompts import PlacedPrompt, Prompt
 from ...track import TrackingSession, track, walk
 from ...video import SeekableSource, open_video
 from ..segmenting import EncodedPicture, Segmenter
-from .interface import Control, find_control
 from .regions import (
     MOST_FRAMES,
+    Control,
     FrameNumbers,
     KeyFrame,
     Region,
+    find_control,
     image_prompt,
     key_frame,
     key_frames,

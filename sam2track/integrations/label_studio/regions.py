@@ -1,5 +1,5 @@
-"""Label Studio's regions: percent and frame numbers from 1 go in, prompts in pixels come out, and
-back.
+"""Label Studio's regions, and the controls of a labelling interface (its XML) that make them:
+percent and frame numbers from 1 go in, prompts in pixels come out, and back.
 
 A video region has key frames; between them its box is linear, and it ends at one that is not
 ``enabled``.
@@ -16,15 +16,47 @@ import cv2
 import numpy as np
 from jaxtyping import Bool
 
-from ...annotate.exchange import encode_brush
+from ...annotate.exchange import encode_brush, parse_xml
 from ...prompts import Prompt
-from .interface import Control
 
 Region = Mapping[str, Any]
 Box = tuple[float, float, float, float]  # x0, y0, x1, y1 in pixels
 MOST_FRAMES = 1 << 20  # of the tool's count: the answer may name every one
 POINTS = ("keypoint", "keypointlabels")
 BOXES = ("rectangle", "rectanglelabels")
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """A tag that makes regions.
+
+    Attributes:
+        tag: ``VideoRectangle``, ``BrushLabels``, ...
+        name, to_name: ``from_name`` and ``to_name`` of its regions.
+        labels: that it offers; may be empty.
+        key: of the task's data that it is about.
+    """
+
+    tag: str
+    name: str
+    to_name: str
+    labels: tuple[str, ...]
+    key: str
+
+
+def find_control(config: str, tags: Sequence[str]) -> Control | None:
+    """The first control with one of these tags, earlier tags before later ones; ValueError if the
+    interface is not valid XML."""
+    root = parse_xml(config, "the labelling interface")
+    values = {own.get("name"): own.get("value", "") for own in root.iter()}
+    for tag in tags:
+        for own in root.iter(tag):
+            name, to_name = own.get("name", ""), own.get("toName", "")
+            value = values.get(to_name, "")
+            if name and value.startswith("$"):
+                labels = (label.get("value", "") for label in own.iter("Label"))
+                return Control(tag, name, to_name, tuple(labels), value[1:])
+    return None
 
 
 @dataclass(frozen=True, slots=True)
