@@ -42,7 +42,11 @@ MEMORY_SCALE, MEMORY_BIAS = 20.0, -10.0  # mask probabilities before they enter 
 
 
 class SAM2(nn.Module):
-    """The promptable video segmentation network of one variant."""
+    """The promptable video segmentation network of one variant.
+
+    Attributes:
+        mean, std: of colours, RGB in 0..1, of shape (3, 1, 1).
+    """
 
     mean: Tensor
     std: Tensor
