@@ -269,11 +269,7 @@ class FrameResult:
         return FrameResult(self.index, self.object_ids, masks, owner, *rest, windows=self.windows)
 
     def mask(self, object_id: int) -> Bool[np.ndarray, "H W"]:
-        """One object's mask as a NumPy array.
-
-        Raises:
-            KeyError: if the object is not on this frame; the message names those that are.
-        """
+        """One object's mask as a NumPy array; KeyError, which names all, if it is not there."""
         if object_id not in self.object_ids:
             known = known_ids(self.object_ids)
             raise KeyError(f"no object {object_id} on frame {self.index}; {known}")
@@ -284,11 +280,7 @@ class FrameResult:
         return self.known_boxes or [mask_box(mask) for mask in self.masks.cpu().numpy()]
 
     def label_map(self) -> UInt8[np.ndarray, "H W"]:
-        """Object ids by pixel, 0 = background: the picture that a palette PNG holds.
-
-        Raises:
-            ValueError: if an id is above 255, which is all that a palette holds.
-        """
+        """Object ids by pixel, 0 = background, as a palette PNG holds; ValueError above 255."""
         if max(self.object_ids, default=0) > 255:
             raise ValueError(
                 f"a label map holds ids up to 255, but there is object {max(self.object_ids)}; "

@@ -95,6 +95,16 @@ def states(
     me.press("Escape")
     me.saved()
     shoot(page, "07-stopped")
+    corrections(me, shoot)
+    drawing(me, shoot)
+    states_of_review(me, server, shoot)
+    dialogs(me, shoot)
+    others(browser, me, server, options, shoot)
+
+
+def corrections(me: Person, shoot: Callable[[Any, str], None]) -> None:
+    """A click on a frame in the middle, and its masks beside those before it."""
+    page = me.page
     me.press("Control+b")
     me.wait("app.tracking")
     me.saved()
@@ -108,7 +118,13 @@ def states(
     me.saved()
     me.press("Home", *["Shift+F"] * 3, "y")
     shoot(page, "09-before-and-now")
-    me.press("y", "Shift+1")
+    me.press("y")
+
+
+def drawing(me: Person, shoot: Callable[[Any, str], None]) -> None:
+    """The brush, a polygon and its corners, a range of frames."""
+    page = me.page
+    me.press("Shift+1")
     me.look("app.brushSize = 30")
     page.mouse.move(*me.place(260, 330))
     page.mouse.down()
@@ -134,9 +150,6 @@ def states(
     shoot(page, "11-range")
     me.press("Escape", "Control+z")
     me.saved()
-    states_of_review(me, server, shoot)
-    dialogs(me, shoot)
-    others(browser, me, server, options, shoot)
 
 
 def states_of_review(me: Person, server: Server, shoot: Callable[[Any, str], None]) -> None:

@@ -4,7 +4,7 @@
     python scripts/page_session.py --film docs/images/page.webp
 
 One object of a clip of 100 frames (the beginning of videos/cup.mp4) is annotated from a cold start
-and exported. It needs chromium and playwright.
+and exported; the film shows a click on videos/box.mp4. It needs chromium and playwright.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from typing import Any
 from PIL import Image, ImageDraw
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-from annotate.page.browsing import CUP, Person, browsing, serving, write_short_cup
+from annotate.page.browsing import CUP, ROOT, Person, browsing, serving, write_short_cup
 
 READ, MOVE, PRESS = 1.5, 0.8, 0.4  # seconds a person takes to look, to point, to press a key
-THUMB = (345, 262)
+BOX = (430, 110)  # a point on the box in the first frame of its video, in pixels
 
 
 def main() -> None:
@@ -32,7 +32,9 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=100)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, browsing() as browser:
-        clip = write_short_cup(Path(folder), length=given.frames)
+        clip = ROOT / "videos" / "box.mp4"
+        if not given.film:
+            clip = write_short_cup(Path(folder), length=given.frames)
         began = time.monotonic()
         with serving(Path(folder) / "project", f"video={clip}") as server:
             started = time.monotonic()
@@ -103,10 +105,10 @@ def film(me: Person, out: Path) -> None:
             shoot(60)
 
     shoot(900)
-    go(*me.place(*CUP))
+    go(*me.place(*BOX))
     me.page.wait_for_timeout(600)  # a busy machine shows no mask on hover
     shoot(900)
-    me.click(*CUP)
+    me.click(*BOX)
     me.saved()
     shoot(900)
     button = me.page.get_by_role("button", name="Track it").bounding_box()
@@ -117,7 +119,7 @@ def film(me: Person, out: Path) -> None:
     me.wait("app.tracking && app.tracking.frame > 0")
     while me.look("Boolean(app.tracking)"):
         frame = me.look("app.frame")
-        if frame >= last + 4:
+        if frame >= last + 6:
             last = frame
             shoot(120)
         me.page.wait_for_timeout(20)

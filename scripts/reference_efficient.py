@@ -49,68 +49,35 @@ def shapes(predictor: SAM2VideoPredictor) -> dict[str, list[int]]:
     return {name: list(value.shape) for name, value in predictor.state_dict().items()}
 
 
+FLAGS = (  # all true
+    "use_mask_input_as_output_without_sam",
+    "directly_add_no_mem_embed",
+    "multimask_output_in_sam",
+    "multimask_output_for_tracking",
+    "use_multimask_token_for_obj_ptr",
+    "iou_prediction_use_sigmoid",
+    "use_obj_ptrs_in_encoder",
+    "use_mlp_for_obj_ptr_proj",
+    "only_obj_ptrs_in_the_past_for_eval",
+    "pred_obj_scores",
+    "pred_obj_scores_mlp",
+    "fixed_no_obj_ptr",
+    "binarize_mask_from_pts_for_mem_enc",
+    "add_all_frames_to_correct_as_cond",
+)
+MODELING = "sam2.modeling"
+
+
 def config(variant: Variant) -> dict[str, Any]:
     """What Hydra instantiates."""
-    width, memory_width, grid = variant.width, variant.memory_width, variant.grid
-    modeling = "sam2.modeling"
-    attention = {
-        "_target_": f"{modeling}.sam.transformer.RoPEAttention",
-        "feat_sizes": [grid, grid],
-        "embedding_dim": width,
-        "num_heads": 1,
-        "downsample_rate": 1,
-        "dropout": 0.1,
-    }
-    layer = {
-        "_target_": f"{modeling}.memory_attention.MemoryAttentionLayer",
-        "activation": "relu",
-        "d_model": width,
-        "dim_feedforward": variant.memory_mlp,
-        "dropout": 0.1,
-        "pos_enc_at_attn": False,
-        "pos_enc_at_cross_attn_keys": True,
-        "pos_enc_at_cross_attn_queries": False,
-        "self_attention": attention,
-        "cross_attention": attention | {"rope_k_repeat": True, "kv_in_dim": memory_width},
-    }
     model = {
         "_target_": "sam2.sam2_video_predictor.SAM2VideoPredictor",
         "image_encoder": {
-            "_target_": f"{modeling}.backbones.image_encoder.ImageEncoder",
+            "_target_": f"{MODELING}.backbones.image_encoder.ImageEncoder",
             "scalp": 0,
         },
-        "memory_attention": {
-            "_target_": f"{modeling}.memory_attention.MemoryAttention",
-            "d_model": width,
-            "pos_enc_at_input": True,
-            "layer": layer,
-            "num_layers": variant.memory_layers,
-        },
-        "memory_encoder": {
-            "_target_": f"{modeling}.memory_encoder.MemoryEncoder",
-            "in_dim": width,
-            "out_dim": memory_width,
-            "position_encoding": _sine(memory_width),
-            "mask_downsampler": {
-                "_target_": f"{modeling}.memory_encoder.MaskDownSampler",
-                "embed_dim": width,
-                "kernel_size": 3,
-                "stride": 2,
-                "padding": 1,
-            },
-            "fuser": {
-                "_target_": f"{modeling}.memory_encoder.Fuser",
-                "layer": {
-                    "_target_": f"{modeling}.memory_encoder.CXBlock",
-                    "dim": width,
-                    "kernel_size": 7,
-                    "padding": 3,
-                    "layer_scale_init_value": 1e-6,
-                    "use_dwconv": True,
-                },
-                "num_layers": 2,
-            },
-        },
+        "memory_attention": _memory_attention(variant),
+        "memory_encoder": _memory_encoder(variant),
         "image_size": variant.image_size,
         "num_maskmem": variant.slots,
         "sigmoid_scale_for_mem_enc": 20.0,
@@ -123,28 +90,70 @@ def config(variant: Variant) -> dict[str, Any]:
         "add_tpos_enc_to_obj_ptrs": False,
         "multimask_min_pt_num": 0,
         "multimask_max_pt_num": 1,
-        **dict.fromkeys(
-            (
-                "use_mask_input_as_output_without_sam",
-                "directly_add_no_mem_embed",
-                "multimask_output_in_sam",
-                "multimask_output_for_tracking",
-                "use_multimask_token_for_obj_ptr",
-                "iou_prediction_use_sigmoid",
-                "use_obj_ptrs_in_encoder",
-                "use_mlp_for_obj_ptr_proj",
-                "only_obj_ptrs_in_the_past_for_eval",
-                "pred_obj_scores",
-                "pred_obj_scores_mlp",
-                "fixed_no_obj_ptr",
-                "binarize_mask_from_pts_for_mem_enc",
-                "add_all_frames_to_correct_as_cond",
-            ),
-            True,
-        ),
+        **dict.fromkeys(FLAGS, True),
     }
     (_edgetam if isinstance(variant.trunk, RepViTSpec) else _efficienttam)(model, variant)
     return model
+
+
+def _memory_attention(variant: Variant) -> dict[str, Any]:
+    width, memory_width, grid = variant.width, variant.memory_width, variant.grid
+    attention = {
+        "_target_": f"{MODELING}.sam.transformer.RoPEAttention",
+        "feat_sizes": [grid, grid],
+        "embedding_dim": width,
+        "num_heads": 1,
+        "downsample_rate": 1,
+        "dropout": 0.1,
+    }
+    layer = {
+        "_target_": f"{MODELING}.memory_attention.MemoryAttentionLayer",
+        "activation": "relu",
+        "d_model": width,
+        "dim_feedforward": variant.memory_mlp,
+        "dropout": 0.1,
+        "pos_enc_at_attn": False,
+        "pos_enc_at_cross_attn_keys": True,
+        "pos_enc_at_cross_attn_queries": False,
+        "self_attention": attention,
+        "cross_attention": attention | {"rope_k_repeat": True, "kv_in_dim": memory_width},
+    }
+    return {
+        "_target_": f"{MODELING}.memory_attention.MemoryAttention",
+        "d_model": width,
+        "pos_enc_at_input": True,
+        "layer": layer,
+        "num_layers": variant.memory_layers,
+    }
+
+
+def _memory_encoder(variant: Variant) -> dict[str, Any]:
+    width, memory_width = variant.width, variant.memory_width
+    return {
+        "_target_": f"{MODELING}.memory_encoder.MemoryEncoder",
+        "in_dim": width,
+        "out_dim": memory_width,
+        "position_encoding": _sine(memory_width),
+        "mask_downsampler": {
+            "_target_": f"{MODELING}.memory_encoder.MaskDownSampler",
+            "embed_dim": width,
+            "kernel_size": 3,
+            "stride": 2,
+            "padding": 1,
+        },
+        "fuser": {
+            "_target_": f"{MODELING}.memory_encoder.Fuser",
+            "layer": {
+                "_target_": f"{MODELING}.memory_encoder.CXBlock",
+                "dim": width,
+                "kernel_size": 7,
+                "padding": 3,
+                "layer_scale_init_value": 1e-6,
+                "use_dwconv": True,
+            },
+            "num_layers": 2,
+        },
+    }
 
 
 def _sine(channels: int) -> dict[str, Any]:

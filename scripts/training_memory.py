@@ -82,15 +82,8 @@ def estimate(name: str) -> dict[str, float]:
             )
         )
         tokens = torch.empty(grid * grid, variant.memory_width, dtype=KIND)
-        pointer, scalar = torch.empty(width, dtype=KIND), torch.empty(())
-        memory = MemoryFrame(0, tokens, pointer, scalar, scalar)
-        recalled = 6 + ANCHORS
-        recall = Recall(
-            (memory,) * recalled,
-            (*range(6), 6, 6),
-            (pointer,) * recalled,
-            tuple(range(1, recalled + 1)),
-        )
+        pointer = torch.empty(width, dtype=KIND)
+        recall = _recall(tokens, pointer)
         attend, conditioned = kept(model, model.attend, rows, [recall] * OBJECTS)
         decode, candidates = kept(model, model.decode, conditioned, rows)
         truth = torch.empty(OBJECTS, side, side, dtype=torch.bool)
@@ -101,14 +94,7 @@ def estimate(name: str) -> dict[str, float]:
             torch.empty(OBJECTS),
             candidates.presence,
         )
-        memorise, _ = kept(
-            model,
-            model.memorise,
-            rows,
-            resolved,
-            index=0,
-            from_prompt=False,
-        )
+        memorise, _ = kept(model, model.memorise, rows, resolved, index=0, from_prompt=False)
     parts = {
         "encode": (encode, FRAMES),
         "attend": (attend, FRAMES - ANCHORS),
@@ -130,6 +116,14 @@ def estimate(name: str) -> dict[str, float]:
         "checkpointing": (state + inputs + largest) / GB,
         "checkpointing, trunk frozen": (frozen + inputs + small) / GB,
     }
+
+
+def _recall(tokens: Tensor, pointer: Tensor) -> Recall:
+    """What a row recalls once its memory is full."""
+    count, scalar = 6 + ANCHORS, torch.empty(())
+    memory = MemoryFrame(0, tokens, pointer, scalar, scalar)
+    offsets = tuple(range(1, count + 1))
+    return Recall((memory,) * count, (*range(6), 6, 6), (pointer,) * count, offsets)
 
 
 def _cast(_: nn.Module, args: tuple[Tensor, ...]) -> tuple[Tensor, ...]:

@@ -15,10 +15,9 @@ from ..files import digest_of
 from ..prompts import PlacedPrompt
 from ..prompts.prompt_files import check
 from ..spawning import one_line
-from .database import ProjectVideo, Videos, find_anchors
+from .database import ProjectVideo, Videos, find_anchors, pack_prompt
 from .engine import Engine
 from .project import Project
-from .prompting.given import give_prompts
 from .prompting.sources import FindPrompts, PromptSource
 from .review import rate
 from .tasks import Count, Task, TaskResult, Watch, make_task, merge
@@ -53,12 +52,9 @@ class JobResult:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A video whose work has begun.
+    """A video whose work has begun, at a time of ``time.monotonic``; its path as it was given.
 
-    Attributes:
-        path: as it was given.
-        key: a hash of all that its masks follow from, as far as it is known yet.
-        began: when, by ``time.monotonic``.
+    ``key``: a hash of all that its masks follow from, as far as it is known yet.
     """
 
     path: str
@@ -97,11 +93,8 @@ class Jobs:
     def run(self, path: str | Path, watch: Watch = iter) -> JobResult:
         """Annotate one video. What is wrong with it is in the result, and in the project.
 
-        Args:
-            watch: goes through the steps, for a progress bar.
-
-        Raises:
-            ProjectError: if the project cannot be written.
+        ``watch`` goes through the steps, for a progress bar. ProjectError if the project cannot be
+        written.
         """
         job = self.begin(path)
         if isinstance(job, JobResult):
@@ -114,11 +107,8 @@ class Jobs:
             return self.fail(job, one_line(error), counted.frames, time.monotonic() - job.began)
 
     def work(self, video: ProjectVideo, watch: Watch) -> None:
-        """What needs the model.
-
-        Raises:
-            ValueError: a frame cannot be read, or there is no object and nothing looks for some.
-        """
+        """What needs the model; ValueError if a frame cannot be read, or there is no object and
+        nothing looks for some."""
         if self.found is not None:
             placed = self._placed(self.found(self.project, self.engine), video)
             with self.project.store.writing():
@@ -137,9 +127,7 @@ class Jobs:
         """Add a video with its prompts, and note that the work begins.
 
         There is a result already if it was finished before, or if something is wrong with it.
-
-        Raises:
-            ProjectError: if the project cannot be written.
+        ProjectError if the project cannot be written.
         """
         began, name, key, video = time.monotonic(), str(path), None, None
         try:
@@ -167,10 +155,7 @@ class Jobs:
 
     def deliver(self, job: Job, result: TaskResult) -> JobResult:
         """Put what a worker made into the project, in one transaction; a second time does nothing.
-
-        Raises:
-            ProjectError: if the project cannot be written.
-        """
+        ProjectError if the project cannot be written."""
         with self.project.store.writing():
             if self._is_done(self._key(job.video), job.video):
                 return JobResult(job.video.name, "before", len(self.project.objects(job.video.id)))
@@ -280,3 +265,37 @@ class Jobs:
                 "seconds = seconds + ? WHERE key = ?",
                 (error, time.time(), frames, seconds, key),
             )
+
+
+def give_prompts(
+    project: Project, video: ProjectVideo, placed: Sequence[PlacedPrompt], class_name: str
+) -> None:
+    """Give a video's objects the prompts of a file; objects that are new are added.
+
+    Prompts of an earlier job that are not the same any more are undone. A person's prompts stay,
+    and an object that a person removed is left out.
+    """
+    rows = project.store.rows("SELECT number, removed FROM objects WHERE video_id = ?", video.id)
+    removed = {row["number"] for row in rows if row["removed"]}
+    objects = {thing.number: thing.id for thing in project.objects(video.id)}
+    wanted: dict[int, list[PlacedPrompt]] = {}
+    for item in sorted(placed, key=lambda item: item.frame):
+        if item.object_id not in removed:
+            wanted.setdefault(item.object_id, []).append(item)
+    entries = [
+        entry
+        for entry in project.history(video.id)
+        if entry.what == "prompt" and entry.data.get("job") and not entry.undone
+    ]
+    for number, items in wanted.items():
+        if number not in objects:
+            label = items[0].label or class_name
+            objects[number] = project.add_object(video.id, label, number=number).id
+        old = [entry for entry in entries if entry.object_id == objects[number]]
+        new = [(item.frame, pack_prompt(item.prompt)) for item in items]
+        if [(entry.frame, entry.data["prompt"]) for entry in old] == new:
+            continue
+        for entry in old:
+            project.log.set_undone(entry, undone=True)
+        for item in items:
+            project.prompt(objects[number], item.frame, item.prompt, source=item.source, job=True)

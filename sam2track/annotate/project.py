@@ -77,12 +77,8 @@ class Project:
 
     @classmethod
     def open(cls, folder: str | Path, *, read_only: bool = False, who: str | None = None) -> Self:
-        """Open a project.
-
-        Raises:
-            ProjectError: if it is not there, another process writes it, it cannot be written, or it
-                is of a newer version.
-        """
+        """Open a project; ProjectError if it is not there, another process writes it, it cannot be
+        written, or it is of a newer version."""
         return cls(Store(Path(folder).expanduser(), read_only=read_only), who)
 
     @classmethod
@@ -138,11 +134,7 @@ class Project:
         return self._videos.find(video)
 
     def open_video(self, video: str | int) -> SeekableSource:
-        """A video's frames.
-
-        Raises:
-            ChangedVideo: if it is not there any more, or has another content.
-        """
+        """A video's frames; ChangedVideo if it is not there any more, or has another content."""
         return self._videos.open(self.video(video))
 
     # Classes and objects

@@ -83,11 +83,7 @@ class TaskResult:
 def make_task(
     project: Project, video: ProjectVideo, engine_key: str, settings: Mapping[str, Any]
 ) -> Task:
-    """The task of a video.
-
-    Args:
-        engine_key: of the model that the worker has.
-    """
+    """The task of a video; ``engine_key`` = of the model that the worker has."""
     tables = {table: _rows(project, video.id, table) for table in _TABLES}
     place = str(Videos(project.store).place(video).absolute())
     who = project.log.who
@@ -97,11 +93,8 @@ def make_task(
 
 
 def small_project(task: Task, folder: Path) -> Project:
-    """The project of a task in a folder: as an earlier process left it, or new.
-
-    Raises:
-        ProjectInUse: if another process still works there.
-    """
+    """The project of a task in a folder, as an earlier process left it, or new; ProjectInUse if
+    another process still works there."""
     ends = time.monotonic() + _PATIENCE
     while True:
         known = (folder / DATABASE).exists()

@@ -15,18 +15,13 @@ from .database import (
     Videos,
 )
 from .project import Project
-from .tracks import Annotations, Attribute, ObjectClass, Track, TrackFrame, Video, VideoTracks
+from .tracks import Annotations, Attribute, Track, TrackFrame, Video, VideoTracks
 
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What an import brought.
-
-    Attributes:
-        objects: that were added or changed.
-        masks: that were set.
-        boxes: without a mask, which a project has no place for.
-    """
+    """What an import brought: objects that were added or changed, masks that were set, and boxes
+    without a mask, which a project has no place for."""
 
     objects: int
     masks: int
@@ -34,32 +29,24 @@ class Imported:
 
 
 def annotations_of(project: Project, names: Sequence[str] | None = None) -> tuple[Annotations, int]:
-    """A project's annotations, and how many videos and objects are left out as rejected.
+    """A project's annotations, of some videos or all, and how many videos and objects are left out
+    as rejected; ProjectError if there is no such video.
 
     One video at a time is read, when it is asked for.
-
-    Args:
-        names: of the videos; None = all.
-
-    Raises:
-        ProjectError: if there is no such video.
     """
     videos = project.videos() if names is None else [project.video(name) for name in names]
     rejected = {
-        video.id: {
-            review.object_id
-            for review in project.reviews(video.id)
-            if review.state == "rejected" and review.frame is None
-        }
+        (video.id, review.object_id)
         for video in videos
+        for review in project.reviews(video.id)
+        if review.state == "rejected" and review.frame is None
     }
-    kept = [video for video in videos if None not in rejected[video.id]]
+    kept = [video for video in videos if (video.id, None) not in rejected]
+    objects = {video.id: project.objects(video.id) for video in kept}
     chosen = {
-        video.id: [own for own in project.objects(video.id) if own.id not in rejected[video.id]]
-        for video in kept
+        k: [own for own in things if (k, own.id) not in rejected] for k, things in objects.items()
     }
-    left_out = len(videos) - len(kept)
-    left_out += sum(len(project.objects(video.id)) - len(chosen[video.id]) for video in kept)
+    left_out = len(videos) - len(kept) + sum(len(objects[k]) - len(chosen[k]) for k in objects)
     tracks = (_video_tracks(project, video, chosen[video.id]) for video in kept)
     return Annotations(tuple(project.classes()), tracks), left_out
 
@@ -94,7 +81,13 @@ def add_annotations(
     """
     found = [0, 0, 0]
     with project.store.writing():
-        classes = {own.id: _class_name(project, own) for own in annotations.classes}
+        known = {own.name for own in project.classes()}
+        for own in annotations.classes:
+            if own.name in known:
+                _extend(project, own.name, own.attributes)
+            else:
+                project.add_class(own.name, own.colour, own.attributes)
+        classes = {own.id: own.name for own in annotations.classes}
         for own in annotations.videos:
             counts = _add_video(project, own, classes, source=source, same=same)
             found = [a + b for a, b in zip(found, counts, strict=True)]
@@ -113,7 +106,8 @@ def _add_video(
     video = project.video(found.video.name)
     size = video.size
     known = {own.number: own for own in project.objects(video.id)} if same else {}
-    taken = _numbers(project, video)
+    rows = project.store.rows("SELECT number FROM objects WHERE video_id = ?", video.id)
+    taken = {row["number"] for row in rows}  # also by objects that were removed
     added: list[int] = []
     changed: list[tuple[int, list[ProjectMask]]] = []
     boxes = 0
@@ -140,12 +134,6 @@ def _add_video(
     return len(changed), sum(len(masks) for _, masks in changed), boxes
 
 
-def _numbers(project: Project, video: ProjectVideo) -> set[int]:
-    """The numbers that objects of a video have, or had."""
-    rows = project.store.rows("SELECT number FROM objects WHERE video_id = ?", video.id)
-    return {row["number"] for row in rows}
-
-
 def _add(
     project: Project, video: ProjectVideo, track: Track, class_name: str, taken: set[int]
 ) -> ProjectObject:
@@ -153,24 +141,8 @@ def _add(
     number = track.id if track.id not in taken else max(taken) + 1
     taken.add(number)
     _extend(project, class_name, [Attribute(key) for key in track.attributes])
-    return Objects(project.log).add(
-        *(video.id, class_name, number),
-        name=track.name,
-        colour=None,
-        attributes=track.attributes,
-        logged=False,
-    )
-
-
-def _class_name(project: Project, own: ObjectClass) -> str:
-    """The name of a class; it is added, or gets the attributes that it does not have."""
-    known = {one.name: one for one in project.classes()}
-    old = known.get(own.name)
-    if old is None:
-        project.add_class(own.name, own.colour, own.attributes)
-    else:
-        _extend(project, own.name, own.attributes)
-    return own.name
+    about = {"name": track.name, "attributes": track.attributes}
+    return Objects(project.log).add(video.id, class_name, number, **about, logged=False)
 
 
 def _extend(project: Project, class_name: str, attributes: Sequence[Attribute]) -> None:
@@ -218,7 +190,7 @@ def _accepted(
     shown: set[int] = set()
     open_frames: set[int] = set()
     for track, thing in zip(tracks, things, strict=True):
-        accepted = reviews.accepted(video.id, thing.id, video.length)
+        accepted = reviews.barriers(video, thing.id, locked=False)
         shown |= track.frames.keys()
         open_frames |= track.frames.keys() - accepted
     return frozenset(shown - open_frames)

@@ -97,11 +97,7 @@ class TrackingFunction:
         pp_image: SeenPicture,
         shape: cvataa.TrackableShape,
     ) -> TrackedShape:
-        """Begin to follow a shape.
-
-        Raises:
-            ValueError: a shape without any pixel in the picture.
-        """
+        """Begin to follow a shape; ValueError if it has no pixel in the picture."""
         frame = Frame(0, pp_image.image)
         prompt = _prompt_of(shape, frame.size)
         session = TrackingSession(self.model)
@@ -146,11 +142,8 @@ class InteractionFunction:
         pp_image: EncodedPicture,
         prompts: cvataa.InteractionPrompts,
     ) -> list[cvataa.InteractionResultShape]:
-        """The mask that fits the prompts; nothing if it is empty.
-
-        Raises:
-            ValueError: prompts outside the picture.
-        """
+        """The mask that fits the prompts; nothing if it is empty. ValueError if they are
+        outside."""
         points = [*prompts.pos_points, *prompts.neg_points]
         labels = [1] * len(prompts.pos_points) + [0] * len(prompts.neg_points)
         box = None if prompts.bounding_box is None else [*map(float, sum(prompts.bounding_box, ()))]

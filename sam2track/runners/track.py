@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import cast
 
+import torch
 from omegaconf import DictConfig, OmegaConf
 
 from ..device import keep_freed_memory, use_threads
@@ -68,7 +70,9 @@ def run(config: DictConfig) -> None:
         sinks = make_sinks(config, folder, source, placed)
         use_threads(config.threads)
         review = Review(placed)
-        with closing(_track(config, source, placed, start, resumable)) as tracked:
+        # Three threads on two cores hinder each other: frames are encoded and written by one.
+        beside = ThreadPoolExecutor(1) if torch.get_num_threads() <= 2 else None
+        with closing(_track(config, source, placed, start, resumable, beside)) as tracked:
             first = next(tracked, None)
             if first is None:
                 raise ValueError(f"{config.video} has no frame {start}")
@@ -76,7 +80,7 @@ def run(config: DictConfig) -> None:
             prepare_folder(folder, config, keep_results=resumable.state is not None)
             if config.prompts != AUTO:
                 sinks += resumable.sinks
-            written = write(chain([first], tracked), sinks, review, count)
+            written = write(chain([first], tracked), sinks, review, count, beside)
         if written.broken_off is None:
             remove_journal(resumable.folder)
             (folder / FINISHED).touch()
@@ -113,6 +117,7 @@ def _track(
     placed: Sequence[PlacedPrompt],
     start: int,
     resumable: Resumable,
+    beside: Executor | None,
 ) -> Generator[tuple[Frame, FrameResult], None, None]:
     """Each frame with its result, in the order of writing."""
     if config.image_model is not None:
@@ -125,6 +130,8 @@ def _track(
             yield frame, renderer.render(outcome, frame)
         return
     session = cast(TrackingSession, new_session())
+    if beside is not None:
+        session.encoder.thread = beside
     if config.prompts == AUTO:
         read = partial(walk, source, start, config.direction, config.frames)
         user = make_automatic_prompts(session.model, config)

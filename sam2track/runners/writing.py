@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterable, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,8 +48,12 @@ def write(
     sinks: Sequence[Sink],
     review: Review,
     count: int | None,
+    thread: Executor | None = None,
 ) -> Written:
     """Send every result to the sinks, with a progress bar, and finish their files.
+
+    Args:
+        thread: see :class:`sam2track.sinks.FanOut`.
 
     Raises:
         RunFailed: if the disk cannot be written; the sinks have removed partial files.
@@ -57,7 +62,7 @@ def write(
     frames, last, broken_off = 0, -1, None
     listening = {number: signal.getsignal(number) for number in INTERRUPTS}
     try:
-        with FanOut(sinks) as fan_out:
+        with FanOut(sinks, thread=thread) as fan_out:
             try:
                 for frame, result in (bar := progress(tracked, count)):
                     result = result.cpu()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
 
@@ -22,19 +22,23 @@ class FanOut(Sink):
     Args:
         sinks: entered and closed with this one.
         depth: frames in waiting, at least 1.
+        thread: writes, and ends with this sink; it may do something else in between. None = one of
+            its own.
 
     Raises:
         ValueError: if depth is less than 1.
     """
 
-    def __init__(self, sinks: Sequence[Sink], depth: int = 2) -> None:
+    def __init__(
+        self, sinks: Sequence[Sink], depth: int = 2, thread: Executor | None = None
+    ) -> None:
         if depth < 1:
             raise ValueError(f"depth is {depth}; give 1 or more")
         self._sinks = list(sinks)
         for sink in self._sinks:
             expect(sink, Sink, "a sink", 'one such as PaletteSink("masks")')
         self._depth = depth
-        self._thread = ThreadPoolExecutor(1, "sam2track-sinks")
+        self._thread = thread or ThreadPoolExecutor(1, "sam2track-sinks")
         self._waiting: deque[Future[None]] = deque()
         self._ended = False  # a sink has failed, or all are closed
         self._stack = ExitStack()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 
 import numpy as np
@@ -27,7 +27,7 @@ class FrameEncoder:
         self.known: deque[tuple[Frame, FeatureStore]] = deque()
         # This frame and the next, as far as they were begun.
         self.begun: deque[tuple[Frame, Windows, Future[FrameFeatures]]] = deque(maxlen=2)
-        self.thread = ThreadPoolExecutor(1, "sam2track-encoder")
+        self.thread: Executor = ThreadPoolExecutor(1, "sam2track-encoder")
 
     def encode_ahead(self, frame: Frame) -> None:
         """Encode a frame that is to come. From any thread, in the order of tracking."""
@@ -53,6 +53,8 @@ class FrameEncoder:
         """
         for begun, planned, future in self.begun:
             if planned == windows and same_picture(begun, frame):
+                if future.cancel():  # the thread has not come to it: it does something else
+                    break
                 return future.result()
         self.drop_before(frame)
         if not (self.known and same_picture(self.known[0][0], frame)):

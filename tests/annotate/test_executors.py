@@ -13,8 +13,8 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from annotate.database.test_store import files_up_to
 from annotate.small_project import LENGTH, contents, tiny_engine, write_clip
-from annotate.test_store import files_up_to
 from annotate.worker_engines import (
     DEADLY,
     deadly,

@@ -217,7 +217,7 @@ def test_clicks_and_a_rectangle_give_a_mask(ask, backend):
         assert region["type"] == "brushlabels"
         assert region["value"]["brushlabels"] == ["dog"]
         assert (region["original_width"], region["original_height"]) == (WIDTH, HEIGHT)
-        from sam2track.annotate.exchange.brush_runs import decode_brush
+        from sam2track.annotate.exchange.run_lengths import decode_brush
 
         mask = decode_brush(region["value"]["rle"], (HEIGHT, WIDTH), "here")
         assert overlap(mask) > 0.8

@@ -17,7 +17,7 @@ def test_values_are_made_of_other_leaves():
     resolved = Resolved(logits, torch.zeros(1, 2), torch.zeros(1), torch.zeros(1, 1))
     values = (features, resolved, True)
     leaves = list(cuda_graphs._leaves(values))
-    assert len(leaves) == 9  # None and the window are leaves too
+    assert len(leaves) == 10  # None and the window are leaves too
     ones = (leaf + 1 if isinstance(leaf, torch.Tensor) else leaf for leaf in leaves)
     made = cuda_graphs._rebuilt(values, ones)
     assert made[0].stride16.all()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import pytest
@@ -149,3 +150,14 @@ def test_boxes_are_found_once_for_all_sinks(tracked):
     assert seen[0] is seen[1]
     assert list(seen[0]) == list(result.boxes())
     assert result.known_boxes == ()  # the caller may change the masks
+
+
+def test_a_thread_that_was_given_writes_and_is_ended(tracked):
+    sink, thread = Noting(), ThreadPoolExecutor(1)
+    with FanOut([sink], thread=thread) as fan_out:
+        for index in range(4):
+            fan_out.write(*tracked(index))
+        assert not writing()
+    assert sink.frames == [*range(4)]
+    with pytest.raises(RuntimeError, match="shutdown"):
+        thread.submit(print)

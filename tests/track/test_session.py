@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -63,6 +64,17 @@ def test_a_frame_encoded_ahead_in_another_thread_is_as_one_that_is_not(model):
     assert session.encoder.known[0][1] is known[-1]  # used, and the earlier ones dropped
     for ours, theirs in zip(ahead, track(model, frames, {1: PROMPTS[1]}), strict=True):
         assert torch.equal(ours.logits, theirs.logits)
+
+
+def test_what_the_encoding_thread_has_not_come_to_is_encoded_here(model):
+    frame, encoder = noise_frames(1)[0], TrackingSession(model).encoder
+    busy = threading.Event()
+    with ThreadPoolExecutor(1) as encoder.thread:
+        encoder.thread.submit(busy.wait)
+        encoder.begin(frame, (None,))
+        ours = encoder.features(frame)  # would wait forever for the thread
+        busy.set()
+    assert torch.equal(ours.stride16, TrackingSession(model).encoder.features(frame).stride16)
 
 
 def test_sessions_on_one_picture_share_its_features(model, monkeypatch):

@@ -72,12 +72,10 @@ def unpack_prompt(data: Mapping[str, Any]) -> Prompt:
 
 
 def find_anchors(store: Store, object_id: int, size: tuple[int, int]) -> dict[int, Anchor]:
-    """An object's anchors by frame, in the order in which they were given.
+    """An object's anchors by frame, in the order in which they were given; ``size`` = height and
+    width.
 
     A person's empty mask (the object is not there) is none.
-
-    Args:
-        size: height and width of its video.
     """
     given: dict[int, list[tuple[int, dict[str, Any], str]]] = {}
     masks = {
@@ -114,7 +112,9 @@ def find_anchors(store: Store, object_id: int, size: tuple[int, int]) -> dict[in
             here[:] = [one for one in here if not one[2]]  # a prompt replaces a mask
             here.append((row["id"], json.loads(row["data"])["prompt"], ""))
     found = [_anchor(frame, parts) for frame, parts in given.items() if parts]
-    kept = [one for one in found if not (one.mask and _is_empty(one.given[0]["mask"]))]
+    what = "a mask of the project"
+    runs = {own.frame: pack_runs(own.given[0]["mask"], what) for own in found if own.mask}
+    kept = [one for one in found if one.frame not in runs or coco.area(runs[one.frame])]
     return {one.frame: one for one in sorted(kept, key=lambda one: one.first)}
 
 
@@ -123,7 +123,3 @@ def _anchor(frame: int, parts: list[tuple[int, dict[str, Any], str]]) -> Anchor:
     source = parts[-1][2]
     digest = digest_of([data, source])
     return Anchor(frame, parts[0][0], digest, data, bool(source), source == "imported")
-
-
-def _is_empty(runs: Mapping[str, Any]) -> bool:
-    return not coco.area(pack_runs(runs, "a mask of the project"))

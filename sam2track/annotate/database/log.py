@@ -10,7 +10,7 @@ import getpass
 import json
 import sqlite3
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from .records import Entry
@@ -27,11 +27,7 @@ _WHOLE = "what <> 'unprompt' OR target IS NULL"
 
 
 class Log:
-    """The log of a project.
-
-    Args:
-        who: writes from now on; default: the user of this computer.
-    """
+    """The log of a project, to which ``who`` writes (default: the user of this computer)."""
 
     def __init__(self, store: Store, who: str | None = None) -> None:
         self.store, self.who = store, who or _user()
@@ -120,11 +116,8 @@ class Log:
     def step(self, video_id: int, *, undo: bool) -> tuple[Entry, bool]:
         """Undo or redo as a person sees it: a new object and its first prompt are one step.
 
-        Returns:
-            The entry (of the two, the prompt's), and whether the object went or came with it.
-
-        Raises:
-            ProjectError: if there is nothing to undo or redo.
+        The entry comes back (of the two, the prompt's), and whether the object went or came with
+        it. ProjectError if there is nothing to undo or redo.
         """
         again = self.undo if undo else self.redo
         with self.store.writing():
@@ -160,14 +153,11 @@ def _follow(connection: sqlite3.Connection, entry: Entry, values: Any, undone: b
     """Change the tables that follow from an entry."""
     if entry.what in ("add object", "remove object"):
         removed = undone if entry.what == "add object" else not undone
-        connection.execute(
-            "UPDATE objects SET removed = ? WHERE id = ?", (removed, entry.object_id)
-        )
+        _mark(connection, [(removed, entry.object_id)])
     elif entry.what == "change object":
         write_object(connection, entry.object_id, values)
     elif entry.what == "import":
-        marks = ((undone, object_id) for object_id in entry.data["objects"])
-        connection.executemany("UPDATE objects SET removed = ? WHERE id = ?", marks)
+        _mark(connection, [(undone, object_id) for object_id in entry.data["objects"]])
     elif entry.what == "withdraw":
         connection.execute("UPDATE log SET undone = ? WHERE id = ?", (not undone, entry.target))
     elif entry.what in ("merge", "split", "swap", "clear"):
@@ -182,9 +172,8 @@ def follow_move(
 ) -> None:
     """Move the model's masks away, or bring them back; add and remove objects.
 
-    Args:
-        data: of an entry ``merge``, ``split``, ``swap`` or ``clear``: ``cleared`` has rows of an
-            object's id, the first frame, and the frame after the last.
+    ``data`` is of an entry ``merge``, ``split``, ``swap`` or ``clear``: ``cleared`` has rows of an
+    object's id, the first frame, and the frame after the last.
     """
     columns = "object_id, frame, counts, score, presence, made, provenance_id"
     if undone:  # what was tracked since is newer
@@ -207,7 +196,11 @@ def follow_move(
         "UPDATE log SET undone = ? WHERE target = ? AND what = 'unprompt'", (undone, entry_id)
     )
     marks = [(undone, object_id) for object_id in data["added"]]
-    marks += [(not undone, object_id) for object_id in data["removed"]]
+    _mark(connection, marks + [(not undone, object_id) for object_id in data["removed"]])
+
+
+def _mark(connection: sqlite3.Connection, marks: Iterable[tuple[bool, int | None]]) -> None:
+    """Set whether objects are removed."""
     connection.executemany("UPDATE objects SET removed = ? WHERE id = ?", marks)
 
 

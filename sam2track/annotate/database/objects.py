@@ -76,8 +76,8 @@ class Objects:
         number: int | None,
         *,
         name: str,
-        colour: Colour | None,
         attributes: Mapping[str, str],
+        colour: Colour | None = None,
         logged: bool = True,
     ) -> ProjectObject:
         """Add an object; without ``logged`` it is part of an entry of the caller's."""
@@ -87,14 +87,8 @@ class Objects:
             chosen = free if number is None else number
             number = whole_number(chosen, "an object's number", least=1)
             class_id = self._class_id(class_name, attributes)
-            values = (
-                video_id,
-                number,
-                class_id,
-                name,
-                hex_of(colour),
-                json.dumps(dict(attributes)),
-            )
+            told = name, hex_of(colour), json.dumps(dict(attributes))
+            values = (video_id, number, class_id, *told)
             try:
                 added = connection.execute(
                     "INSERT INTO objects (video_id, number, class_id, name, colour, attributes) "

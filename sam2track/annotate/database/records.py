@@ -26,11 +26,8 @@ class ProjectVideo:
         name: unique, such as ``cup`` for ``videos/cup.mp4``.
         path: relative to the project's folder, or absolute.
         hash: SHA-256 of its content.
-        width, height: in pixels.
-        length: number of frames.
         fps: frames a second; a mean where the rate varies.
-        times: of all frames, in seconds; None = at a constant rate.
-        frame_names: files of the pictures, where each frame is one; None = frames of a file.
+        width, height, length, times, frame_names: see :class:`.tracks.Video`.
     """
 
     id: int

@@ -66,22 +66,18 @@ class Reviews:
             for row in after:
                 write_review(connection, row)
 
-    def barriers(self, video_id: int, object_id: int, length: int) -> frozenset[int]:
-        """The frames of an object that are accepted or locked."""
-        return self._frames(video_id, object_id, length, "(locked OR state = 'accepted')")
-
-    def accepted(self, video_id: int, object_id: int, length: int) -> frozenset[int]:
-        """The frames of an object that are accepted."""
-        return self._frames(video_id, object_id, length, "state = 'accepted'")
-
-    def _frames(self, video_id: int, object_id: int, length: int, which: str) -> frozenset[int]:
+    def barriers(
+        self, video: ProjectVideo, object_id: int, *, locked: bool = True
+    ) -> frozenset[int]:
+        """The frames of an object that are accepted, or locked if these are asked for too."""
+        which = "(locked OR state = 'accepted')" if locked else "state = 'accepted'"
         rows = self.store.rows(
             "SELECT frame FROM reviews WHERE video_id = ? AND (object_id IS NULL OR object_id = ?) "
             f"AND {which}",
-            *(video_id, object_id),
+            *(video.id, object_id),
         )
         frames = {row["frame"] for row in rows}
-        return frozenset(range(length) if None in frames else frames)
+        return frozenset(range(video.length) if None in frames else frames)
 
 
 def _review(row: sqlite3.Row) -> Review:

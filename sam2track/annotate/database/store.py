@@ -32,16 +32,11 @@ class ProjectInUse(ProjectError):
 
 
 class Store:
-    """An open database.
+    """An open database in the folder of a project.
 
-    Args:
-        folder: of the project.
-        create: make the database, and the folder if need be.
-        read_only: open it for reading, also while another process writes.
-
-    Raises:
-        ProjectError: if it is not there (or is, with ``create``), in use, not writable, damaged, or
-            of a newer version.
+    With ``create`` it is made, and the folder if need be. With ``read_only`` it is opened also
+    while another process writes. ProjectError if it is not there (or is, with ``create``), in use,
+    not writable, damaged, or of a newer version.
     """
 
     def __init__(self, folder: Path, *, create: bool = False, read_only: bool = False) -> None:
@@ -93,11 +88,8 @@ class Store:
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
-        """One transaction: all of it is written, or nothing. Inside another one it is part of it.
-
-        Raises:
-            ProjectError: if it cannot be written; the project is as before.
-        """
+        """One transaction: all of it is written, or nothing (then ProjectError, and the project is
+        as before). Inside another one it is part of it."""
         if self.read_only:
             raise ProjectError(f"{self.folder} was opened for reading; open it for writing")
         with self._guard, self._errors():

@@ -63,12 +63,7 @@ class Videos:
         return Path(os.path.normpath(self.store.folder / video.path))
 
     def add(self, path: str | Path) -> Added:
-        """Add a video file or a folder of pictures.
-
-        Raises:
-            VideoError: if it cannot be read.
-            ChangedVideo: if a video of this path has another content now.
-        """
+        """Add a video file or a folder of pictures; errors as for :meth:`Project.add_videos`."""
         place = Path(os.path.abspath(os.path.expanduser(path)))
         stored = self._stored(place)
         row = self.store.one("SELECT * FROM videos WHERE path = ?", stored)
@@ -103,22 +98,15 @@ class Videos:
         self.store.shrink()
 
     def open(self, video: ProjectVideo) -> SeekableSource:
-        """Open a video whose content is as it was.
-
-        Raises:
-            ChangedVideo: if it is gone or has another content.
-        """
+        """Open a video; ChangedVideo if it is gone or has another content."""
         self.check(video)
         source = open_video(self.place(video))
         assert isinstance(source, SeekableSource)
         return source
 
     def check(self, video: ProjectVideo) -> None:
-        """Check that a video is there with its content; it is read only if its file was touched.
-
-        Raises:
-            ChangedVideo: if not.
-        """
+        """Raise ChangedVideo unless a video is there with its content, which is read only if its
+        file was touched."""
         place = self.place(video)
         if not place.exists():
             raise ChangedVideo(

@@ -6,7 +6,7 @@ All formats write from a :class:`Clip`, so that choosing and the names of frames
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from operator import itemgetter
 from pathlib import Path
@@ -16,16 +16,7 @@ import numpy as np
 from jaxtyping import Bool
 from pycocotools import mask as coco
 
-from ..tracks import (
-    Annotations,
-    Box,
-    ObjectClass,
-    Track,
-    TrackFrame,
-    Video,
-    VideoTracks,
-    area_of,
-)
+from ..tracks import Annotations, Box, ObjectClass, Track, TrackFrame, Video, VideoTracks, area_of
 from .losses import FEATURES, NO_MASK, NONE_CHOSEN, Losses
 
 DEFAULT_CLASS = "object"  # of tracks from a format without classes
@@ -177,7 +168,11 @@ def choose_clips(
         names.add(name)
         _check(own, known)
         tracks = [track for track in own.tracks if track.class_id in wanted]
-        indices = _indices(own, tracks, frames, int(every[1]) if every else 1)
+        indices: Sequence[int] = range(0, own.video.length, int(every[1]) if every else 1)
+        if frames == "annotated":
+            indices = sorted({index for track in tracks for index in track.frames})
+        elif frames == "accepted":
+            indices = sorted(own.accepted)
         parts = (_part(own.video, track, indices, holds, losses) for track in tracks)
         written = tuple(track for track in parts if track is not None)
         for track in written if "classes" not in holds else ():
@@ -201,14 +196,6 @@ def _check(own: VideoTracks, known: dict[int, ObjectClass]) -> None:
         last = max(track.frames, default=0)
         if track.frames and not 0 <= min(track.frames) <= last < own.video.length:
             raise ValueError(f"{where} is on frame {last} of {own.video.length}; remove that frame")
-
-
-def _indices(own: VideoTracks, tracks: Iterable[Track], frames: str, every: int) -> Sequence[int]:
-    if frames == "annotated":
-        return sorted({index for track in tracks for index in track.frames})
-    if frames == "accepted":
-        return sorted(own.accepted)
-    return range(0, own.video.length, every)
 
 
 def _part(

@@ -36,7 +36,7 @@ class CollectedVideo:
     length: int | None
     fps: float | None
     split: str
-    classes: Mapping[int, ObjectClass]
+    collector: Collector
     last: int = -1
     tracks: dict[int, Track] = field(default_factory=dict)
     frames: dict[int, dict[int, TrackFrame]] = field(default_factory=dict)
@@ -82,7 +82,7 @@ class CollectedVideo:
         own = Track(track_id, class_id, {}, name, dict(attributes or {}))
         there = self.tracks.setdefault(track_id, own)
         if there.class_id != class_id:
-            names = [self.classes[k].name for k in (there.class_id, class_id)]
+            names = [self.collector.class_name(k) for k in (there.class_id, class_id)]
             raise ValueError(
                 f"track {track_id} of video {self.name!r} is of class {names[0]!r} and "
                 f"{names[1]!r}; give each object its own id"
@@ -124,7 +124,7 @@ class CollectedVideo:
             check_size((packed["size"][0], packed["size"][1]), self.size, where)
         return str(packed["counts"], "ascii") if coco.area(packed) else None
 
-    def result(self, losses: Losses) -> VideoTracks:
+    def result(self) -> VideoTracks:
         """The video with its tracks by id; those without frames are left out and counted."""
         tracks: list[Track] = []
         for _, track in sorted(self.tracks.items()):
@@ -132,7 +132,8 @@ class CollectedVideo:
             if frames:
                 tracks.append(replace(track, frames=dict(sorted(frames.items()))))
             else:
-                losses.add("tracks without a frame", f"track {track.id} in {self.name}")
+                where = f"track {track.id} in {self.name}"
+                self.collector.losses.add("tracks without a frame", where)
         length = self.last + 1 if self.length is None else self.length
         height, width = self.size
         video = self.known or Video(self.name, width, height, length, fps=self.fps)
@@ -200,16 +201,16 @@ class Collector:
             raise ValueError(f"video {name!r} has {length} frames; at most {MAX_LENGTH} are read")
         if name not in self._videos:
             rate = fps if fps is not None and 0 < fps < math.inf else None
-            about = length, rate, split, self._classes
+            about = length, rate, split, self
             self._videos[name] = CollectedVideo(name, size, known, *about)
         return self._videos[name]
 
     def class_ids(self, found: Mapping[Any, ObjectClass | str]) -> dict[Any, int]:
-        """The ids of classes by the keys that the file has for them.
+        """The ids of classes, of which ``found`` may have only the name, by the keys that the file
+        has.
 
-        Args:
-            found: the class, or only its name, by key. A known name keeps its known id, else a key
-                that is a whole number from 1 is the id if it is free.
+        A known name keeps its known id, else a key that is a whole number from 1 is the id if it is
+        free.
         """
         ids: dict[Any, int] = {}
         new: dict[Any, ObjectClass | str] = {}
@@ -236,6 +237,10 @@ class Collector:
                 self._classes[ids[key]] = replace(own, id=ids[key])
         return ids
 
+    def class_name(self, class_id: int) -> str:
+        """The name of a class that was added."""
+        return self._classes[class_id].name
+
     def class_named(self, name: str) -> int:
         """The id of a class, which is made if it is new."""
         return self.class_ids({name: name})[name]
@@ -260,7 +265,7 @@ class Collector:
         order = {name: place for place, name in enumerate(self._known)}
         videos = sorted(self._videos.values(), key=lambda own: order.get(own.name, 0))
         classes = sorted(self._classes.values(), key=lambda own: own.id)
-        return Annotations(tuple(classes), tuple(own.result(self.losses) for own in videos))
+        return Annotations(tuple(classes), tuple(own.result() for own in videos))
 
 
 def clean(name: str) -> str:

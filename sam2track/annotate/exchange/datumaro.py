@@ -105,7 +105,7 @@ def read_datumaro(path: Path, collector: Collector) -> None:
         for name, items in videos.items():
             info = infos.get("videos", {}).get(name, {})
             video = _add_video(name, items, info, split, collector, where)
-            _read_items(video, items, classes, collector, where)
+            _read_items(video, items, classes, where)
 
 
 def _read_classes(data: Any, collector: Collector, where: str) -> dict[int, int]:
@@ -151,7 +151,6 @@ def _read_items(
     video: CollectedVideo,
     items: Sequence[tuple[int | str, Record]],
     classes: dict[int, int],
-    collector: Collector,
     where: str,
 ) -> None:
     indices = video.indices([place for place, _ in items], where)
@@ -165,7 +164,7 @@ def _read_items(
             attributes = attributes if isinstance(attributes, dict) else {}
             key = attributes.get("track_id", own.get("group") or what)
             found.append((key, index, own, attributes, what))
-    ids = collector.ids_of_shapes((key for key, *_ in found), where)
+    ids = video.collector.ids_of_shapes((key for key, *_ in found), where)
     for key, index, own, attributes, what in found:
         label, kind = own.get("label_id"), own.get("type")
         if label not in classes:
@@ -178,7 +177,7 @@ def _read_items(
         elif kind == "bbox":
             corners = records.read_box(own.get("bbox"), what)
         else:
-            collector.losses.add(f"annotations of the kind {str(kind)[:20]!r}", what)
+            video.collector.losses.add(f"annotations of the kind {str(kind)[:20]!r}", what)
         if counts is None and corners is None:
             continue
         theirs = {key: value for key, value in attributes.items() if key not in OURS}

@@ -10,8 +10,7 @@ from .burst import read_burst, write_burst
 from .clips import Clip, Export
 from .coco import read_coco, write_coco, write_tao
 from .collecting import Collector
-from .cvat import write_cvat_images, write_cvat_video
-from .cvat_reading import read_cvat
+from .cvat import read_cvat, write_cvat_images, write_cvat_video
 from .datumaro import DEFAULT_SPLIT, read_datumaro, write_datumaro
 from .label_studio import read_label_studio, write_label_studio
 from .label_studio_video import read_label_studio_video, write_label_studio_video

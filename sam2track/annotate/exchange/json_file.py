@@ -14,13 +14,8 @@ from typing_extensions import Self
 
 
 class JsonLists:
-    """A JSON object of lists. Items wait in nameless files until the end.
-
-    Args:
-        path: of the file; its folder is made.
-        lists: their names, in the order in which they are written.
-        head: small values before them.
-    """
+    """A JSON object of lists, in the order of their names, with the small values of ``head`` before
+    them. The folder of its file is made. Items wait in nameless files until the end."""
 
     def __init__(
         self, path: Path, lists: Sequence[str], head: Mapping[str, Any] | None = None

@@ -14,13 +14,11 @@ COVERED = "masks that another one covers in part (a pixel belongs to the smalles
 def label_map(
     clip: Clip, index: int, values: dict[int, int], losses: Losses
 ) -> UInt16[np.ndarray, "H W"]:
-    """The masks on a frame as one picture; 0 = background.
+    """The masks on a frame as one picture; 0 = background, else the value of a track by its id.
 
     As :func:`sam2track.masks.flatten`: the smallest object is visible, of two objects of the same
-    size the one with the lower id. Masks that lose pixels are counted.
-
-    Args:
-        values: of the pixels of each track, by its id; tracks without a value are left out.
+    size the one with the lower id. Masks that lose pixels are counted; tracks without a value are
+    left out.
     """
     masks = {track.id: mask for track, mask in clip.masks(index) if track.id in values}
     areas = {k: int(mask.sum()) for k, mask in masks.items()}

@@ -13,11 +13,11 @@ import numpy as np
 from ..tracks import TrackFrame
 from . import label_studio_tasks as tasks
 from . import records
-from .brush_runs import decode_brush, encode_brush
 from .clips import Export
 from .collecting import Collector
 from .json_file import JsonList
 from .records import Record
+from .run_lengths import decode_brush, encode_brush
 from .untrusted import check_size, decode_png, entry
 
 MASKS = ("brushlabels", "bitmasklabels")

@@ -14,7 +14,7 @@ from ..tracks import ObjectClass, colour_of, hex_of
 from .clips import Export
 from .collecting import Collector, clean
 from .records import Record
-from .untrusted import entry, read_json, read_xml
+from .untrusted import entry, parse_xml, read_json, read_text
 
 
 def task_record(number: int, data: Record, results: list[Record]) -> Record:
@@ -41,7 +41,7 @@ def read_config(path: Path, collector: Collector) -> None:
     if not file.is_file():
         return
     found: dict[int, ObjectClass | str] = {}
-    for place, label in enumerate(read_xml(file).iter("Label"), start=1):
+    for place, label in enumerate(parse_xml(read_text(file), str(file)).iter("Label"), start=1):
         colour = colour_of(label.get("background"))
         found[place] = ObjectClass(1, clean(label.get("value", "")), colour)
     collector.class_ids(found)

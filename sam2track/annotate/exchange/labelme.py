@@ -101,16 +101,14 @@ def _read_folder(name: str, files: list[Path], collector: Collector) -> None:
     ids = collector.ids_of_shapes((key for key, *_ in shapes), name)
     for key, place, shape, where in shapes:
         class_id = collector.class_named(entry(shape, "label", str, where))
-        frame = _read_shape(shape, video, collector, where)
+        frame = _read_shape(shape, video, where)
         if frame is not None:
             about = {"name": shape.get("description") or "", "attributes": shape.get("attributes")}
             read_track(video, ids[key], class_id, about)
             video.frame(ids[key], indices[place], frame, where)
 
 
-def _read_shape(
-    shape: Record, video: CollectedVideo, collector: Collector, where: str
-) -> TrackFrame | None:
+def _read_shape(shape: Record, video: CollectedVideo, where: str) -> TrackFrame | None:
     points = entry(shape, "points", list, where)
     numbers = [v for point in points if isinstance(point, list) and len(point) == 2 for v in point]
     if len(numbers) != 2 * len(points) or not all(isinstance(v, (int, float)) for v in numbers):
@@ -128,7 +126,7 @@ def _read_shape(
     if kind == "rectangle" and len(numbers) in (4, 8):
         xs, ys = numbers[::2], numbers[1::2]
         return read_frame(None, (min(xs), min(ys), max(xs), max(ys)), about)
-    collector.losses.add(f"shapes of the kind {str(kind)[:20]!r}", where)
+    video.collector.losses.add(f"shapes of the kind {str(kind)[:20]!r}", where)
     return None
 
 

@@ -37,7 +37,10 @@ class Loss:
     first: str
 
     def __str__(self) -> str:
-        return f"{self.count} {self._counted()} (first: {self.first})"
+        noun, space, rest = self.what.partition(" ")
+        if self.count == 1:  # the first word is a noun
+            noun = {"boxes": "box", "classes": "class"}.get(noun, noun.removesuffix("s"))
+        return f"{self.count} {noun}{space}{rest} (first: {self.first})"
 
     def told(self, name: str) -> str:
         """A sentence for a person; ``name`` is the format's."""
@@ -47,13 +50,6 @@ class Loss:
         if self.count == 1:
             return f"{self.first} has {rest}"
         return f"{self.count} objects have {rest} (first: {self.first})"
-
-    def _counted(self) -> str:
-        """``what``, singular for one: its first word is the noun."""
-        noun, space, rest = self.what.partition(" ")
-        if self.count == 1:
-            noun = {"boxes": "box", "classes": "class"}.get(noun, noun.removesuffix("s"))
-        return noun + space + rest
 
 
 class Losses:

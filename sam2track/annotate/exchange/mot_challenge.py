@@ -21,7 +21,7 @@ from ...video import list_pictures
 from ..tracks import TrackFrame
 from .clips import Clip, Export, box
 from .collecting import Collector
-from .label_maps import label_map
+from .label_maps import label_map, small_values
 from .records import corner_box
 from .untrusted import find_files, read_png, read_text, real, whole
 
@@ -92,19 +92,13 @@ def _start_folder(clip: Clip, export: Export, name: str) -> Path:
 def _values(clip: Clip, export: Export) -> dict[int, int]:
     """The id in MOTS of each track."""
     values: dict[int, int] = {}
-    taken: set[int] = set()
-    for track in sorted(clip.tracks, key=lambda track: track.id >= FACTOR):
-        where = f"track {track.id} in {clip.video.name}"
-        number = export.class_places[track.class_id] + 1
-        free = (n for n in range(1, FACTOR) if n not in taken)
-        instance = track.id if track.id < FACTOR else next(free, None)
-        if number >= MOST_CLASSES or instance is None:
-            export.losses.add("tracks beyond 64 classes or 999 objects of a video, left out", where)
-            continue
-        if instance != track.id:
-            export.losses.add(f"ids above {FACTOR - 1}, replaced by free ones", where)
-        taken.add(instance)
-        values[track.id] = number * FACTOR + instance
+    classes = {track.id: export.class_places[track.class_id] + 1 for track in clip.tracks}
+    for track_id, instance in small_values(clip, FACTOR - 1, export.losses).items():
+        if classes[track_id] < MOST_CLASSES:
+            values[track_id] = classes[track_id] * FACTOR + instance
+        else:
+            where = f"track {track_id} in {clip.video.name}"
+            export.losses.add("tracks beyond 64 classes, left out", where)
     return values
 
 

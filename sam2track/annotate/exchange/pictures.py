@@ -26,11 +26,8 @@ JPEG_QUALITY = 95
 
 
 def read_frames(clip: Clip) -> Iterator[Frame]:
-    """The chosen frames of a clip, in order.
-
-    Raises:
-        ValueError: if the video has no path, or is not the one that was annotated.
-    """
+    """The chosen frames of a clip, in order; ValueError if the video has no path, or is not the one
+    that was annotated."""
     video = clip.video
     if video.path is None:
         raise ValueError(f"video {video.name!r} has no path, but its frames are wanted; add it")
@@ -48,11 +45,8 @@ def read_frames(clip: Clip) -> Iterator[Frame]:
 
 
 def write_pictures(clip: Clip, folder: Path, name: Callable[[Clip, int], str]) -> None:
-    """Write the chosen frames: the files of a folder are copied, frames of a video become JPEG.
-
-    Args:
-        name: of a frame's picture, in ``folder``.
-    """
+    """Write the chosen frames under their names in a folder: the files of a folder are copied,
+    frames of a video become JPEG."""
     video = clip.video
     if video.frame_names is not None and video.path is not None:
         for index in clip.indices:
@@ -105,7 +99,8 @@ def write_cutouts(export: Export) -> None:
             for frame in read_frames(clip):
                 for track, mask in clip.masks(frame.index):
                     label = names[track.class_id]
-                    inner = f"{clip.video.name}/{track.id:03d}_{_plain(label)}"
+                    plain = "".join(c if c.isalnum() or c in "-_" else "_" for c in label)[:40]
+                    inner = f"{clip.video.name}/{track.id:03d}_{plain}"
                     path = f"{inner}/{clip.stems[frame.index]}.png"
                     x0, y0, x1, y1 = mask_box(mask) or (0, 0, 0, 0)
                     part = np.s_[y0:y1, x0:x1]
@@ -115,8 +110,3 @@ def write_cutouts(export: Export) -> None:
                     place = (x0, y0, x1 - x0, y1 - y0)
                     row = (path, clip.video.name, frame.index, track.id, label, *place)
                     table.writerow(row)
-
-
-def _plain(name: str) -> str:
-    """A class's name as part of the name of a folder."""
-    return "".join(c if c.isalnum() or c in "-_" else "_" for c in name)[:40]

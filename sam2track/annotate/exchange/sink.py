@@ -8,15 +8,7 @@ from pathlib import Path
 from ...sinks import Sink
 from ...sinks.sink import OutputFile, check_result
 from ...types import Frame, FrameResult
-from ..tracks import (
-    Annotations,
-    ObjectClass,
-    Track,
-    TrackFrame,
-    Video,
-    VideoTracks,
-    check_name,
-)
+from ..tracks import Annotations, ObjectClass, Track, TrackFrame, Video, VideoTracks, check_name
 from .clips import DEFAULT_CLASS
 from .exchange import find_format, write
 

@@ -52,11 +52,6 @@ def _refuse_constant(name: str) -> object:
     raise ValueError(f"{name} is no number")
 
 
-def read_xml(path: Path) -> ElementTree.Element:
-    """The root of an XML file; see :func:`parse_xml`."""
-    return parse_xml(read_text(path), str(path))
-
-
 def parse_xml(text: str, where: str) -> ElementTree.Element:
     """The root of an XML text. A document type is refused, since entities can expand endlessly."""
     builder, parser = ElementTree.TreeBuilder(), expat.ParserCreate()
@@ -86,11 +81,8 @@ def picture_path(text: object, where: str) -> PurePosixPath:
 
 
 def find_files(path: Path, *patterns: str) -> list[Path]:
-    """The file itself, or those of a folder, sorted; ValueError if there are none.
-
-    Args:
-        patterns: of paths in the folder, as :meth:`pathlib.Path.glob` takes them.
-    """
+    """The file itself, or those of a folder that fit patterns of :meth:`pathlib.Path.glob`, sorted;
+    ValueError if there are none."""
     if not path.is_dir():
         return [path]
     found = [file for pattern in patterns for file in sorted(path.glob(pattern))]
@@ -114,11 +106,8 @@ def inside(folder: Path, relative: str) -> Path:
 
 
 def read_png(path: Path, size: tuple[int, int] | None = None) -> np.ndarray:
-    """The values in a PNG: palette indices, or grey of 1, 8 or 16 bits; ``(H, W)``.
-
-    Raises:
-        ValueError: if it is damaged, has colours, or is not of the height and width ``size``.
-    """
+    """The values in a PNG: palette indices, or grey of 1, 8 or 16 bits; ``(H, W)``. ValueError if
+    it is damaged, has colours, or is not of the height and width ``size``."""
     try:
         with Image.open(path, formats=["PNG"]) as picture:
             if picture.mode not in ("1", "L", "P", "I", "I;16"):

@@ -12,7 +12,7 @@ from ..tracks import Track, TrackFrame
 from .clips import Clip, Export, box
 from .collecting import CollectedVideo, Collector, consecutive_ids
 from .records import corner_box
-from .row_runs import decode_rows, encode_rows
+from .run_lengths import decode_rows, encode_rows
 from .untrusted import inside, read_text, real, whole
 
 PATTERN = "%08d.jpg"  # pictures count from 1

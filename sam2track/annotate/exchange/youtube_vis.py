@@ -45,7 +45,8 @@ def _annotation(clip: Clip, track: Track) -> Record:
         "height": video.height,
         "length": len(frames),
         "segmentations": [
-            None if own is None or own.counts is None else _runs(own.counts, video.size)
+            # Lists of lengths, which TrackEval wants in the truth.
+            own and own.counts and {"size": list(video.size), "counts": list_runs(own.counts)}
             for own in frames
         ],
         "bboxes": [
@@ -61,11 +62,6 @@ def _annotation(clip: Clip, track: Track) -> Record:
     if scores:
         record["score"] = sum(scores) / len(scores)
     return record | records.track_extras(track)
-
-
-def _runs(counts: str, size: tuple[int, int]) -> Record:
-    """A mask with its lengths in a list, which TrackEval wants in the truth."""
-    return {"size": list(size), "counts": list_runs(counts)}
 
 
 def read_youtube_vis(path: Path, collector: Collector) -> None:

@@ -2,7 +2,7 @@
 
 from .distribution import run_all
 from .local_pool import LocalPool
-from .protocol import Delivery, Executor
+from .pool import Delivery, Executor
 from .ray_pool import RayPool
 from .worker import carry_out
 

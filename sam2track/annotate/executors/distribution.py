@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ..jobs import Job, JobResult, Jobs
 from ..tasks import unpack
-from .protocol import Executor
+from .pool import Executor
 
 TRIES = 3
 

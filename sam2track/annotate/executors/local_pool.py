@@ -15,9 +15,8 @@ from typing import Any
 
 from ...spawning import end_of, spawn
 from ..tasks import Task
-from .pool import STARTS, Pool
-from .protocol import Delivery, MakeEngine
-from .worker import RESULT, Attempt, Ready, Worker
+from .pool import STARTS, Delivery, Pool
+from .worker import RESULT, Attempt, MakeEngine, Ready, Worker
 
 
 @dataclass(slots=True)

@@ -18,9 +18,8 @@ from typing import Any
 
 from ...spawning import one_line
 from ..tasks import Task
-from .pool import STARTS, Pool
-from .protocol import Delivery, MakeEngine
-from .worker import Attempt, Ready, Worker
+from .pool import STARTS, Delivery, Pool
+from .worker import Attempt, MakeEngine, Ready, Worker
 
 _PATIENCE = 60.0  # seconds without any worker, until the wait is told
 

@@ -9,7 +9,7 @@ import sqlite3
 import stat
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,20 +21,18 @@ from ...spawning import one_line
 from ..engine import Engine
 from ..jobs import Jobs
 from ..tasks import Count, Task, TaskResult, changes_of, pack, small_project
-from .protocol import MakeEngine
 
+# Makes the model of a worker, in the worker: it must be picklable. Takes ``device=`` if the
+# executor has devices to give.
+MakeEngine = Callable[..., Engine]
 RESULT = "result"  # the name of its file
 _KEPT = 7 * 24 * 3600.0  # seconds that work in progress is kept in the folder for temporary files
 
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """What a worker says when it has loaded the model.
-
-    Attributes:
-        model, weights, settings, version: as of :class:`Engine`.
-        error: in one line, if it could not.
-    """
+    """What a worker says when it has loaded the model: values of :class:`Engine`, or an error in
+    one line."""
 
     model: str = ""
     weights: str = ""
@@ -45,13 +43,10 @@ class Ready:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """What came of a task in a worker.
+    """What came of a task in a worker: the packed result, or why there is none, in one line.
 
-    Attributes:
-        result: packed; None = there is none.
-        error: why there is none, in one line.
-        broken: the worker is to be replaced: after an error of CUDA, for example, every later one
-            fails too.
+    A ``broken`` worker is to be replaced: after an error of CUDA, for example, every later one
+    fails too.
     """
 
     result: bytes | None
@@ -60,12 +55,10 @@ class Attempt:
 
 
 class Worker:
-    """The model of a worker.
+    """The model of a worker, with so many ``threads`` on the CPU: as many for all workers and for
+    work without workers, so that results are the same.
 
-    Args:
-        threads: of the model, on the CPU. It is the same for all workers and for work without
-            workers, so that results are.
-        folder: for the small projects of tasks; None = one for temporary files of this machine.
+    ``folder``: for the small projects of tasks; None = one for temporary files of this machine.
     """
 
     def __init__(
@@ -105,11 +98,8 @@ class Worker:
 def carry_out(task: Task, engine: Engine, folder: Path) -> bytes:
     """Track a video in a small project in a folder; the packed result, which is also a file there.
 
-    A folder that an earlier process left is gone on with.
-
-    Raises:
-        OSError: if the video is not on this machine, or the folder cannot be written.
-        ProjectInUse: if another process still works in the folder.
+    A folder that an earlier process left is gone on with; ProjectInUse if another process still
+    works there. OSError if the video is not on this machine, or the folder cannot be written.
     """
     path = folder / RESULT
     if path.is_file():
@@ -151,14 +141,8 @@ def _temporary() -> str:
 
 
 def engine_of(ready: Ready, first: Engine | None) -> Engine:
-    """The engine that a worker has, as the driver needs it: its keys.
-
-    Args:
-        first: that of the first worker.
-
-    Raises:
-        ValueError: if the worker has none, or another than the first.
-    """
+    """The engine that a worker has, as the driver needs it: its keys. ValueError if the worker has
+    none, or another than the ``first`` worker."""
     if ready.error:
         raise ValueError(f"a worker can't load the model: {ready.error}")
     assert ready.settings is not None

@@ -9,6 +9,7 @@ import { TOUCH } from "./dom.js";
 import { Mask, trace } from "./masks.js";
 import { maskOf } from "./maskstore.js";
 import { mayChange, said } from "./opening.js";
+import { strokeTwice } from "./overlay.js";
 import { storeMask } from "./prompting.js";
 import { app, selected } from "./state.js";
 import { toScreen } from "./view.js";
@@ -189,13 +190,18 @@ function change(outline, before, after) {
 function filled(rings, { width, height }) {
   const board = new OffscreenCanvas(width, height);
   const on = /** @type {OffscreenCanvasRenderingContext2D} */ (board.getContext("2d"));
+  addRings(on, rings);
+  on.fill("evenodd");
+  const { data } = on.getImageData(0, 0, width, height);
+  return Uint8Array.from({ length: width * height }, (_, at) => (data[4 * at + 3] >= 128 ? 1 : 0));
+}
+
+/** @param {CanvasRenderingContext2D|OffscreenCanvasRenderingContext2D} on @param {Point[][]} rings added to its path */
+function addRings(on, rings) {
   for (const ring of rings) {
     ring.forEach(([x, y], at) => (at ? on.lineTo(x, y) : on.moveTo(x, y)));
     on.closePath();
   }
-  on.fill("evenodd");
-  const { data } = on.getImageData(0, 0, width, height);
-  return Uint8Array.from({ length: width * height }, (_, at) => (data[4 * at + 3] >= 128 ? 1 : 0));
 }
 
 /** The outline with its corners; the one in hand is at the pointer.
@@ -208,16 +214,9 @@ export function drawHandles(on, pointer) {
   if (!outline || !one) return;
   if (held && pointer) outline.rings[held.ring][held.at] = pointer;
   const rings = outline.rings.map((ring) => ring.map((point) => toScreen(...point)));
-  for (const [width, colour] of /** @type {[number, string][]} */ ([[4, "rgba(0,0,0,.6)"], [2, colourOf(one)]])) {
-    on.beginPath();
-    for (const ring of rings) {
-      ring.forEach(([x, y], at) => (at ? on.lineTo(x, y) : on.moveTo(x, y)));
-      on.closePath();
-    }
-    on.lineWidth = width;
-    on.strokeStyle = colour;
-    on.stroke();
-  }
+  on.beginPath();
+  addRings(on, rings);
+  strokeTwice(on, colourOf(one));
   on.lineWidth = 1.5;
   on.fillStyle = "#ffffff";
   on.strokeStyle = "#111111";

@@ -55,11 +55,6 @@ export function maskBefore(object, frame) {
   return before.get(`${object}:${frame}`) ?? maskOf(object, frame)?.mask ?? null;
 }
 
-/** How many frames differ from what they were: for the comparison. */
-export function changedFrames() {
-  return before.size;
-}
-
 /** Forget what was before: from now on changes are compared with what is there now. */
 export function forgetBefore() {
   before = new Map();

@@ -53,12 +53,7 @@ function drawPoint(on, point, label, colour) {
   on.arc(x, y, 8, 0, 7);
   on.fillStyle = label ? colour : "#111111";
   on.fill();
-  on.lineWidth = 3.5;
-  on.strokeStyle = "rgba(0,0,0,.75)";
-  on.stroke();
-  on.lineWidth = 2;
-  on.strokeStyle = label ? "#ffffff" : colour;
-  on.stroke();
+  strokeTwice(on, label ? "#ffffff" : colour, 3.5, 2, "rgba(0,0,0,.75)");
   // A sign, so that colour is not all that tells them apart.
   on.beginPath();
   on.moveTo(x - 4, y);
@@ -67,11 +62,22 @@ function drawPoint(on, point, label, colour) {
     on.moveTo(x, y - 4);
     on.lineTo(x, y + 4);
   }
-  on.lineWidth = 4;
-  on.strokeStyle = "rgba(0,0,0,.75)";
+  strokeTwice(on, "#ffffff", 4, 2, "rgba(0,0,0,.75)");
+}
+
+/**
+ * The path, wide and dark, then narrow over it: so it shows on any picture.
+ * @param {CanvasRenderingContext2D} on
+ * @param {string} colour
+ * @param {number} wide
+ * @param {number} narrow
+ */
+export function strokeTwice(on, colour, wide = 4, narrow = 2, dark = "rgba(0,0,0,.6)") {
+  on.lineWidth = wide;
+  on.strokeStyle = dark;
   on.stroke();
-  on.lineWidth = 2;
-  on.strokeStyle = "#ffffff";
+  on.lineWidth = narrow;
+  on.strokeStyle = colour;
   on.stroke();
 }
 
@@ -104,33 +110,21 @@ export function drawBox(on, box, colour) {
 export function ring(on, x, y, radius, colour) {
   on.beginPath();
   on.arc(x, y, Math.max(radius, 1), 0, 7);
-  on.lineWidth = 3;
-  on.strokeStyle = "rgba(0,0,0,.6)";
-  on.stroke();
-  on.lineWidth = 1.5;
-  on.strokeStyle = colour;
-  on.stroke();
+  strokeTwice(on, colour, 3, 1.5);
 }
 
 /** @param {CanvasRenderingContext2D} on @param {import("./types.js").Point} point */
 function drawCross(on, point) {
   const [x, y] = toScreen(...point).map(Math.round);
-  for (const [width, colour] of /** @type {[number, string][]} */ ([
-    [3, "rgba(0,0,0,.6)"],
-    [1, "#ffffff"],
-  ])) {
-    on.lineWidth = width;
-    on.strokeStyle = colour;
-    on.beginPath();
-    on.moveTo(0, y + 0.5);
-    on.lineTo(x - 6, y + 0.5);
-    on.moveTo(x + 7, y + 0.5);
-    on.lineTo(view.width, y + 0.5);
-    on.moveTo(x + 0.5, 0);
-    on.lineTo(x + 0.5, y - 6);
-    on.moveTo(x + 0.5, y + 7);
-    on.lineTo(x + 0.5, view.height);
-    on.stroke();
-  }
+  on.beginPath();
+  on.moveTo(0, y + 0.5);
+  on.lineTo(x - 6, y + 0.5);
+  on.moveTo(x + 7, y + 0.5);
+  on.lineTo(view.width, y + 0.5);
+  on.moveTo(x + 0.5, 0);
+  on.lineTo(x + 0.5, y - 6);
+  on.moveTo(x + 0.5, y + 7);
+  on.lineTo(x + 0.5, view.height);
+  strokeTwice(on, "#ffffff", 3, 1);
   ring(on, x + 0.5, y + 0.5, 6, "#ffffff");
 }

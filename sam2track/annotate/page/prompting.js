@@ -268,8 +268,3 @@ export function endHover() {
     announce("prompts");
   }
 }
-
-/** Read the objects of the video again, before something depends on them. */
-export async function readObjects() {
-  if (app.video) app.video = await get(`/api/videos/${app.video.id}`);
-}

@@ -7,7 +7,7 @@ import { withKey } from "./dom.js";
 import { Mask } from "./masks.js";
 import { maskOf } from "./maskstore.js";
 import { mayChange, said } from "./opening.js";
-import { ring } from "./overlay.js";
+import { ring, strokeTwice } from "./overlay.js";
 import { storeMask } from "./prompting.js";
 import { app, selected } from "./state.js";
 import { toScreen, view } from "./view.js";
@@ -166,16 +166,9 @@ export function drawCorners(on, pointer) {
   if (!corners.length) return;
   const one = selected();
   const places = corners.map((point) => toScreen(...point));
-  for (const [width, colour] of /** @type {[number, string][]} */ ([
-    [4, "rgba(0,0,0,.6)"],
-    [2, one ? colourOf(one) : "#ffffff"],
-  ])) {
-    on.beginPath();
-    places.forEach(([x, y], at) => (at ? on.lineTo(x, y) : on.moveTo(x, y)));
-    if (pointer) on.lineTo(...toScreen(...pointer));
-    on.lineWidth = width;
-    on.strokeStyle = colour;
-    on.stroke();
-  }
+  on.beginPath();
+  places.forEach(([x, y], at) => (at ? on.lineTo(x, y) : on.moveTo(x, y)));
+  if (pointer) on.lineTo(...toScreen(...pointer));
+  strokeTwice(on, one ? colourOf(one) : "#ffffff");
   places.forEach(([x, y], at) => ring(on, x, y, at ? 3 : 6, "#ffffff"));
 }

@@ -48,11 +48,7 @@ class FoundPrompts:
     pause: Callable[[], None] | None = None
 
     def __call__(self, video: ProjectVideo, place: Path) -> list[PlacedPrompt]:
-        """The new prompts; none if they were made before.
-
-        Raises:
-            ValueError: if a frame cannot be read.
-        """
+        """The new prompts; none if they were made before. ValueError if a frame cannot be read."""
         project = self.project
         if found_objects(project, video, [self.kind]):
             return []

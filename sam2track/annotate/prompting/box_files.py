@@ -26,22 +26,16 @@ from ..tracks import Annotations, Track, TrackFrame, Video, VideoTracks
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """What a file says of a video: prompts of its objects, or detections.
-
-    Attributes:
-        find: gives the detections on a frame; None = there are none.
-    """
+    """What a file says of a video: prompts of its objects, or a function that gives the detections
+    on a frame."""
 
     placed: Sequence[PlacedPrompt] = ()
     find: Find | None = None
 
 
 def is_box_file(path: Path) -> bool:
-    """Whether a file holds boxes, not prompts: text, or JSON that is COCO's.
-
-    Raises:
-        ValueError: for COCO's results, which do not say what their images are.
-    """
+    """Whether a file holds boxes, not prompts: text, or JSON that is COCO's. ValueError for COCO's
+    results, which do not say what their images are."""
     if path.suffix.lower() == ".txt":
         return True
     if path.suffix.lower() != ".json" or not path.is_file():
@@ -61,14 +55,10 @@ def is_box_file(path: Path) -> bool:
 def read_box_file(
     path: Path, video: ProjectVideo, *, every: int = 10, least_score: float = 0.0
 ) -> Given:
-    """What a file says of a video.
+    """What a file says of a video; ValueError if it is damaged or does not fit the video.
 
-    Args:
-        every: frames from prompt to prompt of a track; 0 = only its first.
-        least_score: boxes of a lower score are left out; those without a score stay.
-
-    Raises:
-        ValueError: in one line, if the file is damaged or does not fit the video.
+    ``every``: frames from prompt to prompt of a track; 0 = only its first. Boxes of a score below
+    ``least_score`` are left out; those without a score stay.
     """
     known = Video(
         video.name, video.width, video.height, video.length, frame_names=video.frame_names

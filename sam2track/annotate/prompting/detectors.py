@@ -70,12 +70,8 @@ def find_detector(name: str, classes: Sequence[str] = ()) -> Detector:
 
 
 def detected(detector: Detector, name: str, least_score: float = 0.0) -> Find:
-    """What a detector sees on a frame, as proposals of boxes, the best first.
-
-    Args:
-        name: for messages.
-        least_score: detections below it are left out.
-    """
+    """What a detector, whose ``name`` is for messages, sees on a frame: proposals of boxes, the
+    best first, without those below ``least_score``."""
 
     def find(frame: Frame, where: Bool[np.ndarray, "H W"]) -> list[Proposal]:
         what = f"detector {name}, frame {frame.index}"
@@ -90,13 +86,8 @@ def detected(detector: Detector, name: str, least_score: float = 0.0) -> Find:
 
 
 def proposals(seen: Any, size: tuple[int, int], what: str, least_score: float) -> list[Proposal]:
-    """:class:`Detections` cut off at the borders of a picture of ``size``.
-
-    Those without area are left out.
-
-    Raises:
-        ValueError: if what came from a detector is something else; it begins with ``what``.
-    """
+    """:class:`Detections` cut off at the borders of a picture of ``size``, without those that have
+    no area; ValueError, which begins with ``what``, for anything else."""
     parts = [getattr(seen, key, None) for key in ("boxes", "labels", "scores")]
     if any(part is None for part in parts):
         kind = type(seen).__name__

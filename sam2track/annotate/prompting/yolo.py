@@ -25,14 +25,9 @@ LEAST_SCORE, MOST_OVERLAP = 0.25, 0.45
 
 
 class YoloDetector:
-    """A detector: see :mod:`.detectors`.
+    """A detector (see :mod:`.detectors`) from an ONNX file; ValueError if it cannot be read.
 
-    Args:
-        path: the ONNX file.
-        classes: names of its classes; empty = those that the file's metadata has.
-
-    Raises:
-        ValueError: if it cannot be read.
+    Without names of ``classes`` those count that the file's metadata has.
     """
 
     def __init__(self, path: Path, classes: Sequence[str] = ()) -> None:
@@ -61,11 +56,9 @@ class YoloDetector:
         boxes, scores, numbers = decode(output, len(self.classes))
         boxes = (boxes - np.array([left, top] * 2, np.float32)) / np.float32(scale)
         kept = _without_overlaps(boxes, scores, numbers)
-        labels = tuple(self._label(number) for number in numbers[kept].tolist())
+        numbers = numbers[kept].tolist()
+        labels = tuple(self.classes[n] if self.classes else f"class {n + 1}" for n in numbers)
         return Detections(boxes[kept], labels, scores[kept])
-
-    def _label(self, number: int) -> str:
-        return self.classes[number] if self.classes else f"class {number + 1}"
 
 
 def letterbox(
@@ -87,14 +80,10 @@ def letterbox(
 def decode(
     output: np.ndarray, classes: int
 ) -> tuple[Float[np.ndarray, "N 4"], Float[np.ndarray, " N"], np.ndarray]:
-    """Boxes ``(x0, y0, x1, y1)`` in pixels of the square, scores and class numbers.
+    """Boxes ``(x0, y0, x1, y1)`` in pixels of the square, scores and class numbers; ValueError if
+    the output is in none of the layouts of this module.
 
-    Args:
-        output: of the network, in one of the layouts of this module.
-        classes: how many; 0 = unknown: then the longer side of the output counts the boxes.
-
-    Raises:
-        ValueError: for another layout.
+    If the number of ``classes`` is unknown (0), the longer side of the output counts the boxes.
     """
     shape = output.shape
     if output.ndim == 3 and shape[0] == 1 and min(shape[1:]) >= 5:

@@ -8,7 +8,7 @@ the log and review states with their reasons come out. What a person decided sta
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -76,16 +76,10 @@ def rate(
 ) -> None:
     """Rate the objects of a video that nobody accepted or rejected, after they were tracked.
 
-    Of two that are the same, and were found, the younger is rejected. What was rated before, with
-    the same masks, is not tracked back again.
-
-    Args:
-        min_quality: objects that were found, that no person touched, and whose score is lower are
-            rejected.
-        pause: is called after each frame that is tracked back.
-
-    Raises:
-        ValueError: a frame cannot be read.
+    Of two that are the same, and were found, the younger is rejected, and so are objects that were
+    found, that no person touched, and whose score is below ``min_quality``. What was rated before,
+    with the same masks, is not tracked back again. ``pause`` is called after each frame that is.
+    ValueError if a frame cannot be read.
     """
     before = ratings(project, video)
     found = found_objects(project, video) - _touched(project, video)
@@ -94,7 +88,10 @@ def rate(
     ]
     same = duplicates(project, video, things, found)
     rest = [own for own in things if own.id not in same]
-    digests = {own.id: _digest(project.masks(own.id)) for own in rest}
+    digests = {
+        own.id: digest_of([(m.frame, m.counts, m.score, m.presence) for m in project.masks(own.id)])
+        for own in rest
+    }
     known = {
         own.id: before[own.id]["returns"]
         for own in rest
@@ -196,7 +193,3 @@ def _touched(project: Project, video: ProjectVideo) -> frozenset[int]:
         and not entry.undone
         and (entry.what in edits or (entry.what == "prompt" and not entry.data.get("job")))
     )
-
-
-def _digest(masks: Iterator[ProjectMask]) -> str:
-    return digest_of([(own.frame, own.counts, own.score, own.presence) for own in masks])

@@ -69,12 +69,9 @@ class VideoRow:
 
 
 def write_report(project: Project, path: Path) -> None:
-    """Write the report; needs Jinja.
+    """Write the report; needs Jinja. OSError if it cannot be written.
 
     A video that cannot be read any more has no preview; the page says why.
-
-    Raises:
-        OSError: if it cannot be written.
     """
     rows = [
         _video_row(project, video, pictures=place < _VIDEOS)
@@ -112,9 +109,20 @@ def _video_row(project: Project, video: ProjectVideo, *, pictures: bool) -> Vide
         masks = list(project.masks(thing.id))
         doubtful = low_frames(masks)
         low.update(doubtful)
-        about = classes[thing.class_id].name, states.get(thing.id, "new")
-        quality = rated.get(thing.id, {}).get("score")
-        rows.append(_object_row(thing, *about, masks, quality, ranges(doubtful)))
+        sure = [mask.confidence for mask in masks]
+        rows.append(
+            ObjectRow(
+                thing.number,
+                classes[thing.class_id].name,
+                thing.name,
+                f"#{bytes(object_colour(thing.number)).hex()}",  # as it is drawn
+                states.get(thing.id, "new"),
+                sum(mask.area > 0 for mask in masks),
+                sum(sure) / len(sure) if sure else None,
+                rated.get(thing.id, {}).get("score"),
+                ranges(doubtful),
+            )
+        )
     job = project.store.one(
         "SELECT * FROM jobs WHERE video_id = ? ORDER BY time DESC LIMIT 1", video.id
     )
@@ -139,28 +147,6 @@ def _video_row(project: Project, video: ProjectVideo, *, pictures: bool) -> Vide
         tuple(queue[:_QUEUE]),
         len(queue),
         shown,
-    )
-
-
-def _object_row(
-    thing: ProjectObject,
-    class_name: str,
-    state: str,
-    masks: Sequence[ProjectMask],
-    quality: float | None,
-    low: str,
-) -> ObjectRow:
-    confidences = [mask.confidence for mask in masks]
-    return ObjectRow(
-        thing.number,
-        class_name,
-        thing.name,
-        f"#{bytes(object_colour(thing.number)).hex()}",  # as it is drawn
-        state,
-        sum(mask.area > 0 for mask in masks),
-        sum(confidences) / len(confidences) if confidences else None,
-        quality,
-        low,
     )
 
 

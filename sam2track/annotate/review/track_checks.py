@@ -6,6 +6,7 @@ import heapq
 from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import groupby
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -31,8 +32,8 @@ def duplicates(
     order = sorted(things, key=lambda own: (own.id in found, own.number))
     places = {own.id: place for place, own in enumerate(order)}
     shared = np.zeros((len(order), len(order)))
-    streams = [project.masks(own.id) for own in order]
-    for _, group in groupby(heapq.merge(*streams, key=_frame), key=_frame):
+    streams, frame = [project.masks(own.id) for own in order], attrgetter("frame")
+    for _, group in groupby(heapq.merge(*streams, key=frame), key=frame):
         masks = list(group)
         runs: list[Any] = [
             {"size": list(video.size), "counts": own.counts.encode()} for own in masks
@@ -64,10 +65,8 @@ def track_back(
 ) -> dict[int, float | None]:
     """The IoU of each object's first mask and what is found there by tracking back from its last.
 
-    None for an object that is not seen after its first prompt. It takes as long as tracking.
-
-    Args:
-        pause: is called after each frame.
+    None for an object that is not seen after its first prompt. It takes as long as tracking;
+    ``pause`` is called after each frame.
     """
     back = _Back()
     for own in things:
@@ -93,7 +92,9 @@ def track_back(
             if due:
                 result = session.render(outcome, frame).cpu()
                 for k in due:
-                    found[k] = _iou(back.starts[k].pixels(), result.mask(k))
+                    first, back_again = back.starts[k].pixels(), result.mask(k)
+                    union = max(np.count_nonzero(first | back_again), 1)
+                    found[k] = float(np.count_nonzero(first & back_again) / union)
     return found
 
 
@@ -120,11 +121,3 @@ class _Back:
 
     def finish(self) -> None:
         """Every mask was on a frame that came."""
-
-
-def _frame(mask: ProjectMask) -> int:
-    return mask.frame
-
-
-def _iou(one: np.ndarray, other: np.ndarray) -> float:
-    return float(np.count_nonzero(one & other) / max(np.count_nonzero(one | other), 1))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -74,6 +74,18 @@ def _add_errors(app: FastAPI) -> None:
     def refuse(status: int, error: object) -> JSONResponse:
         return JSONResponse({"error": " ".join(str(error).split())}, status)
 
+    def refusing(status: int, begin: str = "") -> Callable[..., Awaitable[JSONResponse]]:
+        async def handle(request: Request, error: Exception) -> JSONResponse:
+            return refuse(status, f"{begin}{error}")
+
+        return handle
+
+    app.add_exception_handler(ValueError, refusing(400))
+    app.add_exception_handler(NotFound, refusing(404))
+    app.add_exception_handler(LeaseTaken, refusing(409))
+    app.add_exception_handler(OtherProject, refusing(409))
+    app.add_exception_handler(ModelUnavailable, refusing(503, "the model cannot be used: "))
+
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> JSONResponse:
         return refuse(error.status_code, error.detail)
@@ -84,25 +96,9 @@ def _add_errors(app: FastAPI) -> None:
         where = ".".join(str(part) for part in first["loc"] if part not in ("body", "query"))
         return refuse(422, f"{where or 'the body'}: {first['msg']}")
 
-    @app.exception_handler(ValueError)
-    async def wrong(request: Request, error: ValueError) -> JSONResponse:
-        return refuse(404 if isinstance(error, NotFound) else 400, error)
-
     @app.exception_handler(OSError)
     async def not_written(request: Request, error: OSError) -> JSONResponse:
         return refuse(507, f"a file cannot be read or written: {error.strerror or error}")
-
-    @app.exception_handler(LeaseTaken)
-    async def taken(request: Request, error: LeaseTaken) -> JSONResponse:
-        return refuse(409, error)
-
-    @app.exception_handler(OtherProject)
-    async def other_project(request: Request, error: OtherProject) -> JSONResponse:
-        return refuse(409, error)
-
-    @app.exception_handler(ModelUnavailable)
-    async def no_model(request: Request, error: ModelUnavailable) -> JSONResponse:
-        return refuse(503, f"the model cannot be used: {error}")
 
     @app.exception_handler(Exception)
     async def unexpected(request: Request, error: Exception) -> JSONResponse:

@@ -64,18 +64,9 @@ def caller_of(
     own = service_of(request)
     if x_project and x_project != own.project_id:
         raise OtherProject("these changes are of another project")
-    who = clean_name(x_who) or own.base.log.who
+    who = "".join(c for c in unquote(x_who) if c.isprintable()).strip()[:100]
+    who = who or own.base.log.who
     return Caller(x_client or f"who:{who}", who, x_request_id)
-
-
-def clean_name(quoted: str) -> str:
-    """A person's name, without what cannot be printed."""
-    return "".join(c for c in unquote(quoted) if c.isprintable()).strip()[:100]
-
-
-def ids_in(text: str | None) -> set[int] | None:
-    """The ids in a list with commas; None = all."""
-    return None if text is None else {int(own) for own in text.split(",")}
 
 
 Asked = Annotated[Service, Depends(service_of)]

@@ -18,11 +18,7 @@ READY = 8  # frames that are kept encoded
 
 
 class Clicks:
-    """What the model's thread needs for answers to clicks.
-
-    Args:
-        base: the project.
-    """
+    """What the model's thread needs for answers to clicks in the project ``base``."""
 
     def __init__(self, base: Project, frames: Frames, worker: Worker, events: Events) -> None:
         self.base, self.frames, self.worker, self.events = base, frames, worker, events
@@ -33,9 +29,8 @@ class Clicks:
     ) -> FrameAnswers:
         """A frame that is ready to be clicked on; only in the model's thread.
 
-        Args:
-            thing: that is clicked on. If it was followed onto the frame by :meth:`reach`, it is
-                answered as tracking would.
+        If the object that is clicked on was followed onto the frame by :meth:`reach`, it is
+        answered as tracking would.
         """
         part = None if thing is None else part_up_to(self.base, thing, video, index, engine)
         known = None if part is None else self._answers.get(_key(video, part))

@@ -22,11 +22,11 @@ from ..tracks import Annotations, VideoTracks, area_of
 from ..transfer import add_annotations, annotations_of, exchanged_video
 from .asking import REFUSALS, Asked, By, VideoId
 from .bodies import ExportIn, PathIn
+from .long_work import new_id
 from .reading import video_out
 from .security import Refused
 from .service import Caller, NotFound, Service
 from .shapes import AddedOut, Done, ExportOut, FileOut, FolderOut, ImportOut
-from .tracking import new_id
 from .uploads import ANNOTATION_SUFFIXES, free_place, receive_file, safe_name, unpack
 
 router = APIRouter(prefix="/api", tags=["files"], responses=REFUSALS)

@@ -38,11 +38,7 @@ class Frames:
         self._encoded = Recent[bytes](ENCODED_BYTES, len)
 
     def read(self, project: Project, video: ProjectVideo, index: int) -> Frame:
-        """A frame.
-
-        Raises:
-            ChangedVideo, VideoError: if it cannot be read. IndexError: if there is no such frame.
-        """
+        """A frame; ChangedVideo or VideoError if it cannot be read, IndexError if there is none."""
         found = self._decoded.get((video.id, index))
         if found is not None:
             return found

@@ -15,14 +15,8 @@ class LeaseTaken(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """Who has a video.
-
-    Attributes:
-        client: an id of the page.
-        who: the person's name.
-        frame: where they are.
-        until: when it ends, in seconds of the monotonic clock.
-    """
+    """Who has a video: an id of the page, the person's name, and the frame where they are; it ends
+    at ``until``, in seconds of the monotonic clock."""
 
     client: str
     who: str
@@ -51,11 +45,8 @@ class Leases:
         take_over: bool = False,
         frame: int | None = None,
     ) -> tuple[Lease, bool]:
-        """Take or keep a lease; whether it is new.
-
-        Raises:
-            LeaseTaken: if another client has it, unless ``take_over``.
-        """
+        """Take or keep a lease; whether it is new. LeaseTaken if another client has it, unless
+        ``take_over``."""
         with self._guard:
             old = self._living(video_id)
             if old is not None and old.client != client and not take_over:

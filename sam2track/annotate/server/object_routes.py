@@ -31,15 +31,7 @@ from .bodies import (
 )
 from .reading import candidate_out, mask_out, objects_out
 from .service import Service
-from .shapes import (
-    CandidatesOut,
-    ClickOut,
-    Done,
-    MaskOut,
-    ObjectOut,
-    PreviewOut,
-    WithdrawnOut,
-)
+from .shapes import CandidatesOut, ClickOut, Done, MaskOut, ObjectOut, PreviewOut, WithdrawnOut
 from .worker import Superseded
 
 router = APIRouter(prefix="/api", tags=["objects"], responses=REFUSALS)
@@ -83,7 +75,8 @@ def add_prompt(service: Asked, caller: By, object_id: ObjectId, given: PromptIn)
     if known is not None:
         return ClickOut.model_validate(known)
     thing, video = service.object(object_id)
-    index, prompt = service.frame(video, given.frame), _prompt(given)
+    index = service.frame(video, given.frame)
+    prompt = Prompt.clicks(given.points, given.labels, given.box)
     service.check_open(thing, video, index)
     service.lease(caller, video)
 
@@ -144,9 +137,10 @@ def take_prompts_back(
         (project.withdraw if last else project.unprompt)(object_id, frame)
 
     service.change(caller, video, "prompt taken back", work)
-    if again:
-        return WithdrawnOut(mask=_mask(service, object_id, video, frame))
-    return WithdrawnOut(mask=_after(service, caller, object_id, video, frame))
+    if not again:
+        _answer_again(service, caller, thing, video, frame)
+    mask = service.base.mask(object_id, frame)
+    return WithdrawnOut(mask=None if mask is None else _shown(service, thing, video, mask))
 
 
 @router.put("/objects/{object_id}/masks/{frame}")
@@ -182,7 +176,8 @@ def preview(service: Asked, caller: By, video_id: VideoId, given: PreviewIn) -> 
     that wait, only the last is answered with masks.
     """
     video = service.video(video_id)
-    index, prompt = service.frame(video, given.frame), _prompt(given)
+    index = service.frame(video, given.frame)
+    prompt = Prompt.clicks(given.points, given.labels, given.box)
     thing = None if given.object is None else service.object(given.object)[0]
 
     def work(engine: Engine) -> list[Answer]:
@@ -269,35 +264,22 @@ def _reshape(
     return service.change(caller, video, what, work)
 
 
-def _prompt(given: PromptIn) -> Prompt:
-    """Clicks and a box; ValueError if they contradict each other."""
-    return Prompt.clicks(given.points, given.labels, given.box)
-
-
 def _shown(
     service: Service, thing: ProjectObject, video: ProjectVideo, mask: ProjectMask
 ) -> MaskOut:
     return mask_out(mask, service.freshness(thing, video))
 
 
-def _after(
-    service: Service, caller: By, object_id: int, video: ProjectVideo, frame: int
-) -> MaskOut | None:
-    """The mask after prompts were taken back; those that are left are answered again."""
-    thing, _ = service.object(object_id)
+def _answer_again(
+    service: Service, caller: By, thing: ProjectObject, video: ProjectVideo, frame: int
+) -> None:
+    """Answer the prompts that are left after some were taken back."""
 
     def work(engine: Engine) -> None:
         project = service.project(caller.who)
         answers = service.clicks.answers(engine, video, frame, thing)
-        answer_again(project, object_id, frame, answers=answers, engine=engine)
+        answer_again(project, thing.id, frame, answers=answers, engine=engine)
         if answers.reached is None:
             service.clicks.answer_better(engine, video, thing, frame, caller.who)
 
     service.worker.ask(work).result()
-    return _mask(service, object_id, video, frame)
-
-
-def _mask(service: Service, object_id: int, video: ProjectVideo, frame: int) -> MaskOut | None:
-    thing, _ = service.object(object_id)
-    mask = service.base.mask(object_id, frame)
-    return None if mask is None else _shown(service, thing, video, mask)

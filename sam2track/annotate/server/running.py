@@ -60,24 +60,13 @@ def serve(
     if host not in LOCAL or token is not None:
         token = token or secrets.token_urlsafe(32)
     listening = _listen(host, port)
-    limits = limits or Limits()
-    service = Service(
-        project, load, model=model, folders=folders, limits=limits, automatic=automatic
-    )
-    guarded = Guard(make_app(service), token=token, limits=limits, framed=framed)
+    options = {"model": model, "folders": folders, "limits": limits, "automatic": automatic}
+    service = Service(project, load, **options)
+    guarded = Guard(make_app(service), token=token, limits=service.limits, framed=framed)
     address = f"http://{_shown(host)}:{listening.getsockname()[1]}/"
     marks = [f"video={video}"] * (video is not None) + [f"token={token}"] * (token is not None)
     address += f"#{'&'.join(marks)}" if marks else ""
-    config = uvicorn.Config(
-        guarded,
-        log_level="warning",
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        timeout_graceful_shutdown=2,
-        h11_max_incomplete_event_size=1 << 16,
-    )
-    server = _Server(config, service)
+    server = _Server(guarded, service)
     say(f"serving {project.folder}: {address}")
     if open_browser:
         threading.Timer(0.5, webbrowser.open, [address]).start()
@@ -88,7 +77,16 @@ def serve(
 class _Server(uvicorn.Server):
     """Ends the streams of events when it is stopped, which would otherwise keep it waiting."""
 
-    def __init__(self, config: uvicorn.Config, service: Service) -> None:
+    def __init__(self, app: Guard, service: Service) -> None:
+        config = uvicorn.Config(
+            app,
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=2,
+            h11_max_incomplete_event_size=1 << 16,
+        )
         super().__init__(config)
         self.service = service
 

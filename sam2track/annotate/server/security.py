@@ -41,12 +41,7 @@ _HEADERS = {
 
 
 class Refused(HTTPException):
-    """A request is not served.
-
-    Args:
-        status: of HTTP.
-        why: one sentence.
-    """
+    """A request is not served; the status is HTTP's, the reason one sentence."""
 
     def __init__(self, status: int, why: str) -> None:
         super().__init__(status, why)

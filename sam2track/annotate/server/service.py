@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -38,13 +39,8 @@ class OtherProject(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Limits of what is sent to the server, in bytes.
-
-    Attributes:
-        body: of a request in JSON.
-        video: of an uploaded video.
-        annotations: of an uploaded file with annotations.
-    """
+    """Limits of what is sent to the server, in bytes: the body of a request in JSON, an uploaded
+    video, and an uploaded file with annotations."""
 
     body: int = 8 << 20
     video: int = 8 << 30
@@ -53,13 +49,8 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks.
-
-    Attributes:
-        client: an id of the page; leases belong to it.
-        who: the person's name, for the log.
-        request: an id of the change, or "".
-    """
+    """Who asks: an id of the page, to which leases belong, the person's name for the log, and an id
+    of the change, or ""."""
 
     client: str
     who: str
@@ -92,7 +83,8 @@ class Service:
         self.folders = tuple(folder.resolve() for folder in (*folders, project.folder))
         self.limits = limits or Limits()
         self.events, self.leases, self.frames = Events(), Leases(), Frames()
-        self.worker = Worker(load, self._model_changed)
+        tell = partial(self.events.publish, "model")
+        self.worker = Worker(load, lambda state, message: tell(state=state, message=message))
         self.clicks = Clicks(project, self.frames, self.worker, self.events)
         self.scratch = Path(tempfile.mkdtemp(prefix="sam2track-serve-"))
         self.exports: dict[str, dict[str, Path]] = {}  # by id and name
@@ -140,7 +132,7 @@ class Service:
     ) -> None:
         """Raise ProjectError if a frame from start up to stop is accepted or locked."""
         stop = start + 1 if stop is None else stop
-        barriers = Reviews(self.base.log).barriers(video.id, thing.id, video.length)
+        barriers = Reviews(self.base.log).barriers(video, thing.id)
         closed = [frame for frame in barriers if start <= frame < stop]
         if closed:
             raise ProjectError(
@@ -194,11 +186,8 @@ class Service:
         return answer
 
     def lease(self, caller: Caller, video: ProjectVideo, *, take_over: bool = False) -> Lease:
-        """Take the lease of a video, or keep it.
-
-        Raises:
-            LeaseTaken: if somebody else has it, unless ``take_over``.
-        """
+        """Take the lease of a video, or keep it; LeaseTaken if somebody else has it, unless
+        ``take_over``."""
         before = self.leases.of(video.id)
         lease, new = self.leases.take(video.id, caller.client, caller.who, take_over=take_over)
         if new:
@@ -241,6 +230,3 @@ class Service:
         with self._guard:
             self._fresh[thing.id] = version, fresh
         return fresh
-
-    def _model_changed(self, state: str, message: str) -> None:
-        self.events.publish("model", state=state, message=message)

@@ -17,16 +17,13 @@ MOST_FILES, MOST_BYTES = 200_000, 8 << 30  # of an archive, unpacked
 
 
 def safe_name(name: str, suffixes: tuple[str, ...], what: str) -> str:
-    """A file name without a folder.
-
-    Raises:
-        ValueError: if its suffix is none of ``suffixes``.
-    """
+    """A file name without a folder; ValueError if its suffix is none of ``suffixes``."""
     plain = PurePosixPath(name.replace("\\", "/")).name
     plain = "".join(c if c.isprintable() and c not in '<>:"|?*' else "_" for c in plain)
     stem, suffix = Path(plain).stem.strip(". ") or "file", Path(plain).suffix.lower()
     if suffix not in suffixes:
-        raise ValueError(f"{plain[:80]!r} is no {what}; its name should end with {_list(suffixes)}")
+        listed = f"{', '.join(suffixes[:-1])} or {suffixes[-1]}"
+        raise ValueError(f"{plain[:80]!r} is no {what}; its name should end with {listed}")
     while len(stem.encode()) > 150:
         stem = stem[:-1]
     return stem + suffix
@@ -42,11 +39,8 @@ def free_place(folder: Path, name: str) -> Path:
 
 
 async def receive_file(parts: AsyncIterator[bytes], place: Path, most: int) -> None:
-    """Write what comes into a file; nothing is left of it if it is too large or breaks off.
-
-    Raises:
-        Refused: if it has more than ``most`` bytes.
-    """
+    """Write what comes into a file; nothing is left of it if it breaks off, or has more than
+    ``most`` bytes (then it is refused)."""
     place.parent.mkdir(parents=True, exist_ok=True)
     size, whole = 0, False
     try:
@@ -66,12 +60,8 @@ async def receive_file(parts: AsyncIterator[bytes], place: Path, most: int) -> N
 
 
 def unpack(archive: Path, folder: Path) -> Path:
-    """Unpack a zip file of annotations: the folder or the single file in it.
-
-    Raises:
-        ValueError: if it is no zip file, too large, empty, or holds names that lead out of the
-            folder.
-    """
+    """Unpack a zip file of annotations: the folder or the single file in it. ValueError if it is no
+    zip file, too large, empty, or holds names that lead out of the folder."""
     try:
         with zipfile.ZipFile(archive) as opened:
             infos = [info for info in opened.infolist() if not info.is_dir()]
@@ -109,7 +99,3 @@ def _unpack_one(opened: zipfile.ZipFile, info: zipfile.ZipInfo, folder: Path, ar
             if left < 0:
                 raise ValueError(f"{archive}: {info.filename[:80]!r} is larger than it says")
             file.write(block)
-
-
-def _list(suffixes: tuple[str, ...]) -> str:
-    return f"{', '.join(suffixes[:-1])} or {suffixes[-1]}"

@@ -13,10 +13,10 @@ from ..project import Project
 from ..tracking.freshness import Span
 from ..tracking.lanes import lanes_of
 from ..tracks import colour_of
-from .asking import REFUSALS, Asked, By, FramePath, Objects, Start, Stop, VideoId, ids_in
+from .asking import REFUSALS, Asked, By, FramePath, Objects, Start, Stop, VideoId
 from .bodies import EmbedIn, HeartbeatIn, LeaseIn, ObjectIn, ReviewIn
 from .leases import LeaseTaken
-from .reading import mask_out, objects_out, video_detail, video_out
+from .reading import in_words, mask_out, objects_out, video_detail, video_out
 from .service import Service
 from .shapes import (
     Done,
@@ -31,7 +31,6 @@ from .shapes import (
     VideoDetail,
     VideoOut,
 )
-from .words import in_words
 
 router = APIRouter(prefix="/api/videos", tags=["videos"], responses=REFUSALS)
 MOST_MASKS = 20_000  # in one answer
@@ -257,9 +256,11 @@ def _again(service: Service, caller: By, video_id: int, *, undo: bool) -> UndoOu
 
 def _things(service: Service, video: ProjectVideo, objects: str | None) -> list[ProjectObject]:
     """The objects of a video that are asked for; those that are not there are left out."""
-    wanted = ids_in(objects)
     things = service.base.objects(video.id)
-    return things if wanted is None else [own for own in things if own.id in wanted]
+    if objects is None:
+        return things
+    wanted = {int(own) for own in objects.split(",")}
+    return [own for own in things if own.id in wanted]
 
 
 def _stale(service: Service, video: ProjectVideo, things: list[ProjectObject]) -> list[Span]:

@@ -9,15 +9,17 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
 
+from ..database import ProjectVideo
 from ..exchange import FORMATS
 from ..project import Project
 from ..review import review_queue
-from ..tracking.ranges import plan_walks
-from ..tracks import colour_of
+from ..tracking.planning import plan_walks
+from ..tracks import Attribute, colour_of
 from .asking import REFUSALS, Asked, By, VideoId
-from .batch import batch_job
 from .bodies import AnnotateIn, ClassIn, TrackIn
-from .reading import attribute_of, class_out
+from .long_work import batch_job, tracking_job
+from .reading import class_out
+from .service import Caller, Service
 from .shapes import (
     CancelOut,
     ClassOut,
@@ -28,7 +30,7 @@ from .shapes import (
     QueueItem,
     SessionOut,
 )
-from .tracking import tracking_job
+from .worker import LongJob
 
 router = APIRouter(prefix="/api", tags=["work"], responses=REFUSALS)
 
@@ -63,7 +65,10 @@ def set_class(service: Asked, caller: By, given: ClassIn) -> ClassOut:
     """Add a class, or change the colour and the attributes of one that is there."""
 
     def work(project: Project) -> ClassOut:
-        attributes = [attribute_of(one) for one in given.attributes]
+        attributes = [
+            Attribute(own.name, own.type, tuple(own.values), own.default)
+            for own in given.attributes
+        ]
         return class_out(project.add_class(given.name, colour_of(given.colour), attributes))
 
     return ClassOut.model_validate(service.change(caller, None, "class", work))
@@ -101,13 +106,7 @@ def start_tracking(service: Asked, caller: By, video_id: VideoId, given: TrackIn
     for own in given.objects:
         service.object(own)
     walks = plan_walks(service.base, video, given.objects, given.start, given.stop, given.direction)
-
-    def work(project: Project) -> JobOut:
-        job = tracking_job(service, caller, video, walks)
-        service.worker.add(job)
-        return JobOut(id=job.id)
-
-    return JobOut.model_validate(service.change(caller, video, "tracking", work))
+    return _begin(service, caller, video, "tracking", tracking_job(service, caller, video, walks))
 
 
 @router.post("/annotate")
@@ -120,14 +119,8 @@ def annotate(service: Asked, caller: By, given: AnnotateIn) -> JobOut:
         raise ValueError("automatic prompts are not to be had here; give prompts, or add objects")
     videos = [service.video(own) for own in dict.fromkeys(given.videos)]
     service.check_leases(caller, videos, "leave it out")
-
-    def work(project: Project) -> JobOut:
-        make = service.automatic if given.prompts == "auto" else None
-        job = batch_job(service, caller, videos, make)
-        service.worker.add(job)
-        return JobOut(id=job.id)
-
-    return JobOut.model_validate(service.change(caller, None, "annotate", work))
+    make = service.automatic if given.prompts == "auto" else None
+    return _begin(service, caller, None, "annotate", batch_job(service, caller, videos, make))
 
 
 @router.delete("/annotate")
@@ -152,3 +145,13 @@ def cancel_tracking(service: Asked, caller: By, video_id: VideoId) -> CancelOut:
     video = service.video(video_id)
     service.lease(caller, video)
     return CancelOut(cancelled=service.worker.cancel(kind="track", video_id=video.id))
+
+
+def _begin(
+    service: Service, caller: Caller, video: ProjectVideo | None, what: str, job: LongJob
+) -> JobOut:
+    def work(project: Project) -> JobOut:
+        service.worker.add(job)
+        return JobOut(id=job.id)
+
+    return JobOut.model_validate(service.change(caller, video, what, work))

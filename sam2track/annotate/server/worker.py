@@ -31,12 +31,10 @@ class Superseded(RuntimeError):
 
 @dataclass(slots=True, eq=False)
 class LongJob:
-    """Work in steps.
+    """Work in steps, which ``begin`` makes in the worker's thread; the first of them does nothing.
 
-    Attributes:
-        video_ids: of the videos that it changes.
-        begin: makes the steps, the first of which does nothing; in the worker's thread.
-        cancelled: set to end it after its current step.
+    ``video_ids`` are those of the videos that it changes. ``cancelled`` is set to end it after its
+    current step.
     """
 
     id: str
@@ -47,28 +45,16 @@ class LongJob:
     steps: Steps | None = None
 
 
-@dataclass(slots=True, eq=False)
-class _Ahead:
-    """Work that nobody waits for; its steps are made in the worker's thread."""
-
-    begin: Callable[[Engine], Steps]
-    steps: Steps | None = None
-
-
 class Worker:
-    """The model's thread.
-
-    Args:
-        load: makes the model; it is called in the thread.
-        told: is called with the state (``loading``, ``ready`` or ``error``) and a message.
-    """
+    """The model's thread. It makes the model by ``load``, and calls ``told`` with the state
+    (``loading``, ``ready`` or ``error``) and a message."""
 
     def __init__(self, load: Callable[[], Engine], told: Callable[[str, str], None]) -> None:
         self._load, self._told = load, told
         self.state, self.message = "loading", ""
         self.engine: Engine | None = None
         self._urgent: deque[tuple[Callable[[Engine], Any], Future[Any], str | None]] = deque()
-        self._ahead: dict[str, _Ahead] = {}  # by slot, the first that was wished first
+        self._ahead: dict[str, Steps] = {}  # by slot, the first that was wished first
         self._long: deque[LongJob] = deque()
         self._wake = threading.Condition()
         self._closing = False
@@ -79,11 +65,8 @@ class Worker:
         self._thread.start()
 
     def ask(self, work: Callable[[Engine], T], *, slot: str | None = None) -> Future[T]:
-        """Do something soon.
-
-        Args:
-            slot: an earlier question of the same slot that still waits fails as `Superseded`.
-        """
+        """Do something soon. An earlier question of the same slot that still waits fails as
+        `Superseded`."""
         future: Future[T] = Future()
         with self._wake:
             if self.state == "error":
@@ -98,21 +81,15 @@ class Worker:
         return future
 
     def ahead(self, begin: Callable[[Engine], Steps], *, slot: str) -> None:
-        """Do something step by step while there is nothing urgent.
-
-        Args:
-            slot: an earlier wish of the same slot is dropped, also if it has begun.
-        """
+        """Do something step by step while there is nothing urgent. An earlier wish of the same slot
+        is dropped, also if it has begun."""
         with self._wake:
-            self._ahead[slot] = _Ahead(begin)
+            self._ahead[slot] = self._steps(begin)
             self._wake.notify()
 
     def add(self, job: LongJob) -> None:
-        """Do long work after the long work that was given before.
-
-        Raises:
-            ModelUnavailable: if there is no model to do it.
-        """
+        """Do long work after the long work that was given before; ModelUnavailable if there is no
+        model."""
         with self._wake:
             if self.state == "error":
                 raise ModelUnavailable(self.message)
@@ -201,13 +178,16 @@ class Worker:
             self._step(job)
         return True
 
-    def _go_on(self, slot: str, own: _Ahead) -> None:
-        """One step of work ahead."""
+    def _steps(self, begin: Callable[[Engine], Steps]) -> Steps:
+        """The steps of work, of which nothing happens before the first."""
         assert self.engine is not None
+        yield from begin(self.engine)
+
+    def _go_on(self, slot: str, own: Steps) -> None:
+        """One step of work ahead."""
         ended = True
         try:
-            own.steps = own.steps or own.begin(self.engine)
-            ended = next(own.steps, own) is own
+            ended = next(own, own) is own
         except (ValueError, OSError, IndexError):
             pass  # the click that comes will say it
         except Exception:
@@ -216,8 +196,8 @@ class Worker:
             wished = self._ahead.get(slot) is own
             if ended and wished:
                 del self._ahead[slot]
-        if not wished and own.steps is not None:
-            own.steps.close()
+        if not wished:
+            own.close()
 
     def _answer(self, work: Callable[[Engine], Any], future: Future[Any]) -> None:
         assert self.engine is not None

@@ -37,13 +37,8 @@ _KNOWN = 32  # answers that are kept
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A mask that the model gives for prompts.
-
-    Attributes:
-        counts: COCO's compressed run lengths.
-        score: predicted IoU, 0..1.
-        presence: logit that the object is in the frame.
-    """
+    """A mask that the model gives for prompts: COCO's compressed run lengths, the predicted IoU,
+    0..1, and the logit that the object is in the frame."""
 
     counts: str
     score: float
@@ -69,13 +64,8 @@ class Question:
 class FrameAnswers:
     """One frame, ready to be clicked on. One thread may use it at a time.
 
-    Args:
-        session: that is on the frame, if there is one.
-        reached: the object as this session has followed it onto the frame; all prompts are about
-            it then, and correct what was tracked.
-
-    Raises:
-        ValueError: if the session is of another kind than :class:`TrackingSession`.
+    If the session has followed an object onto the frame, that is ``reached``: all prompts are about
+    it then, and correct what was tracked. ValueError if the session is no :class:`TrackingSession`.
     """
 
     def __init__(
@@ -102,9 +92,8 @@ class FrameAnswers:
     def answer(self, asked: Question) -> Answer:
         """The mask that prompts give, one after the other. What was asked before is not made again.
 
-        Raises:
-            ValueError: if a prompt does not fit the frame, or the first says only where the object
-                is not.
+        ValueError if a prompt does not fit the frame, or the first says only where the object is
+        not.
         """
 
         def make(tracked: TrackedObject) -> list[Answer]:

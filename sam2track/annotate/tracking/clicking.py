@@ -44,14 +44,8 @@ def click(
     answers: FrameAnswers,
     engine: Engine,
 ) -> ProjectMask:
-    """Add a prompt with its answer, in one transaction; the object's mask comes back.
-
-    Args:
-        answers: of this frame.
-
-    Raises:
-        ValueError: if the prompt does not fit; nothing has changed then.
-    """
+    """Add a prompt with its answer, in one transaction; the object's mask comes back. ValueError if
+    the prompt does not fit; nothing has changed then."""
     answer = answers.answer(question(project, object_id, frame, [prompt]))
     with project.store.writing():
         project.prompt(object_id, frame, prompt)
@@ -67,19 +61,19 @@ def answer_again(
     engine: Engine,
     better: bool = False,
 ) -> ProjectMask | None:
-    """Answer the prompts of a frame if there are some whose answer is not there, as after undo.
+    """Answer the prompts of a frame if there are some whose answer is not there, as after undo;
+    with ``better`` replace an answer that is there, unless the frame was tracked since.
 
     None = not stored, also if the frame is accepted or locked by then, or its prompts are gone.
-
-    Args:
-        better: replace an answer that is there, unless the frame was tracked since.
     """
 
     def wanted() -> bool:
-        if _closed(project, object_id, frame):
+        thing = project.object(object_id)
+        video = project.video(thing.video_id)
+        if frame in Reviews(project.log).barriers(video, object_id):
             return False
         if better:
-            return has_answer(project, object_id, frame)
+            return bool(StoredMasks(project.log).answered(video.size, object_id, frame, frame))
         return needs_answer(project, object_id, frame, engine)
 
     if not wanted():
@@ -87,7 +81,7 @@ def answer_again(
     answers.answer(question(project, object_id, frame))  # outside the transaction
     with project.store.writing():
         # The prompts may have changed meanwhile; if not, the answer is known.
-        if not _there(project, object_id) or not wanted():
+        if all(own.id != object_id for own in project.objects()) or not wanted():
             return None
         answer = answers.answer(question(project, object_id, frame))
         return _store(project, object_id, frame, answer, engine)
@@ -102,24 +96,6 @@ def needs_answer(project: Project, object_id: int, frame: int, engine: Engine) -
         return False
     shown = project.mask(object_id, frame)
     return shown is None or not Freshness(project, thing, video, engine).fresh(shown)
-
-
-def has_answer(project: Project, object_id: int, frame: int) -> bool:
-    """Whether the mask of a frame is the answer to its prompts, and not tracked since."""
-    size = project.video(project.object(object_id).video_id).size
-    return bool(StoredMasks(project.log).answered(size, object_id, frame, frame))
-
-
-def _there(project: Project, object_id: int) -> bool:
-    """Whether an object was not removed."""
-    return any(own.id == object_id for own in project.objects())
-
-
-def _closed(project: Project, object_id: int, frame: int) -> bool:
-    """Whether a frame is accepted or locked."""
-    thing = project.object(object_id)
-    length = project.video(thing.video_id).length
-    return frame in Reviews(project.log).barriers(thing.video_id, object_id, length)
 
 
 def _store(

@@ -30,13 +30,8 @@ ANSWER = 0  # the direction, in a provenance, of an answer to prompts
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Frames of an object that tracking again would change.
-
-    Attributes:
-        start: the first.
-        stop: the one after the last.
-        direction: in which they are tracked: 1 = forward, -1 = backward.
-    """
+    """Frames of an object, from ``start`` up to ``stop``, that tracking again would change, and in
+    which direction: 1 = forward, -1 = backward."""
 
     object_id: int
     start: int
@@ -55,11 +50,8 @@ class _Part:
 
 
 class Freshness:
-    """What follows from an object's prompts as they are now.
-
-    Args:
-        engine: that would track it.
-    """
+    """What follows from an object's prompts as they are now, with the engine that would track
+    it."""
 
     def __init__(
         self, project: Project, thing: ProjectObject, video: ProjectVideo, engine: Engine

@@ -71,16 +71,11 @@ class Subject:
 
 
 def plan(subject: Subject, start: int | None, stop: int | None, direction: int) -> list[Pass]:
-    """The passes of an object in one direction.
+    """The passes of an object in one direction, from ``start`` to ``stop``, the last frame.
 
-    Args:
-        start: where the pass begins. None = of every part of the video between barriers that has
-            anchors, from the first: at the origin (the anchor that was given first), forward after
-            it, backward before it.
-        stop: the last frame; only with a start.
-
-    Raises:
-        ProjectError: if ``start`` can be reached from no anchor.
+    Without a start they begin in every part of the video between barriers that has anchors, at the
+    first: at the origin (the anchor that was given first), forward after it, backward before it.
+    ProjectError if ``start`` can be reached from no anchor.
     """
     if start is not None:
         found = _pass(subject, start, stop, direction)

@@ -19,7 +19,7 @@ from ...track import Session, TrackingSession, follow, walk
 from ...track.snapshots import cannot_resume, load_session, save_session
 from ...types import Frame, FrameOutcome
 from ...video import SeekableSource, VideoError
-from ..database import Anchor, ProjectMask, ProjectVideo, SavedStates, StoredMasks
+from ..database import Anchor, Log, ProjectMask, ProjectVideo, SavedStates, StoredMasks
 from ..engine import Engine
 from .passes import Pass
 
@@ -73,26 +73,22 @@ class Part:
 
 
 class Propagation:
-    """Propagates objects of one video.
+    """Propagates objects of one video, whose open source is given; ``log`` is the project's.
 
-    Args:
-        source: the open video.
-        commit_every: seconds; 0 = a frame is stored before it is given. None = about a second.
+    ``commit_every``: seconds; 0 = a frame is stored before it is given. None = about a second.
     """
 
     def __init__(
         self,
+        log: Log,
         video: ProjectVideo,
         source: SeekableSource,
         engine: Engine,
-        masks: StoredMasks,
-        states: SavedStates,
         commit_every: float | None = None,
     ) -> None:
         self.commit_every = COMMIT_EVERY if commit_every is None else commit_every
         self.video, self.source, self.engine = video, source, engine
-        self.masks, self.states = masks, states
-        self.store = masks.store
+        self.masks, self.states, self.store = StoredMasks(log), SavedStates(log.store), log.store
         self.pending: list[ProjectMask] = []
         self.tracked: list[tuple[int, int, str]] = []  # prompted frames, with their anchors' hash
         self.state: tuple[int, int, bytes, dict[int, str]] | None = None
@@ -118,9 +114,8 @@ class Propagation:
     def run(self, passes: Mapping[int, Sequence[Pass]]) -> Iterator[Step]:
         """Track what is missing. However it ends, every frame that was given is stored.
 
-        Raises:
-            ValueError: a frame cannot be read, or a prompt does not fit.
-            ProjectError: the project cannot be written.
+        ValueError if a frame cannot be read or a prompt does not fit, ProjectError if the project
+        cannot be written.
         """
         groups = self.parts(passes)
         left = sum(len(_frames(group)) for group in groups)
@@ -222,11 +217,7 @@ class Propagation:
 
 
 class PassUser:
-    """The user of a walk: objects join it, are corrected, and leave it.
-
-    Args:
-        group: in the order in which objects join.
-    """
+    """The user of a walk: the objects of a group join it in order, are corrected, and leave it."""
 
     def __init__(self, group: Sequence[Part], propagation: Propagation) -> None:
         self.group, self.propagation = group, propagation

@@ -54,24 +54,19 @@ def reach(
 ) -> Generator[None, None, FrameAnswers | None]:
     """Track an object up to a frame, a frame in each step; nothing is stored.
 
-    Args:
-        part: see :func:`part_up_to`.
-
-    Returns:
-        the frame with the object as it was followed onto it. None: the memory decides some frames
-        later, so that answers cannot be those of tracking.
-
-    Raises:
-        VideoError: if a frame cannot be read.
+    The frame comes back with the object as it was followed onto it; None if the memory decides some
+    frames later, so that answers cannot be those of tracking. VideoError if a frame cannot be read.
     """
     session = engine.start(length=video.length)
-    if not isinstance(session, TrackingSession) or _lags(session):
+    if not isinstance(session, TrackingSession):
+        return None
+    slots = session.model.variant.slots
+    if session.memory(span=session.span, slots=slots, archive=None).lag != 0:
         return None
     direction, last = part.one.direction, None
     count = abs(part.last - part.first) + 1
-    masks, states = StoredMasks(project.log), SavedStates(project.store)
     with project.open_video(video.id) as source:
-        user = PassUser([part], Propagation(video, source, engine, masks, states))
+        user = PassUser([part], Propagation(project.log, video, source, engine))
         user.anchors[part.object_id].pop(part.last, None)  # its prompts are what will be asked
         read = partial(walk, source, part.first, direction, count)
         for frame, _ in follow(session, read, user, direction=direction):
@@ -80,8 +75,3 @@ def reach(
     if last is None or last.index != part.last or part.object_id not in session.objects:
         return None
     return FrameAnswers(session, last, reached=session.objects[part.object_id])
-
-
-def _lags(session: TrackingSession) -> bool:
-    memory = session.memory(span=session.span, slots=session.model.variant.slots, archive=None)
-    return memory.lag != 0

@@ -20,12 +20,13 @@ from ...prompts import PlacedPrompt, Prompt
 from ...track import TrackingSession, track, walk
 from ...video import SeekableSource, open_video
 from ..segmenting import EncodedPicture, Segmenter
-from .interface import Control, find_control
 from .regions import (
     MOST_FRAMES,
+    Control,
     FrameNumbers,
     KeyFrame,
     Region,
+    find_control,
     image_prompt,
     key_frame,
     key_frames,
@@ -62,10 +63,7 @@ class Backend:
 
     def predict(self, request: Mapping[str, Any]) -> list[dict[str, Any]]:
         """A prediction for each task of a request to ``/predict``; without drawings it is empty.
-
-        Raises:
-            ValueError: the request, the file or what was drawn is wrong.
-        """
+        ValueError if the request, the file or what was drawn is wrong."""
         tasks, config = request.get("tasks"), request.get("label_config")
         if not isinstance(tasks, list) or not isinstance(config, str):
             raise ValueError("a request needs 'tasks' (a list) and 'label_config' (XML)")

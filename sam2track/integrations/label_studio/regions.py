@@ -1,5 +1,5 @@
-"""Label Studio's regions: percent and frame numbers from 1 go in, prompts in pixels come out, and
-back.
+"""Label Studio's regions, and the controls of a labelling interface (its XML) that make them:
+percent and frame numbers from 1 go in, prompts in pixels come out, and back.
 
 A video region has key frames; between them its box is linear, and it ends at one that is not
 ``enabled``.
@@ -16,15 +16,47 @@ import cv2
 import numpy as np
 from jaxtyping import Bool
 
-from ...annotate.exchange import encode_brush
+from ...annotate.exchange import encode_brush, parse_xml
 from ...prompts import Prompt
-from .interface import Control
 
 Region = Mapping[str, Any]
 Box = tuple[float, float, float, float]  # x0, y0, x1, y1 in pixels
 MOST_FRAMES = 1 << 20  # of the tool's count: the answer may name every one
 POINTS = ("keypoint", "keypointlabels")
 BOXES = ("rectangle", "rectanglelabels")
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """A tag that makes regions.
+
+    Attributes:
+        tag: ``VideoRectangle``, ``BrushLabels``, ...
+        name, to_name: ``from_name`` and ``to_name`` of its regions.
+        labels: that it offers; may be empty.
+        key: of the task's data that it is about.
+    """
+
+    tag: str
+    name: str
+    to_name: str
+    labels: tuple[str, ...]
+    key: str
+
+
+def find_control(config: str, tags: Sequence[str]) -> Control | None:
+    """The first control with one of these tags, earlier tags before later ones; ValueError if the
+    interface is not valid XML."""
+    root = parse_xml(config, "the labelling interface")
+    values = {own.get("name"): own.get("value", "") for own in root.iter()}
+    for tag in tags:
+        for own in root.iter(tag):
+            name, to_name = own.get("name", ""), own.get("toName", "")
+            value = values.get(to_name, "")
+            if name and value.startswith("$"):
+                labels = (label.get("value", "") for label in own.iter("Label"))
+                return Control(tag, name, to_name, tuple(labels), value[1:])
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +94,8 @@ class FrameNumbers:
 
 
 def key_frames(region: Region) -> list[KeyFrame]:
-    """The key frames of a video region, by frame.
-
-    Raises:
-        ValueError: if it has none, or one is not a box.
-    """
+    """The key frames of a video region, by frame; ValueError if it has none, or one is not a
+    box."""
     try:
         found = {
             int(own["frame"]): KeyFrame(
@@ -100,11 +129,8 @@ def sequence_entry(own: KeyFrame, numbers: FrameNumbers) -> dict[str, Any]:
 
 
 def image_prompt(regions: Sequence[Region], size: tuple[int, int]) -> tuple[Prompt, str | None]:
-    """The clicks and the last box of some regions as one prompt, and the label that was chosen.
-
-    Raises:
-        ValueError: if there is none, or one is not what its type says.
-    """
+    """The clicks and the last box of some regions as one prompt, and the label that was chosen;
+    ValueError if there is none, or one is not what its type says."""
     height, width = size
     points, labels, box, chosen = [], [], None, None
     for region in regions:
@@ -130,12 +156,8 @@ def image_prompt(regions: Sequence[Region], size: tuple[int, int]) -> tuple[Prom
 def mask_region(
     mask: Bool[np.ndarray, "H W"], control: Control, label: str | None, score: float, name: str
 ) -> dict[str, Any]:
-    """A mask as a region of a brush or bitmask control.
-
-    Args:
-        label: the first of the control's if it has not this one.
-        name: the region's id.
-    """
+    """A mask as a region, with its id ``name``, of a brush or bitmask control, with its first label
+    if it has not the given one."""
     kind = control.tag.lower()
     if kind.startswith("brush"):
         value: dict[str, Any] = {"format": "rle", "rle": encode_brush(mask)}

@@ -13,7 +13,7 @@ from sam2track.annotate.tracking.answering import FrameAnswers
 from sam2track.annotate.tracking.clicking import answer_again, click, needs_answer
 from sam2track.annotate.tracking.freshness import Freshness, Span, runs
 from sam2track.annotate.tracking.lanes import LanePart, lanes_of
-from sam2track.annotate.tracking.ranges import Walk, plan_walks
+from sam2track.annotate.tracking.planning import Walk, plan_walks
 
 ENGINE = tiny_engine()
 
