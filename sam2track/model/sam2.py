@@ -41,7 +41,11 @@ CERTAIN = 10.0  # mask logit of a pixel the user gave: sigmoid(10) = 0.99995
 
 
 class SAM2(nn.Module):
-    """The promptable video segmentation network of one variant."""
+    """The promptable video segmentation network of one variant.
+
+    Attributes:
+        mean, std: of colours, RGB in 0..1, of shape (3, 1, 1).
+    """
 
     mean: Tensor
     std: Tensor

