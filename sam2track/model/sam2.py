@@ -41,9 +41,12 @@ CERTAIN = 10.0  # mask logit of a pixel the user gave: sigmoid(10) = 0.99995
 
 
 class SAM2(nn.Module):
-    """The promptable video segmentation network of one variant."""
+    """The promptable video segmentation network of one variant.
 
-    mean: Tensor  # of colours, RGB in 0..1, of shape (3, 1, 1)
+    Attributes ``mean``, ``std``: of colours, RGB in 0..1, of shape (3, 1, 1).
+    """
+
+    mean: Tensor
     std: Tensor
 
     def __init__(self, variant: Variant) -> None:
