@@ -68,6 +68,7 @@ def _record(method: Callable[..., Any], model: Any, args: Sequence[Any]) -> _Rec
         message = f"the steps cannot be recorded as CUDA graphs, and run one by one: {first}"
         warnings.warn(message, RuntimeWarning, stacklevel=2)
         model.graphs = False
+        forget(model)  # their memory too
         return None
 
 
@@ -85,6 +86,8 @@ class _Recording:
             method = torch.compile(method, dynamic=False)
             method(model, *args)
         self.graph = torch.cuda.CUDAGraph()
+        # Weights that autocast has converted live shorter than the graph: it converts them itself.
+        torch.clear_autocast_cache()
         # Other threads may use the device meanwhile.
         with (
             torch.cuda.device(self.read[0].device),

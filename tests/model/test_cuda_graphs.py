@@ -107,6 +107,7 @@ def test_what_cannot_be_recorded_runs_as_it_is(monkeypatch):
         assert [float(model.twice(x)[0]) for _ in range(5)] == [2] * 5
     assert model.calls == 5
     assert not model.graphs
+    assert model not in cuda_graphs._recordings  # what was recorded before is freed
 
 
 def test_candidates_keep_their_kind():
