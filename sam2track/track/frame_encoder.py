@@ -17,8 +17,8 @@ from ..types import Frame, FrameFeatures, WindowBox
 Windows = Sequence[WindowBox | None]
 FeatureStore = dict[WindowBox | None, FrameFeatures]  # of one picture, by window
 WHOLE = (None,)  # the only window of a frame that is seen as it is
-# Windows that are encoded together. More do not fit into the cache of a CPU: 48 windows of nano take
-# 0.26 s of one core, or all together 0.48 s. Each takes 6 MB.
+# Windows that are encoded together; each takes 6 MB. More do not fit into the cache of a CPU: 48
+# windows of nano take 0.26 s of one core, all together 0.48 s.
 ON_CPU, ON_DEVICE = 4, 16
 
 
