@@ -19,7 +19,7 @@ from ..model.attention import Attention, Rotation
 from ..model.exported import UNUSED
 from ..model.layers import sine_position_1d
 from ..model.memory_attention import MemoryAttentionLayer
-from ..model.sam2 import MEMORY_BIAS, MEMORY_SCALE
+from ..model.memory_encoder import MASK_BIAS, MASK_SCALE
 from ..types import FrameFeatures, PromptTokens
 
 QUERIES = 256  # so many attend at a time, since the weights of all would take half a gigabyte
@@ -87,7 +87,7 @@ class MemoryEncoder(nn.Module):
         logits = F.interpolate(logits, scale_factor=4.0, mode="bilinear")
         binary = from_prompt[:, None, None, None] > 0
         mask = torch.where(binary, (logits > 0).to(logits.dtype), logits.sigmoid())
-        memory = self.memory_encoder(stride16, MEMORY_SCALE * mask + MEMORY_BIAS)
+        memory = self.memory_encoder(stride16, MASK_SCALE * mask + MASK_BIAS)
         if self.absent_memory is not None:
             absent = (presence <= 0)[..., None, None]
             memory = memory + absent * self.absent_memory[..., None, None]

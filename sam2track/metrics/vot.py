@@ -42,7 +42,7 @@ class LongTermScores:
 
     Attributes:
         thresholds: falling, from infinity (nothing is reported) to minus infinity (everything is).
-        precision: mean overlap of the frames whose confidence reaches the threshold; 1 if none.
+        precision: mean overlap (0..1) of frames whose confidence reaches the threshold; 1 if none.
         recall: their overlaps added up, over the number of frames that show the object.
     """
 

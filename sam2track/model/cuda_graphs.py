@@ -28,14 +28,14 @@ def graphed(method: Method) -> Method:
 
     Arguments are tensors, dataclasses of tensors, and values that can be compared. Nothing in the
     method may wait for the device. The operations are compiled first if ``model.compiled``. With
-    gradients, while a model is exported, and where ``model.graphs`` is False, the method runs as it
-    is.
+    gradients, while a model is exported, and where ``model.cuda_graphs`` is False, the method runs
+    as it is.
     """
 
     @functools.wraps(method)
     def run(model: nn.Module, *args: Any) -> Any:
         leaves = list(_leaves(args))
-        if not model.graphs or not _recordable(leaves):
+        if not model.cuda_graphs or not _recordable(leaves):
             return method(model, *args)
         with _lock:
             recordings = _recordings.setdefault(model, {})
@@ -67,7 +67,7 @@ def _record(method: Callable[..., Any], model: Any, args: Sequence[Any]) -> _Rec
         first = str(error).strip().partition("\n")[0]
         message = f"the steps cannot be recorded as CUDA graphs, and run one by one: {first}"
         warnings.warn(message, RuntimeWarning, stacklevel=2)
-        model.graphs = False
+        model.cuda_graphs = False
         forget(model)  # their memory too
         return None
 

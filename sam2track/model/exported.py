@@ -81,17 +81,19 @@ class ExportedSAM2(SAM2):
         return features  # the graph of memory attention begins itself
 
     def condition(
-        self,
-        stride16: Float[Tensor, "#R C h w"],
-        recalls: Sequence[Recall],
-        begun: Float[Tensor, "#R h*w C"] | None = None,
+        self, features: FrameFeatures, recalls: Sequence[Recall]
     ) -> Float[Tensor, "R C h w"]:
+        rows = len(recalls)
+        stride16, most = features.stride16.expand(rows, -1, -1, -1), self.rows_at_once or rows
+        starts = range(0, rows, most)
+        parts = [(stride16[i : i + most], recalls[i : i + most]) for i in starts]
+        return torch.cat([self._attended(*part) for part in parts])
+
+    def _attended(
+        self, stride16: Float[Tensor, "R C h w"], recalls: Sequence[Recall]
+    ) -> Float[Tensor, "R C h w"]:
+        """Memory attention of as many rows as its graph takes."""
         rows, (memories, pointers) = len(recalls), recalls[0].shape
-        stride16, most = stride16.expand(rows, -1, -1, -1), self.rows_at_once or rows
-        if most < rows:
-            starts = range(0, rows, most)
-            parts = [(stride16[i : i + most], recalls[i : i + most]) for i in starts]
-            return torch.cat([self.condition(*part) for part in parts])
         features = torch.stack([m.features for own in recalls for m in own.memories])
         weights = [own.weights or (1.0,) * memories for own in recalls]
         spatial = {

@@ -9,7 +9,7 @@ transformer layers with self-attention, cross-attention to memory, and an MLP.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 import torch
@@ -175,10 +175,24 @@ class MemoryAttention(nn.Module):
         position = sine_position_2d(width, grid, grid).flatten(1).T.contiguous()
         self.register_buffer("position", position, persistent=False)  # (h*w, C)
 
-    def pool(self, pooling: Pooling) -> None:
-        """Pool spatial memory tokens in another way from now on."""
+    def pool(self, side: int) -> None:
+        """Average memory tokens over squares of ``side`` x ``side`` before they are attended to.
+
+        Attention over memories takes about ``side**2`` times less. 1 = no pooling.
+
+        Raises:
+            ValueError: if the tokens are no grid, or ``side`` does not divide it.
+        """
+        if not isinstance(side, int) or side < 1:
+            raise ValueError(f"memory pooling over {side!r} tokens: give a whole number from 1")
+        if side > 1 and (len(self.key_rotation.cos) != self.grid**2 or self.grid % side):
+            raise ValueError(
+                f"memory pooling over {side} x {side} tokens: the memory of this model is no grid "
+                f"of {self.grid} x {self.grid} tokens that it divides; give memory.pool=1"
+            )
         for layer in self.layers:
-            cast(MemoryAttentionLayer, layer).cross_attn_image.pooling = pooling
+            attention = cast(MemoryAttentionLayer, layer).cross_attn_image
+            attention.pooling = replace(attention.pooling, side=side)
 
     def forward(
         self, features: Float[Tensor, "#R C h w"], batch: MemoryBatch

@@ -19,6 +19,8 @@ from . import onednn
 from .attention import grid_places
 from .layers import GELU2d, LayerNorm2d, named, sine_position_2d
 
+MASK_SCALE, MASK_BIAS = 20.0, -10.0  # of mask probabilities before they enter
+
 
 class ConvNeXtBlock(nn.Module):
     """Depth-wise 7 x 7 convolution, then an MLP on each position."""
@@ -97,6 +99,19 @@ class GridCompression(nn.Module):
 
     def forward(self, memory: Float[Tensor, "R D h w"]) -> Float[Tensor, "R h*w D"]:
         return memory.flatten(2).transpose(1, 2)
+
+
+def mask_input(
+    logits: Float[Tensor, "R 1 h w"], side: int, *, binary: bool
+) -> Float[Tensor, "R 1 S S"]:
+    """Masks as the memory encoder takes them, ``side`` pixels long: scaled probabilities.
+
+    Args:
+        binary: thresholded at the logit 0, as masks from prompts are.
+    """
+    logits = F.interpolate(logits, (side, side), mode="bilinear")
+    mask = (logits > 0).to(logits.dtype) if binary else logits.sigmoid()
+    return MASK_SCALE * mask + MASK_BIAS
 
 
 def appearance(

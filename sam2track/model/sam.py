@@ -21,7 +21,11 @@ EncodedPrompts = tuple[Float[Tensor, "R L C"], Float[Tensor, "R C #h #w"], Float
 
 
 class SAM(nn.Module):
-    """The promptable image segmentation network of one variant."""
+    """The promptable image segmentation network of one variant.
+
+    Attributes:
+        mean, std: of colours, RGB in 0..1, of shape (3, 1, 1).
+    """
 
     mean: Tensor
     std: Tensor

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Bool, Float, Int, UInt8
+from jaxtyping import Bool, Float, UInt8
 from torch import Tensor, nn
 
 from ..types import (
@@ -32,17 +32,20 @@ from .image_transform import ImageTransform, Window, prepare_image
 from .layers import MLP, lower_weights
 from .mask_decoder import MaskDecoder, ambiguous, clear_or_best
 from .memory_attention import MemoryAttention, MemoryBatch, MemoryTokens
-from .memory_encoder import MemoryEncoder, appearance
+from .memory_encoder import MemoryEncoder, appearance, mask_input
 from .prompt_encoder import LARGEST_LOGIT, NOT_A_POINT, PromptEncoder
 from .variants import Variant
 
 ABSENT = -1024.0  # mask logit of an object that is not in the frame
 CERTAIN = 10.0  # mask logit of a pixel the user gave: sigmoid(10) = 0.99995
-MEMORY_SCALE, MEMORY_BIAS = 20.0, -10.0  # mask probabilities before they enter the memory encoder
 
 
 class SAM2(nn.Module):
-    """The promptable video segmentation network of one variant."""
+    """The promptable video segmentation network of one variant.
+
+    Attributes:
+        mean, std: of colours, RGB in 0..1, of shape (3, 1, 1).
+    """
 
     mean: Tensor
     std: Tensor
@@ -53,7 +56,7 @@ class SAM2(nn.Module):
         self.variant = variant
         self.precision = torch.float32  # of the computation, under autocast
         self.compiled = False
-        self.graphs = True  # on a CUDA device: see cuda_graphs
+        self.cuda_graphs = True  # on a CUDA device steps are recorded
         self.memory_dtype = torch.bfloat16  # half the memory; the released code does the same
         # Below this stability another mask replaces the clear one on a picture; 0 = never.
         self.picture_stability = 0.98
@@ -106,29 +109,14 @@ class SAM2(nn.Module):
         cuda_graphs.forget(self)
 
     def pool_memory(self, side: int) -> None:
-        """Average memory tokens over squares of ``side`` x ``side`` before they are attended to.
-
-        Attention over memories takes about ``side**2`` times less. 1 = no pooling.
-
-        Raises:
-            ValueError: if the tokens are no grid, or ``side`` does not divide it.
-        """
-        grid = self.variant.grid
-        if not isinstance(side, int) or side < 1:
-            raise ValueError(f"memory pooling over {side!r} tokens: give a whole number from 1")
-        if side > 1 and (len(self.compression.places) != grid * grid or grid % side):
-            raise ValueError(
-                f"memory pooling over {side} x {side} tokens: the memory of this model is no grid "
-                f"of {grid} x {grid} tokens that it divides; give memory.pool=1"
-            )
-        self.memory_attention.pool(replace(self.variant.pooling, side=side))
+        """See :meth:`MemoryAttention.pool`."""
+        self.memory_attention.pool(side)
         cuda_graphs.forget(self)
 
     def compile_parts(self) -> None:
-        """Compile the encoder and every part of a step.
+        """Compile the encoder and every part of a step; varying lengths stay dynamic.
 
-        On a CUDA device what is recorded as graphs is compiled, with its lengths. Elsewhere the
-        parts are, and varying lengths stay dynamic.
+        On a CUDA device what is recorded as graphs is compiled instead, with its lengths.
         """
         self.compiled = True
         if self.device.type == "cuda":
@@ -181,10 +169,6 @@ class SAM2(nn.Module):
         pyramid = self.neck(self.trunk(image), self.mask_decoder.skips)
         return FrameFeatures(*(pyramid[stride] for stride in (16, *self.mask_decoder.skips)))
 
-    def collate(self, recalls: Sequence[Recall]) -> MemoryBatch:
-        """What the rows recall, as tensors; they must have recalls of one shape, with memories."""
-        return self.memory_tokens(recalls)
-
     def attend(
         self, features: FrameFeatures, recalls: Sequence[Recall]
     ) -> Float[Tensor, "R C h w"]:
@@ -192,27 +176,24 @@ class SAM2(nn.Module):
         if not recalls[0].memories:
             conditioned = features.stride16 + self.no_memory.flatten()[:, None, None]
             return conditioned.expand(len(recalls), -1, -1, -1)
-        return self.condition(features.stride16, recalls, features.begun)
+        return self.condition(features, recalls)
 
     def begin(self, features: FrameFeatures) -> FrameFeatures:
         """The features with the part of :meth:`attend` that depends on them alone."""
         return replace(features, begun=self.memory_attention.begin(features.stride16))
 
     def condition(
-        self,
-        stride16: Float[Tensor, "#R C h w"],
-        recalls: Sequence[Recall],
-        begun: Float[Tensor, "#R h*w C"] | None = None,
+        self, features: FrameFeatures, recalls: Sequence[Recall]
     ) -> Float[Tensor, "R C h w"]:
-        """:meth:`attend` where every row recalls memories; ``begun`` as in the features."""
-        most = self.rows_at_once or len(recalls)
+        """:meth:`attend` where every row recalls memories."""
+        begun, most = features.begun, self.rows_at_once or len(recalls)
         if begun is None and (len(recalls) <= most or self.compiled):
-            return self._condition(stride16, self.collate(recalls))
-        begun = self.memory_attention.begin(stride16) if begun is None else begun
+            return self._condition(features.stride16, self.memory_tokens(recalls))
+        begun = self.memory_attention.begin(features.stride16) if begun is None else begun
         parts = []
         for start in range(0, len(recalls), most):
             own = begun[start : start + most] if len(begun) > 1 else begun
-            batch = self.collate(recalls[start : start + most])
+            batch = self.memory_tokens(recalls[start : start + most])
             parts.append(self.memory_attention.finish(own, batch))
         return parts[0] if len(parts) == 1 else torch.cat(parts)
 
@@ -283,21 +264,10 @@ class SAM2(nn.Module):
         labels = torch.full((rows, 1), NOT_A_POINT, device=self.device)
         return PromptTokens(torch.zeros(rows, 1, 2, device=self.device), labels)
 
+    @graphed
     def resolve(self, candidates: Candidates, choice: Choice) -> Resolved:
         """The chosen mask of each row, with its pointer; emptied where the object is absent."""
-        parts = (choice.parents, choice.picks, choice.present)
-        return self._resolve(
-            candidates, *(part.to(self.device, non_blocking=True) for part in parts)
-        )
-
-    @graphed
-    def _resolve(
-        self,
-        candidates: Candidates,
-        rows: Int[Tensor, " R"],
-        picks: Int[Tensor, " R"],
-        present: Bool[Tensor, " R"],
-    ) -> Resolved:
+        rows, picks, present = choice.parents, choice.picks, choice.present
         presence, present = candidates.presence[rows], present[:, None]
         logits = candidates.masks[rows, picks][:, None].float()
         pointers = self.pointer_projection(candidates.tokens[rows, picks])
@@ -346,10 +316,8 @@ class SAM2(nn.Module):
         self, stride16: Float[Tensor, "#R C h w"], resolved: Resolved, from_prompt: bool
     ) -> Float[Tensor, "R T D"]:
         """The tokens of the rows' memories."""
-        side = self.variant.image_size
-        logits = F.interpolate(resolved.logits, (side, side), mode="bilinear")
-        mask = (logits > 0).to(logits.dtype) if from_prompt else logits.sigmoid()
-        memory = self.memory_encoder(stride16, MEMORY_SCALE * mask + MEMORY_BIAS)
+        mask = mask_input(resolved.logits, self.variant.image_size, binary=from_prompt)
+        memory = self.memory_encoder(stride16, mask)
         if self.absent_memory is not None:
             absent = (resolved.presence <= 0)[..., None, None]
             memory = memory + absent * self.absent_memory[..., None, None]

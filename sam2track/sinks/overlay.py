@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from fractions import Fraction
@@ -110,6 +111,8 @@ class OverlaySink(Sink):
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         stream.options = {"preset": "ultrafast", "crf": "23"}  # the tracker uses the cores
         context = stream.codec_context
+        if (os.cpu_count() or 1) <= 2:  # the encoder's own threads would hinder the tracker's
+            context.thread_count = 1
         context.sample_aspect_ratio = self._pixel_aspect
         context.color_primaries = context.color_trc = context.colorspace = _BT601
         context.color_range = _LIMITED

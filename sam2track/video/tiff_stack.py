@@ -57,8 +57,8 @@ class TiffStack(SeekableSource):
             self._file.close()
 
     def _rgb(self, index: int) -> UInt8[np.ndarray, "H W 3"]:
-        if not 0 <= index < self.length:
-            raise IndexError(f"{self.name} has frames 0 to {self.length - 1}, not {index}")
+        if not 0 <= index < len(self):
+            raise IndexError(f"{self.name} has frames 0 to {len(self) - 1}, not {index}")
         self._file.seek(index)
         if not _is_deep(self._file):
             return np.array(picture_as_rgb(self._file))
@@ -72,7 +72,7 @@ class TiffStack(SeekableSource):
 
     def _range(self) -> tuple[float, float]:
         """The grey values that become black and white."""
-        places = np.unique(np.linspace(0, self.length - 1, _SAMPLED).astype(int)).tolist()
+        places = np.unique(np.linspace(0, len(self) - 1, _SAMPLED).astype(int)).tolist()
         values = []
         for index in places:
             self._file.seek(index)
@@ -95,7 +95,7 @@ class TiffStack(SeekableSource):
         frames = re.search(r'\b(?:frames=|SizeT=")(\d+)', description)
         times = int(frames[1]) if frames else 1
         grey = len(self._file.getbands()) == 1  # the three channels of a colour are one page
-        if self.length > 1 and channels > 1 and grey:
+        if len(self) > 1 and channels > 1 and grey:
             raise VideoError(
                 f"{self.path} has {channels} channels for each frame; save the one to track as a "
                 "stack of its own (in ImageJ: Image > Color > Split Channels)"
@@ -105,7 +105,7 @@ class TiffStack(SeekableSource):
                 f"{self.path} has {slices} slices for each frame; save a projection, or one slice, "
                 "as a stack (in ImageJ: Image > Stacks > Z Project)"
             )
-        if self.length == 1 and counts.get("images", 1) > 1:
+        if len(self) == 1 and counts.get("images", 1) > 1:
             raise VideoError(
                 f"{self.path} says that it holds {counts['images']} pictures, but has one page, as "
                 "ImageJ writes stacks of 4 GB and more; save it as BigTIFF, or in parts"

@@ -13,15 +13,21 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 PACKAGE = Path(__file__).parents[2] / "sam2track"
 MODULES = ["sam2track"]
-MODULES += [f"sam2track.{init.parent.name}" for init in sorted(PACKAGE.glob("*/__init__.py"))]
+FOLDERS = [
+    init.parent.relative_to(PACKAGE.parent) for init in sorted(PACKAGE.rglob("*/__init__.py"))
+]
+MODULES += [".".join(folder.parts) for folder in FOLDERS]
 WITHOUT_UNITS = ("model", "memory", "train", "synthetic", "export")
 ARRAY = re.compile(r"\bndarray\b|\bTensor\b")
 SHAPED = re.compile(r"\w+\[[^\[\]]*(?:ndarray|Tensor)[^\[\]]*, ?['\"]")
-SHAPE_IN_WORDS = re.compile(r"\b[A-Z]+(?: ?[x×,] ?[A-Z0-9]+)+\b|shape|array of|scalar|channels")
+SHAPE_IN_WORDS = re.compile(
+    r"\b[A-Z]+(?: ?[x×,] ?[A-Z0-9]+)+\b|shape|array of|scalar|channels|state dict"
+)
 UNIT = re.compile(
     r"pixel|logit|0\.\.1|uint8|RGB|\bids?\b|True|run length|percent|IoU|x0|seconds|fraction|"
     r"normalised|0 to 1|0 and 1"
@@ -41,7 +47,9 @@ def public() -> Iterator[tuple[str, Any]]:
 
 
 def callables(name: str, value: Any) -> Iterator[tuple[str, Any]]:
-    """A function itself; of a class the public methods and properties that it defines."""
+    """A function, or a class for its attributes, and its public methods and properties."""
+    if inspect.isclass(value):
+        yield name, value
     members = vars(value) if inspect.isclass(value) else {"": value}
     for own, member in members.items():
         function = getattr(member, "fget", None) or getattr(member, "__func__", member)
@@ -63,15 +71,33 @@ def inherited(name: str) -> bool:
 
 
 def arrays(function: Any) -> dict[str, str]:
-    """The parameters (and ``return``) that are arrays, with their annotations."""
-    found = getattr(function, "__annotations__", {})
-    return {key: str(kind) for key, kind in found.items() if ARRAY.search(str(kind))}
+    """The parameters (and ``return``), or attributes, that are arrays, with their annotations."""
+    found = vars(function).get("__annotations__", {}) if inspect.isclass(function) else None
+    found = getattr(function, "__annotations__", {}) if found is None else found
+    public = {key: str(kind) for key, kind in found.items() if not key.startswith("_")}
+    return {key: kind for key, kind in public.items() if ARRAY.search(kind)}
 
 
 def described(name: str) -> str:
     """The docstring of a function; for a method that of its class too."""
     owner = PUBLIC.get(name.rpartition(".")[0])
     return f"{FUNCTIONS[name].__doc__ or ''} {owner.__doc__ if owner else ''}"
+
+
+def test_what_is_missing_would_be_found():
+    """A docstring without shape and unit does not pass, as one of a mask would."""
+
+    def bare(mask: np.ndarray) -> None:
+        """Do something with it."""
+
+    assert list(arrays(bare)) == ["mask"]
+    for kind in arrays(bare).values():
+        assert not SHAPED.search(kind)
+    for pattern in (SHAPE_IN_WORDS, UNIT):
+        assert not pattern.search(bare.__doc__ or "")
+    assert SHAPED.search('Bool[np.ndarray, "H W"]')
+    assert SHAPE_IN_WORDS.search("a mask, H x W")
+    assert UNIT.search("in pixels")
 
 
 def test_there_are_names():

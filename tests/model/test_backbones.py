@@ -86,3 +86,26 @@ def test_hiera_s_position_follows_its_weights_and_the_size():
     assert network.position(16, 24).shape == (1, 16, 24, 16)
     network.load_state_dict({k: v + 1 for k, v in network.state_dict().items()})
     torch.testing.assert_close(network.position(16, 16), first + 2)
+
+
+def test_efficientnet_in_inference_is_as_with_gradients():
+    torch.manual_seed(0)
+    network = EfficientNetSpec().build()
+    EfficientNetSpec().initialise(network)
+    for side, batch in ((64, 1), (32, 3)):  # also another size than the first
+        image = torch.randn(batch, 3, side, side)
+        expected = network(image)
+        network.requires_grad_(False)
+        with torch.no_grad():
+            for ours, theirs in zip(network(image), expected, strict=True):
+                torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-3)
+        network.requires_grad_(True)
+
+
+def test_efficientnet_notices_changed_weights():
+    network, image = EfficientNetSpec().build().requires_grad_(False), torch.randn(1, 3, 32, 32)
+    EfficientNetSpec().initialise(network)
+    with torch.no_grad():
+        before = network(image)[-1]
+        network.blocks[-1].project.weight.mul_(2)
+        torch.testing.assert_close(network(image)[-1], 2 * before)

@@ -62,7 +62,7 @@ class Doubling(torch.nn.Module):
     def __init__(self):
         super().__init__()
         self.weight = torch.nn.Parameter(torch.ones(1))
-        self.graphs, self.compiled, self.calls = True, False, 0
+        self.cuda_graphs, self.compiled, self.calls = True, False, 0
 
     @cuda_graphs.graphed
     def twice(self, x):
@@ -106,7 +106,7 @@ def test_what_cannot_be_recorded_runs_as_it_is(monkeypatch):
     with pytest.warns(RuntimeWarning, match="one by one: out of memory$"):
         assert [float(model.twice(x)[0]) for _ in range(5)] == [2] * 5
     assert model.calls == 5
-    assert not model.graphs
+    assert not model.cuda_graphs
     assert model not in cuda_graphs._recordings  # what was recorded before is freed
 
 

@@ -220,7 +220,7 @@ def test_the_model_compiles_with_pooling():
     recalls = session.objects[1].memory.recall(4, 1)
     stride16 = torch.randn(1, TINY.width, TINY.grid, TINY.grid)
     with torch.inference_mode():
-        batch = model.collate(recalls)
+        batch = model.memory_tokens(recalls)
         expected = model.memory_attention(stride16, batch)
         compiled = torch.compile(
             model.memory_attention, backend="eager", fullgraph=True, dynamic=True

@@ -13,7 +13,7 @@ from sam2track import Prompt, TrackingSession
 from sam2track.memory import FifoMemory, TreeMemory
 from sam2track.model.memory_attention import MemoryAttention, MemoryBatch, MemoryTokens
 from sam2track.model.memory_encoder import GridCompression
-from sam2track.types import MemoryFrame, Recall
+from sam2track.types import FrameFeatures, MemoryFrame, Recall
 
 
 def recall(tokens: int, *, memories: int = 2, pointers: int = 3) -> Recall:
@@ -45,7 +45,7 @@ class Exported(nn.Module):
 def test_it_exports_with_tensors_alone():
     model = tiny_model()
     grid = TINY.grid
-    batch = model.collate([recall(grid * grid)] * 2)
+    batch = model.memory_tokens([recall(grid * grid)] * 2)
     stride16 = torch.randn(2, TINY.width, grid, grid)
     tensors = tuple(getattr(batch, field.name) for field in fields(batch))
     expected = model.memory_attention(stride16, batch)
@@ -60,7 +60,7 @@ def test_it_compiles_as_one_graph():
     compiled = torch.compile(model.memory_attention, backend="eager", fullgraph=True, dynamic=True)
     stride16 = torch.randn(1, TINY.width, TINY.grid, TINY.grid)
     for memories, pointers in ((2, 3), (4, 0), (3, 5)):
-        batch = model.collate([recall(TINY.grid**2, memories=memories, pointers=pointers)])
+        batch = model.memory_tokens([recall(TINY.grid**2, memories=memories, pointers=pointers)])
         expected = model.memory_attention(stride16, batch)
         torch.testing.assert_close(compiled(stride16, batch), expected, rtol=1e-4, atol=1e-4)
 
@@ -126,9 +126,10 @@ def test_rows_one_by_one_share_what_they_see(images, monkeypatch):
         return see(x, rotation)
 
     monkeypatch.setattr(model.memory_attention.layers[0], "see", counted)
-    together = model.condition(stride16, recalls)
+    features = FrameFeatures(stride16)
+    together = model.condition(features, recalls)
     monkeypatch.setattr(type(model), "rows_at_once", 1)
-    torch.testing.assert_close(model.condition(stride16, recalls), together, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(model.condition(features, recalls), together, atol=1e-5, rtol=1e-5)
     assert seen == [images, images]
-    alone = model.condition(stride16[:1], recalls[:1])
+    alone = model.condition(FrameFeatures(stride16[:1]), recalls[:1])
     torch.testing.assert_close(alone, together[:1], atol=1e-5, rtol=1e-5)

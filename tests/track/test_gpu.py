@@ -60,7 +60,7 @@ def test_recorded_steps_are_the_same(precision):
     def run(graphs):
         model = tiny_model().cuda()
         model.lower(precision)
-        model.graphs = graphs
+        model.cuda_graphs = graphs
         return track(model, frames)
 
     for a, b in zip(run(True), run(False), strict=True):

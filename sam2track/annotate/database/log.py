@@ -208,13 +208,10 @@ def write_object(
     connection: sqlite3.Connection, object_id: int | None, values: Mapping[str, Any]
 ) -> None:
     """Set what can be changed of an object."""
+    told = [values[key] for key in ("class_id", "name", "colour")]
     connection.execute(
         "UPDATE objects SET class_id = ?, name = ?, colour = ?, attributes = ? WHERE id = ?",
-        (
-            *(values[key] for key in ("class_id", "name", "colour")),
-            _json(values["attributes"]),
-            object_id,
-        ),
+        (*told, _json(values["attributes"]), object_id),
     )
 
 

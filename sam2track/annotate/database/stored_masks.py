@@ -41,6 +41,7 @@ SELECT object_id, frame, digest, counts, score, presence, 'prompt' AS made, prov
        0 AS occluded
 FROM answers WHERE object_id = ? AND frame BETWEEN ? AND ?
 """
+_COLUMNS = ("object_id", "frame", "counts", "score", "presence", "made", "provenance_id")
 _CHUNK = 256  # frames that are read together
 
 
@@ -79,13 +80,11 @@ class StoredMasks:
 
     def answer(self, mask: ProjectMask, digest: str) -> None:
         """Store the answer to the prompts of an anchor."""
+        told = mask.counts, mask.score, mask.presence, mask.provenance_id
         with self.store.writing() as connection:
             connection.execute(
                 "INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (
-                    *(mask.object_id, mask.frame, digest, mask.counts),
-                    *(mask.score, mask.presence, mask.provenance_id),
-                ),
+                (mask.object_id, mask.frame, digest, *told),
             )
 
     def edited_kinds(
@@ -151,10 +150,7 @@ class StoredMasks:
         )
         connection.executemany(
             "INSERT OR REPLACE INTO propagated VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (
-                (m.object_id, m.frame, m.counts, m.score, m.presence, m.made, m.provenance_id)
-                for m in masks
-            ),
+            map(attrgetter(*_COLUMNS), masks),
         )
 
     def provenance(self, provenance_id: int) -> Provenance:
@@ -187,6 +183,5 @@ def provenance_id(connection: sqlite3.Connection, key: str, *told: Any) -> int:
 
 
 def _mask(row: sqlite3.Row, size: tuple[int, int]) -> ProjectMask:
-    names = ("object_id", "frame", "counts", "score", "presence", "made", "provenance_id")
-    values = {name: row[name] for name in names}
+    values = {name: row[name] for name in _COLUMNS}
     return ProjectMask(size=size, occluded=bool(row["occluded"]), **values)

@@ -126,7 +126,7 @@ def export(service: Asked, caller: By, given: ExportIn) -> ExportOut:
         counted = [0, 0]
         losses = write(
             given.format,
-            Annotations(annotations.classes, _counted(annotations.videos, counted)),
+            Annotations(annotations.classes, _counted(annotations, given, counted)),
             out,
             frames=given.frames,
             classes=given.classes,
@@ -233,12 +233,23 @@ def _add(service: Service, caller: Caller, place: Path) -> AddedOut:
     )
 
 
-def _counted(videos: Any, counted: list[int]) -> Iterator[VideoTracks]:
-    """Videos as they are read; counts objects with a mask that is not empty, and their frames."""
-    for own in videos:
+def _counted(
+    annotations: Annotations, given: ExportIn, counted: list[int]
+) -> Iterator[VideoTracks]:
+    """Videos as they are read; counts objects and frames of the choice that have a mask."""
+    names = given.classes
+    wanted = {own.id for own in annotations.classes if names is None or own.name in names}
+    every = int(given.frames[6:]) if given.frames.startswith("every ") else 1
+    for own in annotations.videos:
+        chosen = own.accepted if given.frames == "accepted" else range(0, own.video.length, every)
         shown = [
-            {k for k, one in track.frames.items() if area_of(one.counts or "", own.video.size)}
+            {
+                index
+                for index, one in track.frames.items()
+                if index in chosen and area_of(one.counts or "", own.video.size)
+            }
             for track in own.tracks
+            if track.class_id in wanted
         ]
         counted[0] += sum(map(bool, shown))
         counted[1] += len(set().union(*shown))

@@ -108,15 +108,8 @@ def _store(
         raise ProjectError(f"object {thing.number} has no prompt on frame {frame}; give one")
     told: list[Any] = [video.hash, engine.key, "answer", anchor.frame, anchor.digest]
     key, masks = digest_of(told), StoredMasks(project.log)
-    mask = ProjectMask(
-        object_id,
-        frame,
-        answer.counts,
-        video.size,
-        answer.score,
-        answer.presence,
-        "prompt",
-        masks.provenance_ids(engine, {key: ANSWER})[key],
-    )
+    made_with = masks.provenance_ids(engine, {key: ANSWER})[key]
+    values = answer.counts, video.size, answer.score, answer.presence
+    mask = ProjectMask(object_id, frame, *values, "prompt", made_with)
     masks.answer(mask, anchor.digest)
     return mask

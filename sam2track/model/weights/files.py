@@ -28,7 +28,7 @@ class CheckpointError(ValueError):
 
 
 def read_state(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Tensors and metadata of a ``.safetensors`` file or a PyTorch checkpoint.
+    """The state dict and the metadata of a ``.safetensors`` file or a PyTorch checkpoint.
 
     Raises:
         CheckpointError: if there is no such file, or it is neither.

@@ -387,6 +387,9 @@ def test_export_and_import(client, tmp_path):
     made = good(client.post("/api/exports", json={"format": "coco"}))
     assert (made["objects"], made["frames"]) == (1, 12)
     assert made["notes"] == ["object 2 in a has no mask"]
+    for choice, counts in ((("frames", "every 5"), (1, 3)), (("classes", ["object"]), (0, 0))):
+        fewer = good(client.post("/api/exports", json={"format": "coco", choice[0]: choice[1]}))
+        assert (fewer["objects"], fewer["frames"]) == counts
     names = [own["name"] for own in made["files"]]
     assert names == ["P_coco.zip", "P_coco/annotations/instances_default.json"]
     where = f"/api/exports/{made['id']}/"
