@@ -43,8 +43,7 @@ CERTAIN = 10.0  # mask logit of a pixel the user gave: sigmoid(10) = 0.99995
 class SAM2(nn.Module):
     """The promptable video segmentation network of one variant.
 
-    Attributes:
-        mean, std: of colours, RGB in 0..1, of shape (3, 1, 1).
+    Attributes ``mean``, ``std``: of colours, RGB in 0..1, of shape (3, 1, 1).
     """
 
     mean: Tensor
@@ -135,8 +134,7 @@ class SAM2(nn.Module):
     def rows_at_once(self) -> int | None:
         """How many rows one pass should take; None = all.
 
-        On a CPU the rows of a large model are faster one by one: together they do not fit into its
-        cache (four objects, sam2.1_hiera_tiny: 5 % slower).
+        On a CPU the rows of a large model are faster one by one, since they fit into its cache.
         """
         return 1 if self.device.type == "cpu" and not self.variant.coarse else None
 
@@ -144,8 +142,8 @@ class SAM2(nn.Module):
     def small_on_cpu(self) -> bool:
         """Whether its operations are too short to be split between CPU cores one by one.
 
-        Then frames are encoded ahead in a thread, and objects are divided among threads.
-        (Compilation, on the first frame, cannot be interrupted in a thread.)
+        Then frames are encoded ahead in a thread, where a compilation could not be interrupted, and
+        objects are divided among threads.
         """
         return self.device.type == "cpu" and self.rows_at_once is None and not self.compiled
 
@@ -251,8 +249,7 @@ class SAM2(nn.Module):
                 of the three where that one is unstable, as the released image predictor does.
         """
         if prompts.mask is not None:
-            mask = prompts.mask.clamp(-LARGEST_LOGIT, LARGEST_LOGIT)
-            prompts = replace(prompts, mask=mask)
+            prompts = replace(prompts, mask=prompts.mask.clamp(-LARGEST_LOGIT, LARGEST_LOGIT))
         conditioned = self.attend(features, [Recall((), (), (), ())] * len(prompts.labels))
         candidates = self.predict(conditioned, features, prompts)
         if multimask:
@@ -267,15 +264,14 @@ class SAM2(nn.Module):
     @graphed
     def resolve(self, candidates: Candidates, choice: Choice) -> Resolved:
         """The chosen mask of each row, with its pointer; emptied where the object is absent."""
-        rows, picks, present = choice.parents, choice.picks, choice.present
-        presence, present = candidates.presence[rows], present[:, None]
+        rows, picks, present = choice.parents, choice.picks, choice.present[:, None]
         logits = candidates.masks[rows, picks][:, None].float()
         pointers = self.pointer_projection(candidates.tokens[rows, picks])
         return Resolved(
             logits=torch.where(present[..., None, None], logits, ABSENT),
             pointers=torch.where(present, pointers, self.no_pointer.to(pointers.dtype)),
             scores=candidates.scores[rows, picks].float(),
-            presence=presence.float(),
+            presence=candidates.presence[rows].float(),
         )
 
     def adopt(self, features: FrameFeatures, mask: Bool[Tensor, "R 1 S S"]) -> Resolved:
