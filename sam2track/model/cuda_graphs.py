@@ -27,9 +27,9 @@ def graphed(method: Method) -> Method:
     """The method of a model, as a CUDA graph where its arguments are on a CUDA device.
 
     Arguments are tensors, dataclasses of tensors, and values that can be compared. Nothing in the
-    method may wait for the device. The operations are compiled first if ``model.compiled``. With
-    gradients, while a model is exported, and where ``model.cuda_graphs`` is False, the method runs
-    as it is.
+    method may wait for the device, or keep what it makes of weights, which may change in place. The
+    operations are compiled first if ``model.compiled``. With gradients, while a model is exported,
+    and where ``model.cuda_graphs`` is False, the method runs as it is.
     """
 
     @functools.wraps(method)
