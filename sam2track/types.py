@@ -269,7 +269,7 @@ class FrameResult:
         return FrameResult(self.index, self.object_ids, masks, owner, *rest, windows=self.windows)
 
     def mask(self, object_id: int) -> Bool[np.ndarray, "H W"]:
-        """One object's mask as a NumPy array; KeyError, which names all, if it is not there."""
+        """One object's mask as a NumPy array; KeyError, which names the objects, for another id."""
         if object_id not in self.object_ids:
             known = known_ids(self.object_ids)
             raise KeyError(f"no object {object_id} on frame {self.index}; {known}")
@@ -280,7 +280,7 @@ class FrameResult:
         return self.known_boxes or [mask_box(mask) for mask in self.masks.cpu().numpy()]
 
     def label_map(self) -> UInt8[np.ndarray, "H W"]:
-        """Object ids by pixel, 0 = background, as a palette PNG holds; ValueError above 255."""
+        """Object ids by pixel, 0 = background, as in a palette PNG; ValueError for ids over 255."""
         if max(self.object_ids, default=0) > 255:
             raise ValueError(
                 f"a label map holds ids up to 255, but there is object {max(self.object_ids)}; "

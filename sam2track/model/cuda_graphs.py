@@ -27,9 +27,9 @@ def graphed(method: Method) -> Method:
     """The method of a model, as a CUDA graph where its arguments are on a CUDA device.
 
     Arguments are tensors, dataclasses of tensors, and values that can be compared. Nothing in the
-    method may wait for the device. The operations are compiled first if ``model.compiled``. With
-    gradients, while a model is exported, and where ``model.cuda_graphs`` is False, the method runs
-    as it is.
+    method may wait for the device, or keep what it makes of weights, which may change in place. The
+    operations are compiled first if ``model.compiled``. With gradients, while a model is exported,
+    and where ``model.cuda_graphs`` is False, the method runs as it is.
     """
 
     @functools.wraps(method)
@@ -68,6 +68,7 @@ def _record(method: Callable[..., Any], model: Any, args: Sequence[Any]) -> _Rec
         message = f"the steps cannot be recorded as CUDA graphs, and run one by one: {first}"
         warnings.warn(message, RuntimeWarning, stacklevel=2)
         model.cuda_graphs = False
+        forget(model)  # their memory too
         return None
 
 
@@ -85,6 +86,8 @@ class _Recording:
             method = torch.compile(method, dynamic=False)
             method(model, *args)
         self.graph = torch.cuda.CUDAGraph()
+        # Weights that autocast has converted live shorter than the graph: it converts them itself.
+        torch.clear_autocast_cache()
         # Other threads may use the device meanwhile.
         with (
             torch.cuda.device(self.read[0].device),

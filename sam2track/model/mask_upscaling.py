@@ -87,8 +87,10 @@ def _doubled(
 
 
 def _mask_weights(mlps: nn.ModuleList, tokens: Float[Tensor, "R M C"]) -> Float[Tensor, "R M O"]:
-    """What the features of pixels are multiplied by: the MLPs of all tokens at once."""
-    parameters = parameters_of(mlps)
+    """What the features of pixels are multiplied by: the MLPs of all tokens at once.
+
+    What is stacked is kept on a CPU only: a CUDA graph must see weights that change in place.
+    """
 
     def stack() -> list[tuple[Tensor, Tensor]]:
         depth = zip(*(cast(MLP, mlp).layers for mlp in mlps), strict=True)
@@ -100,7 +102,7 @@ def _mask_weights(mlps: nn.ModuleList, tokens: Float[Tensor, "R M C"]) -> Float[
             for layers in depth
         ]
 
-    *hidden, last = derived(mlps, parameters, stack)
+    *hidden, last = derived(mlps, parameters_of(mlps), stack) if tokens.is_cpu else stack()
     x = tokens.to(last[0].dtype).transpose(0, 1)  # (M, R, C)
     for weight, bias in hidden:
         x = torch.baddbmm(bias, x, weight).relu_()

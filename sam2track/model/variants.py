@@ -40,7 +40,7 @@ class AutomaticDefaults:
 
 @dataclass(frozen=True, slots=True)
 class ImageVariant:
-    """The properties of one model; of one of single images (SAM), which has no memory, all.
+    """The properties of a model of single images (SAM); a tracker has them too.
 
     Attributes:
         trunk: the image encoder's backbone.

@@ -140,10 +140,10 @@ def read_masks(path: str | Path, object_id: int = 1) -> dict[int, Bool[np.ndarra
     if not (values > 0).any():
         raise ValueError(f"the mask {path} is empty: it has no pixel on an object")
     # An edge between black and white that has shades goes up to 255, or to 65535 in 16 bits, and a
-    # palette no further. A photograph in 16 bits hardly has the value 0.
+    # palette no further.
     counted = pixels.ndim == 2 and 2 < len(values) < 256
     counted = counted and np.array_equal(values, np.arange(len(values)))
-    labels = deep and len(values) > 2 and values[-1] < 65535 and (pixels == 0).any()
+    labels = deep and len(values) > 2 and values[-1] < 65535 and _has_patches(pixels)
     if palette or counted or labels:
         return {found: pixels == found for found in values.tolist() if found}
     if len(values) > 2:
@@ -152,6 +152,14 @@ def read_masks(path: str | Path, object_id: int = 1) -> dict[int, Bool[np.ndarra
             "save it in black and white, or as a PNG of labels 0, 1, 2, ..."
         )
     return {object_id: pixels > 0}
+
+
+def _has_patches(pixels: Shaped[np.ndarray, "H W"]) -> bool:
+    """Whether pixels are labels and background (0), not a photograph: most neighbours are alike."""
+    left, right = pixels[:, :-1], pixels[:, 1:]
+    inside = (left > 0) & (right > 0)
+    alike = np.count_nonzero(inside & (left == right))
+    return bool((pixels == 0).any()) and 2 * alike >= np.count_nonzero(inside)
 
 
 def _read_pixels(path: str | Path) -> tuple[Shaped[np.ndarray, "H W"], bool, bool]:

@@ -69,6 +69,8 @@ def run(config: DictConfig) -> None:
 
 def _runs(names: Sequence[str]) -> dict[str, Path]:
     """The folders of runs, by their names; a folder that is named alone may be that of a sweep."""
+    if not names:
+        raise ValueError("compare= names no runs; give their folders, or that of a sweep")
     folders = {name: Path(name).expanduser() for name in names}
     if len(names) == 1 and not (folders[names[0]] / "results.json").is_file():
         inside = sorted(found.parent for found in folders[names[0]].glob("*/results.json"))

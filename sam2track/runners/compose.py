@@ -75,7 +75,7 @@ def hydra_setting(verb: str, arguments: Sequence[str], place: int) -> str:
         raise SettingError(f"{argument!r} is not key=value; {_hint(verb, arguments, place)}")
     if key == RUNS and value != "null" and not set("'\"") & set(value):
         folders = value.removeprefix("[").removesuffix("]").split(",")
-        return f"{key}=[{','.join(quoted(key, folder) for folder in folders)}]"
+        return f"{key}=[{','.join(quoted(key, own.strip()) for own in folders if own.strip())}]"
     return f"{key}={quoted(key, value)}" if key in PATHS else argument
 
 

@@ -52,9 +52,7 @@ class Loader(ConfigLoaderImpl):
                 raise SettingError(f"--config-dir {config_dir}: no such folder")
             before = SearchPathQuery(provider="schema")
             search_path.prepend("command-line", f"file://{folder}", anchor=before)
-            if (
-                str(folder) not in sys.path
-            ):  # `_target_: my_policy.Mine` in its files is found there
+            if str(folder) not in sys.path:  # there `_target_: my_policy.Mine` is looked for too
                 sys.path.append(str(folder))
         super().__init__(search_path)
         self.verb = verb

@@ -98,16 +98,20 @@ def _videos_in(folder: Path) -> list[str] | None:
         return None
     from ..video import PICTURE_SUFFIXES, VIDEO_SUFFIXES, is_stack
 
-    files = [path for path in sorted(folder.iterdir()) if not path.name.startswith(".")]
-    videos = [path for path in files if path.suffix.lower() in VIDEO_SUFFIXES]
-    tiffs = [path for path in videos if path.suffix.lower() in PICTURE_SUFFIXES]
-    if tiffs and not is_stack(tiffs[0]):
-        return None
-    stems = tuple(path.stem for path in videos)
-    pictures = [path for path in files if path.suffix.lower() in PICTURE_SUFFIXES]
-    if not all(path in videos or path.stem.startswith(stems) for path in pictures):
-        return None
-    return list(map(str, videos)) or None
+    files: list[tuple[int, bool, bool, Path]] = []
+    for path in folder.iterdir():
+        suffix = path.suffix.lower()
+        video, picture = suffix in VIDEO_SUFFIXES, suffix in PICTURE_SUFFIXES
+        if (video or picture) and not path.name.startswith("."):
+            files.append((len(path.stem), picture, not video, path))
+    videos: list[Path] = []
+    # A video comes before pictures with its name. Of many TIFF files of one page one is opened.
+    for _, picture, no_video, path in sorted(files):
+        if not no_video and (not picture or is_stack(path)):
+            videos.append(path)
+        elif not path.stem.startswith(tuple(own.stem for own in videos)):
+            return None
+    return [str(path) for path in sorted(videos)] or None
 
 
 def _video_names(texts: Iterable[str]) -> Iterator[str]:

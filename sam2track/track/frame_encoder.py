@@ -17,6 +17,9 @@ from ..types import Frame, FrameFeatures, WindowBox
 Windows = Sequence[WindowBox | None]
 FeatureStore = dict[WindowBox | None, FrameFeatures]  # of one picture, by window
 WHOLE = (None,)  # the only window of a frame that is seen as it is
+# Windows that are encoded together; each takes 6 MB. More do not fit into the cache of a CPU: 48
+# windows of nano take 0.26 s of one core, all together 0.48 s.
+ON_CPU, ON_DEVICE = 4, 16
 
 
 class FrameEncoder:
@@ -84,7 +87,8 @@ class FrameEncoder:
         image = torch.from_numpy(np.ascontiguousarray(frame.image))
         if self.model.device.type == "cuda":
             image = image.pin_memory()
-        most = 1 if self.model.compiled else self.model.rows_at_once or len(windows)
+        most = ON_CPU if self.model.device.type == "cpu" else ON_DEVICE
+        most = 1 if self.model.compiled else self.model.rows_at_once or most
         with autocast(self.model.device, self.model.precision):
             squares = [self.model.prepare(image, window) for window in windows]
             parts = [squares[first : first + most] for first in range(0, len(squares), most)]

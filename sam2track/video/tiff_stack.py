@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from .source import SeekableSource, VideoError, check_size, frame_index
 
 STACK_SUFFIXES = (".tif", ".tiff")
 _DESCRIPTION = 270  # the tag in which ImageJ and OME say how pages are ordered
-_SAMPLED = 16  # pages that the range of grey values is taken from
+_SAMPLED, _VALUES = 16, 1 << 20  # pages, and values of each, that the range of grey is taken from
 _DARKEST, _BRIGHTEST = 0.01, 99.99  # percentiles: some pixels of a camera are always bright
 
 
@@ -36,11 +37,12 @@ class TiffStack(SeekableSource):
         self.name = self.path.stem
         self._lock = threading.Lock()
         self._limits: tuple[float, float] | None = None
-        with pillow_errors(self.path):
-            self._file = Image.open(self.path)
+        with ExitStack() as failed, pillow_errors(self.path):
+            self._file = failed.enter_context(Image.open(self.path))
             self.length = getattr(self._file, "n_frames", 1)
             self.size = self._file.height, self._file.width
             self._check_order(str(getattr(self._file, "tag_v2", {}).get(_DESCRIPTION, "")))
+            failed.pop_all()
 
     def read(self, index: int) -> Frame:
         index = frame_index(index)
@@ -74,7 +76,8 @@ class TiffStack(SeekableSource):
         values = []
         for index in places:
             self._file.seek(index)
-            page = np.asarray(self._file, np.float32)
+            page = np.asarray(self._file, np.float32).ravel()
+            page = page[:: -(-page.size // _VALUES)]  # all would take gigabytes of a large film
             values.append(page[np.isfinite(page)])
         found = np.concatenate(values)
         if not len(found):
@@ -91,7 +94,8 @@ class TiffStack(SeekableSource):
         # A stack without a time axis is often declared as slices.
         frames = re.search(r'\b(?:frames=|SizeT=")(\d+)', description)
         times = int(frames[1]) if frames else 1
-        if len(self) > 1 and channels > 1:
+        grey = len(self._file.getbands()) == 1  # the three channels of a colour are one page
+        if len(self) > 1 and channels > 1 and grey:
             raise VideoError(
                 f"{self.path} has {channels} channels for each frame; save the one to track as a "
                 "stack of its own (in ImageJ: Image > Color > Split Channels)"

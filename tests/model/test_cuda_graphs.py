@@ -7,7 +7,7 @@ import torch
 from tiny import noise_frames, tiny_model
 
 from sam2track import Prompt, TrackingSession
-from sam2track.model import cuda_graphs
+from sam2track.model import cuda_graphs, mask_upscaling
 from sam2track.types import Candidates, FrameFeatures, Resolved
 
 
@@ -107,6 +107,17 @@ def test_what_cannot_be_recorded_runs_as_it_is(monkeypatch):
         assert [float(model.twice(x)[0]) for _ in range(5)] == [2] * 5
     assert model.calls == 5
     assert not model.cuda_graphs
+    assert model not in cuda_graphs._recordings  # what was recorded before is freed
+
+
+def test_what_is_made_of_weights_is_kept_on_a_cpu_only(monkeypatch):
+    """A graph would go on with it after the weights have changed."""
+    mlps, tokens = tiny_model().mask_decoder.output_hypernetworks_mlps, torch.randn(2, 4, 32)
+    with torch.inference_mode():
+        expected = mask_upscaling._mask_weights(mlps, tokens)
+        monkeypatch.setattr(mask_upscaling, "derived", None)
+        monkeypatch.setattr(torch.Tensor, "is_cpu", False)
+        assert torch.equal(mask_upscaling._mask_weights(mlps, tokens), expected)
 
 
 def test_candidates_keep_their_kind():

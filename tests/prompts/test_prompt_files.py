@@ -189,14 +189,18 @@ def test_labels_in_shades_of_grey(tmp_path, kind):
 
 def test_labels_of_16_bits_may_be_many_and_have_gaps(tmp_path):
     """As programs write them for hundreds of cells, or after cells at the border were removed."""
-    values = np.arange(600, dtype=np.uint16)[None]
+    values = np.arange(600, dtype=np.uint16)[None].repeat(3, axis=1)
     many = read_masks(save(tmp_path / "many.png", values))
     assert list(many) == list(range(1, 600))
-    assert many[300].sum() == 1
-    gaps = save(tmp_path / "gaps.tif", np.uint16([[0, 300, 600]]))
+    assert many[300].sum() == 3
+    gaps = save(tmp_path / "gaps.tif", np.uint16([[0, 300, 600]]).repeat(3, axis=1))
     assert list(read_masks(gaps)) == [300, 600]
     with pytest.raises(ValueError, match="shades of grey"):  # a picture, not labels
-        read_masks(save(tmp_path / "picture.png", values[:, 1:] + 100))
+        read_masks(save(tmp_path / "picture.png", values[:, 3:] + 100))
+    noise = np.random.default_rng(0).integers(100, 4000, (40, 40)).astype(np.uint16)
+    noise[:, :30] = 0
+    with pytest.raises(ValueError, match="shades of grey"):  # the film itself, not its labels
+        read_masks(save(tmp_path / "film.png", noise))
 
 
 @pytest.mark.parametrize(

@@ -344,6 +344,7 @@ def test_an_object_that_is_listed_but_never_appears(tmp_path):
         ("dataset.root=nowhere", "no list nowhere"),
         ("dataset.split=test", "test.txt"),
         ("compare=[nowhere]", "nowhere holds no finished run"),
+        ("compare=[]", "compare= names no runs"),
     ],
 )
 def test_bad_input_is_one_line_and_writes_nothing(tmp_path, davis, capfd, argument, message):
@@ -437,7 +438,9 @@ def test_two_runs_are_compared(tmp_path, davis, monkeypatch):
     assert "<svg" in page
     found = json.loads(Path("both/comparison.json").read_text())
     quoted = ",".join(f'"{name}"' for name in names)
-    for place, words in enumerate((",".join(names), f"[{quoted}]", "runs")):
+    for place, words in enumerate(
+        (",".join(names), f"[{', '.join(names)}]", f"[{quoted}]", "runs")
+    ):
         assert main(["benchmark", f"compare={words}", f"out=again{place}"]) == 0
         again = json.loads(Path(f"again{place}/comparison.json").read_text())
         assert list(again["differences"].values()) == list(found["differences"].values())

@@ -111,6 +111,9 @@ def test_pictures_beside_videos_have_their_names(tmp_path):
     (tmp_path / "b.mp4").touch()
     found = paths_of("video", str(tmp_path), multirun=False)
     assert found == [str(tmp_path / "a.tif"), str(tmp_path / "b.mp4")]
+    for name in ("a-cells.tif", "b.tif"):  # labels in a page
+        page.save(tmp_path / name)
+    assert paths_of("video", str(tmp_path), multirun=False) == found
     page.save(tmp_path / "c.png")
     assert paths_of("video", str(tmp_path), multirun=False) is None
     frames = tmp_path / "frames"

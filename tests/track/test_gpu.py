@@ -75,6 +75,19 @@ def test_a_model_that_moved_is_recorded_again():
         assert torch.equal(a.logits, b.logits)
 
 
+def test_weights_that_changed_in_place_are_seen():
+    """As averaged weights do, between the scores of a training run."""
+    model, frames = tiny_model().cuda(), noise_frames(24)
+    track(model, frames)
+    with torch.no_grad():
+        for own in model.parameters():
+            own.mul_(0.9)
+    recorded = track(model, frames)
+    model.cuda_graphs = False
+    for a, b in zip(recorded, track(model, frames), strict=True):
+        assert torch.equal(a.logits, b.logits)
+
+
 def test_compiled_steps_are_close():
     model, frames = tiny_model().cuda(), noise_frames(24)
     model.compile_parts()

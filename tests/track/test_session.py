@@ -15,6 +15,7 @@ from tiny import SIZE, noise_frames, square_mask, tiny_model
 
 from sam2track import Frame, Prompt, TrackingSession
 from sam2track.memory import FifoMemory, FrameCandidates
+from sam2track.track.frame_encoder import ON_CPU
 from sam2track.track.workers import Workers
 from sam2track.types import Choice, FrameResult, MemoryFrame, Recall
 
@@ -75,6 +76,17 @@ def test_what_the_encoding_thread_has_not_come_to_is_encoded_here(model):
         ours = encoder.features(frame)  # would wait forever for the thread
         busy.set()
     assert torch.equal(ours.stride16, TrackingSession(model).encoder.features(frame).stride16)
+
+
+def test_many_windows_are_encoded_a_few_at_a_time(model, monkeypatch):
+    frame, encode, sizes = noise_frames(1)[0], model.encode, []
+    windows = [(place, 0, place + 30, 30) for place in range(2 * ON_CPU + 1)]
+    monkeypatch.setattr(model, "encode", lambda x: sizes.append(len(x)) or encode(x))
+    together = TrackingSession(model).encoder.features(frame, windows)
+    assert sizes == [ON_CPU, ON_CPU, 1]
+    for place, window in enumerate(windows):
+        alone = TrackingSession(model).encoder.features(frame, (window,))
+        torch.testing.assert_close(together.stride16[place], alone.stride16[0])
 
 
 def test_sessions_on_one_picture_share_its_features(model, monkeypatch):

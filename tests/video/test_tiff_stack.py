@@ -90,6 +90,24 @@ def test_time_that_is_declared_as_slices(tmp_path, axis):
     assert len(open_video(path)) == 6
 
 
+def test_the_colours_of_a_page_are_no_channels(tmp_path):
+    """OME counts red, green and blue as three channels."""
+    colours = [np.full((20, 30, 3), (index, 50, 90), np.uint8) for index in range(3)]
+    text = '<OME><Pixels SizeC="3" SizeT="3"><Channel SamplesPerPixel="3"/></Pixels></OME>'
+    with open_video(save(tmp_path / "film.tif", colours, description=text)) as video:
+        assert [tuple(frame.image[0, 0]) for frame in video] == [(k, 50, 90) for k in range(3)]
+
+
+def test_large_pages_are_sampled(tmp_path, monkeypatch):
+    monkeypatch.setattr("sam2track.video.tiff_stack._VALUES", 7)
+    page = np.arange(600, dtype=np.uint16).reshape(20, 30) * 100
+    with open_video(save(tmp_path / "film.tif", [page, page])) as video:
+        image = video.read(1).image[..., 0]
+    assert image[0, 0] == 0
+    assert image[-1, -1] == 255
+    assert abs(int(image[10, 0]) - 127) < 25
+
+
 def test_a_large_stack_of_imagej_is_refused(tmp_path):
     path = save(tmp_path / "film.tif", pages(1), description="ImageJ=1.54\nimages=6\nframes=6\n")
     with pytest.raises(VideoError, match="holds 6 pictures, but has one page"):

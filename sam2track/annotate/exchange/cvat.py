@@ -71,13 +71,15 @@ def _documents(export: Export, mode: str, *more: Attribute) -> Iterator[tuple[Cl
 
 def _label(own: ObjectClass, more: Sequence[Attribute]) -> str:
     colour = f"<color>{hex_of(own.colour)}</color>" if own.colour else ""
-    attributes = "".join(
-        f"<attribute><name>{escape(one.name)}</name><mutable>False</mutable>"
-        f"<input_type>{one.kind}</input_type>"
-        f"<default_value>{escape(one.default)}</default_value>"
-        f"<values>{escape(chr(10).join(one.values))}</values></attribute>"
-        for one in (*own.attributes, *more)
-    )
+    attributes = ""
+    for one in (*own.attributes, *more):
+        values = "\n".join(one.values)
+        attributes += (
+            f"<attribute><name>{escape(one.name)}</name><mutable>False</mutable>"
+            f"<input_type>{one.kind}</input_type>"
+            f"<default_value>{escape(one.default)}</default_value>"
+            f"<values>{escape(values)}</values></attribute>"
+        )
     head = f"        <label><name>{escape(own.name)}</name>{colour}<type>any</type>"
     return f"{head}<attributes>{attributes}</attributes></label>\n"
 

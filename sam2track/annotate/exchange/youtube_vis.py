@@ -45,8 +45,10 @@ def _annotation(clip: Clip, track: Track) -> Record:
         "height": video.height,
         "length": len(frames),
         "segmentations": [
-            # Lists of lengths, which TrackEval wants in the truth.
-            own and own.counts and {"size": list(video.size), "counts": list_runs(own.counts)}
+            None
+            if own is None or own.counts is None
+            # A list of lengths, which TrackEval wants in the truth.
+            else {"size": list(video.size), "counts": list_runs(own.counts)}
             for own in frames
         ],
         "bboxes": [
@@ -106,7 +108,7 @@ def _read_video(
     video = records.read_video(collector, record, video_name(name), where)
     indices = record.get("frame_ids")
     if not isinstance(indices, list):
-        return video, video.indices([own and own.stem for own in paths], where)
+        return video, video.indices([None if own is None else own.stem for own in paths], where)
     if len(indices) != len(files) or not all(isinstance(index, int) for index in indices):
         raise ValueError(f"{where}: 'frame_ids' does not fit to its {len(files)} file names")
     return video, indices

@@ -15,7 +15,7 @@ from fastapi import Path as PathPart
 from fastapi.responses import FileResponse
 from starlette.concurrency import run_in_threadpool
 
-from ...video import VIDEO_SUFFIXES, VideoError
+from ...video import PICTURE_SUFFIXES, VIDEO_SUFFIXES, VideoError, is_stack
 from ..exchange import FORMATS, read, write
 from ..project import Project
 from ..tracks import Annotations, VideoTracks, area_of
@@ -47,7 +47,13 @@ def list_folders(service: Asked) -> list[FolderOut]:
     found = []
     for folder in service.folders:
         inside = sorted(folder.iterdir()) if folder.is_dir() else []
-        names = [own.name for own in inside if own.suffix.lower() in VIDEO_SUFFIXES]
+        names = [
+            own.name
+            for own in inside
+            if own.suffix.lower() in VIDEO_SUFFIXES
+            # A TIFF file of one page is a picture, such as labels.
+            and (own.suffix.lower() not in PICTURE_SUFFIXES or is_stack(own))
+        ]
         found.append(FolderOut(path=str(folder), files=names[:2000]))
     return found
 

@@ -64,7 +64,7 @@ class KeyFrame:
     """A box on a frame, as the tool has it."""
 
     frame: int  # from 1
-    percent: tuple[float, float, float, float]  # x, y, width and height, of the picture's
+    percent: tuple[float, float, float, float]  # x, y, width, height, in percent of the picture
     enabled: bool  # whether the object is shown after it too
 
     def box(self, size: tuple[int, int]) -> Box:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 
 class Backbone(Protocol):
-    """The spec of a backbone. It must be hashable; the last three methods suit most."""
+    """The spec of a backbone. It must be hashable; only the first two members must be written."""
 
     @property
     def channels(self) -> Mapping[int, int]:

@@ -10,6 +10,7 @@ import zipfile
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 pytest.importorskip("fastapi")
 pytest.importorskip("uvicorn")
@@ -426,7 +427,12 @@ def test_videos_are_added_by_path_and_by_upload(client, tmp_path, clip_path):
     broken = client.post("/api/uploads?name=z.mp4", content=b"text", headers=RAW)
     refused(broken, 400, "cannot read z.mp4: ")
     assert list((tmp_path / "P" / "videos").iterdir()) == [kept]
-    assert good(client.get("/api/folders"))[0] == {"path": str(tmp_path), "files": []}
+    broken = client.post("/api/uploads?name=z.tif", content=b"text", headers=RAW)
+    refused(broken, 400, "cannot read z.tif: ")
+    page = Image.fromarray(np.zeros((9, 9), np.uint8))
+    page.save(tmp_path / "labels.tif")
+    page.save(tmp_path / "film.tif", save_all=True, append_images=[page])
+    assert good(client.get("/api/folders"))[0] == {"path": str(tmp_path), "files": ["film.tif"]}
 
 
 def test_batch_annotation_of_what_has_prompts(tmp_path):
