@@ -20,7 +20,7 @@ from ..annotate import Engine, Project, ProjectError, Step, load_engine
 from ..annotate.database import DATABASE
 from ..annotate.executors import Executor, LocalPool, run_all
 from ..annotate.jobs import NO_OBJECT, JobResult, Jobs
-from ..annotate.review import write_report
+from ..annotate.review import review_queue, write_report
 from ..device import keep_freed_memory, use_threads
 from ..files import expand_home, has_jinja, require_jinja
 from . import RunFailed, counted
@@ -33,6 +33,7 @@ from .tracker import make_tracker
 # The settings that results depend on, beside the model, its weights and its precision.
 TOLD = ("memory", "fill_hole_area", "remove_specks", "zoom", "sharpen",
         "stability_delta", "stability_threshold")  # fmt: skip
+REPORT = "report.html"
 WORK = "work"  # a folder of the project: what workers have begun and not delivered
 GONE = "gone"  # remove=: the videos whose files are gone
 NAMED = 3  # failed videos in the message at the end
@@ -79,13 +80,18 @@ def run(config: DictConfig) -> None:
         try:
             results = _run_all(jobs, paths, executor, config.executor.tries)
         finally:
-            if config.report or (config.report is None and has_jinja()):
-                write_report(project, folder / "report.html")
+            reported = has_jinja() if config.report is None else config.report
+            if reported:
+                write_report(project, folder / REPORT)
+        doubts = len(review_queue(project))
     waiting = [own for own in results if own.error == NO_OBJECT and config.prompts is None]
     failed = [own for own in results if own.status == "failed" and own not in waiting]
     if not failed:
         shutil.rmtree(folder / WORK, ignore_errors=True)
     print(f"{len(paths) - len(failed) - len(waiting)} of {len(paths)} videos: {folder}")
+    if doubts:
+        where = folder / REPORT if reported else f"sam2track serve project={config.project}"
+        print(f"{doubts} to look at: {where}")
     if waiting:
         print(
             f"{counted(len(waiting), 'video')} without an object: give prompts=, or click on them: "

@@ -24,7 +24,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, read_write
 
 from . import Outcome, debugging, outcome_of
-from .compose import hydra_setting, literal, quoted
+from .compose import hydra_setting, literal, quoted, refuse_repeated
 from .loader import Loader, SettingError
 from .output import default_folder
 from .sweep import job_labels, job_name, paths_of
@@ -55,6 +55,7 @@ def launch(verb: str, arguments: Sequence[str]) -> int:
         ValueError: if the arguments are wrong; nothing was run.
     """
     options = _parse_options(verb, arguments)
+    refuse_repeated(verb, options.overrides)
     overrides, listed = [], []
     for place, argument in enumerate(options.overrides):
         key, _, value = argument.partition("=")

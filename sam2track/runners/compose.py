@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import os
 import re
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from itertools import takewhile
 from typing import Any, cast
 
 from hydra.core.override_parser.types import Quote, QuotedString
@@ -15,7 +17,7 @@ from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
-from .loader import SettingError, keys_of
+from .loader import LISTS, SettingError, keys_of
 
 RUNS = "compare"  # a list of folders, with or without brackets: a sweep names some `memory=fifo`
 # Their values are used literally: a file may be named `it's 50% (1) = done.mp4`.
@@ -79,6 +81,26 @@ def hydra_setting(verb: str, arguments: Sequence[str], place: int) -> str:
     return f"{key}={quoted(key, value)}" if key in PATHS else argument
 
 
+def refuse_repeated(verb: str, arguments: Sequence[str]) -> None:
+    """Raise SettingError if a key is given twice: all values but the last would be lost."""
+    given: dict[str, list[str]] = defaultdict(list)
+    for argument in arguments:
+        key, equals, value = argument.partition("=")
+        if equals:
+            given[key.lstrip("+")].append(value)
+    for key, values in given.items():
+        if len(values) == 1:
+            continue
+        hints = []
+        if key == "click" and all(value.startswith("[") for value in values):
+            clicks = [value[1:-1] if value.startswith("[[") else value for value in values]
+            hints.append(f"several clicks of one object: click=[{','.join(clicks)}]")
+        if key in ("click", "box", "mask") and "prompts" in keys_of(verb):
+            hints.append("several objects: prompts=FILE")
+        often = "twice" if len(values) == 2 else f"{len(values)} times"
+        raise SettingError(f"{key}= is given {often}; {'; '.join(hints) or 'give it once'}")
+
+
 def quoted(key: str, path: str) -> str:
     """A path as a value in Hydra's grammar."""
     if path in ("null", ""):
@@ -98,9 +120,15 @@ def _hint(verb: str, arguments: Sequence[str], place: int) -> str:
     name = key.lstrip("-").replace("-", "_")
     before = arguments[place - 1] if place else ""
     if name in keys_of(verb):
-        if not equals and place + 1 < len(arguments) and "=" not in arguments[place + 1]:
-            value = arguments[place + 1]
+        values = [value] if equals else []
+        values += takewhile(lambda word: "=" not in word, arguments[place + 1 :])
+        value = values[0] if values else ""
+        if name in LISTS:
+            value = _number_list(values) or value
         return f"did you mean {name}={value or '...'}?"
+    start, _, first = before.partition("=")
+    if start in LISTS and (numbers := _number_list([first, *arguments[place:]])):
+        return f"did you mean {start}={numbers}?"
     if before.count("[") > before.count("]"):
         return f"write the list without spaces: {before}{argument}"
     if argument.startswith("-"):
@@ -109,3 +137,10 @@ def _hint(verb: str, arguments: Sequence[str], place: int) -> str:
         if source in keys_of(verb):
             return f"did you mean {source}={argument}?"
     return f"sam2track {verb} --help lists what can be set"
+
+
+def _number_list(words: Sequence[str]) -> str:
+    """The numbers with which some words begin, as a list; empty if there are none."""
+    parts = [part for word in words for part in word.split(",")]
+    numbers = list(takewhile(lambda part: re.fullmatch(r"-?[0-9.]+", part), parts))
+    return f"[{','.join(numbers)}]" if numbers else ""

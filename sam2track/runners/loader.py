@@ -25,6 +25,7 @@ from yaml import YAMLError
 from . import CONFIGS
 from .values import checked, nearest
 
+LISTS = ("click", "box", "labels")  # settings whose values are lists of numbers
 EXTRAS = {"joblib": "joblib", "ray": "ray", "submitit_slurm": "slurm", "submitit_local": "slurm"}
 
 
@@ -77,7 +78,7 @@ class Loader(ConfigLoaderImpl):
             if run_mode == RunMode.RUN and one.is_sweep_override():
                 key, value = one.key_or_group, str(one.input_line).partition("=")[2]
                 how = "-m runs each of them"
-                if key in ("click", "box", "labels"):
+                if key in LISTS:
                     how = f"put them in brackets: {key}=[{value}]"
                 raise SettingError(f"{one.input_line} gives several values; {how}")
             is_group = self.repository.group_exists(one.key_or_group)
@@ -122,6 +123,8 @@ class Loader(ConfigLoaderImpl):
         for choice in map(str, value if isinstance(value, list) else [value]):
             if choice not in options:
                 extra = EXTRAS.get(choice) if name == "hydra/launcher" else None
+                if name == "sinks" and (hint := _format_hint(choice, value)):
+                    raise SettingError(f"{one.input_line}: no sink {choice!r}; {hint}")
                 how = f"; pip install 'sam2track[{extra}]'" if extra else nearest(choice, options)
                 raise SettingError(f"{one.input_line}: no {choice!r}{how}")
 
@@ -133,6 +136,11 @@ class Loader(ConfigLoaderImpl):
             where = ".".join(path[:depth])
             if not isinstance(parent, DictConfig):
                 raise SettingError(f"{text}: {where} has no settings of its own")
+            if where == "sinks" and part not in parent:
+                if part in self.repository.get_group_options("sinks"):
+                    sinks = ",".join(map(str, [*parent, part]))
+                    hint = f"add it: sinks=[{sinks}]"
+                    raise SettingError(f"{text}: {part!r} is not among the sinks; {hint}")
             _require(part, parent, f"setting of {where}:" if where else "option")
             if depth < len(path):
                 parent = parent[part]
@@ -156,9 +164,23 @@ def parse(text: str, loader: ConfigLoaderImpl | None = None) -> Override:
     except HydraException:
         key = text.partition("=")[0]
         hint = "put quotes around a value with special characters"
-        if key in ("click", "box", "labels"):
+        if key in LISTS:
             hint = f"write a list without spaces, such as {key}=[10,20]"
         raise SettingError(f"{text} cannot be read; {hint}") from None
+
+
+def _format_hint(choice: str, value: Any) -> str:
+    """How to write an exchange format that was given as a sink; empty if there is no such format.
+
+    ``value`` is what ``sinks=`` was given.
+    """
+    from ..annotate.exchange import FORMATS
+
+    if choice not in FORMATS or FORMATS[choice].needs_video:
+        return ""
+    sinks = [one for one in (value if isinstance(value, list) else [value]) if one != choice]
+    sinks = ",".join(map(str, [*sinks, "exchange"]))
+    return f"it is an exchange format: sinks=[{sinks}] sinks.exchange.format={choice}"
 
 
 @cache

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 
+import numpy as np
+from jaxtyping import Float
 from omegaconf import DictConfig
 
 from ..prompts import PlacedPrompt
@@ -30,6 +33,24 @@ def check_settings(config: DictConfig) -> None:
     if config.resume or config.direction == 0:
         what = "resume=true" if config.resume else "direction=both"
         raise ValueError(f"{what} is not possible with prompts=auto; leave one of them out")
+
+
+def note_boxes_outside(placed: Sequence[PlacedPrompt], size: tuple[int, int]) -> None:
+    """Print a line for each box of which more than half lies outside a frame (height, width)."""
+    for item in placed:
+        box, inside = item.prompt.box, item.prompt.box_in(size)
+        if box is None or inside is None or 2 * _area(inside) >= _area(box):
+            continue
+        cut = ",".join(f"{value:g}" for value in inside)
+        print(
+            f"note: {item.source}: more than half of the box is outside the frame, which is "
+            f"{size[1]} wide and {size[0]} high; it is cut to [{cut}]",
+            file=sys.stderr,
+        )
+
+
+def _area(box: Float[np.ndarray, "4"]) -> float:
+    return float((box[2] - box[0]) * (box[3] - box[1]))
 
 
 def check_reach(

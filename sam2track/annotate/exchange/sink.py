@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from ...prompts import Prompt
 from ...sinks import Sink
 from ...sinks.sink import OutputFile, check_result
 from ...types import Frame, FrameResult
@@ -27,7 +29,9 @@ class ExchangeSink(Sink):
         format: a name in ``FORMATS``.
         name: of the video.
         fps: frames a second; None = unknown.
+        times: of all frames of the video, in seconds; None = at a constant rate.
         label: the class of the objects.
+        prompts: by frame, ``(object id, prompt)`` pairs.
 
     Raises:
         ValueError: if there is no such format, or a name cannot be written.
@@ -40,7 +44,9 @@ class ExchangeSink(Sink):
         *,
         name: str = "video",
         fps: float | None = None,
+        times: Sequence[float] | None = None,
         label: str = DEFAULT_CLASS,
+        prompts: Mapping[int, Sequence[tuple[int, Prompt]]] | None = None,
     ) -> None:
         if find_format(format).needs_video:
             raise ValueError(
@@ -49,6 +55,10 @@ class ExchangeSink(Sink):
             )
         self.folder, self._format = Path(folder), format
         self._name, self._fps = check_name(name, "a video's name"), fps
+        self._times = times
+        self._prompted = {
+            (object_id, index) for index, pairs in (prompts or {}).items() for object_id, _ in pairs
+        }
         self._class = ObjectClass(1, label)  # refused now, not at the end
         self.remarks: list[str] = []
         self._output = OutputFile(folder)
@@ -68,8 +78,8 @@ class ExchangeSink(Sink):
             frames = self._frames.setdefault(object_id, {})
             frames.pop(frame.index, None)  # of two results for a frame the later one counts
             if mask.any():
-                own = TrackFrame.from_mask(mask, score=score, made="propagated")
-                frames[frame.index] = own
+                made = "prompt" if (object_id, frame.index) in self._prompted else "propagated"
+                frames[frame.index] = TrackFrame.from_mask(mask, score=score, made=made)
 
     def close(self) -> None:
         if not self._names or self._output.failed:
@@ -77,6 +87,7 @@ class ExchangeSink(Sink):
         names, length = self._names, max(self._names) + 1
         self._names = {}
         files = [name for _, name in sorted(names.items()) if name is not None]
+        times = None if self._times is None else tuple(self._times[:length])
         height, width = self._size
         video = Video(
             self._name,
@@ -84,6 +95,7 @@ class ExchangeSink(Sink):
             height,
             length,
             fps=self._fps,
+            times=times if times and len(times) == length else None,
             frame_names=tuple(files) if len(files) == length else None,
         )
         tracks = tuple(Track(k, 1, frames) for k, frames in sorted(self._frames.items()))
