@@ -14,6 +14,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from composing import last_of_each
 from conftest import LENGTH, square_clip, write_video
 from PIL import Image
 from pycocotools import mask as rle
@@ -47,7 +48,8 @@ def save_mask(path, boxes, size=(80, 128)):
 
 
 def track(*arguments):
-    return main(["track", "checkpoint=nano.safetensors", "device=cpu", *arguments])
+    settings = last_of_each("checkpoint=nano.safetensors", "device=cpu", *arguments)
+    return main(["track", *settings])
 
 
 def masks(folder):
@@ -96,6 +98,31 @@ def test_a_click_leaves_every_result(here, capfd):
             segmentation = tracks["segmentations"][frame.index]
             decoded = rle.decode(segmentation) if segmentation else np.zeros_like(expected)
             assert np.array_equal(decoded, expected)
+
+
+def test_a_table_of_a_run(here):
+    settings = ("frames=3", "out=a", "sinks=[exchange]", "sinks.exchange.format=csv")
+    assert track("video=clip.mp4", "mask=first.png", *settings) == 0
+    rows = Path("a/exchange/tracks.csv").read_text().splitlines()[1:]
+    first = [row for row in rows if row.split(",")[1] == "0"]
+    assert {row.split(",")[2] for row in first} == {"0.000"}
+    assert [row.split(",")[-1] for row in first] == ["prompt"] * 2
+    assert not [row for row in rows if row.endswith("prompt") and row not in first]
+
+
+def test_a_box_that_is_mostly_outside_is_told(here, capfd):
+    assert track("video=clip.mp4", "box=[60,10,900,70]", "frames=1", "out=a", "sinks=png") == 0
+    assert capfd.readouterr().err.splitlines()[0] == (
+        "note: box=[60,10,900,70]: more than half of the box is outside the frame, which is 128 "
+        "wide and 80 high; it is cut to [60,10,128,70]"
+    )
+    assert track("video=clip.mp4", "box=[60,10,150,70]", "frames=1", "out=b", "sinks=png") == 0
+    assert "note:" not in capfd.readouterr().err
+
+
+def test_a_key_that_is_given_twice_is_an_error(here, capfd):
+    assert main(["track", "video=clip.mp4", "click=[30,30]", "frames=1", "frames=2"]) == 2
+    assert "frames= is given twice; give it once" in one_line(capfd)
 
 
 def test_a_palette_mask_holds_several_objects(here):

@@ -136,11 +136,11 @@ class Loader(ConfigLoaderImpl):
             where = ".".join(path[:depth])
             if not isinstance(parent, DictConfig):
                 raise SettingError(f"{text}: {where} has no settings of its own")
-            if where == "sinks" and part not in parent:
-                if part in self.repository.get_group_options("sinks"):
-                    sinks = ",".join(map(str, [*parent, part]))
-                    hint = f"add it: sinks=[{sinks}]"
-                    raise SettingError(f"{text}: {part!r} is not among the sinks; {hint}")
+            known = self.repository.get_group_options("sinks") if where == "sinks" else []
+            if part in known and part not in parent:
+                sinks = ",".join(map(str, [*parent, part]))
+                hint = f"add it: sinks=[{sinks}]"
+                raise SettingError(f"{text}: {part!r} is not among the sinks; {hint}")
             _require(part, parent, f"setting of {where}:" if where else "option")
             if depth < len(path):
                 parent = parent[part]

@@ -117,6 +117,18 @@ def test_videos_are_annotated_once(here, capfd):
     assert "data:image/jpeg" in Path("P/report.html").read_text()
 
 
+def test_what_is_to_be_looked_at_is_counted(here, capfd):
+    assert annotate("videos=clips/one.mp4", "prompts=prompts.json") == 0
+    assert "to look at" not in capfd.readouterr().out
+    with Project.open("P") as project:
+        thing = project.objects("one")[0]
+        project.review("one", "review", object_id=thing.id)
+    assert annotate("prompts=prompts.json") == 0
+    assert "1 of 1 videos: P\n1 to look at: P/report.html\n" in capfd.readouterr().out
+    assert annotate("prompts=prompts.json", "report=false") == 0
+    assert "1 to look at: sam2track serve project=P\n" in capfd.readouterr().out
+
+
 def test_the_masks_are_those_of_track(here):
     assert annotate("videos=clips/two", "prompts=prompts.json") == 0
     settings = ["video=clips/two", "prompts=prompts.json"]

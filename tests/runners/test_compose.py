@@ -10,7 +10,7 @@ from sam2track.benchmark.trackers import TRACKERS
 from sam2track.cli import VERBS
 from sam2track.prompts.simulated_user import PROMPTS
 from sam2track.runners import CONFIGS
-from sam2track.runners.compose import flat
+from sam2track.runners.compose import flat, refuse_repeated
 from sam2track.runners.help import describe
 from sam2track.runners.tracker import make_memory
 from sam2track.runners.values import KINDS, checked
@@ -99,6 +99,10 @@ def test_groups_are_chosen_by_name():
         ("click=[1,2", "click=[1,2 cannot be read; write a list without spaces"),
         ("fill_hole_area=4,8", "gives several values"),
         ("memory=fifo,motion", "gives several values"),
+        ("--click=430,110", "did you mean click=[430,110]?"),
+        ("sinks=[png,csv]", "exchange format: sinks=[png,exchange] sinks.exchange.format=csv"),
+        ("sinks.exchange.format=csv", "add it: sinks=[png,overlay,coco,preview,exchange]"),
+        ("sinks.exhange.format=csv", "no setting of sinks: 'exhange'"),
     ],
 )
 def test_what_cannot_be_set_is_said(argument, message):
@@ -111,6 +115,42 @@ def test_what_cannot_be_set_is_said(argument, message):
 def test_a_value_that_stands_apart(option):
     with pytest.raises(ValueError, match=re.escape("did you mean video=videos/cup.mp4?")):
         compose_config("track", [option, "videos/cup.mp4", "click=[1,2]"])
+
+
+@pytest.mark.parametrize(
+    "words", ["--click 430 110", "--click 430,110 out=a", "click=430 110", "click 430 110"]
+)
+def test_a_click_without_brackets(words):
+    with pytest.raises(ValueError, match=re.escape("did you mean click=[430,110]?")):
+        compose_config("track", [VIDEO, *words.split()])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ["click=[430,110]", "click=[500,150]"],
+            "click= is given twice; several clicks of one object: click=[[430,110],[500,150]]; "
+            "several objects: prompts=FILE",
+        ),
+        (
+            ["click=[[1,2],[3,4]]", "click=[5,6]", "click=[7,8]"],
+            "click= is given 3 times; several clicks of one object: "
+            "click=[[1,2],[3,4],[5,6],[7,8]]; several objects: prompts=FILE",
+        ),
+        (["box=[1,2,3,4]", "box=[5,6,7,8]"], "box= is given twice; several objects: prompts=FILE"),
+        (["frames=3", "frames=3"], "frames= is given twice; give it once"),
+        (["sinks.x=1", "+sinks.x=2"], "sinks.x= is given twice; give it once"),
+    ],
+)
+def test_a_key_that_is_given_twice(arguments, message):
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        refuse_repeated("track", [VIDEO, *arguments])
+
+
+def test_keys_that_are_given_once():
+    arguments = ["memory=fifo,motion", "memory.recent=3", "~sinks.png", "+sinks.png={}", "frame=1"]
+    refuse_repeated("track", [VIDEO, *arguments])
 
 
 def test_a_list_that_the_shell_cut():

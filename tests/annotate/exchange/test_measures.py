@@ -1,6 +1,7 @@
 """The table of tracks."""
 
 import csv
+from array import array
 from dataclasses import replace
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 from exchange_samples import sample
 
 from sam2track.annotate.exchange import ExchangeSink, write
+from sam2track.prompts import Prompt
 
 from .test_sink import tracked
 
@@ -74,3 +76,17 @@ def test_a_run_of_the_tracker_gives_a_table(tmp_path):
     assert rows[1]["x"] == "8.50"  # columns 4 to 13
     with pytest.raises(ValueError, match="needs the video"):
         ExchangeSink(tmp_path / "other", "overlay")
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_a_run_tells_times_and_which_frames_were_prompted(tmp_path):
+    prompts = {0: [(9, Prompt.click(1, 1))], 2: [(4, Prompt.click(8, 5))]}
+    times = array("d", (0, 0.04, 0.1, 0.2))
+    with ExchangeSink(tmp_path / "out", "csv", times=times, prompts=prompts) as sink:
+        for index in range(3):
+            sink.write(*tracked(index))
+    assert [(row["seconds"], row["made"]) for row in rows_of(tmp_path / "out")] == [
+        ("0.000", "propagated"),  # another object was prompted
+        ("0.040", "propagated"),
+        ("0.100", "prompt"),
+    ]
