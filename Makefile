@@ -3,7 +3,7 @@
 # make docs: build the documentation's site into site/.
 # make licences: print the licences of the packages that are installed. make release: build and try a release.
 # make benchmark: time the stages of a frame; make speed: measure all that docs/speed.md says.
-# All make their own .venv; nothing else is needed but Python and git.
+# All make their own .venv; nothing else is needed but Python and make.
 #
 # On Linux a plain install of torch brings CUDA libraries of several gigabytes. For a small
 # install without a GPU: make demo TORCH_INDEX=https://download.pytorch.org/whl/cpu
@@ -12,7 +12,7 @@
 
 PYTHON ?= python3
 TORCH_INDEX ?=
-TORCH_SIZE := $(if $(TORCH_INDEX),about 200 MB,several GB on Linux (with CUDA; TORCH_INDEX avoids it), less elsewhere)
+TORCH_SIZE := $(if $(TORCH_INDEX),about 200 MB,several GB on Linux with CUDA and less elsewhere)
 BIN := .venv/bin
 COMMA := ,
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet -c constraints.txt
