@@ -78,9 +78,7 @@ def main() -> None:
     quick = ["prompts.anchors=1", "prompts.correct=0", "loss_stride=2", "checkpointing=false"]
     clicks = ["prompts.mask=0.2", "prompts.box=0", "prompts.click=0.8"]
     short = ["warmup=10", "average=0.95", "clip=1", f"steps={options.steps}"]
-    settings = [*arguments, *small, *quick, *clicks, *short, *options.more]
-    # The command refuses a key that is given twice: what the user gives replaces ours.
-    status = cli.main(list({one.partition("=")[0]: one for one in settings}.values()))
+    status = cli.main([*arguments, *small, *quick, *clicks, *short, *options.more])
     if status:
         raise SystemExit(status)
     after = score(root, run / "weights.safetensors")

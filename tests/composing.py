@@ -27,11 +27,3 @@ def compose_config(
     with flag_override(config, ["struct", "readonly"], [False, False]):
         del config["hydra"]
     return config
-
-
-def last_of_each(*settings: object) -> list[str]:
-    """Arguments in which later settings replace earlier ones, the defaults of a test.
-
-    The command refuses a key that is given twice.
-    """
-    return list({str(own).partition("=")[0]: str(own) for own in settings}.values())

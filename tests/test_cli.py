@@ -14,7 +14,6 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from composing import last_of_each
 from conftest import LENGTH, square_clip, write_video
 from PIL import Image
 from pycocotools import mask as rle
@@ -48,8 +47,7 @@ def save_mask(path, boxes, size=(80, 128)):
 
 
 def track(*arguments):
-    settings = last_of_each("checkpoint=nano.safetensors", "device=cpu", *arguments)
-    return main(["track", *settings])
+    return main(["track", "checkpoint=nano.safetensors", "device=cpu", *arguments])
 
 
 def masks(folder):
@@ -120,9 +118,9 @@ def test_a_box_that_is_mostly_outside_is_told(here, capfd):
     assert "note:" not in capfd.readouterr().err
 
 
-def test_a_key_that_is_given_twice_is_an_error(here, capfd):
-    assert main(["track", "video=clip.mp4", "click=[30,30]", "frames=1", "frames=2"]) == 2
-    assert "frames= is given twice; give it once" in one_line(capfd)
+def test_a_click_that_is_given_twice_is_an_error(here, capfd):
+    assert main(["track", "video=clip.mp4", "click=[30,30]", "click=[40,30]"]) == 2
+    assert "several clicks of one object: click=[[30,30],[40,30]]" in one_line(capfd)
 
 
 def test_a_palette_mask_holds_several_objects(here):

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import re
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from itertools import takewhile
 from typing import Any, cast
@@ -82,20 +81,19 @@ def hydra_setting(verb: str, arguments: Sequence[str], place: int) -> str:
 
 
 def refuse_repeated(verb: str, arguments: Sequence[str]) -> None:
-    """Raise SettingError if a key is given twice: all values but the last would be lost."""
-    given: dict[str, list[str]] = defaultdict(list)
-    for argument in arguments:
-        key, equals, value = argument.partition("=")
-        if equals:
-            given[key.lstrip("+")].append(value)
-    for key, values in given.items():
-        if len(values) == 1:
+    """Raise SettingError if a prompt is given twice, as if both counted; the last one would.
+
+    Other keys may be: the last one counts, so that a script may override its own settings.
+    """
+    for key in ("click", "box", "mask"):
+        values = [own.partition("=")[2] for own in arguments if own.startswith(f"{key}=")]
+        if len(values) < 2:
             continue
         hints = []
         if key == "click" and all(value.startswith("[") for value in values):
             clicks = [value[1:-1] if value.startswith("[[") else value for value in values]
             hints.append(f"several clicks of one object: click=[{','.join(clicks)}]")
-        if key in ("click", "box", "mask") and "prompts" in keys_of(verb):
+        if "prompts" in keys_of(verb):
             hints.append("several objects: prompts=FILE")
         often = "twice" if len(values) == 2 else f"{len(values)} times"
         raise SettingError(f"{key}= is given {often}; {'; '.join(hints) or 'give it once'}")

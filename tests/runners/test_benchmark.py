@@ -14,7 +14,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from composing import last_of_each
 from data import box_layouts, layouts
 from data.layouts import LENGTH
 from folder_scores import score_folders
@@ -31,7 +30,7 @@ from sam2track.runners.loader import Loader
 def benchmark(*arguments):
     """The command in this process, with a tracker that costs nothing."""
     defaults = ["tracker=copy", "workers=0", "device=cpu"]
-    return main(["benchmark", *last_of_each(*defaults, *arguments)])
+    return main(["benchmark", *defaults, *map(str, arguments)])
 
 
 def results(out):

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from composing import last_of_each
 from conftest import square_clip
 from PIL import Image
 
@@ -75,7 +74,7 @@ def test_masks_and_corrections_stay_the_trackers(here):
 )
 def test_what_cannot_be_done_is_said_in_one_line(here, capfd, settings, message):
     arguments = ["video=frames", "click=[40,30]", "out=a", *BOTH, *settings]
-    assert main(["track", *last_of_each(*arguments)]) == 2
+    assert main(["track", *arguments]) == 2
     said = capfd.readouterr().err
     assert message in said
     assert said.count("\n") == 1

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from composing import last_of_each
 
 from sam2track import Prompt, TrackingSession, load_model
 from sam2track.cli import main
@@ -34,8 +33,7 @@ def here(tmp_path, monkeypatch, clip_path, random_nano):
 
 def track(*arguments):
     settings = ["video=clip.mp4", "prompts=prompts.json", "checkpoint=nano.safetensors"]
-    settings += ["device=cpu", "sinks=[png,coco,mot,preview]"]
-    return main(["track", *last_of_each(*settings, *arguments)])
+    return main(["track", *settings, "device=cpu", "sinks=[png,coco,mot,preview]", *arguments])
 
 
 def files(folder):

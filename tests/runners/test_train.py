@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from composing import compose_config, last_of_each
+from composing import compose_config
 from moving import MovingSquares
 from tiny import TINY
 
@@ -59,7 +59,7 @@ def videos(tmp_path_factory) -> Path:
 
 
 def train(*arguments: str | Path) -> int:
-    return cli.main(["train", *last_of_each(*arguments)])
+    return cli.main(["train", *map(str, arguments)])
 
 
 def finetune(videos: Path, out: Path, *more: str) -> int:
@@ -311,12 +311,7 @@ def test_two_processes_equal_one_with_twice_the_clips(squares, tmp_path):
     ]
     several = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m"]
     for name, launcher, clips in (("one", ["-m"], 2), ("two", several, 1)):
-        command = [
-            sys.executable,
-            *launcher,
-            "sam2track",
-            *last_of_each(*settings, f"clips={clips}"),
-        ]
+        command = [sys.executable, *launcher, "sam2track", *settings, f"clips={clips}"]
         subprocess.run(
             [*command, f"out={tmp_path / name}"],
             env=environment,
