@@ -6,17 +6,20 @@ Run where ``sam2==1.1.0`` is installed (it needs its own environment, not this p
 
 It writes ``tests/reference/<model>.npz``: for each scenario the masks as packed bits, every fourth
 low-resolution logit and the presence of each object on each frame; for each stage of the network
-some of its output's values. Before it writes, it checks that the clips are worth comparing:
+some of its output's values; ``tests/reference/bf16.json``: how far results under autocast are from
+those in fp32. Before it writes, it checks that the clips are worth comparing:
 objects are seen and lost, masks are neither empty nor full, candidates differ, memory matters.
 """
 
 from __future__ import annotations
 
+import json
 import warnings
 
 import numpy as np
 import reference_official as official  # makes the package ``reference`` of the tests importable
 import torch
+from reference import lowered
 from reference.recorded import RECORDED, keep_logits, keep_mask, keep_values
 from reference.scenarios import SCENARIOS, Outcome, clip, frame_size, length, scenario
 from reference.small import SMALL, Small
@@ -43,6 +46,19 @@ def main() -> None:
         path = RECORDED / f"{small.name}.npz"
         np.savez_compressed(path, **arrays)
         print(f"{path}: {len(arrays)} arrays, {path.stat().st_size / 1e3:.0f} kB")
+    found = lowered.deviation(_play_in)
+    lowered.THEIRS.write_text(json.dumps(found) + "\n")
+    print(f"{lowered.THEIRS}: {found}")
+
+
+def _play_in(small: Small, name: str, bf16: bool) -> list[Outcome]:
+    """A scenario in fp32, or in bf16 under autocast."""
+    bias = small.presence_bias
+    predictor = official.build(
+        small.official, small.overrides(), seed=small.seed, presence_bias=bias
+    )
+    with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+        return official.play(predictor, *lowered.shown(small, name))
 
 
 def _play(predictor: SAM2VideoPredictor, small: Small, name: str) -> list[Outcome]:
