@@ -107,8 +107,11 @@ class Jobs:
             return self.fail(job, one_line(error), counted.frames, time.monotonic() - job.began)
 
     def work(self, video: ProjectVideo, watch: Watch) -> None:
-        """What needs the model; ValueError if a frame cannot be read, or there is no object and
-        nothing looks for some."""
+        """What needs the model.
+
+        Raises:
+            ValueError: if a frame cannot be read, or there is no object and nothing looks for some.
+        """
         if self.found is not None:
             placed = self._placed(self.found(self.project, self.engine), video)
             with self.project.store.writing():
@@ -155,7 +158,10 @@ class Jobs:
 
     def deliver(self, job: Job, result: TaskResult) -> JobResult:
         """Put what a worker made into the project, in one transaction; a second time does nothing.
-        ProjectError if the project cannot be written."""
+
+        Raises:
+            ProjectError: if the project cannot be written.
+        """
         with self.project.store.writing():
             if self._is_done(self._key(job.video), job.video):
                 return JobResult(job.video.name, "before", len(self.project.objects(job.video.id)))

@@ -39,8 +39,13 @@ class _Range:
 
 
 def merge(project: Project, object_id: int, other_id: int) -> Entry:
-    """One object becomes part of another one and is removed; where both have a mask, it is what
-    either covers. ProjectError if they are one, or of two videos."""
+    """One object becomes part of another one and is removed.
+
+    Where both have a mask, it is what either covers.
+
+    Raises:
+        ProjectError: if they are one, or of two videos.
+    """
     thing, other, video = _pair(project, object_id, other_id)
     mine = {own.frame: own for own in project.masks(thing.id)}
     moved = []
@@ -53,8 +58,11 @@ def merge(project: Project, object_id: int, other_id: int) -> Entry:
 
 
 def split(project: Project, object_id: int, frame: int) -> tuple[Entry, ProjectObject]:
-    """From a frame on, an object's masks become those of a new one of the same class; ProjectError
-    if there is no such frame, or no mask before it or from it on."""
+    """From a frame on, an object's masks become those of a new one of the same class.
+
+    Raises:
+        ProjectError: if there is no such frame, or no mask before it or from it on.
+    """
     thing = project.object(object_id)
     video = project.video(thing.video_id)
     check_frame(frame, video)
@@ -78,8 +86,11 @@ def split(project: Project, object_id: int, frame: int) -> tuple[Entry, ProjectO
 
 
 def swap(project: Project, object_id: int, other_id: int, frame: int) -> Entry:
-    """From a frame on, two objects have each other's masks, as after they were confused;
-    ProjectError if they are one, or of two videos, or there is no such frame."""
+    """From a frame on, two objects have each other's masks, as after they were confused.
+
+    Raises:
+        ProjectError: if they are one, or of two videos, or there is no such frame.
+    """
     thing, other, video = _pair(project, object_id, other_id)
     check_frame(frame, video)
     moved = [(other.id, own) for own in project.masks(thing.id, frame)]
@@ -92,17 +103,26 @@ def swap(project: Project, object_id: int, other_id: int, frame: int) -> Entry:
 
 
 def clear(project: Project, object_id: int, start: int, stop: int) -> Entry:
-    """Delete an object's masks and prompts from frame ``start`` up to ``stop``, which is left out;
-    ProjectError if there is no such frame. Tracking may fill these frames again."""
+    """Delete an object's masks and prompts from frame ``start`` up to ``stop``, which is left out.
+
+    Tracking may fill these frames again.
+
+    Raises:
+        ProjectError: if there is no such frame.
+    """
     thing, video, where = _range(project, object_id, start, stop)
     data = {"start": where.start, "stop": where.stop}
     return _move(project, "clear", thing, video, data, [where], [])
 
 
 def absent(project: Project, object_id: int, start: int, stop: int) -> Entry:
-    """Say that an object is not there from frame ``start`` up to ``stop``, which is left out;
-    ProjectError if there is no such frame. Its masks there are empty, and tracking leaves them
-    so."""
+    """Say that an object is not there from frame ``start`` up to ``stop``, which is left out.
+
+    Its masks there are empty, and tracking leaves them so.
+
+    Raises:
+        ProjectError: if there is no such frame.
+    """
     thing, video, where = _range(project, object_id, start, stop)
     data = {"start": where.start, "stop": where.stop, "absent": True}
     none = encode_runs(np.zeros(video.size, bool))["counts"]

@@ -93,8 +93,11 @@ def make_task(
 
 
 def small_project(task: Task, folder: Path) -> Project:
-    """The project of a task in a folder, as an earlier process left it, or new; ProjectInUse if
-    another process still works there."""
+    """The project of a task in a folder, as an earlier process left it, or new.
+
+    Raises:
+        ProjectInUse: if another process still works there.
+    """
     ends = time.monotonic() + _PATIENCE
     while True:
         known = (folder / DATABASE).exists()

@@ -20,8 +20,11 @@ from .tracks import Annotations, Attribute, Track, TrackFrame, Video, VideoTrack
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What an import brought: objects that were added or changed, masks that were set, and boxes
-    without a mask, which a project has no place for."""
+    """What an import brought.
+
+    Objects that were added or changed, masks that were set, and boxes without a mask, which a
+    project has no place for.
+    """
 
     objects: int
     masks: int

@@ -36,8 +36,11 @@ class SequenceScorer:
         self.frames: dict[int, FrameScores] = {}
 
     def add(self, result: FrameResult) -> None:
-        """Score a frame, if it is annotated; ValueError if the annotation cannot be read, or has
-        another size than the picture."""
+        """Score a frame, if it is annotated.
+
+        Raises:
+            ValueError: if the annotation cannot be read, or has another size than the picture.
+        """
         index = result.index
         if index not in self.known:
             return

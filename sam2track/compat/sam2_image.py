@@ -70,8 +70,11 @@ class SAM2ImagePredictor:
         self._is_batch = False
 
     def set_image(self, image: Any) -> None:
-        """Encode a picture for :meth:`predict`: RGB, ``uint8`` ``(H, W, 3)``, or Pillow's; a
-        ValueError for another type or shape."""
+        """Encode a picture for :meth:`predict`: RGB, ``uint8`` ``(H, W, 3)``, or Pillow's.
+
+        Raises:
+            ValueError: for another type or shape.
+        """
         self.reset_predictor()
         with callers_precision(self.model):
             self._encoded = [self.predictor.encode(image)]
@@ -146,8 +149,11 @@ class SAM2ImagePredictor:
         return masks, scores, logits
 
     def get_image_embedding(self) -> Float[Tensor, "B C h w"]:
-        """The embedding of the picture, or of each: a cell for 16 x 16 pixels of the input;
-        RuntimeError without a picture."""
+        """The embedding of the picture, or of each: a cell for 16 x 16 pixels of the input.
+
+        Raises:
+            RuntimeError: without a picture.
+        """
         return self._features["image_embed"]
 
     @property

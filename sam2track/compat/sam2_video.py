@@ -231,8 +231,10 @@ class SAM2VideoPredictor(nn.Module):
     def clear_all_prompts_in_frame(
         self, inference_state: State, frame_idx: int, obj_id: Any, need_output: bool = True
     ) -> tuple[int, ObjIds, Masks] | None:
-        """Take the prompts of an object on a frame back; returns what :meth:`add_new_points_or_box`
-        does, or None without ``need_output``."""
+        """Take the prompts of an object on a frame back.
+
+        Returns what :meth:`add_new_points_or_box` does, or None without ``need_output``.
+        """
         tracked = self._tracked(inference_state)
         tracked.unprompt(obj_id, frame_idx)
         return self._on_frame(inference_state, frame_idx) if need_output else None

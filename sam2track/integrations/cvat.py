@@ -142,8 +142,11 @@ class InteractionFunction:
         pp_image: EncodedPicture,
         prompts: cvataa.InteractionPrompts,
     ) -> list[cvataa.InteractionResultShape]:
-        """The mask that fits the prompts; nothing if it is empty. ValueError if they are
-        outside."""
+        """The mask that fits the prompts; nothing if it is empty.
+
+        Raises:
+            ValueError: if they are outside.
+        """
         points = [*prompts.pos_points, *prompts.neg_points]
         labels = [1] * len(prompts.pos_points) + [0] * len(prompts.neg_points)
         box = None if prompts.bounding_box is None else [*map(float, sum(prompts.bounding_box, ()))]

@@ -38,7 +38,10 @@ class Segmenter:
 
     def mask(self, image: EncodedPicture, prompt: Prompt) -> tuple[Bool[np.ndarray, "H W"], float]:
         """The mask of a prompt and its predicted IoU; edges are sharpened if the model is coarse.
-        ValueError if the prompt is outside the picture."""
+
+        Raises:
+            ValueError: if the prompt is outside the picture.
+        """
         found = self.predictor.segment(image.embedding, prompt)
         specks = SPECK_AREA if self.coarse else 0.0
         masks = found.rendered(

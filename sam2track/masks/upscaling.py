@@ -152,9 +152,8 @@ def combine(
         rows: the rows that they are there; None = the first ones. They are empty yet.
     """
     grid = logits.shape[1:]
-    onto = (
-        VideoMasks.over(torch.zeros(len(logits), *size, dtype=torch.bool)) if onto is None else onto
-    )
+    if onto is None:
+        onto = VideoMasks.over(torch.zeros(len(logits), *size, dtype=torch.bool))
     masks, owner, highest = (x.numpy() for x in (onto.masks, onto.owner, onto.confidence))
     specks = speck_area * size[0] * size[1] / (grid[0] * grid[1])
     places = range(len(logits)) if rows is None else rows

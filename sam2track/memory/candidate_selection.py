@@ -35,8 +35,10 @@ class HostCandidates:
     presence: float
 
     def effective_score(self, pick: int) -> float:
-        """Presence times quality, as of SAM 3: ``(2 sigmoid(presence) - 1) * predicted IoU``, 0..1;
-        0 where the object is not present."""
+        """Presence times quality, as of SAM 3: ``(2 sigmoid(presence) - 1) * predicted IoU``, 0..1.
+
+        0 where the object is not present.
+        """
         return math.tanh(max(self.presence, 0.0) / 2) * float(self.scores[pick])
 
 

@@ -39,7 +39,7 @@ def graphed(method: Method) -> Method:
             return method(model, *args)
         with _lock:
             recordings = _recordings.setdefault(model, {})
-            key = (method.__name__, _place(model), *map(_kind, leaves))
+            key = (method.__name__, _state(model), *map(_kind, leaves))
             known = recordings.pop(key, 0)  # and becomes the newest
             if not isinstance(known, _Recording):
                 known = known + 1 if known < BEFORE else _record(method, model, args)
@@ -154,7 +154,7 @@ def _recordable(leaves: Sequence[Any]) -> bool:
     )
 
 
-def _place(model: nn.Module) -> Hashable:
+def _state(model: nn.Module) -> Hashable:
     """Where the weights are, and how they are used."""
     dtype = torch.get_autocast_dtype("cuda") if torch.is_autocast_enabled("cuda") else None
     return next(model.parameters()).data_ptr(), dtype, model.compiled

@@ -29,8 +29,11 @@ class _Derived:
 
 
 def parameters_of(module: nn.Module) -> list[Tensor]:
-    """Its parameters and those of all its parts. ``module.parameters()`` takes four times as long,
-    since it looks for parameters that occur twice."""
+    """Its parameters and those of all its parts.
+
+    ``module.parameters()`` takes four times as long, since it looks for parameters that occur
+    twice.
+    """
     found: list[Tensor] = [own for own in module._parameters.values() if own is not None]
     for part in module._modules.values():
         found += [] if part is None else parameters_of(part)

@@ -163,8 +163,11 @@ def _has_patches(pixels: Shaped[np.ndarray, "H W"]) -> bool:
 
 
 def _read_pixels(path: str | Path) -> tuple[Shaped[np.ndarray, "H W"], bool, bool]:
-    """A number for each pixel of a picture, whether it is the index of an object, and whether it
-    has more than 8 bits. Of a picture that is transparent in places, where it is not.
+    """The pixels of a picture, and what they say.
+
+    Returns:
+        A number for each pixel; of a picture that is transparent in places, whether it is opaque.
+        Whether the numbers are indices of a palette. Whether they have more than 8 bits.
     """
     try:
         with Image.open(path) as opened:

@@ -88,8 +88,11 @@ class Store:
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
-        """One transaction: all of it is written, or nothing (then ProjectError, and the project is
-        as before). Inside another one it is part of it."""
+        """One transaction.
+
+        All of it is written, or nothing (then ProjectError, and the project is as before).
+        Inside another one it is part of it.
+        """
         if self.read_only:
             raise ProjectError(f"{self.folder} was opened for reading; open it for writing")
         with self._guard, self._errors():

@@ -143,8 +143,10 @@ class StoredMasks:
         masks: Iterable[ProjectMask],
         tracked: Iterable[tuple[int, int, str]] = (),
     ) -> None:
-        """Store what the model made, in a transaction of the caller's; ``tracked`` = object, frame
-        and hash of anchors whose answers these masks replace."""
+        """Store what the model made, in a transaction of the caller's.
+
+        ``tracked`` = object, frame and hash of anchors whose answers these masks replace.
+        """
         connection.executemany(
             "DELETE FROM answers WHERE object_id = ? AND frame = ? AND digest = ?", tracked
         )
@@ -173,8 +175,10 @@ class StoredMasks:
 
 
 def provenance_id(connection: sqlite3.Connection, key: str, *told: Any) -> int:
-    """The id of a provenance, which is added if it is new; ``told`` = model, weights, settings,
-    version and direction, as the table has them."""
+    """The id of a provenance, which is added if it is new.
+
+    ``told`` = model, weights, settings, version and direction, as the table has them.
+    """
     sql = "INSERT OR IGNORE INTO provenance VALUES (NULL, ?, ?, ?, ?, ?, ?)"
     connection.execute(sql, (key, *told))
     sql = "SELECT id FROM provenance WHERE key = ? AND version = ?"

@@ -105,8 +105,10 @@ class Videos:
         return source
 
     def check(self, video: ProjectVideo) -> None:
-        """Raise ChangedVideo unless a video is there with its content, which is read only if its
-        file was touched."""
+        """Raise ChangedVideo unless a video is there with its content.
+
+        The content is read only if its file was touched.
+        """
         place = self.place(video)
         if not place.exists():
             raise ChangedVideo(

@@ -50,8 +50,10 @@ def write_cvat_video(export: Export) -> None:
 
 
 def _documents(export: Export, mode: str, *more: Attribute) -> Iterator[tuple[Clip, IO[str]]]:
-    """Each video with its file, to write what stands between the head and the end; ``more`` =
-    attributes of all classes, beside their own."""
+    """Each video with its file, to write what stands between the head and the end.
+
+    ``more`` = attributes of all classes, beside their own.
+    """
     for clip in export.clips:
         own, video = export.folder / clip.video.name, clip.video
         own.mkdir()

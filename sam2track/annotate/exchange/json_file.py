@@ -14,8 +14,10 @@ from typing_extensions import Self
 
 
 class JsonLists:
-    """A JSON object of lists, in the order of their names, with the small values of ``head`` before
-    them. The folder of its file is made. Items wait in nameless files until the end."""
+    """A JSON object of lists, in the order of their names, after the small values of ``head``.
+
+    The folder of its file is made. Items wait in nameless files until the end.
+    """
 
     def __init__(
         self, path: Path, lists: Sequence[str], head: Mapping[str, Any] | None = None

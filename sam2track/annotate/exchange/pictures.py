@@ -26,8 +26,11 @@ JPEG_QUALITY = 95
 
 
 def read_frames(clip: Clip) -> Iterator[Frame]:
-    """The chosen frames of a clip, in order; ValueError if the video has no path, or is not the one
-    that was annotated."""
+    """The chosen frames of a clip, in order.
+
+    Raises:
+        ValueError: if the video has no path, or is not the one that was annotated.
+    """
     video = clip.video
     if video.path is None:
         raise ValueError(f"video {video.name!r} has no path, but its frames are wanted; add it")
@@ -45,8 +48,10 @@ def read_frames(clip: Clip) -> Iterator[Frame]:
 
 
 def write_pictures(clip: Clip, folder: Path, name: Callable[[Clip, int], str]) -> None:
-    """Write the chosen frames under their names in a folder: the files of a folder are copied,
-    frames of a video become JPEG."""
+    """Write the chosen frames under their names in a folder.
+
+    The files of a folder are copied, frames of a video become JPEG.
+    """
     video = clip.video
     if video.frame_names is not None and video.path is not None:
         for index in clip.indices:

@@ -81,8 +81,11 @@ def picture_path(text: object, where: str) -> PurePosixPath:
 
 
 def find_files(path: Path, *patterns: str) -> list[Path]:
-    """The file itself, or those of a folder that fit patterns of :meth:`pathlib.Path.glob`, sorted;
-    ValueError if there are none."""
+    """The file itself, or those of a folder that fit patterns of :meth:`pathlib.Path.glob`, sorted.
+
+    Raises:
+        ValueError: if there are none.
+    """
     if not path.is_dir():
         return [path]
     found = [file for pattern in patterns for file in sorted(path.glob(pattern))]
@@ -106,8 +109,11 @@ def inside(folder: Path, relative: str) -> Path:
 
 
 def read_png(path: Path, size: tuple[int, int] | None = None) -> np.ndarray:
-    """The values in a PNG: palette indices, or grey of 1, 8 or 16 bits; ``(H, W)``. ValueError if
-    it is damaged, has colours, or is not of the height and width ``size``."""
+    """The values in a PNG: palette indices, or grey of 1, 8 or 16 bits; ``(H, W)``.
+
+    Raises:
+        ValueError: if it is damaged, has colours, or is not of the height and width ``size``.
+    """
     try:
         with Image.open(path, formats=["PNG"]) as picture:
             if picture.mode not in ("1", "L", "P", "I", "I;16"):

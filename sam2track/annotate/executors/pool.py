@@ -16,8 +16,11 @@ STARTS = 3  # in a row that may end before the model is loaded
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A task that came back: packed (see :func:`sam2track.annotate.tasks.unpack`), or without a
-    result, and why in one line."""
+    """A task that came back.
+
+    It is packed (see :func:`sam2track.annotate.tasks.unpack`), or without a result, and why in one
+    line.
+    """
 
     task: Task
     result: bytes | None
@@ -42,8 +45,11 @@ class Executor(Protocol):
         ...
 
     def next(self) -> Delivery:
-        """Wait for the next task that comes back, of which there must be one; ValueError if workers
-        cannot be started."""
+        """Wait for the next task that comes back, of which there must be one.
+
+        Raises:
+            ValueError: if workers cannot be started.
+        """
         ...
 
     def committed(self, task: Task) -> None:

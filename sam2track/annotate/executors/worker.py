@@ -31,8 +31,10 @@ _KEPT = 7 * 24 * 3600.0  # seconds that work in progress is kept in the folder f
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """What a worker says when it has loaded the model: values of :class:`Engine`, or an error in
-    one line."""
+    """What a worker says when it has loaded the model.
+
+    Values of :class:`Engine`, or an error in one line.
+    """
 
     model: str = ""
     weights: str = ""
@@ -141,8 +143,11 @@ def _temporary() -> str:
 
 
 def engine_of(ready: Ready, first: Engine | None) -> Engine:
-    """The engine that a worker has, as the driver needs it: its keys. ValueError if the worker has
-    none, or another than the ``first`` worker."""
+    """The engine that a worker has, as the driver needs it: its keys.
+
+    Raises:
+        ValueError: if the worker has none, or another than the ``first`` worker.
+    """
     if ready.error:
         raise ValueError(f"a worker can't load the model: {ready.error}")
     assert ready.settings is not None

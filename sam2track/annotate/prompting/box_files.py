@@ -26,16 +26,21 @@ from ..tracks import Annotations, Track, TrackFrame, Video, VideoTracks
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """What a file says of a video: prompts of its objects, or a function that gives the detections
-    on a frame."""
+    """What a file says of a video.
+
+    Prompts of its objects, or a function that gives the detections on a frame.
+    """
 
     placed: Sequence[PlacedPrompt] = ()
     find: Find | None = None
 
 
 def is_box_file(path: Path) -> bool:
-    """Whether a file holds boxes, not prompts: text, or JSON that is COCO's. ValueError for COCO's
-    results, which do not say what their images are."""
+    """Whether a file holds boxes, not prompts: text, or JSON that is COCO's.
+
+    Raises:
+        ValueError: for COCO's results, which do not say what their images are.
+    """
     if path.suffix.lower() == ".txt":
         return True
     if path.suffix.lower() != ".json" or not path.is_file():

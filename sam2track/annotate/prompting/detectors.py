@@ -70,8 +70,10 @@ def find_detector(name: str, classes: Sequence[str] = ()) -> Detector:
 
 
 def detected(detector: Detector, name: str, least_score: float = 0.0) -> Find:
-    """What a detector, whose ``name`` is for messages, sees on a frame: proposals of boxes, the
-    best first, without those below ``least_score``."""
+    """What a detector, whose ``name`` is for messages, sees on a frame.
+
+    Proposals of boxes, the best first, without those below ``least_score``.
+    """
 
     def find(frame: Frame, where: Bool[np.ndarray, "H W"]) -> list[Proposal]:
         what = f"detector {name}, frame {frame.index}"
@@ -86,8 +88,14 @@ def detected(detector: Detector, name: str, least_score: float = 0.0) -> Find:
 
 
 def proposals(seen: Any, size: tuple[int, int], what: str, least_score: float) -> list[Proposal]:
-    """:class:`Detections` cut off at the borders of a picture of ``size``, without those that have
-    no area; ValueError, which begins with ``what``, for anything else."""
+    """:class:`Detections` cut off at the borders of a picture, without those that have no area.
+
+    Args:
+        size: height and width of the picture, in pixels.
+
+    Raises:
+        ValueError: for anything else; it begins with ``what``.
+    """
     parts = [getattr(seen, key, None) for key in ("boxes", "labels", "scores")]
     if any(part is None for part in parts):
         kind = type(seen).__name__

@@ -15,8 +15,10 @@ class LeaseTaken(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """Who has a video: an id of the page, the person's name, and the frame where they are; it ends
-    at ``until``, in seconds of the monotonic clock."""
+    """Who has a video: an id of the page, the person's name, and the frame where they are.
+
+    It ends at ``until``, in seconds of the monotonic clock.
+    """
 
     client: str
     who: str
@@ -45,8 +47,11 @@ class Leases:
         take_over: bool = False,
         frame: int | None = None,
     ) -> tuple[Lease, bool]:
-        """Take or keep a lease; whether it is new. LeaseTaken if another client has it, unless
-        ``take_over``."""
+        """Take or keep a lease; whether it is new.
+
+        Raises:
+            LeaseTaken: if another client has it, unless ``take_over``.
+        """
         with self._guard:
             old = self._living(video_id)
             if old is not None and old.client != client and not take_over:

@@ -227,8 +227,11 @@ def swap_objects(service: Asked, caller: By, object_id: ObjectId, given: SwapIn)
 
 @router.post("/objects/{object_id}/clear")
 def clear_frames(service: Asked, caller: By, object_id: ObjectId, given: ClearIn) -> Done:
-    """Delete masks and prompts from start up to stop; tracking may fill these frames again, unless
-    the object is `absent` from them: then its masks there are empty."""
+    """Delete masks and prompts from start up to stop.
+
+    Tracking may fill these frames again, unless the object is `absent` from them: then its
+    masks there are empty.
+    """
     where, how = (given.start, given.stop), absent if given.absent else clear
     change = partial(how, object_id=object_id, start=given.start, stop=given.stop)
     _reshape(service, caller, (object_id,), "clear", change, *where, always=given.absent)
@@ -245,8 +248,10 @@ def _reshape(
     stop: int = MOST,
     always: bool = False,
 ) -> dict[str, Any]:
-    """Change frames of objects from start up to stop, none of which is accepted or locked; with
-    ``always`` also while the video is tracked."""
+    """Change frames of objects from start up to stop, none of which is accepted or locked.
+
+    With ``always`` also while the video is tracked.
+    """
     known = service.known(caller)
     if known is not None:
         return known

@@ -39,8 +39,10 @@ class OtherProject(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Limits of what is sent to the server, in bytes: the body of a request in JSON, an uploaded
-    video, and an uploaded file with annotations."""
+    """Limits of what is sent to the server, in bytes.
+
+    The body of a request in JSON, an uploaded video, and an uploaded file with annotations.
+    """
 
     body: int = 8 << 20
     video: int = 8 << 30
@@ -49,8 +51,11 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks: an id of the page, to which leases belong, the person's name for the log, and an id
-    of the change, or ""."""
+    """Who asks.
+
+    An id of the page, to which leases belong, the person's name for the log, and an id of the
+    change, or "".
+    """
 
     client: str
     who: str
@@ -186,8 +191,11 @@ class Service:
         return answer
 
     def lease(self, caller: Caller, video: ProjectVideo, *, take_over: bool = False) -> Lease:
-        """Take the lease of a video, or keep it; LeaseTaken if somebody else has it, unless
-        ``take_over``."""
+        """Take the lease of a video, or keep it.
+
+        Raises:
+            LeaseTaken: if somebody else has it, unless ``take_over``.
+        """
         before = self.leases.of(video.id)
         lease, new = self.leases.take(video.id, caller.client, caller.who, take_over=take_over)
         if new:

@@ -39,8 +39,11 @@ def free_place(folder: Path, name: str) -> Path:
 
 
 async def receive_file(parts: AsyncIterator[bytes], place: Path, most: int) -> None:
-    """Write what comes into a file; nothing is left of it if it breaks off, or has more than
-    ``most`` bytes (then it is refused)."""
+    """Write what comes into a file.
+
+    Nothing is left of it if it breaks off, or has more than ``most`` bytes (then it is
+    refused).
+    """
     place.parent.mkdir(parents=True, exist_ok=True)
     size, whole = 0, False
     try:
@@ -60,8 +63,12 @@ async def receive_file(parts: AsyncIterator[bytes], place: Path, most: int) -> N
 
 
 def unpack(archive: Path, folder: Path) -> Path:
-    """Unpack a zip file of annotations: the folder or the single file in it. ValueError if it is no
-    zip file, too large, empty, or holds names that lead out of the folder."""
+    """Unpack a zip file of annotations: the folder or the single file in it.
+
+    Raises:
+        ValueError: if it is no zip file, too large, empty, or holds names that lead out of the
+            folder.
+    """
     try:
         with zipfile.ZipFile(archive) as opened:
             infos = [info for info in opened.infolist() if not info.is_dir()]

@@ -46,8 +46,11 @@ class LongJob:
 
 
 class Worker:
-    """The model's thread. It makes the model by ``load``, and calls ``told`` with the state
-    (``loading``, ``ready`` or ``error``) and a message."""
+    """The model's thread.
+
+    It makes the model by ``load``, and calls ``told`` with the state (``loading``, ``ready`` or
+    ``error``) and a message.
+    """
 
     def __init__(self, load: Callable[[], Engine], told: Callable[[str, str], None]) -> None:
         self._load, self._told = load, told
@@ -65,8 +68,10 @@ class Worker:
         self._thread.start()
 
     def ask(self, work: Callable[[Engine], T], *, slot: str | None = None) -> Future[T]:
-        """Do something soon. An earlier question of the same slot that still waits fails as
-        `Superseded`."""
+        """Do something soon.
+
+        An earlier question of the same slot that still waits fails as `Superseded`.
+        """
         future: Future[T] = Future()
         with self._wake:
             if self.state == "error":
@@ -81,15 +86,20 @@ class Worker:
         return future
 
     def ahead(self, begin: Callable[[Engine], Steps], *, slot: str) -> None:
-        """Do something step by step while there is nothing urgent. An earlier wish of the same slot
-        is dropped, also if it has begun."""
+        """Do something step by step while there is nothing urgent.
+
+        An earlier wish of the same slot is dropped, also if it has begun.
+        """
         with self._wake:
             self._ahead[slot] = self._steps(begin)
             self._wake.notify()
 
     def add(self, job: LongJob) -> None:
-        """Do long work after the long work that was given before; ModelUnavailable if there is no
-        model."""
+        """Do long work after the long work that was given before.
+
+        Raises:
+            ModelUnavailable: if there is no model.
+        """
         with self._wake:
             if self.state == "error":
                 raise ModelUnavailable(self.message)

@@ -37,8 +37,11 @@ _KNOWN = 32  # answers that are kept
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A mask that the model gives for prompts: COCO's compressed run lengths, the predicted IoU,
-    0..1, and the logit that the object is in the frame."""
+    """A mask that the model gives for prompts.
+
+    COCO's compressed run lengths, the predicted IoU, 0..1, and the logit that the object is in
+    the frame.
+    """
 
     counts: str
     score: float

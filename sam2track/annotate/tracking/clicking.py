@@ -44,8 +44,11 @@ def click(
     answers: FrameAnswers,
     engine: Engine,
 ) -> ProjectMask:
-    """Add a prompt with its answer, in one transaction; the object's mask comes back. ValueError if
-    the prompt does not fit; nothing has changed then."""
+    """Add a prompt with its answer, in one transaction; the object's mask comes back.
+
+    Raises:
+        ValueError: if the prompt does not fit; nothing has changed then.
+    """
     answer = answers.answer(question(project, object_id, frame, [prompt]))
     with project.store.writing():
         project.prompt(object_id, frame, prompt)

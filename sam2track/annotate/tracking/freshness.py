@@ -30,8 +30,10 @@ ANSWER = 0  # the direction, in a provenance, of an answer to prompts
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Frames of an object, from ``start`` up to ``stop``, that tracking again would change, and in
-    which direction: 1 = forward, -1 = backward."""
+    """Frames of an object that tracking again would change, and in which direction.
+
+    From ``start`` up to ``stop``; 1 = forward, -1 = backward.
+    """
 
     object_id: int
     start: int

@@ -46,8 +46,10 @@ def lanes_of(
     things: Sequence[ProjectObject],
     stale: Sequence[Span] = (),
 ) -> dict[int, list[LanePart]]:
-    """The lanes of some objects of a video, by object; ``stale`` = what tracking again would
-    change."""
+    """The lanes of some objects of a video, by object.
+
+    ``stale`` = what tracking again would change.
+    """
     reviews = project.reviews(video.id)
     found = {}
     for thing in things:

@@ -40,8 +40,10 @@ def propagate(
     engine: Engine,
     commit_every: float | None = None,
 ) -> Iterator[Step]:
-    """Track objects of one video; arguments and errors as for :meth:`Project.propagate` and
-    :class:`Propagation`."""
+    """Track objects of one video.
+
+    Arguments and errors as for :meth:`Project.propagate` and :class:`Propagation`.
+    """
     if direction not in DIRECTIONS:
         raise ProjectError(f"direction {direction!r} is none of {', '.join(DIRECTIONS)}")
     if stop is not None and (start is None or direction == "both"):
@@ -94,8 +96,10 @@ def passes_of(
     start: int | None = None,
     stop: int | None = None,
 ) -> list[Pass]:
-    """The passes of an object for the engine that has a key; other arguments and errors as for
-    :meth:`Project.propagate`."""
+    """The passes of an object for the engine that has a key.
+
+    Other arguments and errors as for :meth:`Project.propagate`.
+    """
     barriers = Reviews(project.log).barriers(video, thing.id)
     subject = Subject(
         thing.number,

@@ -63,7 +63,10 @@ class Backend:
 
     def predict(self, request: Mapping[str, Any]) -> list[dict[str, Any]]:
         """A prediction for each task of a request to ``/predict``; without drawings it is empty.
-        ValueError if the request, the file or what was drawn is wrong."""
+
+        Raises:
+            ValueError: if the request, the file or what was drawn is wrong.
+        """
         tasks, config = request.get("tasks"), request.get("label_config")
         if not isinstance(tasks, list) or not isinstance(config, str):
             raise ValueError("a request needs 'tasks' (a list) and 'label_config' (XML)")

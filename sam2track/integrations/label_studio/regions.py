@@ -45,8 +45,11 @@ class Control:
 
 
 def find_control(config: str, tags: Sequence[str]) -> Control | None:
-    """The first control with one of these tags, earlier tags before later ones; ValueError if the
-    interface is not valid XML."""
+    """The first control with one of these tags, earlier tags before later ones.
+
+    Raises:
+        ValueError: if the interface is not valid XML.
+    """
     root = parse_xml(config, "the labelling interface")
     values = {own.get("name"): own.get("value", "") for own in root.iter()}
     for tag in tags:
@@ -94,8 +97,11 @@ class FrameNumbers:
 
 
 def key_frames(region: Region) -> list[KeyFrame]:
-    """The key frames of a video region, by frame; ValueError if it has none, or one is not a
-    box."""
+    """The key frames of a video region, by frame.
+
+    Raises:
+        ValueError: if it has none, or one is not a box.
+    """
     try:
         found = {
             int(own["frame"]): KeyFrame(
@@ -129,8 +135,11 @@ def sequence_entry(own: KeyFrame, numbers: FrameNumbers) -> dict[str, Any]:
 
 
 def image_prompt(regions: Sequence[Region], size: tuple[int, int]) -> tuple[Prompt, str | None]:
-    """The clicks and the last box of some regions as one prompt, and the label that was chosen;
-    ValueError if there is none, or one is not what its type says."""
+    """The clicks and the last box of some regions as one prompt, and the label that was chosen.
+
+    Raises:
+        ValueError: if there is none, or one is not what its type says.
+    """
     height, width = size
     points, labels, box, chosen = [], [], None, None
     for region in regions:

@@ -50,8 +50,11 @@ def make_app(backend: Backend) -> FastAPI:
 
 
 def guarded(app: FastAPI, host: str) -> Guard:
-    """An application behind a guard against web pages: no request of a page of another site is
-    served, and on this computer's own address none under another name (DNS rebinding). A host that
-    other computers reach has names that are not known here."""
+    """An application behind a guard against web pages.
+
+    No request of a page of another site is served, and on this computer's own address none
+    under another name (DNS rebinding). A host that other computers reach has names that are not
+    known here.
+    """
     local = host in LOCAL
     return Guard(app, token=None, limits=Limits(body=_MOST), names=LOCAL if local else None)

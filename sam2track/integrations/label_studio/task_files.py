@@ -46,8 +46,11 @@ class TaskFiles:
         self.folder = tempfile.TemporaryDirectory(prefix="sam2track-label-studio-")
 
     def find(self, value: object) -> Path:
-        """The file of a value in a task's data; ValueError if it is not in the folder, nor on an
-        allowed host, or cannot be fetched."""
+        """The file of a value in a task's data.
+
+        Raises:
+            ValueError: if it is not in the folder, nor on an allowed host, or cannot be fetched.
+        """
         if not isinstance(value, str) or not value or "\0" in value:
             raise ValueError(f"a task's file is {str(value)[:80]!r}; give a path or an address")
         parts = urlsplit(value)

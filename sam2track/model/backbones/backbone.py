@@ -25,8 +25,7 @@ class Backbone(Protocol):
         ...
 
     def initialise(self, network: nn.Module) -> None:
-        """Set the first weights for training from scratch where those of :meth:`build` are not
-        suitable."""
+        """Set the first weights for training from scratch, if :meth:`build` sets no good ones."""
 
     def imagenet_weights(self) -> dict[str, Tensor] | None:
         """The network's state dict as trained on ImageNet; None if no such weights are known.
