@@ -6,7 +6,7 @@ Videos that are finished stay finished; those that fail are named at the end and
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -89,18 +89,21 @@ def run(config: DictConfig) -> None:
     if not failed:
         shutil.rmtree(folder / WORK, ignore_errors=True)
     print(f"{len(paths) - len(failed) - len(waiting)} of {len(paths)} videos: {folder}")
+    serve = f"sam2track serve project={config.project}"
     if doubts:
-        where = folder / REPORT if reported else f"sam2track serve project={config.project}"
-        print(f"{doubts} to look at: {where}")
+        print(f"{doubts} to look at: {folder / REPORT if reported else serve}")
     if waiting:
-        print(
-            f"{counted(len(waiting), 'video')} without an object: give prompts=, or click on them: "
-            f"sam2track serve project={config.project}"
-        )
+        videos = counted(len(waiting), "video")
+        print(f"{videos} without an object: give prompts=, or click on them: {serve}")
     if failed:
-        named = "; ".join(f"{result.name}: {result.error}" for result in failed[:NAMED])
-        more = f"; and {len(failed) - NAMED} more, see above" if len(failed) > NAMED else ""
-        raise RunFailed(f"{len(failed)} of {len(paths)} videos failed: {named}{more}")
+        raise RunFailed(_told(failed, len(paths)))
+
+
+def _told(failed: Sequence[JobResult], count: int) -> str:
+    """Which of so many videos failed, and why, in one line."""
+    named = "; ".join(f"{result.name}: {result.error}" for result in failed[:NAMED])
+    more = f"; and {len(failed) - NAMED} more, see above" if len(failed) > NAMED else ""
+    return f"{len(failed)} of {count} videos failed: {named}{more}"
 
 
 def _remove(folder: Path, names: str | ListConfig) -> None:
