@@ -59,6 +59,19 @@ def test_changes_that_wait_are_made_after_the_page_was_loaded_again(
     assert not person.look('Object.keys(localStorage).some((key) => key.includes("waiting"))')
 
 
+def test_the_picture_stays_where_it_is_when_a_bar_comes(person: Person) -> None:
+    before = person.place(*CUP)
+    with cut(person):
+        person.click(*CUP)
+        person.until(lambda: "2 changes wait here" in bar(person))
+        assert person.place(*CUP) == before
+        person.click(*BELOW)
+        person.until(lambda: "3 changes wait here" in bar(person))
+    person.saved()
+    assert person.look("app.video.objects.length") == 1
+    assert person.place(*CUP) == before
+
+
 def test_changes_that_waited_too_long_are_told(person: Person, server: Server) -> None:
     person.click(*CUP)
     person.saved()
