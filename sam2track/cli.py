@@ -45,7 +45,7 @@ Examples:
   sam2track track --help
 
 Options:
-  --help     this text; after a verb, everything that can be set
+  --help     this text; after a verb, what can be set
   --version  the version
   --shell-completion install=bash  (or zsh, fish) completes what you type, see docs/hydra.md
 
@@ -108,7 +108,7 @@ def _dispatch(argv: list[str]) -> int:
     if {"--help", "-h"} & set(arguments):
         from .runners.help import describe
 
-        print(describe(verb))
+        print(describe(verb, arguments))
         return 0
     from .runners.application import launch
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from . import CONFIGS
@@ -20,12 +20,21 @@ GENERAL = {
     "--config FILE": "take settings from a YAML file, such as a run.yaml",
     "--config-dir FOLDER": "groups of your own: FOLDER/memory/mine.yaml is memory=mine",
     "--cfg job": "print the settings and stop; --info: where they come from",
-    "--help": "this text",
+    "--help": "this text; beside group=NAME also the settings of that choice",
 }
 
 
-def describe(verb: str) -> str:
-    """The help text of a verb: its configuration file, for reading."""
+def describe(verb: str, words: Sequence[str] = ()) -> str:
+    """The help text of a verb: its configuration file, for reading.
+
+    Args:
+        verb: such as ``track``.
+        words: what stands beside ``--help``: the choices that ``memory=tree`` or
+            ``sinks=[png,mot]`` names are described with their settings, the others in a line.
+
+    Returns:
+        Lines as wide as the terminal, at most 100 characters.
+    """
     width = min(shutil.get_terminal_size().columns, 100)
     text = (CONFIGS / f"{verb}.yaml").read_text(encoding="utf-8")
     header, _, body = text.partition("\n\n")
@@ -39,9 +48,16 @@ def describe(verb: str) -> str:
         default = "" if value in ("null", "???") else value
         lines += _row(f"{key}={default}", meaning + required, width)
     for group, default in re.findall(r"^  - (\w+): (.+)$", body, re.MULTILINE):
+        named = {name for word in words for name in _named_choices(group, word)}
         lines += ["", f"{group}={default.replace(' ', '')}, of:"]
         for path in sorted((CONFIGS / group).glob("*.yaml")):
-            lines += _describe_choice(group, path, width)
+            title, settings = _read_choice(group, path)
+            lines += _row(path.stem, title, width)
+            for name, meaning in settings:
+                if path.stem in named or name.endswith("=???"):  # without a default
+                    lines += _row(name, meaning, width)
+        if not named:
+            lines.append(f"  (sam2track {verb} {group}=NAME --help lists the settings of NAME)")
     lines += ["", "General:"]
     for name, meaning in GENERAL.items():
         lines += _row(name, meaning, width)
@@ -61,17 +77,19 @@ def read_options(text: str) -> Iterator[tuple[str, str, str]]:
             yield parent + key, value, meaning
 
 
-def _describe_choice(group: str, path: Path, width: int) -> list[str]:
-    """A choice of a group, with its settings."""
+def _named_choices(group: str, word: str) -> list[str]:
+    """The choices of a group that a word of the command line names."""
+    key, _, value = word.partition("=")
+    return re.findall(r"\w+", value) if key == group else []
+
+
+def _read_choice(group: str, path: Path) -> tuple[str, list[tuple[str, str]]]:
+    """What a choice of a group is, and its settings: ``  key=default`` and the help of each."""
     text = path.read_text(encoding="utf-8")
-    whole = text.startswith(WHOLE)  # its settings are those of the whole configuration
+    prefix = "" if text.startswith(WHOLE) else f"{group}."  # WHOLE: settings without the group
     title, _, rest = text.removeprefix(WHOLE).partition("\n")
-    lines = _row(path.stem, title.removeprefix("# "), width)
-    prefix = "" if whole else f"{group}."
-    for key, value, meaning in read_options(rest):
-        if key:
-            lines += _row(f"  {prefix}{key}={value}", meaning, width)
-    return lines
+    found = [(f"  {prefix}{key}={value}", what) for key, value, what in read_options(rest) if key]
+    return title.removeprefix("# "), found
 
 
 def _row(name: str, meaning: str, width: int) -> list[str]:

@@ -252,3 +252,14 @@ def test_help_names_every_option_and_choice():
         assert f"  {key}=" in text or f"\n{key}=" in text
     for path, choice in CHOICES.items():
         assert (f"  {choice} " in text) == (path.parent.name in settings), path
+
+
+def test_help_has_the_settings_of_a_choice_that_is_named():
+    text = describe("track", ["memory=tree", "sinks=[png,exchange]"])
+    assert "memory.pathways=3" in text
+    assert "sinks.exchange.format=coco" in text
+    assert "memory.trusted" not in text  # of another choice
+    assert "memory=NAME --help" not in text
+    short = describe("track", ["video=tree"])
+    assert "memory.pathways" not in short
+    assert "(sam2track track memory=NAME --help lists the settings of NAME)" in short

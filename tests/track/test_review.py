@@ -55,3 +55,26 @@ def test_objects_that_are_away():
     ]
     assert notes([True] * 4 + [False] * 6) == ["absent on 6 of 10 frames"]
     assert notes([True] * 40 + [False] * 12) == ["not seen from frame 40 to the last"]
+
+
+def two(index, shift):
+    """Objects 7 and 4, the second ``shift`` pixels to the right of the first."""
+    masks = torch.zeros(2, 40, 40, dtype=torch.bool)
+    masks[0, 5:25, 5:25] = masks[1, 5:25, 5 + shift : 25 + shift] = True
+    owner = torch.full((40, 40), -1, dtype=torch.int16)
+    numbers = torch.ones(2)
+    return FrameResult(index, (7, 4), masks, owner, numbers, numbers, torch.zeros(2, 4, 4))
+
+
+def test_two_objects_that_become_one():
+    review = Review([])
+    for index in range(30):
+        review.add(two(index, shift=1 if index >= 18 else 8))
+    assert review.notes() == {7: ["has the mask of object 4 on 12 frames, 18 to 29"]}
+
+
+def test_nothing_is_said_of_two_objects_that_meet():
+    review = Review([])
+    for index in range(30):
+        review.add(two(index, shift=0 if 10 <= index < 19 else 3))
+    assert review.notes() == {}
