@@ -262,7 +262,7 @@ class Rotation(nn.Module):
 
     def forward(self, x: Float[Tensor, "B heads n*T D"]) -> Float[Tensor, "B heads n*T D"]:
         """Rotate n times T tokens."""
-        if not (torch.compiler.is_compiling() or torch.is_grad_enabled()):
+        if onednn.is_eager():
             return self.rotate_(x.clone())
         pairs = x.float().unflatten(2, (-1, len(self.cos))).unflatten(-1, (-1, 2))
         even, odd = pairs.unbind(-1)  # (B, heads, n, T, D / 2)

@@ -17,6 +17,7 @@ from . import many_prompts
 from .attention import Attention
 from .layers import MLP
 from .mask_upscaling import predict_masks, upscaling
+from .onednn import is_eager
 
 CANDIDATES = 3  # whole, part, subpart: what one click may mean
 PRESENT = 10.0  # presence logit of a decoder that does not predict it: the object is there
@@ -155,7 +156,7 @@ class MaskDecoder(nn.Module):
             bias = tokens.new_zeros(unused.shape).masked_fill(unused, -torch.inf)
             bias = F.pad(bias, (tokens.shape[1] - sparse.shape[1], 0))
         grid = conditioned.shape[-2:]
-        eager = not torch.is_grad_enabled() and not torch.compiler.is_compiling()
+        eager = is_eager()
         # Not asked of a model that is exported, which would be bound to its number of rows.
         same = eager and all(map(many_prompts.same_in_all_rows, (conditioned, dense)))
         if eager and bias is None and (same or conditioned.device.type == "cpu"):

@@ -60,9 +60,7 @@ _pack_convolution: Any = torch.ops.mkldnn._reorder_convolution_weight if _DTYPES
 
 def can_fuse(x: Tensor, weight: Tensor) -> bool:
     """Whether oneDNN may compute this: for inference on a CPU, in the dtype of the weight."""
-    if torch.is_grad_enabled() or not x.is_cpu:
-        return False
-    if torch.compiler.is_compiling() or torch.jit.is_tracing():
+    if not x.is_cpu or not is_eager():
         return False
     return weight.dtype in _DTYPES and weight.dtype == computed_in(x)
 
@@ -72,6 +70,13 @@ def beats_mkl() -> bool:
     """Whether oneDNN's products in fp32 take half the time of MKL's: AMD's with AVX-512."""
     told = getattr(torch.cpu, "get_capabilities", dict)()  # an older PyTorch does not tell
     return bool(_DTYPES) and told.get("avx512_f", False) and "AMD" in told.get("cpu_name", "")
+
+
+def is_eager() -> bool:
+    """Whether this is inference that nothing records, to compile, export or trace it."""
+    if torch.is_grad_enabled() or torch.compiler.is_compiling():
+        return False
+    return not torch.jit.is_tracing()  # pyright: ignore[reportPrivateImportUsage]
 
 
 def computed_in(x: Tensor) -> torch.dtype:

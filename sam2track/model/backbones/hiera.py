@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from ..attention import mix
 from ..derived import derived
 from ..layers import MLP, named
-from ..onednn import Linear
+from ..onednn import Linear, is_eager
 from .backbone import Backbone
 
 
@@ -148,7 +148,7 @@ class Hiera(nn.Module):
 
         The last one is kept until the weights change.
         """
-        if torch.is_grad_enabled() or torch.compiler.is_compiling() or torch.jit.is_tracing():
+        if not is_eager():
             return self._position(height, width)
         weights = (self.pos_embed, self.pos_embed_window)
         return derived(self, weights, lambda: self._position(height, width), (height, width))
