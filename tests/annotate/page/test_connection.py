@@ -254,15 +254,23 @@ class Work:
         self.made[kind].append(words)
 
     def go_on(self, person: Person, seconds: float) -> None:
-        """Change things until the time is over."""
-        end = time.monotonic() + seconds
+        """Change things until the time is over, at least until one change is confirmed."""
+        end, before = time.monotonic() + seconds, self.confirmed
         while time.monotonic() < end:
             self.act(person)
             person.page.wait_for_timeout(self.rng.choice([0, 0, 30, 150]))
-            waiting = person.look("connection.waiting + app.pending.length")
-            if person.page.inner_text("#saved") == "saved" and not waiting:
-                self.confirmed = {kind: len(own) for kind, own in self.made.items()}
+            self.note_confirmed(person)
+        if self.confirmed == before:  # on a busy machine
+            person.until(lambda: self.note_confirmed(person))
         self.act(person)  # nobody waits for this one
+
+    def note_confirmed(self, person: Person) -> bool:
+        """Whether the page says that everything is saved; then it is noted."""
+        waiting = person.look("connection.waiting + app.pending.length")
+        saved = person.page.inner_text("#saved") == "saved" and not waiting
+        if saved:
+            self.confirmed = {kind: len(own) for kind, own in self.made.items()}
+        return saved
 
     def check(self, project: Path) -> None:
         """What was confirmed is there, and nothing twice."""
