@@ -24,7 +24,7 @@ def read_image(picture: Picture) -> UInt8[np.ndarray, "H W 3"]:
             taken as it is (``ImageOps.exif_transpose`` turns it); an array, ``uint8``, of shape
             (H, W, 3), or (H, W) for grey, or (H, W, 4) with alpha; or a tensor of shape (3, H, W)
             or (H, W, 3), ``uint8``, or floating-point numbers in 0..1. Grey values of 16 bits are
-            divided by 256; transparent pixels are shown on black.
+            stretched from the darkest to the brightest; transparent pixels are shown on black.
 
     Raises:
         VideoError: a file that cannot be read.

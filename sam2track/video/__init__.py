@@ -6,6 +6,7 @@ If a source cannot be opened or read, :class:`VideoError` says why and what to d
 from .arrays import ArrayVideo
 from .file import VIDEO_SUFFIXES, VideoFile
 from .folder import ImageFolder
+from .grey import GreyRange
 from .latest import LatestFrames, latest_frames
 from .live import LiveVideo
 from .open import open_file, open_video
@@ -26,6 +27,7 @@ __all__ = [
     "VIDEO_SUFFIXES",
     "ArrayVideo",
     "FramesAhead",
+    "GreyRange",
     "ImageFolder",
     "LatestFrames",
     "LiveVideo",

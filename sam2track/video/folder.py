@@ -5,7 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..types import Frame
-from .pictures import PICTURE_SUFFIXES, count_pages, list_pictures, picture_size, read_picture
+from .grey import GreyRange
+from .pictures import (
+    PICTURE_SUFFIXES,
+    count_pages,
+    list_pictures,
+    picture_size,
+    read_deep_values,
+    read_picture,
+)
 from .source import SeekableSource, VideoError, check_size, frame_index
 
 
@@ -15,8 +23,9 @@ class ImageFolder(SeekableSource):
     JPEG, PNG, WebP, BMP, TIFF and other common formats are read. Any file names are allowed; hidden
     files and other files are ignored. A picture is turned as its EXIF orientation says, as viewers
     do. Every header is read when the folder is opened (about 0.1 ms each), so that a picture of
-    another size is found at the start. A folder has no frame rate: give ``fps``. Only files with
-    the ``suffixes`` are read.
+    another size is found at the start. Grey values of more than 8 bits are shown in one range for
+    all frames, as :class:`GreyRange` finds it. A folder has no frame rate: give ``fps``. Only files
+    with the ``suffixes`` are read.
     """
 
     def __init__(
@@ -41,10 +50,11 @@ class ImageFolder(SeekableSource):
         self.size = picture_size(self.files[0])
         for file in self.files[1:]:
             self._check_size(file, picture_size(file))
+        self._grey = GreyRange(len(self.files), lambda index: read_deep_values(self.files[index]))
 
     def read(self, index: int) -> Frame:
         file = self.files[frame_index(index)]
-        image = read_picture(file)
+        image = read_picture(file, self._grey)
         self._check_size(file, image.shape[:2])
         return Frame(index, image, name=file.name)
 

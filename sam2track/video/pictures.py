@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, ImageOps
 
+from .grey import GreyRange, deep_values
 from .source import VideoError
 
 # Pillow reads HEIC only where its plug-in is installed; else such a file is an error, not ignored.
@@ -78,42 +79,44 @@ def count_pages(path: Path) -> int:
         return 1 if picture.format == "MPO" else getattr(picture, "n_frames", 1)
 
 
-def read_picture(path: Path) -> UInt8[np.ndarray, "H W 3"]:
+def read_picture(path: Path, grey: GreyRange | None = None) -> UInt8[np.ndarray, "H W 3"]:
     """A picture as RGB, turned as its EXIF orientation says. See :func:`load_picture`."""
-    return np.array(load_picture(path))
+    return np.array(load_picture(path, grey=grey))
 
 
-def load_picture(path: Path, least: int | None = None) -> Image.Image:
+def read_deep_values(path: Path) -> np.ndarray | None:
+    """The values (H, W) of a grey picture of more than 8 bits; None for others."""
+    with _opened(path) as picture:
+        return deep_values(picture)
+
+
+def load_picture(
+    path: Path, least: int | None = None, *, grey: GreyRange | None = None
+) -> Image.Image:
     """A picture as Pillow's RGB image, turned as its EXIF orientation says.
 
-    Grey values of 16 bits are divided by 256. Transparent pixels are shown on black.
+    Transparent pixels are shown on black.
 
     Args:
         path: the file.
         least: a large JPEG may be decoded at a fraction of its size, with sides of at least this
             many pixels; None = at its full size.
+        grey: which grey values of more than 8 bits become black and white; default: those of this
+            picture.
     """
     with _opened(path) as picture:
         if least is not None:
             picture.draft("RGB", (least, least))  # does nothing to other formats
-        return picture_as_rgb(ImageOps.exif_transpose(picture) if _is_turned(picture) else picture)
+        turned = ImageOps.exif_transpose(picture) if _is_turned(picture) else picture
+        return picture_as_rgb(turned, grey)
 
 
-def picture_as_rgb(picture: Image.Image) -> Image.Image:
-    """Any of Pillow's modes as RGB; the result holds its own pixels. See :func:`load_picture`.
-
-    Raises:
-        ValueError: for pixels of more than 16 bits.
-    """
-    mode = picture.mode
-    if mode == "F":
-        raise ValueError("it holds floating-point numbers; save it with 8 or 16 bits")
-    if mode == "I" or mode.startswith("I;"):  # "I" where 16 bits are widened to 32
-        values = np.asarray(picture)
-        if values.min() < 0 or values.max() > 0xFFFF:
-            raise ValueError("it holds values of more than 16 bits; save it with 8 or 16 bits")
-        return Image.fromarray((values >> 8).astype(np.uint8)).convert("RGB")
-    if mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in picture.info:
+def picture_as_rgb(picture: Image.Image, grey: GreyRange | None = None) -> Image.Image:
+    """Any of Pillow's modes as RGB; the result holds its own pixels. See :func:`load_picture`."""
+    values = deep_values(picture)
+    if values is not None:
+        return Image.fromarray((grey or GreyRange(1, lambda _: values)).as_rgb(values))
+    if picture.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in picture.info:
         opaque = picture.convert("RGBA")
         alpha = opaque.getchannel("A")
         if alpha.getextrema() != (255, 255) and alpha.getextrema() != (0, 0):

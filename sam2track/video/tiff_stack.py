@@ -12,21 +12,20 @@ from jaxtyping import UInt8
 from PIL import Image
 
 from ..types import Frame
+from .grey import GreyRange, deep_values
 from .pictures import picture_as_rgb, pillow_errors
 from .source import SeekableSource, VideoError, check_size, frame_index
 
 STACK_SUFFIXES = (".tif", ".tiff")
 _DESCRIPTION = 270  # the tag in which ImageJ and OME say how pages are ordered
-_SAMPLED, _VALUES = 16, 1 << 20  # pages, and values of each, that the range of grey is taken from
-_DARKEST, _BRIGHTEST = 0.01, 99.99  # percentiles: some pixels of a camera are always bright
 
 
 class TiffStack(SeekableSource):
     """A TIFF file, each page a frame, in their order.
 
-    Pages of 8 bits are read as they are. Grey values of 16 or 32 bits, and floating-point numbers,
-    become 0..255 by one line for all frames: from the 0.01th percentile of 16 pages spread over the
-    file to their 99.99th. A stack has no frame rate: give ``fps``.
+    Pages of 8 bits are read as they are. Grey values of more, and floating-point numbers, are shown
+    in one range for all frames, as :class:`GreyRange` finds it. A stack has no frame rate: give
+    ``fps``.
 
     Raises:
         VideoError: if it cannot be read, or has several channels or slices for each frame.
@@ -36,11 +35,11 @@ class TiffStack(SeekableSource):
         self.path, self.fps = Path(path), fps
         self.name = self.path.stem
         self._lock = threading.Lock()
-        self._limits: tuple[float, float] | None = None
         with ExitStack() as failed, pillow_errors(self.path):
             self._file = failed.enter_context(Image.open(self.path))
             self.length = getattr(self._file, "n_frames", 1)
             self.size = self._file.height, self._file.width
+            self._grey = GreyRange(len(self), self._deep_values)
             self._check_order(str(getattr(self._file, "tag_v2", {}).get(_DESCRIPTION, "")))
             failed.pop_all()
 
@@ -60,30 +59,12 @@ class TiffStack(SeekableSource):
         if not 0 <= index < len(self):
             raise IndexError(f"{self.name} has frames 0 to {len(self) - 1}, not {index}")
         self._file.seek(index)
-        if not _is_deep(self._file):
-            return np.array(picture_as_rgb(self._file))
-        if self._limits is None:
-            self._limits = self._range()
-            self._file.seek(index)
-        low, high = self._limits
-        grey = (np.asarray(self._file, np.float32) - low) * (255 / max(high - low, 1e-12))
-        grey = np.clip(np.nan_to_num(grey), 0, 255).round().astype(np.uint8)
-        return np.repeat(grey[..., None], 3, axis=2)
+        values = deep_values(self._file)
+        return np.array(picture_as_rgb(self._file)) if values is None else self._grey.as_rgb(values)
 
-    def _range(self) -> tuple[float, float]:
-        """The grey values that become black and white."""
-        places = np.unique(np.linspace(0, len(self) - 1, _SAMPLED).astype(int)).tolist()
-        values = []
-        for index in places:
-            self._file.seek(index)
-            page = np.asarray(self._file, np.float32).ravel()
-            page = page[:: -(-page.size // _VALUES)]  # all would take gigabytes of a large film
-            values.append(page[np.isfinite(page)])
-        found = np.concatenate(values)
-        if not len(found):
-            return 0.0, 1.0
-        low, high = np.percentile(found, (_DARKEST, _BRIGHTEST))
-        return float(low), float(high)
+    def _deep_values(self, index: int) -> np.ndarray | None:
+        self._file.seek(index)
+        return deep_values(self._file)
 
     def _check_order(self, description: str) -> None:
         """Refuse pages that are not one for each frame, as ImageJ and OME describe them."""
@@ -110,11 +91,6 @@ class TiffStack(SeekableSource):
                 f"{self.path} says that it holds {counts['images']} pictures, but has one page, as "
                 "ImageJ writes stacks of 4 GB and more; save it as BigTIFF, or in parts"
             )
-
-
-def _is_deep(picture: Image.Image) -> bool:
-    """Whether a page has grey values of more than 8 bits."""
-    return picture.mode in ("I", "F") or picture.mode.startswith("I;")
 
 
 def is_stack(path: Path) -> bool:

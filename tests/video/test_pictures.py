@@ -36,20 +36,9 @@ def test_sixteen_bits_of_grey_are_scaled(tmp_path, suffix):
     else:
         Image.fromarray(values).save(tmp_path / f"0.{suffix}")
     image = read_picture(tmp_path / f"0.{suffix}")
-    np.testing.assert_array_equal(image, np.repeat((values >> 8)[..., None], 3, 2))
-
-
-@pytest.mark.parametrize(
-    ("values", "words"),
-    [
-        (np.full((6, 8), 0.5, np.float32), "floating-point numbers; save it with 8 or 16 bits"),
-        (np.full((6, 8), 70_000, np.int32), "more than 16 bits; save it with 8 or 16 bits"),
-    ],
-)
-def test_values_that_are_no_colours_are_refused(tmp_path, values, words):
-    Image.fromarray(values).save(tmp_path / "0.tif")
-    with pytest.raises(VideoError, match=rf"cannot read .*0\.tif: it holds .*{words}"):
-        read_picture(tmp_path / "0.tif")
+    low, high = values.min(), values.max()
+    expected = np.repeat(((values - float(low)) * 255 / (high - low))[..., None], 3, 2)
+    assert np.abs(image - expected).max() < 1
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA"])

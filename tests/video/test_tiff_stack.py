@@ -99,7 +99,7 @@ def test_the_colours_of_a_page_are_no_channels(tmp_path):
 
 
 def test_large_pages_are_sampled(tmp_path, monkeypatch):
-    monkeypatch.setattr("sam2track.video.tiff_stack._VALUES", 7)
+    monkeypatch.setattr("sam2track.video.grey._VALUES", 7)
     page = np.arange(600, dtype=np.uint16).reshape(20, 30) * 100
     with open_video(save(tmp_path / "film.tif", [page, page])) as video:
         image = video.read(1).image[..., 0]
