@@ -23,8 +23,9 @@ def read_image(picture: Picture) -> UInt8[np.ndarray, "H W 3"]:
         picture: a file, which is turned as its EXIF orientation says; Pillow's picture, which is
             taken as it is (``ImageOps.exif_transpose`` turns it); an array, ``uint8``, of shape
             (H, W, 3), or (H, W) for grey, or (H, W, 4) with alpha; or a tensor of shape (3, H, W)
-            or (H, W, 3), ``uint8``, or floating-point numbers in 0..1. Grey values of 16 bits are
-            stretched from the darkest to the brightest; transparent pixels are shown on black.
+            or (H, W, 3), ``uint8``, or floating-point numbers in 0..1. Grey values of more
+            than 8 bits are stretched, as :class:`sam2track.video.GreyRange` does it for one
+            picture; transparent pixels are shown on black.
 
     Raises:
         VideoError: a file that cannot be read.

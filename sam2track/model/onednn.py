@@ -73,7 +73,7 @@ def beats_mkl() -> bool:
 
 
 def is_eager() -> bool:
-    """Whether this is inference that nothing records, to compile, export or trace it."""
+    """Whether layers compute at once: without gradients, compilation and tracing."""
     if torch.is_grad_enabled() or torch.compiler.is_compiling():
         return False
     return not torch.jit.is_tracing()  # pyright: ignore[reportPrivateImportUsage]

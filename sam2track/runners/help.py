@@ -13,6 +13,7 @@ from . import CONFIGS
 OPTION = re.compile(r"^(\w+): (.+?)  # (.+)$")
 PARENT = re.compile(r"^\w+:(  #.*)?$")  # its settings are indented below
 FIRST_COLUMN = 26
+REQUIRED = " (required)"
 WHOLE = "# @package _global_\n"
 GENERAL = {
     "-m": "run once for each combination of values with commas, such as a=1,2",
@@ -44,17 +45,17 @@ def describe(verb: str, words: Sequence[str] = ()) -> str:
         if not key:
             lines += ["", f"{meaning}:"]
             continue
-        required = " (required)" if value == "???" else ""
-        default = "" if value in ("null", "???") else value
-        lines += _row(f"{key}={default}", meaning + required, width)
+        lines += _row(*_setting(key, "" if value == "null" else value, meaning), width)
     for group, default in re.findall(r"^  - (\w+): (.+)$", body, re.MULTILINE):
+        choices = sorted((CONFIGS / group).glob("*.yaml"))
         named = {name for word in words for name in _named_choices(group, word)}
+        named &= {path.stem for path in choices}
         lines += ["", f"{group}={default.replace(' ', '')}, of:"]
-        for path in sorted((CONFIGS / group).glob("*.yaml")):
+        for path in choices:
             title, settings = _read_choice(group, path)
             lines += _row(path.stem, title, width)
             for name, meaning in settings:
-                if path.stem in named or name.endswith("=???"):  # without a default
+                if path.stem in named or meaning.endswith(REQUIRED):
                     lines += _row(name, meaning, width)
         if not named:
             lines.append(f"  (sam2track {verb} {group}=NAME --help lists the settings of NAME)")
@@ -79,8 +80,13 @@ def read_options(text: str) -> Iterator[tuple[str, str, str]]:
 
 def _named_choices(group: str, word: str) -> list[str]:
     """The choices of a group that a word of the command line names."""
-    key, _, value = word.partition("=")
+    key, _, value = word.lstrip("+").partition("=")
     return re.findall(r"\w+", value) if key == group else []
+
+
+def _setting(key: str, value: str, meaning: str) -> tuple[str, str]:
+    """What stands on the left and on the right in the row of a setting."""
+    return (f"{key}=", meaning + REQUIRED) if value == "???" else (f"{key}={value}", meaning)
 
 
 def _read_choice(group: str, path: Path) -> tuple[str, list[tuple[str, str]]]:
@@ -88,7 +94,8 @@ def _read_choice(group: str, path: Path) -> tuple[str, list[tuple[str, str]]]:
     text = path.read_text(encoding="utf-8")
     prefix = "" if text.startswith(WHOLE) else f"{group}."  # WHOLE: settings without the group
     title, _, rest = text.removeprefix(WHOLE).partition("\n")
-    found = [(f"  {prefix}{key}={value}", what) for key, value, what in read_options(rest) if key]
+    options = (option for option in read_options(rest) if option[0])
+    found = [_setting(f"  {prefix}{key}", value, meaning) for key, value, meaning in options]
     return title.removeprefix("# "), found
 
 

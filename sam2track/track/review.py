@@ -21,7 +21,7 @@ MUCH_LARGER = 1.5  # times the area of the box that was given
 MOSTLY = 0.5  # of the frames on which an object was followed
 LOST_FOR = 10  # frames at the end without the object
 ONE_THING = 0.8  # IoU from which two masks show the same thing
-ONE_THING_FOR = 10  # frames on which they do
+ONE_THING_FOR = 10  # frames in a row on which they do
 
 
 @dataclass(slots=True)
@@ -31,6 +31,22 @@ class _Record:
     absent: int = 0
     since: int | None = None  # the first of the last frames without it, or None
     absent_now: int = 0  # how many frames ago that was
+
+
+@dataclass(slots=True)
+class _Same:
+    """The frames in a row on which two objects have the same mask."""
+
+    number: int = -1  # of the last such frame, counted as they were added
+    since: int = 0  # the index of the first of the last such frames
+    frames: int = 0  # how many these are
+    longest: tuple[int, int, int] = (0, 0, 0)  # how many at most, and the indices of its ends
+
+    def add(self, number: int, index: int) -> None:
+        if self.number != number - 1:
+            self.frames, self.since = 0, index
+        self.number, self.frames = number, self.frames + 1
+        self.longest = max(self.longest, (self.frames, self.since, index))
 
 
 class Review:
@@ -45,8 +61,8 @@ class Review:
         for item in placed:
             self.prompts[item.frame, item.object_id].append(item.prompt)
         self.records: dict[int, _Record] = defaultdict(_Record)
-        # By two objects, the frames on which they have the same mask.
-        self.same: dict[tuple[int, int], list[int]] = defaultdict(list)
+        self.same: dict[tuple[int, int], _Same] = defaultdict(_Same)  # by the ids of two objects
+        self.frames = 0  # that were added
 
     def add(self, result: FrameResult) -> None:
         """Check one frame's result, which is on the CPU."""
@@ -62,17 +78,21 @@ class Review:
             if prompts:
                 score = float(result.scores[place])
                 record.notes += _prompted(prompts, masks[place], score, result.index)
+        self.frames += 1
         for places in _alike(result):
             first, second = sorted(result.object_ids[place] for place in places)
-            self.same[first, second].append(result.index)
+            self.same[first, second].add(self.frames, result.index)
 
     def notes(self) -> dict[int, list[str]]:
         """By object, what deserves a look; objects without a note are left out."""
         found = {object_id: self._all_notes(own) for object_id, own in self.records.items()}
-        for (first, second), frames in sorted(self.same.items()):
-            if len(frames) >= ONE_THING_FOR:
-                where = f"on {len(frames)} frames, {min(frames)} to {max(frames)}"
-                found[second].append(f"has the mask of object {first} {where}")
+        same: dict[int, tuple[tuple[int, int, int], int]] = {}  # the longest of each object
+        for (first, second), own in self.same.items():
+            same[second] = max(same.get(second, ((0, 0, 0), 0)), (own.longest, first))
+        for object_id, ((frames, *ends), other) in same.items():
+            if frames >= ONE_THING_FOR:
+                start, end = sorted(ends)
+                found[object_id].append(f"same mask as object {other} on frames {start} to {end}")
         return {object_id: notes for object_id, notes in sorted(found.items()) if notes}
 
     @staticmethod
@@ -89,17 +109,23 @@ class Review:
 
 def _alike(result: FrameResult) -> Iterator[tuple[int, int]]:
     """Each two places of objects that have nearly the same mask."""
-    masks, boxes = result.masks.numpy(), result.boxes()
-    for one, other in combinations(range(len(boxes)), 2):
-        a, b = boxes[one], boxes[other]
-        if a is None or b is None:
+    if len(result.object_ids) < 2:
+        return
+    masks = result.masks.numpy()
+    seen = [
+        (place, box, int(np.count_nonzero(masks[place])))
+        for place, box in enumerate(result.boxes())
+        if box is not None
+    ]
+    for (one, box, area), (other, other_box, other_area) in combinations(seen, 2):
+        small, large = sorted((area, other_area))
+        if small <= ONE_THING * large:  # so is their IoU
             continue
-        width, height = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
-        larger = max((x1 - x0) * (y1 - y0) for x0, y0, x1, y1 in (a, b))
-        if min(width, height) > 0 and width * height > larger / 2:  # else the masks differ, too
-            both = (masks[one] & masks[other]).sum()
-            if both > ONE_THING * (masks[one] | masks[other]).sum():
-                yield one, other
+        (x0, y0, x1, y1), (u0, v0, u1, v1) = box, other_box
+        where = slice(max(y0, v0), min(y1, v1)), slice(max(x0, u0), min(x1, u1))
+        both = np.count_nonzero(masks[one][where] & masks[other][where])
+        if both > ONE_THING * (small + large - both):
+            yield one, other
 
 
 def _prompted(

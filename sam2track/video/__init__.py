@@ -12,6 +12,7 @@ from .live import LiveVideo
 from .open import open_file, open_video
 from .pictures import (
     PICTURE_SUFFIXES,
+    grey_range,
     list_pictures,
     load_picture,
     picture_as_rgb,
@@ -38,6 +39,7 @@ __all__ = [
     "VideoFile",
     "VideoSource",
     "check_size",
+    "grey_range",
     "is_stack",
     "latest_frames",
     "list_pictures",

@@ -5,13 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..types import Frame
-from .grey import GreyRange
 from .pictures import (
     PICTURE_SUFFIXES,
     count_pages,
+    grey_range,
     list_pictures,
     picture_size,
-    read_deep_values,
     read_picture,
 )
 from .source import SeekableSource, VideoError, check_size, frame_index
@@ -50,7 +49,7 @@ class ImageFolder(SeekableSource):
         self.size = picture_size(self.files[0])
         for file in self.files[1:]:
             self._check_size(file, picture_size(file))
-        self._grey = GreyRange(len(self.files), lambda index: read_deep_values(self.files[index]))
+        self._grey = grey_range(self.files)
 
     def read(self, index: int) -> Frame:
         file = self.files[frame_index(index)]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import cached_property
+from collections.abc import Callable, Iterable
 
 import numpy as np
 from jaxtyping import UInt8
@@ -16,37 +15,51 @@ _DARKEST, _BRIGHTEST = 0.01, 99.99  # percentiles: some pixels of a camera are a
 class GreyRange:
     """The grey values that become black and white: the same for all pictures of a video.
 
-    They are the 0.01th and the 99.99th percentile of 16 pictures spread over the video.
+    They are the 0.01th and the 99.99th percentile of 16 pictures spread over the video. If none of
+    these has more than 8 bits, each picture that does has its own.
 
     Args:
         count: how many pictures the video has.
-        read: a picture's grey values; None = it has at most 8 bits and is left out.
+        read: a picture's grey values (H, W); None = it has at most 8 bits, or cannot be read.
     """
 
     def __init__(self, count: int, read: Callable[[int], np.ndarray | None]) -> None:
         self.count, self.read = count, read
+        self._found: tuple[tuple[float, float] | None] | None = None
 
-    @cached_property
-    def limits(self) -> tuple[float, float]:
-        """Black and white; found when it is first asked for."""
-        places = np.unique(np.linspace(0, self.count - 1, _SAMPLED).astype(int)).tolist()
-        found = []
-        for values in map(self.read, places):
-            if values is not None:
-                # All values would take gigabytes of a large film.
-                some = values.ravel()[:: -(-values.size // _VALUES)].astype(np.float32)
-                found.append(some[np.isfinite(some)])
-        if not any(map(len, found)):
-            return 0.0, 1.0
-        low, high = np.percentile(np.concatenate(found), (_DARKEST, _BRIGHTEST))
-        return float(low), float(high)
+    def limits(self) -> tuple[float, float] | None:
+        """Black and white; found when it is first asked for. None = each picture has its own."""
+        if self._found is None:  # two threads may both find it, and find the same
+            places = np.unique(np.linspace(0, self.count - 1, _SAMPLED).astype(int)).tolist()
+            values = map(self.read, places)
+            self._found = (_percentiles(own for own in values if own is not None),)
+        return self._found[0]
 
-    def as_rgb(self, values: np.ndarray) -> UInt8[np.ndarray, "H W 3"]:
-        """A picture's grey values (H, W), of any kind, as RGB."""
-        low, high = self.limits
-        grey = (values.astype(np.float32) - low) * (255 / max(high - low, 1e-12))
-        grey = np.clip(np.nan_to_num(grey), 0, 255).round().astype(np.uint8)
-        return np.repeat(grey[..., None], 3, axis=2)
+    def as_grey(self, values: np.ndarray) -> UInt8[np.ndarray, "H W"]:
+        """A picture's grey values, of any kind, in 0..255."""
+        low, high = self.limits() or _percentiles([values]) or (0.0, 1.0)
+        scale = 255 / (high - low) if high > low else 0.0
+        with np.errstate(over="ignore", invalid="ignore"):
+            grey = np.subtract(values, low, dtype=np.float32)
+            grey *= scale
+        np.nan_to_num(grey, copy=False, posinf=255, neginf=0)
+        return np.clip(grey, 0, 255, out=grey).round(out=grey).astype(np.uint8)
+
+
+def _percentiles(pictures: Iterable[np.ndarray]) -> tuple[float, float] | None:
+    """Of the finite values of pictures; None if there are none."""
+    found = []
+    for values in pictures:
+        # All values would take gigabytes of a large film.
+        some = values.ravel()[:: max(1, -(-values.size // _VALUES))].astype(np.float64)
+        found.append(some[np.isfinite(some)])
+    if not any(map(len, found)):
+        return None
+    every = np.concatenate(found)
+    low, high = np.percentile(every, (_DARKEST, _BRIGHTEST))
+    if low == high:  # nearly all pixels are equal
+        low, high = every.min(), every.max()
+    return float(low), float(high)
 
 
 def deep_values(picture: Image.Image) -> np.ndarray | None:

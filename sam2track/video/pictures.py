@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -41,7 +42,8 @@ def list_pictures(folder: Path, suffixes: tuple[str, ...] = PICTURE_SUFFIXES) ->
 
 @contextmanager
 def _opened(path: Path) -> Iterator[Image.Image]:
-    with pillow_errors(path), Image.open(path) as picture:
+    # From a path, Pillow 13 maps some TIFF files into memory, and does not turn those.
+    with pillow_errors(path), path.open("rb") as file, Image.open(file) as picture:
         yield picture
 
 
@@ -84,10 +86,17 @@ def read_picture(path: Path, grey: GreyRange | None = None) -> UInt8[np.ndarray,
     return np.array(load_picture(path, grey=grey))
 
 
-def read_deep_values(path: Path) -> np.ndarray | None:
-    """The values (H, W) of a grey picture of more than 8 bits; None for others."""
-    with _opened(path) as picture:
-        return deep_values(picture)
+def grey_range(files: Sequence[Path]) -> GreyRange:
+    """The range of grey that is common to pictures of more than 8 bits, found when it is needed."""
+    return GreyRange(len(files), partial(_deep_values_of, files))
+
+
+def _deep_values_of(files: Sequence[Path], index: int) -> np.ndarray | None:
+    try:
+        with _opened(files[index]) as picture:
+            return deep_values(picture)
+    except VideoError:  # said when this frame is read
+        return None
 
 
 def load_picture(
@@ -115,7 +124,9 @@ def picture_as_rgb(picture: Image.Image, grey: GreyRange | None = None) -> Image
     """Any of Pillow's modes as RGB; the result holds its own pixels. See :func:`load_picture`."""
     values = deep_values(picture)
     if values is not None:
-        return Image.fromarray((grey or GreyRange(1, lambda _: values)).as_rgb(values))
+        return Image.fromarray((grey or GreyRange(0, lambda _: None)).as_grey(values)).convert(
+            "RGB"
+        )
     if picture.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in picture.info:
         opaque = picture.convert("RGBA")
         alpha = opaque.getchannel("A")
@@ -130,8 +141,10 @@ def _is_turned(picture: Image.Image) -> bool:
     """Whether EXIF says that the picture must be turned.
 
     A PNG may keep EXIF after its pixels, and Pillow would decode all of them to look there; EXIF
-    in that place is ignored.
+    in that place is ignored. Pillow turns a TIFF by itself.
     """
+    if picture.format == "TIFF":
+        return False
     if picture.format == "PNG" and "exif" not in picture.info:
         return False
     return picture.getexif().get(_ORIENTATION, 1) in range(2, 9)

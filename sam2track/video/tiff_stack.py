@@ -59,12 +59,15 @@ class TiffStack(SeekableSource):
         if not 0 <= index < len(self):
             raise IndexError(f"{self.name} has frames 0 to {len(self) - 1}, not {index}")
         self._file.seek(index)
-        values = deep_values(self._file)
-        return np.array(picture_as_rgb(self._file)) if values is None else self._grey.as_rgb(values)
+        return np.array(picture_as_rgb(self._file, self._grey))
 
     def _deep_values(self, index: int) -> np.ndarray | None:
-        self._file.seek(index)
-        return deep_values(self._file)
+        try:
+            with pillow_errors(self.path):
+                self._file.seek(index)
+                return deep_values(self._file)
+        except VideoError:  # said when this frame is read
+            return None
 
     def _check_order(self, description: str) -> None:
         """Refuse pages that are not one for each frame, as ImageJ and OME describe them."""

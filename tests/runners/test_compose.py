@@ -260,6 +260,8 @@ def test_help_has_the_settings_of_a_choice_that_is_named():
     assert "sinks.exchange.format=coco" in text
     assert "memory.trusted" not in text  # of another choice
     assert "memory=NAME --help" not in text
+    assert "memory.pathways=3" in describe("track", ["+memory=tree"])
+    assert "memory=NAME --help" in describe("track", ["memory=tre"])
     short = describe("track", ["video=tree"])
     assert "memory.pathways" not in short
     assert "(sam2track track memory=NAME --help lists the settings of NAME)" in short

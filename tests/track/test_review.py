@@ -57,24 +57,40 @@ def test_objects_that_are_away():
     assert notes([True] * 40 + [False] * 12) == ["not seen from frame 40 to the last"]
 
 
-def two(index, shift):
-    """Objects 7 and 4, the second ``shift`` pixels to the right of the first."""
-    masks = torch.zeros(2, 40, 40, dtype=torch.bool)
-    masks[0, 5:25, 5:25] = masks[1, 5:25, 5 + shift : 25 + shift] = True
-    owner = torch.full((40, 40), -1, dtype=torch.int16)
-    numbers = torch.ones(2)
-    return FrameResult(index, (7, 4), masks, owner, numbers, numbers, torch.zeros(2, 4, 4))
+def several(index, *shifts, speck=False):
+    """Squares that lie so many pixels to the right; objects 7, 4 and 9."""
+    masks = torch.zeros(len(shifts), 40, 60, dtype=torch.bool)
+    for mask, shift in zip(masks, shifts, strict=True):
+        mask[5:25, 5 + shift : 25 + shift] = True
+    masks[0, 39, 59] = speck
+    owner = torch.full((40, 60), -1, dtype=torch.int16)
+    numbers = torch.ones(len(shifts))
+    ids = (7, 4, 9)[: len(shifts)]
+    logits = torch.zeros(len(shifts), 4, 4)
+    return FrameResult(index, ids, masks, owner, numbers, numbers, logits)
 
 
-def test_two_objects_that_become_one():
+@pytest.mark.parametrize("speck", [False, True])
+@pytest.mark.parametrize("backward", [False, True])
+def test_two_objects_that_become_one(speck, backward):
     review = Review([])
-    for index in range(30):
-        review.add(two(index, shift=1 if index >= 18 else 8))
-    assert review.notes() == {7: ["has the mask of object 4 on 12 frames, 18 to 29"]}
+    for index in range(29, -1, -1) if backward else range(30):
+        review.add(several(index, 0, 1 if index >= 18 else 8, speck=speck))
+    assert review.notes() == {7: ["same mask as object 4 on frames 18 to 29"]}
+
+
+def test_three_objects_with_one_mask_have_a_note_each():
+    review = Review([])
+    for index in range(12):
+        review.add(several(index, 0, 0, 30 if index == 0 else 0))
+    assert review.notes() == {
+        7: ["same mask as object 4 on frames 0 to 11"],
+        9: ["same mask as object 7 on frames 1 to 11"],
+    }
 
 
 def test_nothing_is_said_of_two_objects_that_meet():
     review = Review([])
-    for index in range(30):
-        review.add(two(index, shift=0 if 10 <= index < 19 else 3))
+    for index in range(200):
+        review.add(several(index, 0, 0 if index % 20 < 9 else 3))
     assert review.notes() == {}

@@ -15,7 +15,14 @@ from pathlib import Path
 import numpy as np
 
 from ...types import Frame
-from ...video import PICTURE_SUFFIXES, SeekableSource, open_file, picture_size, read_picture
+from ...video import (
+    PICTURE_SUFFIXES,
+    SeekableSource,
+    grey_range,
+    open_file,
+    picture_size,
+    read_picture,
+)
 from .listing import list_files
 
 
@@ -36,6 +43,7 @@ class PictureFrames:
             stems.add(file.stem)
         if gapless:
             _check_numbers(folder, self._names)
+        self._grey = grey_range(self.files)
 
     def __len__(self) -> int:
         return len(self.files)
@@ -45,7 +53,9 @@ class PictureFrames:
 
     def read(self, indices: Sequence[int]) -> list[Frame]:
         files = ((index, self.files[index]) for index in indices)
-        return [Frame(index, read_picture(file), name=file.name) for index, file in files]
+        return [
+            Frame(index, read_picture(file, self._grey), name=file.name) for index, file in files
+        ]
 
     def size(self, index: int) -> tuple[int, int]:
         return picture_size(self.files[index])
