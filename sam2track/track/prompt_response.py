@@ -95,7 +95,7 @@ class PromptAnswerer:
         if outcome is not None and contains(outcome[1], clicked):
             return self._answer(tracked, prompt, frame, outcome, outcome[1])
         anchor = self._answer(tracked, prompt, frame, outcome, None)
-        window = None if anchor.place is None else self.zoom.window(anchor.place, 0, frame.size)
+        window = self.zoom.closer(anchor.place, frame.size)
         if window is None or not contains(window, clicked):
             return anchor
         return self._answer(tracked, prompt, frame, (anchor.resolved.logits, None), window)

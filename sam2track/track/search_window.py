@@ -74,22 +74,35 @@ class Whereabouts:
 class Zoom:
     """How windows are cut.
 
+    A small object gets a wide window, since it moves by more of its own length. The window of a
+    large one is narrower, so that it is seen at a higher resolution than in the whole frame.
+
     Attributes:
         factor: a window's side, in longer sides of the object; None = always the whole frame.
         least: a window's side in pixels at least; more magnification shows nothing new.
-        share: a window longer than this share of the frame's longer side is the whole frame: it
-            would show little more, and may miss what moves fast (measured: 0.86 was worse).
+        wide: a window that is longer than this share of the frame's longer side (and than six times
+            ``least``: a small frame is sharp as a whole) is cut down to it,
+        tight: but not below so many longer sides of the object.
+        share: a window longer than this share of the frame's longer side is the whole frame.
+        small: a click is answered once more through a window if ``factor`` longer sides of what it
+            shows are at most this share of the frame's longer side.
     """
 
     factor: float | None
     least: float = 64.0
-    share: float = 0.7
+    wide: float = 0.55
+    tight: float = 1.7
+    share: float = 0.85
+    small: float = 0.7
 
     def window(self, where: Whereabouts | None, ahead: int, size: Size) -> WindowBox | None:
         """Where to look ``ahead`` frames later; None = in the whole frame."""
         if self.factor is None or where is None:
             return None
-        side = max(where.side * self.factor * GROWTH**where.lost, self.least)
+        widest = max(self.wide * max(size), 6 * self.least)
+        tight = min(self.tight, self.factor) * where.side
+        side = max(min(self.factor * where.side, widest), tight)
+        side = max(side * GROWTH**where.lost, self.least)
         return None if side > self.share * max(size) else clamped(where.expected(ahead), side, size)
 
     def windows(
@@ -101,6 +114,13 @@ class Zoom:
         be much smaller than in its memories (measured: docs/zoom.md).
         """
         return {k: self.window(place, ago, size) for k, (place, ago) in expected.items()}
+
+    def closer(self, shown: Whereabouts | None, size: Size) -> WindowBox | None:
+        """The window around the small object that a click shows; None = there is none."""
+        if self.factor is None or shown is None:
+            return None
+        small = self.factor * shown.side <= self.small * max(size)
+        return self.window(shown, 0, size) if small else None
 
     def around(self, box: Box | None, size: Size) -> WindowBox | None:
         """The window around what a prompt shows; None = the whole frame."""

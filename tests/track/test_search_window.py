@@ -211,8 +211,36 @@ def test_a_window_lies_in_the_frame_and_leads_the_motion():
     ahead = zoom.window(place, 2, SIZE)
     assert ahead is not None
     assert (ahead[0] + ahead[2]) / 2 > place.centre[0] + 12
-    assert zoom.window(Whereabouts.of((0, 0, 90, 10)), 1, SIZE) is None
     assert Zoom(None).window(place, 1, SIZE) is None
+
+
+@pytest.mark.parametrize(
+    ("length", "side"),
+    [
+        (30, 90),  # three times the object
+        (40, 110),  # not more than 0.55 of the frame
+        (90, 153),  # but 1.7 times the object
+        (101, None),  # the whole frame: the window would be more than 0.85 of it
+    ],
+)
+def test_the_window_of_a_larger_object_is_narrower(length, side):
+    zoom = Zoom(3.0, least=8.0)
+    window = zoom.window(Whereabouts.of((0, 0, length, 10)), 0, SIZE)
+    assert (window and window[2] - window[0]) == side
+
+
+def test_a_small_frame_is_seen_as_a_whole():
+    place = Whereabouts.of((0, 0, 60, 10))
+    assert Zoom(3.0, least=64.0).window(place, 0, SIZE) is None
+    assert Zoom(3.0, least=8.0).window(place, 0, SIZE) is not None
+
+
+def test_a_click_on_a_large_object_is_not_answered_twice():
+    zoom = Zoom(3.0, least=8.0)
+    small, large = (Whereabouts.of((0, 0, length, 9)) for length in (40, 50))
+    assert zoom.closer(small, SIZE) == zoom.window(small, 0, SIZE) == (0, 0, 110, 110)
+    assert zoom.closer(large, SIZE) is None
+    assert zoom.window(large, 0, SIZE) is not None
 
 
 def test_a_size_that_jumps_is_smoothed():
