@@ -226,6 +226,12 @@ def make_other_variant():
     save_weights(SAM2(find_variant("nano")), "other.safetensors", "sam2.1_hiera_tiny")
 
 
+def make_many_labels():
+    labels = np.zeros((80, 128), np.uint16)
+    labels[:20, :128:8] = 1 + np.arange(320).reshape(20, 16)
+    Image.fromarray(labels).save("many.png")
+
+
 def make_prompts(**entry):
     return lambda: Path("p.json").write_text(json.dumps([{"object": 1, **entry}]))
 
@@ -285,6 +291,16 @@ BAD_INPUT = {
     ),
     "no such direction": ([CLIP, CLICK, "direction=2"], "direction=2: must be 1, -1", None),
     "nobody's home": (["video=~name.mp4", CLICK], "no user 'name.mp4'", None),
+    "a part in both directions": (
+        [CLIP, CLICK, "direction=both", "frames=3"],
+        "for a part of it run direction=1 and direction=-1",
+        None,
+    ),
+    "more objects than a palette has": (
+        [CLIP, "mask=many.png"],
+        "object id 256 does not fit a palette PNG",
+        make_many_labels,
+    ),
     "no frame rate": ([CLIP, CLICK, "fps=fast"], "fps=fast: must be a number", None),
     "no frames to track": ([CLIP, CLICK, "frames=0"], "frames=0", None),
     "out is a file": ([CLIP, CLICK, "out=clip.mp4"], "is a file, not a folder", None),

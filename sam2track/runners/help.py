@@ -58,7 +58,7 @@ def describe(verb: str, words: Sequence[str] = ()) -> str:
                 if path.stem in named or meaning.endswith(REQUIRED):
                     lines += _row(name, meaning, width)
         if not named:
-            lines.append(f"  (sam2track {verb} {group}=NAME --help lists the settings of NAME)")
+            lines.append(f"  (sam2track {verb} {group}=NAME --help lists its settings, if any)")
     lines += ["", "General:"]
     for name, meaning in GENERAL.items():
         lines += _row(name, meaning, width)

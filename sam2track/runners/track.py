@@ -32,7 +32,7 @@ from .compose import plain
 from .first_masks import with_first_masks
 from .output import FINISHED, claim_folder, default_folder, locked, make_sinks, prepare_folder
 from .resuming import Resumable, is_finished
-from .track_checks import check_reach, check_settings, note_boxes_outside
+from .track_checks import check_ids, check_reach, check_settings, note_boxes_outside
 from .tracker import make_tracker
 from .writing import progress, report, write
 
@@ -59,6 +59,7 @@ def run(config: DictConfig) -> None:
         if source.length is not None and start >= source.length:
             raise ValueError(f"frame={start}: {config.video} has {source.length} frames, from 0")
         check_reach(config, source, placed, start)
+        check_ids(config, placed)
         note_boxes_outside(placed, source.size)
         count = _count(config, source, start)
         default = Path("outputs") / source.name

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float
 from omegaconf import DictConfig
 
+from ..masks import check_palette_id
 from ..prompts import PlacedPrompt
 from ..video import SeekableSource, VideoSource
 from .automatic import AUTO
@@ -19,7 +20,10 @@ def check_settings(config: DictConfig) -> None:
     """Refuse values whose type is right."""
     require(config, "video", "sam2track track video=clip.mp4 click=[x,y]")
     if config.direction == 0 and config.frames is not None:
-        raise ValueError(f"frames={config.frames}: direction=both tracks the whole video")
+        raise ValueError(
+            f"frames={config.frames}: direction=both tracks the whole video; for a part of it run "
+            "direction=1 and direction=-1, each with its frames= and out="
+        )
     given = [f"{key}=" for key in ("click", "labels", "box", "mask") if config[key] is not None]
     if config.prompts is None and not given:
         raise ValueError(
@@ -33,6 +37,13 @@ def check_settings(config: DictConfig) -> None:
     if config.resume or config.direction == 0:
         what = "resume=true" if config.resume else "direction=both"
         raise ValueError(f"{what} is not possible with prompts=auto; leave one of them out")
+
+
+def check_ids(config: DictConfig, placed: Sequence[PlacedPrompt]) -> None:
+    """Refuse objects that a chosen sink cannot write."""
+    if "png" in (config.sinks or {}):
+        for item in placed:
+            check_palette_id(item.object_id)
 
 
 def note_boxes_outside(placed: Sequence[PlacedPrompt], size: tuple[int, int]) -> None:

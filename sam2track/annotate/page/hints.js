@@ -11,10 +11,11 @@ const NAMES = ["whole", "part", "subpart"];
 
 const KEYS = TOUCH ? "Tap to correct an object · New object: another one · two fingers zoom"
   : "Space plays · F and D step · N new object · ? all keys";
-const NEXT = TOUCH ? "Too much? “Not this”, then tap there. If the mask is right, track it:"
-  : "Shift-click what does not belong to it. N begins another object. If the mask is right, track it:";
-const DRAWN = TOUCH ? "The eraser takes away. If the mask is right, track it:"
-  : "The eraser (Shift+2) takes away. N begins another object. If the mask is right, track it:";
+// Two short lines: beside the candidates there is little room.
+const NEXT = TOUCH ? "Too much? “Not this”, then tap there. If it is right:"
+  : "Shift-click takes away. If the mask is right:";
+const DRAWN = TOUCH ? "The eraser takes away. If it is right:"
+  : "The eraser (Shift+2) takes away. If the mask is right:";
 
 /**
  * What to do now.
