@@ -37,7 +37,7 @@ class JobResult:
         name: of the video; its path if it could not be opened.
         status: ``done``, ``before`` (it was finished already) or ``failed``.
         objects: how many it has.
-        frames: that were tracked now.
+        frames: how many different ones were tracked now.
         seconds: that this took.
         error: in one line, if it failed.
     """

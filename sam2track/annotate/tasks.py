@@ -68,7 +68,7 @@ class TaskResult:
     """What came of a task.
 
     Attributes:
-        frames: that were tracked.
+        frames: how many different ones were tracked.
         seconds: that this took.
         error: in one line, if the video cannot be tracked to its end.
         changes: by table, rows of the small project that are new or changed; of reviews all.
@@ -198,14 +198,19 @@ def unpack(data: bytes) -> TaskResult:
 
 
 class Count:
-    """Counts the steps that go through it."""
+    """Counts the different frames of the steps that go through it."""
 
     def __init__(self, watch: Watch = iter) -> None:
-        self.watch, self.frames = watch, 0
+        self.watch = watch
+        self._seen: set[int] = set()
+
+    @property
+    def frames(self) -> int:
+        return len(self._seen)
 
     def __call__(self, steps: Iterator[Step]) -> Iterator[Step]:
         for step in self.watch(steps):
-            self.frames += 1
+            self._seen.add(step.frame)  # again in the other direction, and for later objects
             yield step
 
 

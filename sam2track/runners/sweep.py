@@ -37,7 +37,7 @@ def paths_of(key: str, value: str, *, multirun: bool) -> list[str] | None:
     elif multirun and "," in value and "://" not in value:
         parts = value.split(",")
     elif key == "video" and any(sign in value for sign in "*?["):
-        return sorted(glob.glob(path, recursive=True)) or None
+        return _matching(path) or None
     else:
         return None
     paths = [path for part in parts for path in paths_of(key, part, multirun=False) or [part]]
@@ -93,25 +93,60 @@ def _videos_in(folder: Path) -> list[str] | None:
     """The videos of a folder; None if it is one video itself, a picture for each frame.
 
     Pictures may lie beside the videos, such as masks, if their names begin with that of one.
+    Folders of pictures count as videos only where the files alone do not make sense: beside videos
+    they may be masks.
     """
     if not folder.is_dir():
         return None
-    from ..video import PICTURE_SUFFIXES, VIDEO_SUFFIXES, is_stack
+    paths = [path for path in folder.iterdir() if not path.name.startswith(".")]
+    videos: list[Path] = []
+    if any(_strays(paths, videos)) or not videos:
+        videos = [path for path in paths if _holds_pictures(path)]
+        if any(_strays(paths, videos)):
+            return None
+    return [str(path) for path in sorted(videos)] or None
+
+
+def _matching(pattern: str) -> list[str]:
+    """The paths of a pattern, without pictures whose names begin with that of a video of it."""
+    found = sorted(glob.glob(pattern, recursive=True))
+    videos = [path for path in map(Path, found) if _holds_pictures(path)]
+    kept = {*_strays(map(Path, found), videos), *videos}
+    return [own for own in found if not _is_picture(Path(own)) or Path(own) in kept]
+
+
+def _strays(paths: Iterable[Path], videos: list[Path]) -> Iterator[Path]:
+    """The pictures whose names begin with that of no video.
+
+    ``videos``: folders of pictures, to which the files of videos are added.
+    """
+    from ..video import VIDEO_SUFFIXES, is_stack
 
     files: list[tuple[int, bool, bool, Path]] = []
-    for path in folder.iterdir():
-        suffix = path.suffix.lower()
-        video, picture = suffix in VIDEO_SUFFIXES, suffix in PICTURE_SUFFIXES
-        if (video or picture) and not path.name.startswith("."):
+    for path in set(paths) - set(videos):
+        video, picture = path.suffix.lower() in VIDEO_SUFFIXES, _is_picture(path)
+        if video or picture:
             files.append((len(path.stem), picture, not video, path))
-    videos: list[Path] = []
+    names = [str(own) for own in videos]
     # A video comes before pictures with its name. Of many TIFF files of one page one is opened.
     for _, picture, no_video, path in sorted(files):
         if not no_video and (not picture or is_stack(path)):
             videos.append(path)
-        elif not path.stem.startswith(tuple(own.stem for own in videos)):
-            return None
-    return [str(path) for path in sorted(videos)] or None
+            names.append(str(path.with_suffix("")))
+        elif not str(path).startswith(tuple(names)):
+            yield path
+
+
+def _is_picture(path: Path) -> bool:
+    from ..video import PICTURE_SUFFIXES
+
+    return path.suffix.lower() in PICTURE_SUFFIXES
+
+
+def _holds_pictures(path: Path) -> bool:
+    from ..video import list_pictures
+
+    return path.is_dir() and bool(list_pictures(path))
 
 
 def _video_names(texts: Iterable[str]) -> Iterator[str]:

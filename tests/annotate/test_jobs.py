@@ -18,8 +18,6 @@ from sam2track.annotate.jobs import Jobs
 from sam2track.annotate.prompting.sources import prompt_source
 from sam2track.prompts import PlacedPrompt
 
-TRACKED = LENGTH + 1  # the frame of the first prompt is passed in both directions
-
 
 @pytest.fixture(scope="module")
 def engine():
@@ -45,14 +43,14 @@ def job_rows(project):
 def test_a_video_is_done_once(project, engine, tmp_path):
     jobs = Jobs(project, engine, square, "cat")
     first = jobs.run(tmp_path / "a")
-    assert (first.name, first.status, first.objects, first.frames) == ("a", "done", 1, TRACKED)
+    assert (first.name, first.status, first.objects, first.frames) == ("a", "done", 1, LENGTH)
     before = contents(project)
     (cat,) = project.objects("a")
     assert (cat.number, project.classes()[0].name) == (2, "cat")
     again = jobs.run(tmp_path / "a")
     assert (again.status, again.frames, again.objects) == ("before", 0, 1)
     assert contents(project) == before
-    assert job_rows(project) == [("done", 1, TRACKED)]
+    assert job_rows(project) == [("done", 1, LENGTH)]
     assert [review.state for review in project.reviews("a")] == ["review"]
     assert project.store.rows("SELECT * FROM states") == []
 
@@ -67,7 +65,7 @@ def test_a_video_that_fails_is_recorded_and_may_succeed_later(project, engine, t
     ]
     shutil.move(tmp_path / "a", path)
     assert jobs.run(path).status == "done"
-    assert job_rows(project) == [("done", 1, TRACKED)]
+    assert job_rows(project) == [("done", 1, LENGTH)]
 
 
 def test_a_frame_that_is_damaged_fails_and_goes_on_when_it_is_repaired(project, engine, tmp_path):
@@ -82,8 +80,8 @@ def test_a_frame_that_is_damaged_fails_and_goes_on_when_it_is_repaired(project, 
     assert "008.png" in failed.error
     assert len(contents(project)) == 5  # frames 3 to 7
     picture.write_bytes(whole)
-    assert jobs.run(tmp_path / "a").frames == TRACKED - 5
-    assert job_rows(project) == [("done", 2, TRACKED)]
+    assert jobs.run(tmp_path / "a").frames == LENGTH - 4  # and frame 3, backward
+    assert job_rows(project) == [("done", 2, LENGTH + 1)]
 
 
 def test_prompts_that_do_not_fit_fail_before_anything_is_added(project, engine, tmp_path):

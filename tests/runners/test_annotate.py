@@ -100,6 +100,17 @@ def test_stacks_with_labels_beside_them(here, capfd):
     assert Path("table/tracks.csv").read_text().startswith("video,frame,seconds,id,class,")
 
 
+def test_folders_of_pictures_with_labels_beside_them(here, capfd):
+    shutil.copytree("clips/two", "films/exp")
+    labels = np.zeros((80, 128), np.uint8)
+    labels[20:44, 20:44], labels[50:70, 90:110] = 1, 2
+    Image.fromarray(labels).save("films/exp_labels.png")
+    for spec in ("films", "films/*"):
+        assert annotate(f"videos={spec}", "prompts={folder}/{name}_labels.png") == 0
+        assert "1 of 1 videos" in capfd.readouterr().out
+    assert {key[:2] for key in masks()} == {("exp", 1), ("exp", 2)}
+
+
 def test_videos_are_annotated_once(here, capfd):
     assert annotate("videos=[clips/one.mp4,clips/two]", "prompts=prompts.json") == 0
     said = capfd.readouterr().out.splitlines()

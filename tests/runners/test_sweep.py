@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -121,3 +124,44 @@ def test_pictures_beside_videos_have_their_names(tmp_path):
     for index in range(2):  # a page each
         page.save(frames / f"t{index}.tif")
     assert paths_of("video", str(frames), multirun=False) is None
+
+
+def test_folders_of_pictures_are_videos_of_a_folder(tmp_path, monkeypatch):
+    """Also with masks beside them; beside other videos they may be masks themselves."""
+    monkeypatch.chdir(tmp_path)
+
+    def found(*names, spec="films"):
+        shutil.rmtree("films", ignore_errors=True)
+        for name in names:
+            Path("films", name).parent.mkdir(parents=True, exist_ok=True)
+            Path("films", name).touch()
+        return paths_of("video", spec, multirun=False)
+
+    frames = ["b/0.png", "b/1.png", "a.1/0.jpg", "notes/a.txt", ".hidden/0.png"]
+    films = ["films/a.1", "films/b"]
+    assert found(*frames) == films
+    beside = [*frames, "b_labels.png", "a.1.png", "a.1-cells.tif"]
+    assert found(*beside) == films
+    assert found(*beside, spec="films/[ab]*") == films
+    assert found(*frames, "c_labels.png") is None
+    assert found("0.png", "1.png", "masks/0.png") is None  # one video, with its masks in it
+    assert found("c.mp4", "c.png", "masks/0.png") == ["films/c.mp4"]
+    assert found(*frames, "c.mp4", "b.png") == [*films, "films/c.mp4"]
+    assert found("notes/a.txt") is None
+
+
+def test_a_pattern_leaves_pictures_beside_videos_out(clips):
+    for name in ("clips/a_labels.png", "clips/b.png", "clips/c.png", "frames/10.png"):
+        Path(name).touch()
+    found = paths_of("video", "clips/*", multirun=False)
+    assert found == ["clips/a.mov", "clips/b.mp4", "clips/c.png", "clips/notes.txt"]
+    assert paths_of("video", "frames/*", multirun=False) == [
+        "frames/0.png",
+        "frames/1.png",
+        "frames/10.png",
+    ]
+    assert paths_of("video", "clips/*.png", multirun=False) == [
+        "clips/a_labels.png",
+        "clips/b.png",
+        "clips/c.png",
+    ]

@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from jaxtyping import Bool
 from pycocotools import mask as coco
 
 from ...masks import pack_runs
+from ...video import VIDEO_SUFFIXES
 from ..tracks import Annotations, ObjectClass, Track, TrackFrame, Video, VideoTracks
 from .clips import DEFAULT_CLASS, frame_stems
 from .losses import Losses
@@ -159,6 +161,17 @@ class Collector:
         self._videos: dict[str, CollectedVideo] = {}
         self.losses = losses
 
+    def named_video(self, names: Iterable[str], otherwise: str) -> str:
+        """The video that a file names, in one way or several, with or without the file's suffix.
+
+        It is the first one that is known. If there is none, it is the first name, so that masks of
+        another video are refused; without any name :meth:`only_video`.
+        """
+        given = [name for name in names if name]
+        stems = [Path(n).stem if Path(n).suffix.lower() in VIDEO_SUFFIXES else n for n in given]
+        known = (name for name in (*given, *stems) if name in self._known)
+        return next(known, stems[0] if stems else self.only_video(otherwise))
+
     def only_video(self, otherwise: str) -> str:
         """The name of the one known video, for formats that do not tell it."""
         return next(iter(self._known)) if len(self._known) == 1 else otherwise
@@ -173,7 +186,10 @@ class Collector:
         """ValueError if videos are known, but not this one."""
         if self._known and name not in self._known:
             there = ", ".join(list(self._known)[:8])
-            raise ValueError(f"video {name!r} is not among the known ones: {there}")
+            raise ValueError(
+                f"video {name!r} is not among the known ones: {there}; add it first, or, if it is "
+                "one of these, change its name in the file"
+            )
 
     def video(
         self,

@@ -14,7 +14,6 @@ from typing import IO
 from xml.etree.ElementTree import Element
 from xml.sax.saxutils import escape, quoteattr
 
-from ...video import VIDEO_SUFFIXES
 from ..tracks import KINDS, Attribute, ObjectClass, Track, TrackFrame, colour_of, hex_of
 from .clips import Clip, Export, box
 from .collecting import CollectedVideo, Collector, clean, consecutive_ids
@@ -161,12 +160,10 @@ def _size(root: Element, where: str) -> tuple[int, int] | None:
 
 
 def _video_name(root: Element, file: Path, collector: Collector) -> str:
-    task = root.findtext("meta/task/name") or ""
-    if collector.known_size(task) is not None:
-        return task
-    if Path(task).suffix.lower() in VIDEO_SUFFIXES:  # CVAT names a task after its file
-        task = Path(task).stem
-    return collector.only_video(task or file.resolve().parent.name)
+    """By the name of the task, which a person chooses, or of the file that it was made of."""
+    keys = ("meta/task/name", "meta/source", "meta/task/source")
+    names = (root.findtext(key) or "" for key in keys)
+    return collector.named_video(names, file.resolve().parent.name)
 
 
 def _read_labels(root: Element, where: str) -> dict[str, ObjectClass | str]:

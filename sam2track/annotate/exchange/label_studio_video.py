@@ -5,6 +5,7 @@ Boxes are linear between key frames, and end at one where ``enabled`` is false.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -72,8 +73,10 @@ def read_label_studio_video(path: Path, collector: Collector) -> None:
     """Read boxes of videos; between key frames they are linear, as Label Studio shows them."""
     tasks.read_config(path, collector)
     for where, data, results in tasks.read_tasks(path):
-        name = data.get("name") or PurePosixPath(str(data.get("video", ""))).stem
-        name = collector.only_video(str(name))
+        file = PurePosixPath(str(data.get("video") or "")).name
+        uploaded = re.sub(r"^[0-9a-f]{8}-", "", file)  # Label Studio puts this before the name
+        names = str(data.get("name") or ""), PurePosixPath(file).stem, uploaded
+        name = collector.named_video(names, "video")
         known = collector.known_size(name) or records.read_size(data.get("size"))
         regions = tasks.of_types(results, ("videorectangle",), "boxes", collector, where)
         values = [entry(own, "value", dict, where) for own in regions]

@@ -51,7 +51,12 @@ class ObjectRow:
 
 @dataclass(frozen=True, slots=True)
 class VideoRow:
-    """A video in the report; ``pictures`` are data URIs, ``queue`` is what deserves a look."""
+    """A video in the report; ``pictures`` are data URIs, ``queue`` is what deserves a look.
+
+    Attributes:
+        frames: that all runs have tracked, one for each run that tracked it.
+        tracked: how many different frames the tracks cover.
+    """
 
     name: str
     about: str
@@ -60,6 +65,7 @@ class VideoRow:
     error: str
     seconds: float
     frames: int
+    tracked: int
     objects: tuple[ObjectRow, ...]
     more: int
     low: int
@@ -104,11 +110,12 @@ def _video_row(project: Project, video: ProjectVideo, *, pictures: bool) -> Vide
     classes = {own.id: own for own in project.classes()}
     rated = ratings(project, video)
     queue = review_queue(project, video.id)
-    rows, low = [], set()
+    rows, low, tracked = [], set(), set()
     for thing in things:
         masks = list(project.masks(thing.id))
         doubtful = low_frames(masks)
         low.update(doubtful)
+        tracked.update(mask.frame for mask in masks if mask.made in ("prompt", "propagated"))
         sure = [mask.confidence for mask in masks]
         rows.append(
             ObjectRow(
@@ -141,6 +148,7 @@ def _video_row(project: Project, video: ProjectVideo, *, pictures: bool) -> Vide
         (job["error"] if job is not None else "") or error,
         total["seconds"],
         total["frames"],
+        len(tracked),
         tuple(rows[:_OBJECTS]),
         max(0, len(rows) - _OBJECTS),
         len(low),

@@ -158,7 +158,9 @@ def test_videos_that_are_not_known(name, export):
     from sam2track.annotate import Video
 
     others = [Video("one", 37, 24, 5), Video("two", 37, 24, 5)]
-    refused(name, export(name), "is not among the known ones: one, two", others)
+    folder = export(name)
+    refused(name, folder, "is not among the known ones: one, two; add it first, or", others)
+    refused(name, folder, "is not among the known ones: one; add it first, or", others[:1])
 
 
 @pytest.mark.parametrize("name", READABLE)

@@ -290,6 +290,48 @@ def test_shapes_without_a_track_are_counted(tmp_path):
     assert told == {single: count, "empty masks": 1}
 
 
+@pytest.mark.parametrize("name", ["cvat", "cvat_video"])
+def test_the_video_of_a_task_of_cvat(name, tmp_path):
+    """A person names a task; CVAT adds the file it was made of."""
+    own, task = sample(), "<name>cup</name>"
+    write(name, replace(own, videos=own.videos[:1]), tmp_path / "out")
+    file = tmp_path / "out/cup/annotations.xml"
+    text = file.read_text()
+    assert task in text
+
+    def names(head, tail=""):
+        file.write_text(text.replace(task, head).replace("</task>", f"</task>{tail}"))
+        found, _ = read(name, file, videos=[own.videos[0].video])
+        return [one.video.name for one in found.videos]
+
+    for head in ("<name>cup.mp4</name>", "<name></name>", ""):
+        assert names(head) == ["cup"]
+    assert names("<name>batch 3</name>", "<source>cup.mp4</source>") == ["cup"]
+    assert names("<name>batch 3</name><source>cup.mp4</source>") == ["cup"]
+    for tail in ("", "<source>box.mp4</source>"):
+        with pytest.raises(ValueError, match="'box' is not among the known ones: cup; add"):
+            names("" if tail else "<name>box.mp4</name>", tail)
+
+
+def test_the_video_of_a_task_of_label_studio(tmp_path):
+    folder = tmp_path / "out"
+    write("label_studio_video", sample(boxes=True), folder)
+    tasks = json.loads((folder / "tasks.json").read_text())[:1]
+
+    def names(**data):
+        tasks[0]["data"] = data
+        (folder / "tasks.json").write_text(json.dumps(tasks))
+        known = [sample().videos[0].video]
+        return [
+            own.video.name for own in read("label_studio_video", folder, videos=known)[0].videos
+        ]
+
+    assert names(video="/data/upload/2/1a2b3c4d-cup.mp4") == names(name="cup") == names() == ["cup"]
+    assert names(name="batch 3", video="s3://films/cup.mp4") == ["cup"]
+    with pytest.raises(ValueError, match="'box' is not among the known ones: cup; add"):
+        names(video="/films/box.mp4")
+
+
 def test_binary_masks_of_davis_2016_are_one_object(tmp_path):
     mask = np.zeros((HEIGHT, WIDTH), np.uint8)
     mask[20:44, 20:44] = 255

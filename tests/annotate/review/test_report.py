@@ -7,11 +7,12 @@ import shutil
 from dataclasses import replace
 
 import pytest
-from annotate.small_project import add_object, clip_project, run, tiny_engine
+from annotate.small_project import LENGTH, add_object, clip_project, run, tiny_engine
 
 from sam2track.annotate.jobs import Jobs
 from sam2track.annotate.review.report import low_frames, write_report
 from sam2track.annotate.review.review_queue import ranges
+from sam2track.prompts import Prompt
 
 pytest.importorskip("jinja2")
 
@@ -43,6 +44,18 @@ def test_a_page_with_all_videos(tmp_path):
         assert "no such video" in page
         assert "Made by <code>sam2track annotate</code>" in page
         assert not re.search(r"(src|href)=\"(?!data:)", page)
+
+
+def test_frames_that_are_tracked_again_count_once(tmp_path):
+    with clip_project(tmp_path) as project:
+        one = add_object(project)
+        jobs = Jobs(project, tiny_engine())
+        jobs.run(tmp_path / "a")
+        project.prompt(one, 8, Prompt.click(50, 40))
+        assert jobs.run(tmp_path / "a").frames > 0
+        write_report(project, tmp_path / "report.html")
+    page = (tmp_path / "report.html").read_text()
+    assert f"<b>{LENGTH}</b><span>frames tracked</span>" in page
 
 
 def test_frames_of_low_confidence(tmp_path):
