@@ -89,7 +89,7 @@ def test_hints_are_whole_sentences(person: Person) -> None:
     person.click(*CUP)
     person.saved()
     person.until(lambda: person.page.locator("#advice button").count() == 1)
-    assert person.page.inner_text("#advice > span").endswith("If the mask is right, track it:")
+    assert person.page.inner_text("#advice > span").endswith("If the mask is right:")
     assert person.page.evaluate(
         "(() => { const s = document.querySelector('#advice > span');"
         " return s.scrollHeight <= s.clientHeight + 1; })()"
