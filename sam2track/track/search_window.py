@@ -84,8 +84,10 @@ class Zoom:
             ``least``: a small frame is sharp as a whole) is cut down to it,
         tight: but not below so many longer sides of the object.
         share: a window longer than this share of the frame's longer side is the whole frame.
-        small: a click is answered once more through a window if ``factor`` longer sides of what it
-            shows are at most this share of the frame's longer side.
+        small: an object is small if ``factor`` of its longer sides are at most this share of the
+            frame's longer side. What a click shows is looked at once more if it is small.
+        few: of more objects than this only small ones get windows; the others are seen in the whole
+            frame, which is encoded once for all of them.
     """
 
     factor: float | None
@@ -94,6 +96,7 @@ class Zoom:
     tight: float = 1.7
     share: float = 0.85
     small: float = 0.7
+    few: int = 4
 
     def window(self, where: Whereabouts | None, ahead: int, size: Size) -> WindowBox | None:
         """Where to look ``ahead`` frames later; None = in the whole frame."""
@@ -113,14 +116,22 @@ class Zoom:
         Each has a window of its own, also beside others. In one window for several an object would
         be much smaller than in its memories (measured: docs/zoom.md).
         """
-        return {k: self.window(place, ago, size) for k, (place, ago) in expected.items()}
+        few = len(expected) <= self.few
+        return {
+            k: self.window(place, ago, size)
+            if few or place is None or self._is_small(place, size)
+            else None
+            for k, (place, ago) in expected.items()
+        }
 
     def closer(self, shown: Whereabouts | None, size: Size) -> WindowBox | None:
         """The window around the small object that a click shows; None = there is none."""
-        if self.factor is None or shown is None:
+        if shown is None:
             return None
-        small = self.factor * shown.side <= self.small * max(size)
-        return self.window(shown, 0, size) if small else None
+        return self.window(shown, 0, size) if self._is_small(shown, size) else None
+
+    def _is_small(self, where: Whereabouts, size: Size) -> bool:
+        return self.factor is not None and self.factor * where.side <= self.small * max(size)
 
     def around(self, box: Box | None, size: Size) -> WindowBox | None:
         """The window around what a prompt shows; None = the whole frame."""

@@ -229,6 +229,15 @@ def test_the_window_of_a_larger_object_is_narrower(length, side):
     assert (window and window[2] - window[0]) == side
 
 
+def test_many_large_objects_share_the_whole_frame():
+    zoom, large, small = Zoom(3.0, least=8.0), *(Whereabouts.of((0, 0, x, 9)) for x in (60, 20))
+    places = dict.fromkeys(range(1, 5), (large, 0))
+    assert None not in zoom.windows(places, SIZE).values()
+    windows = zoom.windows({**places, 5: (small, 0)}, SIZE)
+    assert [windows[k] for k in range(1, 5)] == [None] * 4
+    assert windows[5] is not None
+
+
 def test_a_small_frame_is_seen_as_a_whole():
     place = Whereabouts.of((0, 0, 60, 10))
     assert Zoom(3.0, least=64.0).window(place, 0, SIZE) is None
