@@ -46,6 +46,9 @@ class GreyRange:
         return np.clip(grey, 0, 255, out=grey).round(out=grey).astype(np.uint8)
 
 
+EACH_ITS_OWN = GreyRange(0, lambda _: None)  # of pictures that belong to no video
+
+
 def _percentiles(pictures: Iterable[np.ndarray]) -> tuple[float, float] | None:
     """Of the finite values of pictures; None if there are none."""
     found = []

@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, ImageOps
 
-from .grey import GreyRange, deep_values
+from .grey import EACH_ITS_OWN, GreyRange, deep_values
 from .source import VideoError
 
 # Pillow reads HEIC only where its plug-in is installed; else such a file is an error, not ignored.
@@ -81,13 +81,13 @@ def count_pages(path: Path) -> int:
         return 1 if picture.format == "MPO" else getattr(picture, "n_frames", 1)
 
 
-def read_picture(path: Path, grey: GreyRange | None = None) -> UInt8[np.ndarray, "H W 3"]:
+def read_picture(path: Path, grey: GreyRange = EACH_ITS_OWN) -> UInt8[np.ndarray, "H W 3"]:
     """A picture as RGB, turned as its EXIF orientation says. See :func:`load_picture`."""
     return np.array(load_picture(path, grey=grey))
 
 
 def grey_range(files: Sequence[Path]) -> GreyRange:
-    """The range of grey that is common to pictures of more than 8 bits, found when it is needed."""
+    """The range of grey of a video of picture files, found when it is first needed."""
     return GreyRange(len(files), partial(_deep_values_of, files))
 
 
@@ -100,7 +100,7 @@ def _deep_values_of(files: Sequence[Path], index: int) -> np.ndarray | None:
 
 
 def load_picture(
-    path: Path, least: int | None = None, *, grey: GreyRange | None = None
+    path: Path, least: int | None = None, *, grey: GreyRange = EACH_ITS_OWN
 ) -> Image.Image:
     """A picture as Pillow's RGB image, turned as its EXIF orientation says.
 
@@ -120,13 +120,11 @@ def load_picture(
         return picture_as_rgb(turned, grey)
 
 
-def picture_as_rgb(picture: Image.Image, grey: GreyRange | None = None) -> Image.Image:
+def picture_as_rgb(picture: Image.Image, grey: GreyRange = EACH_ITS_OWN) -> Image.Image:
     """Any of Pillow's modes as RGB; the result holds its own pixels. See :func:`load_picture`."""
     values = deep_values(picture)
     if values is not None:
-        return Image.fromarray((grey or GreyRange(0, lambda _: None)).as_grey(values)).convert(
-            "RGB"
-        )
+        return Image.fromarray(grey.as_grey(values)).convert("RGB")
     if picture.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in picture.info:
         opaque = picture.convert("RGBA")
         alpha = opaque.getchannel("A")
