@@ -113,16 +113,15 @@ class Zoom:
     ) -> dict[int, WindowBox | None]:
         """Where to look for each object, by its id: from its place some frames before.
 
-        Each has a window of its own, also beside others. In one window for several an object would
-        be much smaller than in its memories (measured: docs/zoom.md).
+        Each has a window of its own, also beside others; large ones only if there are few objects.
+        In one window for several an object would be much smaller than in its memories (measured:
+        docs/zoom.md).
         """
-        few = len(expected) <= self.few
-        return {
-            k: self.window(place, ago, size)
-            if few or place is None or self._is_small(place, size)
-            else None
-            for k, (place, ago) in expected.items()
-        }
+        few, found = len(expected) <= self.few, {}
+        for object_id, (place, ago) in expected.items():
+            alone = few or (place is not None and self._is_small(place, size))
+            found[object_id] = self.window(place, ago, size) if alone else None
+        return found
 
     def closer(self, shown: Whereabouts | None, size: Size) -> WindowBox | None:
         """The window around the small object that a click shows; None = there is none."""
