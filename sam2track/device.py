@@ -1,4 +1,4 @@
-"""The device, the precision, and the number of CPU threads of the model."""
+"""Where and how the model computes: device, precision, CPU threads."""
 
 from __future__ import annotations
 
@@ -50,6 +50,13 @@ def pick_precision(precision: str, device: torch.device) -> torch.dtype:
     if precision not in PRECISIONS:
         raise ValueError(f"precision {precision!r} is unknown; use auto, {', '.join(PRECISIONS)}")
     return PRECISIONS[precision]
+
+
+def is_eager() -> bool:
+    """Whether layers compute at once: without gradients, compilation and tracing."""
+    if torch.is_grad_enabled() or torch.compiler.is_compiling():
+        return False
+    return not torch.jit.is_tracing()  # pyright: ignore[reportPrivateImportUsage]
 
 
 def keep_freed_memory() -> None:

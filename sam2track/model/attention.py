@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from ..device import is_eager
 from . import onednn
 from .onednn import Linear
 
@@ -262,7 +263,7 @@ class Rotation(nn.Module):
 
     def forward(self, x: Float[Tensor, "B heads n*T D"]) -> Float[Tensor, "B heads n*T D"]:
         """Rotate n times T tokens."""
-        if onednn.is_eager():
+        if is_eager():
             return self.rotate_(x.clone())
         pairs = x.float().unflatten(2, (-1, len(self.cos))).unflatten(-1, (-1, 2))
         even, odd = pairs.unbind(-1)  # (B, heads, n, T, D / 2)

@@ -12,12 +12,12 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+from ..device import is_eager
 from ..types import Candidates, FrameFeatures
 from . import many_prompts
 from .attention import Attention
 from .layers import MLP
 from .mask_upscaling import predict_masks, upscaling
-from .onednn import is_eager
 
 CANDIDATES = 3  # whole, part, subpart: what one click may mean
 PRESENT = 10.0  # presence logit of a decoder that does not predict it: the object is there

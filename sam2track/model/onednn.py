@@ -19,6 +19,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from ..device import is_eager
 from .derived import derived
 
 FEWEST = 1 << 20  # multiplications; for fewer, oneDNN takes longer to begin than it saves
@@ -70,13 +71,6 @@ def beats_mkl() -> bool:
     """Whether oneDNN's products in fp32 take half the time of MKL's: AMD's with AVX-512."""
     told = getattr(torch.cpu, "get_capabilities", dict)()  # an older PyTorch does not tell
     return bool(_DTYPES) and told.get("avx512_f", False) and "AMD" in told.get("cpu_name", "")
-
-
-def is_eager() -> bool:
-    """Whether layers compute at once: without gradients, compilation and tracing."""
-    if torch.is_grad_enabled() or torch.compiler.is_compiling():
-        return False
-    return not torch.jit.is_tracing()  # pyright: ignore[reportPrivateImportUsage]
 
 
 def computed_in(x: Tensor) -> torch.dtype:

@@ -16,10 +16,11 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from ...device import is_eager
 from ..attention import mix
 from ..derived import derived
 from ..layers import MLP, named
-from ..onednn import Linear, is_eager
+from ..onednn import Linear
 from .backbone import Backbone
 
 
