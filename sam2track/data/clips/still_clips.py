@@ -1,8 +1,8 @@
 """Training clips made of still images with masks and simulated motion.
 
-A camera moves over the image, which is deformed a little; objects cut out of another image may move
-in front of it, so that not all motion is the camera's. STM (1904.00607, section 4.1) showed that
-still images help to learn tracking.
+A camera moves over the image, which is deformed a little. So that not all motion is the camera's,
+the objects may move over what is filled in behind them, and objects cut out of another image may
+move in front. STM (1904.00607, section 4.1) showed that still images help to learn tracking.
 """
 
 from __future__ import annotations
@@ -60,6 +60,8 @@ class StillClips:
         objects: largest number of tracked objects in a clip.
         moving: fraction of the clips that move; the others repeat one frame.
         paste: fraction of the moving clips in which objects of another image move across.
+        loose: fraction of the moving clips in which the objects move themselves, if they are whole:
+            neither cut off by the image's edge nor parts of another object.
         augment: applied to the clips; None = no change.
     """
 
@@ -70,6 +72,7 @@ class StillClips:
     objects: int = 3
     moving: float = 0.9
     paste: float = 0.5
+    loose: float = 0.0
     augment: Augment | None = USUAL
 
     def __post_init__(self) -> None:
@@ -113,10 +116,14 @@ class StillClips:
         pace = 1 + (SPEED - 1) * hardness
         aspect = still.image.shape[1] / still.image.shape[0]
         camera = Camera.draw(rng, aspect, self.size, pace * moments.end)
-        canvas = self._canvas(still, chosen, rng, aspect)
-        layers: list[Layer] = []
+        place, layers = _place(rng, aspect), list[Layer]()
+        if rng.random() < self.loose and _is_whole(still, chosen):
+            still, layers = self._loosened(still, chosen, place, rng, pace * moments.end)
+            chosen = []
+        canvas = self._canvas(still, chosen, place, rng)
         if rng.random() < self.paste:
-            layers = self._passing_objects(rng, aspect, pace * moments.end, first=len(chosen) + 1)
+            first = 1 + len(chosen) + len(layers)
+            layers += self._passing_objects(rng, aspect, pace * moments.end, first=first)
         frames = np.empty((self.frames, self.size, self.size, 3), np.uint8)
         labels = np.zeros((self.frames, self.size, self.size), np.uint8)
         for index, t in enumerate(pace * moments.times):
@@ -129,20 +136,38 @@ class StillClips:
         return Clip(frames, labels)
 
     def _canvas(
-        self, still: Still, chosen: list[int], rng: np.random.Generator, aspect: float
+        self, still: Still, chosen: list[int], place: np.ndarray, rng: np.random.Generator
     ) -> _Canvas:
-        """The image, a little larger than the view, which is at a random place in it."""
-        height = min(still.image.shape[0], round(CANVAS * self.size))
-        size = (max(2, round(height * aspect)), max(2, height))
-        spare = rng.uniform(0, 0.6)  # of the image beyond the view, view heights
-        x, y = rng.uniform(-0.5, 0.5, 2) * spare
-        scale = 1 + spare
-        to_world = np.array([[scale, 0, aspect * (0.5 + x)], [0, scale, 0.5 + y], [0, 0, 1.0]])
+        pictures = self._shrunk(still, chosen)
+        return _Canvas(pictures, place, _deformation(rng, rng.uniform(0, 0.02)))
+
+    def _shrunk(self, still: Still, chosen: list[int]) -> list[UInt8[np.ndarray, "h w *c"]]:
+        """The image and the masks of objects, no larger than the clip needs."""
+        height, width = still.image.shape[:2]
+        share = min(1.0, CANVAS * self.size / height)
+        size = (max(2, round(width * share)), max(2, round(height * share)))
         masks = (still.mask(k).view(np.uint8) * np.uint8(255) for k in chosen)
-        pictures = [
-            cv2.resize(p, size, interpolation=cv2.INTER_AREA) for p in (still.image, *masks)
-        ]
-        return _Canvas(pictures, to_world, _deformation(rng, rng.uniform(0, 0.02)))
+        return [cv2.resize(p, size, interpolation=cv2.INTER_AREA) for p in (still.image, *masks)]
+
+    def _loosened(
+        self,
+        still: Still,
+        chosen: list[int],
+        place: np.ndarray,
+        rng: np.random.Generator,
+        end: float,
+    ) -> tuple[Still, list[Layer]]:
+        """The image without the objects, and the objects, which move from where they were."""
+        image, *masks = self._shrunk(still, chosen)
+        height, width = image.shape[:2]
+        layers = []
+        for label, mask in enumerate(masks, start=1):
+            x0, y0, x1, y1 = mask_box(mask > 127) or (0, 0, 1, 1)
+            cut = cut_out(image, mask > 127, self.size)
+            centre = ((x0 + x1 - width) / 2 / height, (y0 + y1 - height) / 2 / height, 1)
+            motion = _own_motion(rng, (place @ centre)[:2], place[1, 1] * (y1 - y0) / height, end)
+            layers.append(Layer(cut, motion, _deformation(rng, rng.uniform(0, 0.04)), label))
+        return Still(still.path, _filled(image, np.maximum.reduce(masks)), ()), layers
 
     def _passing_objects(
         self, rng: np.random.Generator, aspect: float, end: float, *, first: int
@@ -157,6 +182,43 @@ class StillClips:
             motion = _passing_motion(rng, height, aspect, end)
             layers.append(Layer(cut, motion, _deformation(rng, 0.02), label))
         return layers
+
+
+def _place(rng: np.random.Generator, aspect: float) -> Float[np.ndarray, "3 3"]:
+    """An image's own coordinates to the world: a little larger than the view, anywhere in it."""
+    spare = rng.uniform(0, 0.6)  # of the image beyond the view, view heights
+    x, y = rng.uniform(-0.5, 0.5, 2) * spare
+    scale = 1 + spare
+    return np.array([[scale, 0, aspect * (0.5 + x)], [0, scale, 0.5 + y], [0, 0, 1.0]])
+
+
+def _is_whole(still: Still, chosen: list[int]) -> bool:
+    """Whether none of the objects is cut off by the image's edge, or a part of another one."""
+    height, width = still.image.shape[:2]
+    for k in chosen:
+        x0, y0, across, down = coco_masks.toBbox(still.runs[k])
+        if min(x0, y0) < 2 or x0 + across > width - 2 or y0 + down > height - 2:
+            return False
+        area = coco_masks.area(still.runs[k])
+        for other in still.runs:
+            both = coco_masks.area(coco_masks.merge([still.runs[k], other], intersect=True))
+            if both > area / 2 and coco_masks.area(other) > area:
+                return False
+    return True
+
+
+def _filled(
+    image: UInt8[np.ndarray, "h w 3"], mask: UInt8[np.ndarray, "h w"]
+) -> UInt8[np.ndarray, "h w 3"]:
+    """The image with what surrounds a mask drawn over it: blurred, which takes little time."""
+    size = (max(2, image.shape[1] // 3), max(2, image.shape[0] // 3))
+    hole = cv2.dilate(mask, np.ones((7, 7), np.uint8))
+    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    small_hole = cv2.dilate(cv2.resize(hole, size), np.ones((3, 3), np.uint8))
+    small = cv2.inpaint(small, small_hole, 3, cv2.INPAINT_TELEA)
+    filled = cv2.resize(small, image.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+    soft = cv2.GaussianBlur(hole, (7, 7), 0)[..., None] / np.float32(255)
+    return (image + soft * (filled.astype(np.float32) - image)).round().astype(np.uint8)
 
 
 def choose(still: Still, rng: np.random.Generator, most: int) -> list[int]:
@@ -196,6 +258,16 @@ def _passing_motion(rng: np.random.Generator, height: float, aspect: float, end:
     rate[:2] = rng.normal(0, 0.35, 2) * (aspect, 1.0) / end
     rate[2:4] = rng.normal(0, 0.15, 2) / end
     reach = np.array([0.03, 0.03, 0.05, 0.1, 0.05, 0.05]) * rng.random(6)
+    return Motion(start, rate, Waves.draw(rng, reach, (12, 70)))
+
+
+def _own_motion(rng: np.random.Generator, centre: np.ndarray, height: float, end: float) -> Motion:
+    """How an object of a height moves away from its place in the image."""
+    start = np.array([*centre, np.log(height), 0, 0, 0])
+    rate = np.zeros(6)
+    rate[:2] = rng.normal(0, 0.4, 2) * height / end
+    rate[2:4] = rng.normal(0, 0.15, 2) / end
+    reach = np.array([0.05 * height, 0.05 * height, 0.05, 0.1, 0.05, 0.05]) * rng.random(6)
     return Motion(start, rate, Waves.draw(rng, reach, (12, 70)))
 
 

@@ -17,15 +17,16 @@ import yaml
 from data import layouts
 from data.layouts import COLOURS, HEIGHT, WIDTH
 from hydra.utils import instantiate
+from pycocotools import mask as coco_masks
 
 from sam2track.data.clips.augment import Augment, Jitter
 from sam2track.data.clips.clip import SMALLEST, Clip, ClipDataset, ClipSource, Mixture
-from sam2track.data.clips.still_clips import StillClips
+from sam2track.data.clips.still_clips import StillClips, _filled, _is_whole
 from sam2track.data.clips.video_clips import VideoClips, choose_separate
 from sam2track.data.readers.davis import davis
 from sam2track.data.readers.folder import folder
 from sam2track.data.readers.sav import sav, sav_train
-from sam2track.data.readers.still_images import CocoStills, FolderStills, SA1BStills
+from sam2track.data.readers.still_images import CocoStills, FolderStills, SA1BStills, Still
 from sam2track.data.readers.youtube_vos import youtube_vos
 
 SIZE = 64
@@ -383,6 +384,47 @@ def test_things_pass_in_front(tmp_path):
         source = StillClips(stills, SIZE, frames=4, objects=1, paste=paste, moving=1, augment=None)
         areas[paste] = np.mean([(clip.masks > 0).mean() for clip in draw(source, 40)])
     assert areas[1] < 0.97 * areas[0]
+
+
+def moved(clip, label):
+    """By how many pixels an object's centre moves beyond what the camera does to the other."""
+    centres = [[np.argwhere(m == k).mean(0) for k in (label, 3 - label)] for m in clip.masks]
+    first, last = (one - other for one, other in (centres[0], centres[-1]))
+    return np.abs(last - first).max()
+
+
+def test_loose_objects_move_by_themselves(tmp_path):
+    apart = {}
+    for loose in (0, 1):
+        source = still_clips(tmp_path, loose=loose, paste=0, moving=1, augment=None)
+        clips = draw(source, 20)
+        for clip in clips:
+            assert_on_objects(clip)
+        both = [clip for clip in clips if all({1, 2} <= set(np.unique(m)) for m in clip.masks)]
+        assert len(both) > 5
+        apart[loose] = np.median([moved(clip, 1) for clip in both])
+    assert apart[1] > 3 * apart[0]
+
+
+def test_parts_and_cut_off_objects_do_not_come_loose(tmp_path):
+    image = np.full((60, 80, 3), 90, np.uint8)
+    masks = np.zeros((3, 60, 80), bool)
+    masks[0, 10:50, 20:60] = True
+    masks[1, 20:30, 30:40] = True  # a part of it
+    masks[2, 0:20, 65:78] = True  # cut off at the top
+    runs = tuple(coco_masks.encode(np.asfortranarray(m).view(np.uint8)) for m in masks)
+    still = Still(tmp_path / "a.png", image, runs)
+    assert [_is_whole(still, [k]) for k in range(3)] == [True, False, False]
+    assert not _is_whole(still, [0, 2])
+
+
+def test_what_was_behind_a_loose_object_looks_like_its_surroundings():
+    image = np.full((60, 90, 3), (40, 120, 40), np.uint8)
+    mask = np.zeros((60, 90), np.uint8)
+    mask[20:40, 30:60] = 255
+    image[mask > 0] = (230, 20, 20)
+    filled = _filled(image, mask).astype(int)
+    assert np.abs(filled - (40, 120, 40)).max() < 12
 
 
 def test_one_frame_is_a_clip(tmp_path):
