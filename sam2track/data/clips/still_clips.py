@@ -41,11 +41,16 @@ class _Canvas:
     deformation: Deformation
 
     def seen(self, camera, t: float, size: int) -> list[UInt8[np.ndarray, "S S *c"]]:
-        """The camera's view of the pictures, which are mirrored beyond their edges."""
+        """The camera's view of the pictures, which are mirrored beyond their edges.
+
+        The mirror image of an object does not belong to it, unless both meet at the edge.
+        """
         place, box = camera @ self.to_world, (0, 0, size, size)
+        image, *masks = self.pictures
+        repeats = [True] + [_meets_edge(mask) for mask in masks]
         return [
-            sample(picture, place, box, deformation=self.deformation, t=t, repeat=True)
-            for picture in self.pictures
+            sample(picture, place, box, deformation=self.deformation, t=t, repeat=repeat)
+            for picture, repeat in zip([image, *masks], repeats, strict=True)
         ]
 
 
@@ -190,6 +195,11 @@ def _place(rng: np.random.Generator, aspect: float) -> Float[np.ndarray, "3 3"]:
     x, y = rng.uniform(-0.5, 0.5, 2) * spare
     scale = 1 + spare
     return np.array([[scale, 0, aspect * (0.5 + x)], [0, scale, 0.5 + y], [0, 0, 1.0]])
+
+
+def _meets_edge(mask: UInt8[np.ndarray, "h w"]) -> bool:
+    """Whether an object is within two pixels of its image's edge."""
+    return any(side.max() > 127 for side in (mask[:2], mask[-2:], mask[:, :2], mask[:, -2:]))
 
 
 def _is_whole(still: Still, chosen: list[int]) -> bool:
