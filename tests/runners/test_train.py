@@ -15,7 +15,9 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from asset_packs import write_pictures
 from composing import compose_config
+from data import layouts
 from moving import MovingSquares
 from tiny import TINY
 
@@ -202,6 +204,18 @@ def test_bad_settings_end_in_one_line_and_nothing_is_written(
     assert message in error
     assert error.count("\n") == 1
     assert not out.exists()
+
+
+def test_the_default_recipe_draws_scenes_and_photographs(tiny, tmp_path, capsys):
+    assets = tmp_path / "assets"
+    assets.mkdir()
+    write_pictures(assets)
+    arguments = (f"data.root={assets}", f"out={tmp_path / 'run'}", *CHEAP, *TINY_MODEL)
+    assert train(*arguments) == 2
+    assert "run `python scripts/outlined_photographs.py`" in capsys.readouterr().err
+    (layouts.coco_stills(assets / "stills") / "instances.json").rename(assets / "stills/train.json")
+    assert train(*arguments) == 0
+    assert (tmp_path / "run/weights.safetensors").is_file()
 
 
 def test_missing_data_is_named(tiny, tmp_path, capsys):

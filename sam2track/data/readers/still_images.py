@@ -69,7 +69,10 @@ class CocoStills:
     def __init__(self, images: str | Path, annotations: str | Path) -> None:
         self.images, self.annotations = Path(images), Path(annotations)
         if not self.images.is_dir():
-            raise FileNotFoundError(f"no folder {images}: give the folder of COCO's images")
+            raise FileNotFoundError(
+                f"no folder {images}: give the folder of COCO's images; for recipe=nano, "
+                "run `python scripts/outlined_photographs.py`"
+            )
         if not self.annotations.is_file():
             raise FileNotFoundError(f"no file {annotations}: give COCO's instances_*.json")
         try:
