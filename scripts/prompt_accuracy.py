@@ -4,11 +4,11 @@
     python scripts/prompt_accuracy.py --stills assets/stills
     python scripts/prompt_accuracy.py --assets assets --clips 100
 
-On the first frames of DAVIS 2016, on photographs (``scripts/outlined_photographs.py``; the first
-object of each that no training sees), or on drawn clips that no training sees (needs the pictures
-of ``scripts/fetch_assets.py``). Prompts: one click in the object's middle; three and six clicks,
-each in the middle of the largest error; the box; the box and then one negative click in the middle
-of the largest wrong part.
+On the first frames of DAVIS 2016, on photographs (``scripts/outlined_photographs.py``; of those
+whose masks no training sees the first object), or on drawn clips that no training sees (needs the
+pictures of ``scripts/fetch_assets.py``). Prompts: one click in the object's middle; three and six
+clicks, each in the middle of the largest error; the box; the box and then one negative click in the
+middle of the largest wrong part.
 """
 
 from __future__ import annotations

@@ -99,10 +99,10 @@ def _videos_in(folder: Path) -> list[str] | None:
     if not folder.is_dir():
         return None
     paths = [path for path in folder.iterdir() if not path.name.startswith(".")]
-    videos, strays = _videos_among(paths, [])
-    if strays or not videos:
-        videos, strays = _videos_among(paths, [path for path in paths if _holds_pictures(path)])
-        if strays:
+    videos: list[Path] = []
+    if any(_strays(paths, videos)) or not videos:
+        videos = [path for path in paths if _holds_pictures(path)]
+        if any(_strays(paths, videos)):
             return None
     return [str(path) for path in sorted(videos)] or None
 
@@ -110,25 +110,23 @@ def _videos_in(folder: Path) -> list[str] | None:
 def _matching(pattern: str) -> list[str]:
     """The paths of a pattern, without pictures whose names begin with that of a video of it."""
     found = sorted(glob.glob(pattern, recursive=True))
-    folders = [path for path in map(Path, found) if _holds_pictures(path)]
-    videos, strays = _videos_among(map(Path, found), folders)
-    kept = {*videos, *strays}
+    videos = [path for path in map(Path, found) if _holds_pictures(path)]
+    kept = {*_strays(map(Path, found), videos), *videos}
     return [own for own in found if not _is_picture(Path(own)) or Path(own) in kept]
 
 
-def _videos_among(paths: Iterable[Path], folders: Sequence[Path]) -> tuple[list[Path], list[Path]]:
-    """The videos, and the pictures whose names begin with that of no video.
+def _strays(paths: Iterable[Path], videos: list[Path]) -> Iterator[Path]:
+    """The pictures whose names begin with that of no video.
 
-    ``folders``: the folders of pictures that are videos.
+    ``videos``: folders of pictures, to which the files of videos are added.
     """
     from ..video import VIDEO_SUFFIXES, is_stack
 
     files: list[tuple[int, bool, bool, Path]] = []
-    for path in set(paths) - set(folders):
+    for path in set(paths) - set(videos):
         video, picture = path.suffix.lower() in VIDEO_SUFFIXES, _is_picture(path)
         if video or picture:
             files.append((len(path.stem), picture, not video, path))
-    videos, strays = list(folders), list[Path]()
     names = [str(own) for own in videos]
     # A video comes before pictures with its name. Of many TIFF files of one page one is opened.
     for _, picture, no_video, path in sorted(files):
@@ -136,8 +134,7 @@ def _videos_among(paths: Iterable[Path], folders: Sequence[Path]) -> tuple[list[
             videos.append(path)
             names.append(str(path.with_suffix("")))
         elif not str(path).startswith(tuple(names)):
-            strays.append(path)
-    return videos, strays
+            yield path
 
 
 def _is_picture(path: Path) -> bool:

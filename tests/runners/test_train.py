@@ -206,13 +206,13 @@ def test_bad_settings_end_in_one_line_and_nothing_is_written(
     assert not out.exists()
 
 
-def test_the_default_recipe_draws_scenes_and_photographs(tiny, tmp_path, capsys):
+def test_the_default_recipe_needs_scenes_and_photographs(tiny, tmp_path, capsys):
     assets = tmp_path / "assets"
     assets.mkdir()
     write_pictures(assets)
     arguments = (f"data.root={assets}", f"out={tmp_path / 'run'}", *CHEAP, *TINY_MODEL)
     assert train(*arguments) == 2
-    assert "run `python scripts/outlined_photographs.py`" in capsys.readouterr().err
+    assert "`python scripts/outlined_photographs.py` makes" in capsys.readouterr().err
     (layouts.coco_stills(assets / "stills") / "instances.json").rename(assets / "stills/train.json")
     assert train(*arguments) == 0
     assert (tmp_path / "run/weights.safetensors").is_file()

@@ -54,19 +54,18 @@ class Augment:
     frame: Jitter = Jitter(0.1, 0.05, 0.05)
 
     def __call__(
-        self, clip: Clip, rng: np.random.Generator, *, aspect: float = 1.0, hardness: float = 1.0
+        self, clip: Clip, rng: np.random.Generator, *, hardness: float = 1.0
     ) -> Clip | None:
         """A changed clip, its objects renumbered; None if none is well visible in frame 0.
 
         Args:
-            clip: is not changed itself.
+            clip: is not changed itself. A rotation uses the proportions of the video that it was
+                resized from.
             rng: all random choices come from it.
-            aspect: width over height of the video before it was resized to the clip's square; a
-                rotation uses the video's proportions.
             hardness: 0..1, the factor of rotation, shear, zoom and mosaics.
         """
         size = clip.masks.shape[1:]
-        matrix = self._matrix(rng, size[0], aspect, hardness)
+        matrix = self._matrix(rng, size[0], clip.aspect, hardness)
         mosaic = rng.random() < self.mosaic * hardness
         place = rng.integers(2, size=2).tolist()  # of the quarter: row and column
         frames, masks = np.empty_like(clip.frames), np.empty_like(clip.masks)
@@ -74,7 +73,7 @@ class Augment:
             frame = cv2.warpAffine(clip.frames[index], matrix, size, borderValue=OUTSIDE)
             frames[index] = cv2.transform(frame, colour)
             masks[index] = cv2.warpAffine(clip.masks[index], matrix, size, flags=cv2.INTER_NEAREST)
-        changed = keep_visible(Clip(frames, masks))
+        changed = keep_visible(Clip(frames, masks, clip.aspect))
         if changed is None or not mosaic:
             return changed
         return keep_visible(_mosaic(changed, *place)) or changed
@@ -131,4 +130,4 @@ def _mosaic(clip: Clip, row: int, column: int) -> Clip:
             for left in (0, half):
                 frames[index, top : top + side, left : left + side] = small
         masks[index][inside] = cv2.resize(clip.masks[index], (side, side), interpolation=nearest)
-    return Clip(frames, masks)
+    return Clip(frames, masks, clip.aspect)

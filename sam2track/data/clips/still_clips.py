@@ -22,7 +22,8 @@ from .clip import SMALLEST, Clip, at_least_one, keep_visible
 from .video_clips import OVERLAP, TRIES, paint, squash, squash_mask
 
 LARGEST = 0.8  # fraction of the image above which a mask counts as background
-SPEED = 4.0  # at full hardness, relative to real videos, since objects do not move by themselves
+SPEED = 4.0  # at full hardness, relative to real videos, since most motion is the camera's
+PADDING = 2  # pixels around a cut-out
 CANVAS = 1.6  # height of the image, as a fraction of the clip's, before the camera moves over it
 
 
@@ -31,27 +32,32 @@ class _Canvas:
     """An image under a moving camera.
 
     Attributes:
-        pictures: the image, RGB, and a mask for each object, 255 on the object.
+        image: RGB.
+        masks: of each object, 255 on the object.
         to_world: from the image's coordinates to the camera's world.
         deformation: how it is deformed over time.
     """
 
-    pictures: list[UInt8[np.ndarray, "h w *c"]]
+    image: UInt8[np.ndarray, "h w 3"]
+    masks: list[UInt8[np.ndarray, "h w"]]
     to_world: Float[np.ndarray, "3 3"]
     deformation: Deformation
 
-    def seen(self, camera, t: float, size: int) -> list[UInt8[np.ndarray, "S S *c"]]:
-        """The camera's view of the pictures, which are mirrored beyond their edges.
+    def seen(
+        self, camera, t: float, size: int
+    ) -> tuple[UInt8[np.ndarray, "S S 3"], list[Bool[np.ndarray, "S S"]]]:
+        """The camera's view of the image and of the objects.
 
-        The mirror image of an object does not belong to it, unless both meet at the edge.
+        The image is mirrored beyond its edges. An object's mirror image does not belong to it,
+        unless both meet.
         """
-        place, box = camera @ self.to_world, (0, 0, size, size)
-        image, *masks = self.pictures
-        repeats = [True] + [_meets_edge(mask) for mask in masks]
-        return [
-            sample(picture, place, box, deformation=self.deformation, t=t, repeat=repeat)
-            for picture, repeat in zip([image, *masks], repeats, strict=True)
-        ]
+
+        def view(picture, repeat: bool):
+            place, box = camera @ self.to_world, (0, 0, size, size)
+            return sample(picture, place, box, deformation=self.deformation, t=t, repeat=repeat)
+
+        masks = [_joined(view(own, True) > 127, view(own, False) > 127) for own in self.masks]
+        return view(self.image, True), masks
 
 
 @dataclass(eq=False, repr=False)
@@ -90,7 +96,7 @@ class StillClips:
         path = None
         for _ in range(TRIES):
             still = self.stills[int(rng.integers(len(self.stills)))]
-            path, (height, width) = still.path, still.image.shape[:2]
+            path = still.path
             chosen = choose(still, rng, self.objects)
             if not chosen:
                 continue
@@ -99,7 +105,7 @@ class StillClips:
             else:
                 clip = keep_visible(self._repeat(still, chosen))
             if clip is not None and self.augment is not None:
-                clip = self.augment(clip, rng, aspect=width / height, hardness=hardness)
+                clip = self.augment(clip, rng, hardness=hardness)
             if clip is not None:
                 return clip
         raise ValueError(
@@ -111,7 +117,8 @@ class StillClips:
         """One frame, repeated."""
         masks = {k: squash_mask(still.mask(k), self.size) for k in chosen}
         frame, labels = squash(still.image, self.size), paint(masks, chosen, self.size)
-        return Clip(np.stack([frame] * self.frames), np.stack([labels] * self.frames))
+        frames, masks = (np.stack([one] * self.frames) for one in (frame, labels))
+        return Clip(frames, masks, _aspect(still))
 
     def _film(
         self, still: Still, chosen: list[int], rng: np.random.Generator, hardness: float
@@ -119,32 +126,26 @@ class StillClips:
         """The image under a moving camera, and objects that pass."""
         moments = FrameTimes.draw(rng, self.frames)
         pace = 1 + (SPEED - 1) * hardness
-        aspect = still.image.shape[1] / still.image.shape[0]
-        camera = Camera.draw(rng, aspect, self.size, pace * moments.end)
+        aspect, end = _aspect(still), pace * moments.end
+        camera = Camera.draw(rng, aspect, self.size, end)
         place, layers = _place(rng, aspect), list[Layer]()
-        if rng.random() < self.loose and _is_whole(still, chosen):
-            still, layers = self._loosened(still, chosen, place, rng, pace * moments.end)
-            chosen = []
-        canvas = self._canvas(still, chosen, place, rng)
+        image, *masks = self._shrunk(still, chosen)
+        if self.loose and rng.random() < self.loose and _are_whole(still, chosen):
+            layers = self._loosened(image, masks, place, rng, end)
+            image, masks = _filled(image, np.maximum.reduce(masks)), []
+        canvas = _Canvas(image, masks, place, _deformation(rng, rng.uniform(0, 0.02)))
         if rng.random() < self.paste:
-            first = 1 + len(chosen) + len(layers)
-            layers += self._passing_objects(rng, aspect, pace * moments.end, first=first)
+            layers += self._passing_objects(rng, aspect, end, first=len(chosen) + 1)
         frames = np.empty((self.frames, self.size, self.size, 3), np.uint8)
         labels = np.zeros((self.frames, self.size, self.size), np.uint8)
         for index, t in enumerate(pace * moments.times):
             matrix = camera.matrix(t)
-            frames[index], *masks = canvas.seen(matrix, t, self.size)
-            for label, mask in enumerate(masks, start=1):
-                labels[index][mask > 127] = label
+            frames[index], seen = canvas.seen(matrix, t, self.size)
+            for label, mask in enumerate(seen, start=1):
+                labels[index][mask] = label
             for layer in layers:
                 layer.draw(frames[index], labels[index], matrix, t)
-        return Clip(frames, labels)
-
-    def _canvas(
-        self, still: Still, chosen: list[int], place: np.ndarray, rng: np.random.Generator
-    ) -> _Canvas:
-        pictures = self._shrunk(still, chosen)
-        return _Canvas(pictures, place, _deformation(rng, rng.uniform(0, 0.02)))
+        return Clip(frames, labels, aspect)
 
     def _shrunk(self, still: Still, chosen: list[int]) -> list[UInt8[np.ndarray, "h w *c"]]:
         """The image and the masks of objects, no larger than the clip needs."""
@@ -156,23 +157,23 @@ class StillClips:
 
     def _loosened(
         self,
-        still: Still,
-        chosen: list[int],
+        image: UInt8[np.ndarray, "h w 3"],
+        masks: list[UInt8[np.ndarray, "h w"]],
         place: np.ndarray,
         rng: np.random.Generator,
         end: float,
-    ) -> tuple[Still, list[Layer]]:
-        """The image without the objects, and the objects, which move from where they were."""
-        image, *masks = self._shrunk(still, chosen)
+    ) -> list[Layer]:
+        """The objects, which move from where they are in the image."""
         height, width = image.shape[:2]
         layers = []
         for label, mask in enumerate(masks, start=1):
             x0, y0, x1, y1 = mask_box(mask > 127) or (0, 0, 1, 1)
-            cut = cut_out(image, mask > 127, self.size)
             centre = ((x0 + x1 - width) / 2 / height, (y0 + y1 - height) / 2 / height, 1)
-            motion = _own_motion(rng, (place @ centre)[:2], place[1, 1] * (y1 - y0) / height, end)
+            high = place[1, 1] * (y1 - y0 + 2 * PADDING) / height
+            motion = _own_motion(rng, (place @ centre)[:2], high, end)
+            cut = cut_out(image, mask > 127, self.size)
             layers.append(Layer(cut, motion, _deformation(rng, rng.uniform(0, 0.04)), label))
-        return Still(still.path, _filled(image, np.maximum.reduce(masks)), ()), layers
+        return layers
 
     def _passing_objects(
         self, rng: np.random.Generator, aspect: float, end: float, *, first: int
@@ -189,38 +190,50 @@ class StillClips:
         return layers
 
 
+def _aspect(still: Still) -> float:
+    return still.image.shape[1] / still.image.shape[0]
+
+
 def _place(rng: np.random.Generator, aspect: float) -> Float[np.ndarray, "3 3"]:
-    """An image's own coordinates to the world: a little larger than the view, anywhere in it."""
+    """An image's own coordinates to the world; the view is at a random place in the image."""
     spare = rng.uniform(0, 0.6)  # of the image beyond the view, view heights
     x, y = rng.uniform(-0.5, 0.5, 2) * spare
     scale = 1 + spare
     return np.array([[scale, 0, aspect * (0.5 + x)], [0, scale, 0.5 + y], [0, 0, 1.0]])
 
 
-def _meets_edge(mask: UInt8[np.ndarray, "h w"]) -> bool:
-    """Whether an object is within two pixels of its image's edge."""
-    return any(side.max() > 127 for side in (mask[:2], mask[-2:], mask[:, :2], mask[:, -2:]))
+def _joined(
+    mirrored: Bool[np.ndarray, "S S"], inside: Bool[np.ndarray, "S S"]
+) -> Bool[np.ndarray, "S S"]:
+    """Of a mask with its mirror images the pieces that meet what is inside the image."""
+    _, pieces = cv2.connectedComponents(mirrored.view(np.uint8))
+    kept = np.unique(pieces[inside & mirrored])
+    return np.isin(pieces, kept[kept > 0])
 
 
-def _is_whole(still: Still, chosen: list[int]) -> bool:
+def _are_whole(still: Still, chosen: list[int]) -> bool:
     """Whether none of the objects is cut off by the image's edge, or a part of another one."""
     height, width = still.image.shape[:2]
+    areas = [coco_masks.area(own) for own in still.runs]
     for k in chosen:
         x0, y0, across, down = coco_masks.toBbox(still.runs[k])
         if min(x0, y0) < 2 or x0 + across > width - 2 or y0 + down > height - 2:
             return False
-        area = coco_masks.area(still.runs[k])
-        for other in still.runs:
-            both = coco_masks.area(coco_masks.merge([still.runs[k], other], intersect=True))
-            if both > area / 2 and coco_masks.area(other) > area:
-                return False
+        for other, area in zip(still.runs, areas, strict=True):
+            if area > areas[k]:
+                both = coco_masks.merge([still.runs[k], other], intersect=True)
+                if coco_masks.area(both) > areas[k] / 2:
+                    return False
     return True
 
 
 def _filled(
     image: UInt8[np.ndarray, "h w 3"], mask: UInt8[np.ndarray, "h w"]
 ) -> UInt8[np.ndarray, "h w 3"]:
-    """The image with what surrounds a mask drawn over it: blurred, which takes little time."""
+    """The image with its surroundings in place of what a mask shows.
+
+    It is filled at a third of the size, which is faster, and blurs it.
+    """
     size = (max(2, image.shape[1] // 3), max(2, image.shape[0] // 3))
     hole = cv2.dilate(mask, np.ones((7, 7), np.uint8))
     small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
@@ -244,10 +257,13 @@ def choose(still: Still, rng: np.random.Generator, most: int) -> list[int]:
 def cut_out(
     image: UInt8[np.ndarray, "H W 3"], mask: Bool[np.ndarray, "H W"], most: int
 ) -> UInt8[np.ndarray, "h w 4"]:
-    """The object under a mask, RGBA with premultiplied alpha, no larger than ``most`` pixels."""
+    """The object under a mask, RGBA with premultiplied alpha, no larger than ``most`` pixels.
+
+    Around it are ``PADDING`` transparent pixels, of the image.
+    """
     x0, y0, x1, y1 = mask_box(mask) or (0, 0, 1, 1)
-    alpha = np.pad(mask[y0:y1, x0:x1].astype(np.float32), 2)
-    colour = np.pad(image[y0:y1, x0:x1], ((2, 2), (2, 2), (0, 0)), mode="edge")
+    alpha = np.pad(mask[y0:y1, x0:x1].astype(np.float32), PADDING)
+    colour = np.pad(image[y0:y1, x0:x1], ((PADDING,) * 2, (PADDING,) * 2, (0, 0)), mode="edge")
     alpha = cv2.GaussianBlur(alpha, (3, 3), 0)[..., None]
     cut = np.concatenate([colour * alpha, 255 * alpha], 2)
     share = min(1.0, most / max(cut.shape[:2]))
@@ -272,7 +288,7 @@ def _passing_motion(rng: np.random.Generator, height: float, aspect: float, end:
 
 
 def _own_motion(rng: np.random.Generator, centre: np.ndarray, height: float, end: float) -> Motion:
-    """How an object of a height moves away from its place in the image."""
+    """How an object, ``height`` high in the world, moves away from its place."""
     start = np.array([*centre, np.log(height), 0, 0, 0])
     rate = np.zeros(6)
     rate[:2] = rng.normal(0, 0.4, 2) * height / end

@@ -59,9 +59,9 @@ class VideoClips:
         sequence = None
         for _ in range(TRIES):
             sequence = self.sequences[int(rng.integers(len(self.sequences)))]
-            clip, aspect = self._cut(sequence, rng, hardness)
+            clip = self._cut(sequence, rng, hardness)
             if clip is not None and self.augment is not None:
-                clip = self.augment(clip, rng, aspect=aspect, hardness=hardness)
+                clip = self.augment(clip, rng, hardness=hardness)
             if clip is not None:
                 return clip
         raise ValueError(
@@ -71,8 +71,8 @@ class VideoClips:
 
     def _cut(
         self, sequence: MaskSequence, rng: np.random.Generator, hardness: float
-    ) -> tuple[Clip | None, float]:
-        """A clip before augmentation (None if its first frame shows no object), and its aspect."""
+    ) -> Clip | None:
+        """A clip before augmentation; None if its first frame shows no object."""
         annotated = sequence.annotated
         if not annotated:
             raise ValueError(
@@ -82,7 +82,7 @@ class VideoClips:
         first = sequence.masks(indices[0])
         seen = [k for k, mask in first.items() if mask.mean() >= SMALLEST]
         if not seen:
-            return None, 1.0
+            return None
         frames: dict[int, np.ndarray] = {}
         masks: dict[int, dict[int, np.ndarray]] = {}
         aspect = 1.0
@@ -99,7 +99,7 @@ class VideoClips:
         chosen = choose_separate(list(masks.values()), rng.permutation(seen).tolist(), self.objects)
         labels = {index: paint(masks[index], chosen, self.size) for index in frames}
         images, maps = (np.stack([found[index] for index in indices]) for found in (frames, labels))
-        return Clip(images, maps), aspect
+        return Clip(images, maps, aspect)
 
     def _places(
         self, length: int, rng: np.random.Generator, hardness: float

@@ -70,8 +70,8 @@ class CocoStills:
         self.images, self.annotations = Path(images), Path(annotations)
         if not self.images.is_dir():
             raise FileNotFoundError(
-                f"no folder {images}: give the folder of COCO's images; for recipe=nano, "
-                "run `python scripts/outlined_photographs.py`"
+                f"no folder {images}: give the folder of COCO's images; `python "
+                "scripts/outlined_photographs.py` makes assets/stills/images"
             )
         if not self.annotations.is_file():
             raise FileNotFoundError(f"no file {annotations}: give COCO's instances_*.json")
