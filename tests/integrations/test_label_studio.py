@@ -19,6 +19,7 @@ from fastapi.testclient import TestClient
 from sam2track import load_model
 from sam2track.annotate.recent import Recent
 from sam2track.integrations.label_studio import Backend, TaskFiles, guarded, make_app
+from sam2track.integrations.label_studio import backend as label_studio
 from sam2track.integrations.label_studio.backend import KEPT_REGIONS
 
 VIDEO = """<View><Video name="video" value="$video"/>
@@ -157,7 +158,14 @@ def test_two_objects_and_a_span_that_a_person_has_ended(ask):
     assert [own["frame"] for own in second] == [4, 5, 6, 7, 8]
 
 
-def test_a_correction_changes_what_was_tracked_after_it(ask, backend):
+def test_a_correction_is_a_prompt_from_its_frame_on(ask, backend, monkeypatch):
+    told = []
+
+    def tracked(session, read, placed, *, real=label_studio.track):
+        told.append([(own.frame, own.prompt.box_in((HEIGHT, WIDTH))) for own in placed])
+        return real(session, read, placed)
+
+    monkeypatch.setattr(label_studio, "track", tracked)
     backend.tracked = Recent(KEPT_REGIONS)  # as after a new start
     first = ask(VIDEO, LOCAL, box_region(key(1), name="c"))["result"][0]
     # The same again: no tracked box has become a person's.
@@ -169,7 +177,9 @@ def test_a_correction_changes_what_was_tracked_after_it(ask, backend):
     boxes = {own["frame"]: own for own in again["result"][0]["value"]["sequence"]}
     assert boxes[5] == moved
     assert boxes[3] == pytest.approx(first["value"]["sequence"][2])
-    assert boxes.get(6) != first["value"]["sequence"][5]
+    assert [[frame for frame, _ in prompts] for prompts in told] == [[0], [0, 4]]
+    left, top = told[1][1][1].tolist()[:2]
+    assert (left, top) == pytest.approx((0.05 * WIDTH, 0.6 * HEIGHT))
 
 
 def test_the_tool_may_count_frames_at_another_rate(ask):
