@@ -20,7 +20,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from sam2track.benchmark.boxes import describe, track_box
+from sam2track.benchmark.boxes import BoxRule, describe, track_box
 from sam2track.benchmark.datasets import otb
 from sam2track.benchmark.trackers import StartSession, Tracker
 from sam2track.data.readers.sequence import BoxSequence
@@ -42,9 +42,9 @@ def by_opencv(name: str, sequence: BoxSequence) -> Iterator[list[float]]:
             yield [float(value) for value in box] if found else [math.nan] * 4
 
 
-def by_session(start: StartSession, margins: float, sequence: BoxSequence) -> list[list[float]]:
+def by_session(start: StartSession, rule: BoxRule, sequence: BoxSequence) -> list[list[float]]:
     """The boxes of a session, as the benchmark makes them."""
-    return track_box(start, sequence, margins=margins)[0].tolist()
+    return track_box(start, sequence, rule)[0].tolist()
 
 
 def main() -> None:
@@ -55,9 +55,11 @@ def main() -> None:
     parser.add_argument("--checkpoint", help="weights of the model")
     parser.add_argument("--zoom", default="auto")
     parser.add_argument("--box-margins", type=float, default=0.5, help="as the benchmark's")
+    parser.add_argument("--box-trim", type=float, default=0.01, help="as the benchmark's")
     args = parser.parse_args()
     if any(name in OPENCV[:2] for name in args.trackers) and not hasattr(cv2, "TrackerCSRT_create"):
         parser.error("this OpenCV has no CSRT and KCF; see the top of this script")
+    rule = BoxRule(args.box_margins, args.box_trim)
     follow: dict[str, Callable[[BoxSequence], Iterable[list[float]]]] = {}
     for name in args.trackers:
         if name in OPENCV:
@@ -66,7 +68,7 @@ def main() -> None:
             settings = Tracker(model=name, checkpoint=args.checkpoint, zoom=args.zoom)
             if name in ("copy", "flow"):
                 settings = Tracker(kind=name)
-            follow[name] = partial(by_session, settings.load("cpu"), args.box_margins)
+            follow[name] = partial(by_session, settings.load("cpu"), rule)
     scores: list[list[float]] = []
     frames, seconds = 0, dict.fromkeys(follow, 0.0)
     print(f"{'':24}" + "".join(f"{name:>8}" for name in follow))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from jaxtyping import Float
 
 from ..data.readers.sequence import BoxSequence
 from ..files import write_text
+from ..masks.boxes import main_box
 from ..metrics import complete_boxes, got10k_overlaps, overlap, score_boxes, score_overlaps
 from ..metrics.vot import box_track, score_long_term
 from ..prompts import PlacedPrompt, Prompt
@@ -32,10 +34,26 @@ Boxes = Float[np.ndarray, "T 4"]
 LARGEST_MARGIN = 0.1  # of the mask's side; beyond it the first mask is wrong, not the box
 
 
+@dataclass(frozen=True, slots=True)
+class BoxRule:
+    """How boxes are made of masks.
+
+    Attributes:
+        margins: people draw boxes with margins round the object, or leave parts of it out. So each
+            box around a mask gets this share of the margins that the first box has around the first
+            mask; 0 = none.
+        trim: a few wrong pixels shall not enlarge the box, see
+            :func:`sam2track.masks.boxes.main_box`; 0 = it is tight around the whole mask.
+    """
+
+    margins: float
+    trim: float
+
+
 def run_boxes(
-    dataset: BoxDataset, sequence: BoxSequence, start: StartSession, out: Path, *, margins: float
+    dataset: BoxDataset, sequence: BoxSequence, start: StartSession, out: Path, *, rule: BoxRule
 ) -> None:
-    """Track, write and score one sequence; ``margins`` as in :func:`track_box`.
+    """Track, write and score one sequence.
 
     Raises:
         ValueError: if it has an error: a picture that cannot be read, no box on the first frame.
@@ -46,7 +64,7 @@ def run_boxes(
     size = sequence.frame(0).size
     began = time.perf_counter()
     with measure_memory() as memory:
-        found, sure = track_box(start, sequence, margins=margins)
+        found, sure = track_box(start, sequence, rule)
     seconds = time.perf_counter() - began
     times = [seconds / len(found)] * len(found)
     for name, text in submission(sequence.name, found, sure, times, dataset.layout).items():
@@ -65,22 +83,17 @@ def run_boxes(
 
 
 def track_box(
-    start: StartSession, sequence: BoxSequence, *, margins: float
+    start: StartSession, sequence: BoxSequence, rule: BoxRule
 ) -> tuple[Boxes, Float[np.ndarray, " T"]]:
     """Track the thing in a sequence's first box, which is the first result too.
 
     A box for each frame comes back, NaN where there is none, and the confidence in it, 0..1.
-
-    Args:
-        margins: people draw boxes with margins round the object, or leave parts of it out. So each
-            box around a mask gets this share of the margins that the first box has around the first
-            mask; 0 = none.
     """
     first = sequence.boxes[0]
     placed = [PlacedPrompt(1, 0, Prompt.from_box(_corners(first, sequence.frame(0).size)))]
     tracked = track(start(length=len(sequence)), partial(frames_of, sequence), placed)
-    results = [_outcome(result.cpu()) for _, result in tracked]
-    found = with_margins(np.array([box for box, _ in results]), first, margins)
+    results = [_outcome(result.cpu(), rule.trim) for _, result in tracked]
+    found = with_margins(np.array([box for box, _ in results]), first, rule.margins)
     found[0] = first
     return found, np.array([sure for _, sure in results])
 
@@ -98,9 +111,9 @@ def with_margins(found: Boxes, given: Float[np.ndarray, "4"], share: float) -> B
     return np.concatenate((low + margins[0] * sides, (1 + margins[1] - margins[0]) * sides), axis=1)
 
 
-def _outcome(result: FrameResult) -> tuple[list[float], float]:
+def _outcome(result: FrameResult, trim: float) -> tuple[list[float], float]:
     """The box around the mask, NaN if it is empty, and the tracker's confidence in it, 0..1."""
-    box = result.boxes()[0]
+    box = main_box(result.masks[0].numpy(), trim)
     sure = float((result.presence.sigmoid() * result.scores.clamp(0, 1))[0])
     if box is None:
         return [math.nan] * 4, sure

@@ -17,7 +17,7 @@ from typing import Any
 from ..data.readers.sequence import MaskSequence
 from ..files import whole_folder
 from ..types import FrameResult
-from .boxes import run_boxes
+from .boxes import BoxRule, run_boxes
 from .data_engine import annotate_in_phases, records_of
 from .datasets import BoxDataset, Dataset, OpenDataset, frame_name, object_names
 from .files import measure_memory, write_record
@@ -38,16 +38,14 @@ class Task:
     prompt: str  # the first prompt if the protocol is "semi" and the dataset has masks
     rounds: int  # most frames that a user annotates, if it is interactive
     out: Path  # the folder of the run
-    box_margins: float  # see sam2track.benchmark.boxes.track_box
+    boxes: BoxRule  # of a box dataset
 
     def prepare(self, device: str) -> Work:
         """Load the model; returns a function that tracks, writes and scores a sequence by name."""
         start, dataset = self.tracker.load(device), self.open_dataset()
         if isinstance(dataset, BoxDataset):
             boxes = {sequence.name: sequence for sequence in dataset.sequences}
-            return lambda name: run_boxes(
-                dataset, boxes[name], start, self.out, margins=self.box_margins
-            )
+            return lambda name: run_boxes(dataset, boxes[name], start, self.out, rule=self.boxes)
         sequences = {sequence.name: sequence for sequence in dataset.sequences}
         run = run_engine if self.protocol == "engine" else run_sequence
         return lambda name: run(self, dataset, sequences[name], start)

@@ -19,7 +19,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from tqdm import tqdm
 
-from ..benchmark.boxes import pooled
+from ..benchmark.boxes import BoxRule, pooled
 from ..benchmark.cases import worst_cases
 from ..benchmark.compare import load_run, write_comparison
 from ..benchmark.datasets import BoxDataset, Dataset, OpenDataset
@@ -90,7 +90,7 @@ def _run(
         prompt=config.prompt,
         rounds=config.rounds,
         out=out,
-        box_margins=config.box_margins,
+        boxes=BoxRule(config.box_margins, config.box_trim),
     )
     names = [sequence.name for sequence in dataset.sequences]
     broken = _track(task, names, config)
