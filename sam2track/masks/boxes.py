@@ -21,9 +21,7 @@ def mask_box(mask: Bool[np.ndarray, "H W"]) -> tuple[int, int, int, int] | None:
     return int(columns[0]), y0, int(columns[-1]) + 1, y1
 
 
-def main_box(
-    mask: Bool[np.ndarray, "H W"], trim: float
-) -> tuple[int, int, int, int] | None:
+def main_box(mask: Bool[np.ndarray, "H W"], trim: float) -> tuple[int, int, int, int] | None:
     """The box of the main part of a mask, which a few wrong pixels do not enlarge.
 
     Small pieces are left out (``SPECK``), and of the others so much that on each side at most the

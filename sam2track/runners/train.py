@@ -15,6 +15,7 @@ from torch import nn
 
 from .. import train as training
 from ..data.clips.clip import ClipSource, Mixture
+from ..data.clips.joined_clips import JoinedClips
 from ..device import keep_freed_memory, pick_precision, use_threads
 from ..model.sam2 import SAM2
 from ..model.variants import find_variant
@@ -172,4 +173,5 @@ def _source(config: DictConfig, size: int) -> ClipSource:
     for name, entry in plain(config)["data"]["sources"].items():
         weight = entry.pop("weight", 1.0)
         parts.append((instantiated(f"data.sources.{name}", entry, **given), weight))
-    return parts[0][0] if len(parts) == 1 else Mixture(parts)
+    source = parts[0][0] if len(parts) == 1 else Mixture(parts)
+    return JoinedClips(source, config.joined) if config.joined else source
