@@ -7,13 +7,15 @@ those maps.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from ..device import is_eager
-from ..types import Candidates, FrameFeatures
+from ..types import Candidates, FrameFeatures, PromptTokens
 from . import many_prompts
 from .attention import Attention
 from .layers import MLP
@@ -21,6 +23,7 @@ from .mask_upscaling import predict_masks, upscaling
 
 CANDIDATES = 3  # whole, part, subpart: what one click may mean
 PRESENT = 10.0  # presence logit of a decoder that does not predict it: the object is there
+OUTSIDE = -10.0  # largest mask logit where the object cannot be
 
 
 class TwoWayBlock(nn.Module):
@@ -204,6 +207,31 @@ class MaskDecoder(nn.Module):
 def as_cells(x: Float[Tensor, "B C h w"]) -> Float[Tensor, "B h*w C"]:
     """A map as its cells, row by row, each cell's channels next to each other."""
     return x.flatten(2).transpose(1, 2).contiguous()
+
+
+def inside_boxes(candidates: Candidates, prompts: PromptTokens, reach: float) -> Candidates:
+    """The candidates, of which nothing lies outside of what the prompts show.
+
+    That is the box and all clicks on the object, and ``reach`` of its sides beyond. Rows without a
+    box stay as they are.
+    """
+    if prompts.labels.shape[1] < 2:  # no room for a box's corners
+        return candidates
+    labels = prompts.labels[..., None]
+    shown = (labels == 1) | (labels == 2) | (labels == 3)
+    low = prompts.coords.masked_fill(~shown, torch.inf).amin(1)  # (R, 2)
+    high = prompts.coords.masked_fill(~shown, -torch.inf).amax(1)
+    margin = reach * (high - low)
+    boxed = (prompts.labels == 2).any(1)[:, None, None]
+    sides = candidates.masks.shape[:-3:-1]  # width, height
+    within = []
+    for axis, side in enumerate(sides):
+        centres = 4 * torch.arange(side, device=labels.device) + 1.5  # in pixels of the input
+        first, last = ((low - margin)[:, axis, None], (high + margin)[:, axis, None])
+        within.append((first <= centres) & (centres <= last))
+    outside = boxed & ~(within[1][:, :, None] & within[0][:, None, :])
+    masks = candidates.masks
+    return replace(candidates, masks=torch.where(outside[:, None], masks.clamp(max=OUTSIDE), masks))
 
 
 def ambiguous(candidates: Candidates) -> Candidates:

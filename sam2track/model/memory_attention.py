@@ -147,6 +147,7 @@ class MemoryAttention(nn.Module):
         memory_places: position ``(x, y)`` of each spatial memory token, in cells of that grid.
         dropout: probability, only in training.
         pooling: of spatial memory tokens; they must be a grid then.
+        rotary_side: the side of the grid in units of the rotary positions; None = its cells.
     """
 
     position: Tensor
@@ -162,16 +163,18 @@ class MemoryAttention(nn.Module):
         memory_places: Float[Tensor, "T 2"],
         dropout: float,
         pooling: Pooling = NO_POOLING,
+        rotary_side: float | None = None,
     ) -> None:
         super().__init__()
         self.grid = grid
+        unit = 1.0 if rotary_side is None else rotary_side / grid
         self.layers = nn.ModuleList(
             MemoryAttentionLayer(width, memory_width, mlp_width, dropout, pooling)
             for _ in range(layers)
         )
         self.norm = nn.LayerNorm(width)
-        self.rotation = Rotation(width, grid_places(grid, grid))
-        self.key_rotation = Rotation(width, memory_places)
+        self.rotation = Rotation(width, unit * grid_places(grid, grid))
+        self.key_rotation = Rotation(width, unit * memory_places)
         position = sine_position_2d(width, grid, grid).flatten(1).T.contiguous()
         self.register_buffer("position", position, persistent=False)  # (h*w, C)
 

@@ -30,7 +30,7 @@ from . import cuda_graphs, onednn, unprompted
 from .cuda_graphs import graphed
 from .image_transform import ImageTransform, Window, prepare_image
 from .layers import MLP, lower_weights
-from .mask_decoder import MaskDecoder, ambiguous, clear_or_best
+from .mask_decoder import MaskDecoder, ambiguous, clear_or_best, inside_boxes
 from .memory_attention import MemoryAttention, MemoryBatch, MemoryTokens
 from .memory_encoder import MemoryEncoder, appearance, mask_input
 from .prompt_encoder import LARGEST_LOGIT, NOT_A_POINT, PromptEncoder
@@ -77,6 +77,7 @@ class SAM2(nn.Module):
             memory_places=self.compression.places,
             dropout=variant.dropout,
             pooling=variant.pooling,
+            rotary_side=variant.rotary_side,
         )
         self.prompt_encoder = PromptEncoder(width, variant.image_size, grid)
         skips = variant.trunk.channels.keys() >= {4, 8}
@@ -218,10 +219,19 @@ class SAM2(nn.Module):
         """
         if prompts is None:
             return ambiguous(self.predict_unprompted(conditioned, features))
-        candidates = self.predict(conditioned, features, prompts)
+        candidates = self._answer(conditioned, features, prompts)
         if prompts.labels.shape[1] > 1:
             return clear_or_best(candidates, stability_delta, stability_threshold)
         return ambiguous(candidates)
+
+    def _answer(
+        self, conditioned: Float[Tensor, "R C h w"], features: FrameFeatures, prompts: PromptTokens
+    ) -> Candidates:
+        """All four candidate masks of prompts, inside their boxes where the model needs that."""
+        candidates, reach = self.predict(conditioned, features, prompts), self.variant.box_reach
+        if reach is None or self.training:
+            return candidates
+        return inside_boxes(candidates, prompts, reach)
 
     def predict(
         self, conditioned: Float[Tensor, "R C h w"], features: FrameFeatures, prompts: PromptTokens
@@ -251,7 +261,7 @@ class SAM2(nn.Module):
         if prompts.mask is not None:
             prompts = replace(prompts, mask=prompts.mask.clamp(-LARGEST_LOGIT, LARGEST_LOGIT))
         conditioned = self.attend(features, [Recall((), (), (), ())] * len(prompts.labels))
-        candidates = self.predict(conditioned, features, prompts)
+        candidates = self._answer(conditioned, features, prompts)
         if multimask:
             return ambiguous(candidates)
         return clear_or_best(candidates, 0.05, self.picture_stability)

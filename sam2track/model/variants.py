@@ -85,9 +85,14 @@ class Variant(ImageVariant):
             picture of its own otherwise (``picture_transform``).
         zoom: the side of the window that small objects are looked for in, in longer sides of the
             object's box, which training showed; None = they are looked for in the whole frame.
+        box_reach: how far a mask may reach out of the box that was given, in sides of the box; None
+            = as far as the network says (SAM).
         neck: brings the trunk's maps to one width; called with ``trunk.channels`` and ``width``.
         compression: makes the tokens of a memory; called with ``memory_width`` and ``grid``.
         pooling: of memory tokens in memory attention.
+        rotary_side: over how many units the rotary positions in memory attention go from one side
+            of the grid to the other; None = one a cell, as in SAM 2. With it a finer grid is a
+            finer picture of the same positions.
         memory: the memory policy that suits it, a name of ``configs/memory``.
     """
 
@@ -101,9 +106,11 @@ class Variant(ImageVariant):
     dropout: float = 0.1
     transform: Callable[[int], ImageTransform] = Squash
     zoom: float | None = None
+    box_reach: float | None = None
     neck: Callable[[Mapping[int, int], int], nn.Module] = Neck
     compression: Callable[[int, int], Compression] = GridCompression
     pooling: Pooling = NO_POOLING
+    rotary_side: float | None = None
     memory: str = "fifo"
 
     @property
@@ -128,7 +135,7 @@ _SAM2 = {
 # Made by this project for CPUs. Its weights come with the package.
 _NANO = Variant(
     EfficientNetSpec(),
-    image_size=256,
+    image_size=320,
     slots=4,  # three past frames; six are slower and not better
     width=128,
     memory_layers=2,
@@ -138,8 +145,10 @@ _NANO = Variant(
     mean=(127 / 255, 127 / 255, 127 / 255),
     std=(128 / 255, 128 / 255, 128 / 255),
     dropout=0.0,
+    rotary_side=16.0,  # its first trainings had a grid of 16 x 16
     picture_transform=Squash,
     zoom=3.0,
+    box_reach=0.1,  # it sometimes adds what stands beside the box
     memory="redetect",
     # Its predicted IoU of a click's mask is low; the mask is much better at the second try.
     automatic=AutomaticDefaults(

@@ -44,7 +44,7 @@ def test_the_same_weights_have_the_same_hash(nano_folder, tmp_path):
     assert weights_hash(model) != about["weights_sha256"]
 
 
-@pytest.mark.parametrize(("precision", "size", "error"), [("fp16", 0.65, 0.01), ("int8", 0.6, 0.3)])
+@pytest.mark.parametrize(("precision", "size", "error"), [("fp16", 0.7, 0.01), ("int8", 0.6, 0.3)])
 def test_smaller_weights_are_near(nano_folder, tmp_path, precision, size, error):
     """nano's weights come in fp16, so that fp16 files lose nothing."""
     from sam2track.export.onnx_files import halve_weights, quantised

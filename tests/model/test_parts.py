@@ -16,10 +16,10 @@ from sam2track.model.attention import Rotation, grid_places, mix, mix_by_blocks
 from sam2track.model.backbones.efficientnet import SameConv2d
 from sam2track.model.backbones.hiera import from_windows, into_windows
 from sam2track.model.layers import LayerNorm2d, fold_batch_norm
-from sam2track.model.mask_decoder import clear_or_best
+from sam2track.model.mask_decoder import OUTSIDE, clear_or_best, inside_boxes
 from sam2track.model.sam2 import SAM2
 from sam2track.model.variants import VARIANTS
-from sam2track.types import Candidates
+from sam2track.types import Candidates, PromptTokens
 
 MILLIONS = {"tiny": 38.9, "small": 46.0, "base_plus": 80.8, "large": 224.4}  # SAM 2.1 README
 
@@ -190,3 +190,27 @@ def test_attention_of_many_queries_in_fp32_is_attention(monkeypatch, heads):
     torch.testing.assert_close(lowered, logits.softmax(-1) @ v, atol=1e-5, rtol=1e-5)
     mix(q[:, :, :100], k, k)
     assert len(calls) == 2 * (2 * heads * 2 * 9)  # PyTorch's own takes the few
+
+
+def test_masks_stay_inside_their_boxes():
+    """Rows: a box; a box and a click on the object beside it; a click alone."""
+    coords = torch.tensor(
+        [
+            [[20.0, 20], [40, 30], [0, 0]],
+            [[20.0, 20], [40, 30], [60, 25]],
+            [[20.0, 20], [0, 0], [0, 0]],
+        ]
+    )
+    labels = torch.tensor([[2, 3, -1], [2, 3, 1], [1, -1, -1]])
+    masks = torch.arange(3.0)[:, None, None, None].expand(3, 2, 16, 16) + 1
+    row = torch.zeros(3, 2)
+    candidates = Candidates(masks, row, row[..., None], row[:, :1])
+    kept = inside_boxes(candidates, PromptTokens(coords, labels), 0.1).masks
+    assert torch.equal(kept[2], masks[2])
+    for number, (x0, x1) in enumerate([(18, 42), (16, 64)]):
+        centres = 4 * torch.arange(16) + 1.5
+        inside = (x0 <= centres) & (centres <= x1) & ((centres >= 19) & (centres <= 31))[:, None]
+        assert 0 < inside.sum() < 256
+        for mask in kept[number]:
+            assert (mask[inside] == number + 1).all()
+            assert (mask[~inside] == OUTSIDE).all()

@@ -34,9 +34,7 @@ def test_only_objects_that_touch_become_one():
 def test_a_joined_object_is_the_union_in_every_frame():
     masks = Rider().clip(None).masks
     made = next(
-        own
-        for own in (joined(masks, np.random.default_rng(k)) for k in range(40))
-        if 2 not in own
+        own for own in (joined(masks, np.random.default_rng(k)) for k in range(40)) if 2 not in own
     )
     np.testing.assert_array_equal(made == 1, (masks == 1) | (masks == 2))
     np.testing.assert_array_equal(made == 3, masks == 3)
