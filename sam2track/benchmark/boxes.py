@@ -41,8 +41,8 @@ class BoxRule:
     Attributes:
         margins: people draw boxes with margins round the object, or leave parts of it out. So each
             box around a mask gets this share of the margins that the first box has around the first
-            mask; 0 = none.
-        trim: a few wrong pixels shall not enlarge the box, see
+            mask, both trimmed; 0 = none.
+        trim: a few wrong pixels must not enlarge the box, see
             :func:`sam2track.masks.boxes.main_box`; 0 = it is tight around the whole mask.
     """
 

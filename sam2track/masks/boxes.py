@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-SPECK = 0.25  # pieces of a mask with a smaller share of its largest one's area are no part of it
+SPECK = 0.25  # pieces smaller than this fraction of the largest piece are ignored
 
 
 def mask_box(mask: Bool[np.ndarray, "H W"]) -> tuple[int, int, int, int] | None:
@@ -24,21 +24,23 @@ def mask_box(mask: Bool[np.ndarray, "H W"]) -> tuple[int, int, int, int] | None:
 def main_box(mask: Bool[np.ndarray, "H W"], trim: float) -> tuple[int, int, int, int] | None:
     """The box of the main part of a mask, which a few wrong pixels do not enlarge.
 
-    Small pieces are left out (``SPECK``), and of the others so much that on each side at most the
-    share ``trim`` of the pixels lies outside the box. 0 = :func:`mask_box`.
+    Small pieces are ignored (``SPECK``). Then rows and columns on each side are cut off while at
+    most the fraction ``trim`` of the remaining pixels lies in them; of a pointed object this is its
+    tip. 0 = :func:`mask_box`.
     """
     if not trim or not mask.any():
         return mask_box(mask)
     _, labels, stats, _ = cv2.connectedComponentsWithStats(mask.view(np.uint8), connectivity=8)
     areas = stats[:, cv2.CC_STAT_AREA]
-    areas[0] = 0  # the background
-    main = (areas >= SPECK * areas.max())[labels] & mask
+    large = areas >= SPECK * areas[1:].max()
+    large[0] = False  # the background
+    main = large[labels]
     (x0, x1), (y0, y1) = (_trimmed(main.sum(axis), trim) for axis in (0, 1))
     return x0, y0, x1, y1
 
 
 def _trimmed(counts: Int[np.ndarray, " N"], trim: float) -> tuple[int, int]:
-    """The first of the lines, and the one after the last, of a box that is trimmed."""
+    """The first line, and the one after the last, of the trimmed range."""
     shares = counts.cumsum() / counts.sum()
     first, last = np.searchsorted(shares, trim, side="right"), np.searchsorted(shares, 1 - trim)
     return int(first), int(last) + 1

@@ -1,6 +1,6 @@
 """Brings mask logits to the video's size with the edges of the picture.
 
-The masks of a small model are coarse: a cell of nano's grid is 13 pixels of a 480p video wide.
+The masks of a small model are coarse: a cell of nano's grid is 11 pixels of a 480p video wide.
 Within a few cells, however, an object differs in colour from its surroundings. The guided filter
 describes the mask in every small window as a linear function of colour, and evaluates that function
 at every pixel of the picture.

@@ -248,7 +248,8 @@ class Rotation(nn.Module):
 
     Args:
         channels: of the queries or keys.
-        places: ``(x, y)`` of T tokens, in cells of the stride-16 grid. (0, 0) is no rotation.
+        places: ``(x, y)`` of T tokens, usually in cells of the stride-16 grid. (0, 0) is no
+            rotation.
     """
 
     cos: Tensor

@@ -230,7 +230,9 @@ def load_exported(
             f"{folder} holds programs of torch.export, which may run code when they are loaded; "
             "give graphs of ONNX (sam2track convert to=onnx)"
         )
-    variant = replace(find_variant(name), image_size=about["image_size"])
+    variant = replace(
+        find_variant(name), image_size=about["image_size"], box_reach=about.get("box_reach")
+    )
     model = ExportedSAM2(about, variant, {})
     threads = 1 if model.small_on_cpu else torch.get_num_threads()
     files = {part: folder / graph["file"] for part, graph in about["graphs"].items()}

@@ -23,7 +23,8 @@ from .mask_upscaling import predict_masks, upscaling
 
 CANDIDATES = 3  # whole, part, subpart: what one click may mean
 PRESENT = 10.0  # presence logit of a decoder that does not predict it: the object is there
-OUTSIDE = -10.0  # largest mask logit where the object cannot be
+CELL = 4  # pixels of the input
+BEYOND_BOX = -10.0  # largest mask logit there: as sure as the user is (see CERTAIN in .sam2)
 
 
 class TwoWayBlock(nn.Module):
@@ -210,28 +211,26 @@ def as_cells(x: Float[Tensor, "B C h w"]) -> Float[Tensor, "B h*w C"]:
 
 
 def inside_boxes(candidates: Candidates, prompts: PromptTokens, reach: float) -> Candidates:
-    """The candidates, of which nothing lies outside of what the prompts show.
+    """The candidates without what lies outside of the boxes that were given.
 
-    That is the box and all clicks on the object, and ``reach`` of its sides beyond. Rows without a
-    box stay as they are.
+    A mask may reach out of the box, and of the clicks on the object, by the fraction ``reach`` of
+    their sides, and by a cell of the mask: a thin box may have no cell's centre in it. Rows without
+    a box stay as they are.
     """
-    if prompts.labels.shape[1] < 2:  # no room for a box's corners
+    if prompts.labels.shape[1] < 2:  # a box has two corners
         return candidates
-    labels = prompts.labels[..., None]
-    shown = (labels == 1) | (labels == 2) | (labels == 3)
-    low = prompts.coords.masked_fill(~shown, torch.inf).amin(1)  # (R, 2)
-    high = prompts.coords.masked_fill(~shown, -torch.inf).amax(1)
-    margin = reach * (high - low)
-    boxed = (prompts.labels == 2).any(1)[:, None, None]
-    sides = candidates.masks.shape[:-3:-1]  # width, height
-    within = []
-    for axis, side in enumerate(sides):
-        centres = 4 * torch.arange(side, device=labels.device) + 1.5  # in pixels of the input
-        first, last = ((low - margin)[:, axis, None], (high + margin)[:, axis, None])
-        within.append((first <= centres) & (centres <= last))
-    outside = boxed & ~(within[1][:, :, None] & within[0][:, None, :])
-    masks = candidates.masks
-    return replace(candidates, masks=torch.where(outside[:, None], masks.clamp(max=OUTSIDE), masks))
+    labels, masks = prompts.labels[..., None], candidates.masks
+    shown = labels > 0
+    low = prompts.coords.masked_fill(~shown, torch.inf).amin(1)[..., None]  # (R, 2, 1)
+    high = prompts.coords.masked_fill(~shown, -torch.inf).amax(1)[..., None]
+    margin = (reach * (high - low)).clamp(min=CELL)
+    centres = CELL * torch.arange(masks.shape[-1], device=masks.device) + (CELL - 1) / 2
+    within = (low - margin <= centres) & (centres <= high + margin)  # (R, 2, 4*w)
+    inside = within[:, 1, :, None] & within[:, 0, None, :]
+    outside = (labels == 2).any(1)[..., None] & ~inside
+    return replace(
+        candidates, masks=torch.where(outside[:, None], masks.clamp(max=BEYOND_BOX), masks)
+    )
 
 
 def ambiguous(candidates: Candidates) -> Candidates:

@@ -147,7 +147,7 @@ class MemoryAttention(nn.Module):
         memory_places: position ``(x, y)`` of each spatial memory token, in cells of that grid.
         dropout: probability, only in training.
         pooling: of spatial memory tokens; they must be a grid then.
-        rotary_side: the side of the grid in units of the rotary positions; None = its cells.
+        rotary_side: side of the grid in units of the rotary positions; None = one unit a cell.
     """
 
     position: Tensor

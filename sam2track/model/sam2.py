@@ -219,19 +219,22 @@ class SAM2(nn.Module):
         """
         if prompts is None:
             return ambiguous(self.predict_unprompted(conditioned, features))
-        candidates = self._answer(conditioned, features, prompts)
+        candidates = self._predict_inside_boxes(conditioned, features, prompts)
         if prompts.labels.shape[1] > 1:
             return clear_or_best(candidates, stability_delta, stability_threshold)
         return ambiguous(candidates)
 
-    def _answer(
+    def _predict_inside_boxes(
         self, conditioned: Float[Tensor, "R C h w"], features: FrameFeatures, prompts: PromptTokens
     ) -> Candidates:
-        """All four candidate masks of prompts, inside their boxes where the model needs that."""
-        candidates, reach = self.predict(conditioned, features, prompts), self.variant.box_reach
-        if reach is None or self.training:
+        """:meth:`predict`, of some models only what lies inside the boxes that were given.
+
+        Not in training: there the network shall learn that nothing else belongs to the object.
+        """
+        candidates = self.predict(conditioned, features, prompts)
+        if self.variant.box_reach is None or self.training:
             return candidates
-        return inside_boxes(candidates, prompts, reach)
+        return inside_boxes(candidates, prompts, self.variant.box_reach)
 
     def predict(
         self, conditioned: Float[Tensor, "R C h w"], features: FrameFeatures, prompts: PromptTokens
@@ -261,7 +264,7 @@ class SAM2(nn.Module):
         if prompts.mask is not None:
             prompts = replace(prompts, mask=prompts.mask.clamp(-LARGEST_LOGIT, LARGEST_LOGIT))
         conditioned = self.attend(features, [Recall((), (), (), ())] * len(prompts.labels))
-        candidates = self._answer(conditioned, features, prompts)
+        candidates = self._predict_inside_boxes(conditioned, features, prompts)
         if multimask:
             return ambiguous(candidates)
         return clear_or_best(candidates, 0.05, self.picture_stability)

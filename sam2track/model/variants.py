@@ -85,14 +85,14 @@ class Variant(ImageVariant):
             picture of its own otherwise (``picture_transform``).
         zoom: the side of the window that small objects are looked for in, in longer sides of the
             object's box, which training showed; None = they are looked for in the whole frame.
-        box_reach: how far a mask may reach out of the box that was given, in sides of the box; None
-            = as far as the network says (SAM).
+        box_reach: how far a mask may reach out of the box that was given, as a fraction of the
+            box's sides; None = as far as the network says (SAM).
         neck: brings the trunk's maps to one width; called with ``trunk.channels`` and ``width``.
         compression: makes the tokens of a memory; called with ``memory_width`` and ``grid``.
         pooling: of memory tokens in memory attention.
-        rotary_side: over how many units the rotary positions in memory attention go from one side
-            of the grid to the other; None = one a cell, as in SAM 2. With it a finer grid is a
-            finer picture of the same positions.
+        rotary_side: side of the grid in units of the rotary positions of memory attention; None =
+            one unit a cell, as in SAM 2. With it a larger input keeps the range of positions of the
+            training (position interpolation, 2306.15595).
         memory: the memory policy that suits it, a name of ``configs/memory``.
     """
 
@@ -145,10 +145,10 @@ _NANO = Variant(
     mean=(127 / 255, 127 / 255, 127 / 255),
     std=(128 / 255, 128 / 255, 128 / 255),
     dropout=0.0,
-    rotary_side=16.0,  # its first trainings had a grid of 16 x 16
+    rotary_side=16.0,  # most of its training was at 256 pixels, a grid of 16 x 16
     picture_transform=Squash,
     zoom=3.0,
-    box_reach=0.1,  # it sometimes adds what stands beside the box
+    box_reach=0.1,  # its masks sometimes include what is beside the object
     memory="redetect",
     # Its predicted IoU of a click's mask is low; the mask is much better at the second try.
     automatic=AutomaticDefaults(

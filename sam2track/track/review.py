@@ -17,7 +17,7 @@ from ..prompts import PlacedPrompt, Prompt
 from ..types import FrameResult
 
 LOW_SCORE = 0.6  # predicted IoU on a prompted frame
-MUCH_LARGER = 1.5  # times the area of the box that was given
+MUCH_LARGER = 1.2  # times the area of the box that was given
 MOSTLY = 0.5  # of the frames on which an object was followed
 LOST_FOR = 10  # frames at the end without the object
 ONE_THING = 0.8  # IoU from which two masks show the same thing

@@ -16,10 +16,11 @@ from sam2track.model.attention import Rotation, grid_places, mix, mix_by_blocks
 from sam2track.model.backbones.efficientnet import SameConv2d
 from sam2track.model.backbones.hiera import from_windows, into_windows
 from sam2track.model.layers import LayerNorm2d, fold_batch_norm
-from sam2track.model.mask_decoder import OUTSIDE, clear_or_best, inside_boxes
+from sam2track.model.mask_decoder import BEYOND_BOX, clear_or_best, inside_boxes
+from sam2track.model.memory_attention import MemoryAttention
 from sam2track.model.sam2 import SAM2
 from sam2track.model.variants import VARIANTS
-from sam2track.types import Candidates, PromptTokens
+from sam2track.types import Candidates, PromptTokens, Recall
 
 MILLIONS = {"tiny": 38.9, "small": 46.0, "base_plus": 80.8, "large": 224.4}  # SAM 2.1 README
 
@@ -192,25 +193,67 @@ def test_attention_of_many_queries_in_fp32_is_attention(monkeypatch, heads):
     assert len(calls) == 2 * (2 * heads * 2 * 9)  # PyTorch's own takes the few
 
 
+def boxed(coords, labels, masks):
+    row = torch.zeros(masks.shape[:2])
+    candidates = Candidates(masks, row, row[..., None], row[:, :1])
+    prompts = PromptTokens(torch.tensor(coords), torch.tensor(labels))
+    return inside_boxes(candidates, prompts, 0.1).masks
+
+
 def test_masks_stay_inside_their_boxes():
     """Rows: a box; a box and a click on the object beside it; a click alone."""
-    coords = torch.tensor(
-        [
-            [[20.0, 20], [40, 30], [0, 0]],
-            [[20.0, 20], [40, 30], [60, 25]],
-            [[20.0, 20], [0, 0], [0, 0]],
-        ]
-    )
-    labels = torch.tensor([[2, 3, -1], [2, 3, 1], [1, -1, -1]])
-    masks = torch.arange(3.0)[:, None, None, None].expand(3, 2, 16, 16) + 1
-    row = torch.zeros(3, 2)
-    candidates = Candidates(masks, row, row[..., None], row[:, :1])
-    kept = inside_boxes(candidates, PromptTokens(coords, labels), 0.1).masks
+    coords = [[20.0, 20], [120, 80], [0, 0]], [[20.0, 20], [120, 80], [220, 50]], [[20.0, 20]] * 3
+    masks = torch.arange(3.0)[:, None, None, None].expand(3, 2, 64, 64) + 1
+    kept = boxed(coords, [[2, 3, -1], [2, 3, 1], [1, -1, -1]], masks)
     assert torch.equal(kept[2], masks[2])
-    for number, (x0, x1) in enumerate([(18, 42), (16, 64)]):
-        centres = 4 * torch.arange(16) + 1.5
-        inside = (x0 <= centres) & (centres <= x1) & ((centres >= 19) & (centres <= 31))[:, None]
-        assert 0 < inside.sum() < 256
+    centres = 4 * torch.arange(64) + 1.5
+    for number, (x0, x1) in enumerate([(10, 130), (0, 240)]):
+        rows = (centres >= 14) & (centres <= 86)
+        inside = (centres >= x0) & (centres <= x1) & rows[:, None]
+        assert 0 < inside.sum() < inside.numel()
         for mask in kept[number]:
             assert (mask[inside] == number + 1).all()
-            assert (mask[~inside] == OUTSIDE).all()
+            assert (mask[~inside] == BEYOND_BOX).all()
+
+
+@pytest.mark.parametrize("place", [20.0, 21.3, 22.5, 23.9])
+def test_a_thin_box_does_not_empty_a_mask(place):
+    coords = [[[place, place], [place + 0.5, place + 30]]]
+    (kept,) = boxed(coords, [[2, 3]], torch.ones(1, 1, 64, 64))
+    columns = (kept[0] > 0).any(0).nonzero()[:, 0]
+    assert len(columns) >= 2
+    assert (columns * 4 - place).abs().max() < 8
+
+
+def test_boxes_bound_masks_of_models_that_need_it():
+    free, bound = tiny_model(), tiny_model(box_reach=0.1)
+    features = free.encode(torch.randn(1, 3, 64, 64))
+    prompts = PromptTokens(torch.tensor([[[10.0, 10], [30, 40]]]), torch.tensor([[2, 3]]))
+
+    def masks(model):
+        conditioned = model.attend(features, [Recall((), (), (), ())])
+        return (
+            model.decode(conditioned, features, prompts).masks,
+            model.decode_picture(features, prompts, multimask=True).masks,
+        )
+
+    for mask, given in zip(masks(bound), masks(free), strict=True):
+        assert (mask[..., 12:] <= BEYOND_BOX).all()
+        assert not (given[..., 12:] <= BEYOND_BOX).all()
+        assert torch.equal(mask[..., 3:10, 3:7], given[..., 3:10, 3:7])
+    for mask, given in zip(masks(bound.train()), masks(free), strict=True):
+        torch.testing.assert_close(mask, given)
+
+
+def test_a_larger_grid_covers_the_same_rotary_positions():
+    def parts(grid, side):
+        return MemoryAttention(
+            16, 8, 16, layers=1, grid=grid, memory_places=grid_places(grid, grid), dropout=0.0,
+            rotary_side=side,
+        )  # fmt: skip
+
+    scaled, wanted = parts(20, 16.0), Rotation(16, 0.8 * grid_places(20, 20))
+    for rotation in (scaled.rotation, scaled.key_rotation):
+        torch.testing.assert_close(rotation.cos, wanted.cos)
+        torch.testing.assert_close(rotation.sin, wanted.sin)
+    assert torch.equal(parts(16, 16.0).rotation.cos, parts(16, None).rotation.cos)

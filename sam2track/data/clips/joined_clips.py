@@ -1,7 +1,8 @@
 """Training clips in which objects that touch are one: a rider and a horse, a man and what he holds.
 
 People prompt such things as one object, and benchmarks annotate them so. A network that only ever
-saw the parts leaves the smaller one out as soon as it follows both.
+saw the parts leaves the smaller one out as soon as it follows both. Some of the objects that touch
+only pass each other; they too teach to follow what the prompt shows.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from jaxtyping import UInt8
 
 from .clip import Clip, ClipSource
 
-NEAR = 3  # pixels between objects that touch
+NEAR = 3  # largest distance of objects that touch, in pixels
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +24,8 @@ class JoinedClips:
 
     Attributes:
         source: draws the clips.
-        share: fraction of the clips of which two random objects are joined, if they touch in the
-            first frame, 0..1.
+        share: fraction of the clips, 0..1, in which two random objects are joined if they touch in
+            the first frame. Their labels have a gap then.
     """
 
     source: ClipSource
