@@ -13,7 +13,7 @@ from ..files import digest_of, hash_file
 from ..memory import AutoSettings, MemoryFactory
 from ..model import load_model
 from ..model.exported import DESCRIPTION
-from ..model.variants import find_variant
+from ..model.variants import Variant, find_variant
 from ..model.weights import find_weights
 from ..track import Rendering, Session, TrackingSession
 
@@ -78,7 +78,7 @@ def load_engine(
     rendering = rendering or Rendering()
     if settings is None:
         described = {
-            "memory": _described(memory or AutoSettings(), card.memory),
+            "memory": _described(memory or AutoSettings(), card),
             "memory_pool": memory_pool,
         }
         settings = {**described, "rendering": repr(rendering), **session}
@@ -89,10 +89,10 @@ def load_engine(
     return Engine(start, model, hash_file(file).hexdigest(), told)
 
 
-def _described(memory: MemoryFactory | AutoSettings, suits: str) -> str:
-    """The policy with its options; ``suits`` = the policy of the model's card."""
+def _described(memory: MemoryFactory | AutoSettings, card: Variant) -> str:
+    """The policy with its options."""
     if isinstance(memory, AutoSettings):
-        memory = memory.of(suits)
+        memory = memory.of(card.memory, card.recent)
     if isinstance(memory, partial):
         return f"{memory.func.__name__}{memory.args}{dict(sorted(memory.keywords.items()))}"
     return getattr(memory, "__name__", repr(memory))

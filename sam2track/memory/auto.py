@@ -15,14 +15,15 @@ class AutoSettings:
     """Options that the policies of all cards have.
 
     Attributes:
-        recent: remembered frames attended to.
+        recent: remembered frames attended to; None = as the card says.
         pointers: object pointers attended to, not counting those of anchors.
     """
 
-    recent: int = 6
+    recent: int | None = None
     pointers: int = 16
 
-    def of(self, policy: str) -> MemoryFactory:
-        """The policy that a card names: see :class:`sam2track.model.variants.Variant`."""
+    def of(self, policy: str, recent: int) -> MemoryFactory:
+        """What a card names: see :class:`sam2track.model.variants.Variant`."""
         made = {"fifo": FifoMemory, "redetect": RedetectMemory}[policy]
-        return partial(made, recent=self.recent, pointers=self.pointers)
+        recent = recent if self.recent is None else self.recent
+        return partial(made, recent=recent, pointers=self.pointers)

@@ -94,6 +94,7 @@ class Variant(ImageVariant):
             one unit a cell, as in SAM 2. With it a larger input keeps the range of positions of the
             training (position interpolation, 2306.15595).
         memory: the memory policy that suits it, a name of ``configs/memory``.
+        recent: how many remembered frames this policy attends to by default.
     """
 
     picture_transform: Callable[[int], ImageTransform] = SmoothSquash
@@ -112,6 +113,7 @@ class Variant(ImageVariant):
     pooling: Pooling = NO_POOLING
     rotary_side: float | None = None
     memory: str = "fifo"
+    recent: int = 6
 
     @property
     def coarse(self) -> bool:
@@ -150,6 +152,7 @@ _NANO = Variant(
     zoom=3.0,
     box_reach=0.1,  # its masks sometimes include what is beside the object
     memory="redetect",
+    recent=1,  # and the anchors; more are slower, and keep what was followed by mistake
     # Its predicted IoU of a click's mask is low; the mask is much better at the second try.
     automatic=AutomaticDefaults(
         0.5, 0.6, offset=0.5, points_per_side=16, refine=True, small_region=0.001

@@ -48,4 +48,7 @@ def make_memory(config: DictConfig) -> MemoryFactory | AutoSettings:
         raise ValueError("memory: its settings name no _target_, the class of the policy")
     settings = plain(config.memory)
     settings.pop("pool", None)
-    return instantiated("memory", settings)
+    memory = instantiated("memory", settings)
+    if settings.get("recent", 0) is None and not isinstance(memory, AutoSettings):
+        raise ValueError("memory.recent=null: only memory=auto takes null; give a number")
+    return memory

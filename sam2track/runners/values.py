@@ -77,6 +77,7 @@ KINDS: dict[str, Kind | None] = {
     "automatic.min_mask_region_area": Kind(float, least=0, null=True),
     "automatic.use_m2m": Kind(bool, null=True),
     "memory.lag": Kind(least=0, null=True),
+    "memory.recent": Kind(least=0, null=True),
     "memory.pool": Kind(choices=(1, 2, 4), null=True),
     "tracker": Kind(choices=("session", "copy", "flow")),
     "protocol": Kind(choices=("semi", "interactive_offline", "interactive_online", "engine")),

@@ -83,7 +83,7 @@ class TrackingSession:
         expect(model, SAM2, "the model", 'a loaded one, such as load_model("nano")')
         memory = AutoSettings() if memory is None else memory
         if isinstance(memory, AutoSettings):
-            memory = memory.of(model.variant.memory)
+            memory = memory.of(model.variant.memory, model.variant.recent)
         expect(memory, Callable, "memory", "a policy's class, such as FifoMemory, or a partial")
         expect(rendering, Rendering | None, "rendering", "Rendering(...) or None")
         for value in (stability_delta, stability_threshold):

@@ -204,3 +204,11 @@ def test_the_card_names_the_memory():
         memory = session.objects[1].memory
         assert isinstance(memory, kind)
         assert memory.recent == 2
+
+
+@pytest.mark.parametrize(("recent", "wanted"), [(1, 1), (6, 6), (9, 6)])
+def test_the_card_says_how_many_frames_are_attended_to(recent, wanted):
+    """At most as many as the weights know."""
+    session = TrackingSession(tiny_model(recent=recent))
+    session.prompt(1, Prompt.from_mask(square_mask()), noise_frames(1)[0])
+    assert session.objects[1].memory.recent == wanted

@@ -25,7 +25,7 @@ def test_defaults():
     assert (config.model, config.device, config.fill_hole_area) == ("nano", "auto", 8)
     assert config.click is None
     assert list(config.sinks) == ["png", "overlay", "coco", "preview"]
-    assert (config.memory.recent, config.memory.pointers) == (6, 16)
+    assert (config.memory.recent, config.memory.pointers) == (None, 16)
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_groups_are_chosen_by_name():
         ("direction=bot", "direction=bot: must be 1, -1, 0 or both; did you mean both?"),
         ("video_reader=pyva", "did you mean pyav?"),
         ("remove_specks=-1", "remove_specks=-1: must be a number from 0, or null"),
-        ("memory.recent=null", "memory.recent=null: must be a whole number"),
+        ("memory.recent=-1", "memory.recent=-1: must be a whole number from 0, or null"),
         ("video=~nobody_at_all/a.mp4", "no user 'nobody_at_all'; write ./~nobody_at_all/a.mp4"),
         ("dataset=davis17", "no option 'dataset'; there are: video, "),
         ("stability_delta=wide", "must be a number"),
@@ -241,8 +241,14 @@ def test_a_composed_configuration_does_not_change():
 @pytest.mark.parametrize("choice", MEMORIES)
 def test_every_memory_policy_can_be_made(choice):
     factory = make_memory(compose_config("track", [VIDEO, f"memory={choice}"]))
-    factory = factory.of("fifo") if choice == "auto" else factory
+    factory = factory.of("fifo", 6) if choice == "auto" else factory
     assert factory(span=16, archive=None).recall(0, 1)
+
+
+def test_only_the_automatic_memory_takes_its_length_from_the_model():
+    config = compose_config("track", [VIDEO, "memory=fifo", "memory.recent=null"])
+    with pytest.raises(ValueError, match="memory.recent=null: only memory=auto takes null"):
+        make_memory(config)
 
 
 def test_help_names_every_option_and_choice():
