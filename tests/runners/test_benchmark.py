@@ -281,7 +281,7 @@ def test_another_configuration_is_refused_and_the_difference_named(tmp_path, dav
     assert status == 2
     line = said(capfd)
     assert 'prompt was "mask", now "box"' in line
-    assert "memory.recent was 6, now 3" in line
+    assert "memory.recent was null, now 3" in line
 
 
 def test_weights_count_by_what_is_in_them(tmp_path, davis, random_nano, capfd):
