@@ -128,7 +128,7 @@ class Renderer:
         size, drawn = (picture.shape[0], picture.shape[1]), VideoMasks.over(masks)
         for window in dict.fromkeys(windows):
             rows = [row for row, own in enumerate(windows) if own == window]
-            own = logits[rows]
+            own = torch.stack([logits[row] for row in rows])  # a list as an index waits for a GPU
             own = self.transform.to_frame(own, size) if window is None else own
             x0, y0, x1, y1 = window or (0, 0, size[1], size[0])
             where = slice(y0, y1), slice(x0, x1)

@@ -147,9 +147,10 @@ class Hiera(nn.Module):
     def position(self, height: int, width: int) -> Float[Tensor, "1 H W C"]:
         """The position embedding of a grid whose sides are multiples of the first window.
 
-        The last one is kept until the weights change.
+        On a CPU the last one is kept until the weights change. (A recorded CUDA graph would go on
+        with the one that was kept when it was recorded.)
         """
-        if not is_eager():
+        if not (is_eager() and self.pos_embed.is_cpu):
             return self._position(height, width)
         weights = (self.pos_embed, self.pos_embed_window)
         return derived(self, weights, lambda: self._position(height, width), (height, width))
