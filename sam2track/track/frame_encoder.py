@@ -18,7 +18,8 @@ Windows = Sequence[WindowBox | None]
 FeatureStore = dict[WindowBox | None, FrameFeatures]  # of one picture, by window
 WHOLE = (None,)  # the only window of a frame that is seen as it is
 # Windows that are encoded together; each takes 6 MB. More do not fit into the cache of a CPU: 48
-# windows of nano take 0.26 s of one core, all together 0.48 s.
+# windows of nano take 0.26 s of one core, all together 0.48 s. In fp32 half as many: the largest
+# map of more has over 32 MiB, which glibc gets anew from the system each time (a tenth more time).
 ON_CPU, ON_DEVICE = 4, 16
 
 
@@ -87,7 +88,9 @@ class FrameEncoder:
         image = torch.from_numpy(np.ascontiguousarray(frame.image))
         if self.model.device.type == "cuda":
             image = image.pin_memory()
-        most = ON_CPU if self.model.device.type == "cpu" else ON_DEVICE
+        most = ON_DEVICE
+        if self.model.device.type == "cpu":
+            most = ON_CPU // 2 if self.model.precision == torch.float32 else ON_CPU
         most = 1 if self.model.compiled else self.model.rows_at_once or most
         with autocast(self.model.device, self.model.precision):
             squares = [self.model.prepare(image, window) for window in windows]

@@ -14,6 +14,7 @@ import torch
 from tiny import SIZE, noise_frames, square_mask, tiny_model
 
 from sam2track import Frame, Prompt, TrackingSession
+from sam2track.device import PRECISIONS
 from sam2track.memory import FifoMemory, FrameCandidates
 from sam2track.track.frame_encoder import ON_CPU
 from sam2track.track.workers import Workers
@@ -78,12 +79,15 @@ def test_what_the_encoding_thread_has_not_come_to_is_encoded_here(model):
     assert torch.equal(ours.stride16, TrackingSession(model).encoder.features(frame).stride16)
 
 
-def test_many_windows_are_encoded_a_few_at_a_time(model, monkeypatch):
+@pytest.mark.parametrize(("precision", "most"), [("fp32", ON_CPU // 2), ("bf16", ON_CPU)])
+def test_many_windows_are_encoded_a_few_at_a_time(monkeypatch, precision, most):
+    model = tiny_model()
+    model.precision = PRECISIONS[precision]
     frame, encode, sizes = noise_frames(1)[0], model.encode, []
-    windows = [(place, 0, place + 30, 30) for place in range(2 * ON_CPU + 1)]
+    windows = [(place, 0, place + 30, 30) for place in range(2 * most + 1)]
     monkeypatch.setattr(model, "encode", lambda x: sizes.append(len(x)) or encode(x))
     together = TrackingSession(model).encoder.features(frame, windows)
-    assert sizes == [ON_CPU, ON_CPU, 1]
+    assert sizes == [most, most, 1]
     for place, window in enumerate(windows):
         alone = TrackingSession(model).encoder.features(frame, (window,))
         torch.testing.assert_close(together.stride16[place], alone.stride16[0])
@@ -227,8 +231,8 @@ def test_objects_together_are_as_alone(model):
 def test_objects_shared_out_among_threads_are_as_in_one(model, workers):
     frames = noise_frames(6)
     session = TrackingSession(model, archive=True)
-    session.workers = Workers(workers)
-    session.workers.count = lambda objects: min(workers, objects)
+    threads = session.follower.workers = session.renderer.workers = Workers(workers)
+    threads.count = lambda objects: min(workers, objects)
     for object_id, prompt in PROMPTS.items():
         session.prompt(object_id, prompt, frames[0])
     shared = [session.step(frame) for frame in frames]
