@@ -172,6 +172,12 @@ def _source(config: DictConfig, size: int) -> ClipSource:
     parts = []
     for name, entry in plain(config)["data"]["sources"].items():
         weight = entry.pop("weight", 1.0)
+        if "_target_" not in entry:
+            raise ValueError(
+                f"data.sources.{name} names no _target_, the class of the source; sources in a "
+                "file of settings replace the recipe's, they do not change them (to change one: "
+                f"data.sources.{name}.weight=0.5 on the command line)"
+            )
         parts.append((instantiated(f"data.sources.{name}", entry, **given), weight))
     source = parts[0][0] if len(parts) == 1 else Mixture(parts)
     return JoinedClips(source, config.joined) if config.joined else source

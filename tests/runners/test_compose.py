@@ -247,7 +247,7 @@ def test_every_memory_policy_can_be_made(choice):
 
 def test_only_the_automatic_memory_takes_its_length_from_the_model():
     config = compose_config("track", [VIDEO, "memory=fifo", "memory.recent=null"])
-    with pytest.raises(ValueError, match="memory.recent=null: only memory=auto takes null"):
+    with pytest.raises(ValueError, match=r"memory\.recent=null: only memory=auto takes null"):
         make_memory(config)
 
 

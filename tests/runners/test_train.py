@@ -143,6 +143,20 @@ def test_every_recipe_composes_with_what_the_runner_reads(recipe):
     assert config.data.sources
 
 
+def test_a_sources_weight_may_be_any_number():
+    for recipe, source in (("nano", "scenes"), ("finetune", "videos"), ("sam2", "sa_v")):
+        weight = f"data.sources.{source}.weight=0.35"
+        config = compose_config("train", [f"recipe={recipe}", "data.root=x", "out=y", weight])
+        assert config.data.sources[source].weight == 0.35
+
+
+def test_a_source_without_a_class_is_named(tmp_path, capsys):
+    path = tmp_path / "mine.yaml"
+    path.write_text("data: {root: none, sources: {scenes: {weight: 0.5}}}")
+    assert train("--config", path, f"out={tmp_path / 'run'}", *CHEAP) == 2
+    assert "data.sources.scenes names no _target_" in capsys.readouterr().err
+
+
 def test_the_official_recipe_is_the_papers():
     """2408.00714, table 12, and appendix D.2.2."""
     config = compose_config("train", ["recipe=sam2", "data.root=x", "out=y"])
