@@ -51,6 +51,11 @@ def check_prompt(
         )
 
 
+# A click on a small thing mostly shows what is around it. Near by, where it is large, its predicted
+# IoU is higher by more than this; a part of a large thing has a higher one, too, but not so much.
+CLEARER = 0.15
+
+
 @dataclass(frozen=True, slots=True)
 class PromptAnswerer:
     """Makes outcomes of prompts.
@@ -79,8 +84,8 @@ class PromptAnswerer:
 
         The prompts before it on the frame are added, unless it shall ``replace`` them.
 
-        A mask or a box tells where to look. A click does not: it is answered in the whole frame,
-        and if what it shows is small, once more through a window around that.
+        A mask or a box tells where to look. A click does not: it is answered in the whole frame and
+        near by, and if what it shows is small, once more through a window around that.
         """
         earlier = tracked.anchor(frame.index)
         if earlier and not replace:
@@ -95,10 +100,16 @@ class PromptAnswerer:
         if outcome is not None and contains(outcome[1], clicked):
             return self._answer(tracked, prompt, frame, outcome, outcome[1])
         anchor = self._answer(tracked, prompt, frame, outcome, None)
+        if outcome is None:
+            window = self.zoom.near(clicked, frame.size)
+            if window is not None:
+                near = self._answer(tracked, prompt, frame, None, window)
+                anchor = near if _is_clearer(near, anchor, frame.size) else anchor
         window = self.zoom.closer(anchor.place, frame.size)
         if window is None or not contains(window, clicked):
             return anchor
-        return self._answer(tracked, prompt, frame, (anchor.resolved.logits, None), window)
+        hint = anchor.resolved.logits, anchor.resolved.window
+        return self._answer(tracked, prompt, frame, hint, window)
 
     def _answer(
         self,
@@ -143,6 +154,18 @@ class PromptAnswerer:
                 )
         box = resolved_box(resolved, frame.size) if self.zoom.factor else None
         return Anchor(prompt, resolved, memories, Whereabouts.of(box) if box else None)
+
+
+def _is_clearer(near: Anchor, anchor: Anchor, size: tuple[int, int]) -> bool:
+    """Whether a mask that was seen through a window is whole, and much better than another one."""
+    box, window = resolved_box(near.resolved, size), near.resolved.window
+    if box is None or window is None:
+        return False
+    frame = (0, 0, size[1], size[0])
+    cut = any(
+        own == edge and edge != end for own, edge, end in zip(box, window, frame, strict=True)
+    )
+    return not cut and float(near.resolved.scores[0] - anchor.resolved.scores[0]) > CLEARER
 
 
 def _shown(prompt: Prompt, frame: Frame) -> Box | None:

@@ -86,6 +86,7 @@ class Zoom:
         share: a window longer than this share of the frame's longer side is the whole frame.
         small: an object is small if ``factor`` of its longer sides are at most this share of the
             frame's longer side. What a click shows is looked at once more if it is small.
+        region: the side of the window around a click, as a share of the frame's longer side.
         few: of more objects than this only small ones get windows; the others are seen in the whole
             frame, which is encoded once for all of them.
     """
@@ -96,6 +97,7 @@ class Zoom:
     tight: float = 1.7
     share: float = 0.85
     small: float = 0.7
+    region: float = 0.33
     few: int = 4
 
     def window(self, where: Whereabouts | None, ahead: int, size: Size) -> WindowBox | None:
@@ -122,6 +124,14 @@ class Zoom:
             alone = few or (place is not None and self._is_small(place, size))
             found[object_id] = self.window(place, ago, size) if alone else None
         return found
+
+    def near(self, clicked: Box, size: Size) -> WindowBox | None:
+        """The window around clicks in which small things are seen; None = there is none."""
+        side = max(self.region * max(size), 2 * self.least)
+        if self.factor is None or side > self.share * max(size):
+            return None
+        window = clamped(((clicked[0] + clicked[2]) / 2, (clicked[1] + clicked[3]) / 2), side, size)
+        return window if contains(window, clicked) else None
 
     def closer(self, shown: Whereabouts | None, size: Size) -> WindowBox | None:
         """The window around the small object that a click shows; None = there is none."""

@@ -48,6 +48,15 @@ class RedFinder(SAM2):
         return super().memorise(replace(features, stride4=stride4), resolved, **given)
 
 
+class NearFinder(RedFinder):
+    """One that is sure of what it sees large."""
+
+    def decode(self, *given, **options):
+        found = super().decode(*given, **options)
+        large = (found.masks > 0).float().mean((-1, -2)) > 0.02
+        return replace(found, scores=torch.where(large, 0.9, 0.5))
+
+
 @pytest.fixture(scope="module")
 def finder() -> SAM2:
     model = tiny_model()
@@ -154,7 +163,7 @@ def test_a_pass_with_frames_encoded_ahead_is_as_single_steps(finder, direction, 
     for ours, theirs in zip(results, expected, strict=True):
         torch.testing.assert_close(ours.logits, theirs.logits)
     # Ahead only if it was read in time; the click is answered twice, the second frame follows it.
-    assert set(encoded.values()) <= {1, 2}
+    assert set(encoded.values()) <= {1, 2, 3}
     assert sum(encoded.values()) <= len(frames) + 2
 
 
@@ -242,6 +251,41 @@ def test_a_small_frame_is_seen_as_a_whole():
     place = Whereabouts.of((0, 0, 60, 10))
     assert Zoom(3.0, least=64.0).window(place, 0, SIZE) is None
     assert Zoom(3.0, least=8.0).window(place, 0, SIZE) is not None
+
+
+@pytest.mark.parametrize(("kind", "both"), [(RedFinder, True), (NearFinder, False)])
+def test_a_click_on_a_small_object_is_answered_near_by(kind, both):
+    """Of two squares in the frame the one near the click is shown, if that is much surer."""
+    model = tiny_model()
+    model.__class__ = kind
+    mask = TrackingSession(model, zoom=3).prompt(
+        1, Prompt.click(24, 34), frames_of([(20, 30)], [(150, 90)])[0]
+    )
+    assert mask[35, 25]
+    assert mask[95, 155] == both
+    # clicks on both squares are answered in the whole frame
+    session, frame = TrackingSession(model, zoom=3), frames_of([(20, 30)], [(150, 90)])[0]
+    mask = session.prompt(1, Prompt([(24, 34), (155, 95)], [1, 1]), frame)
+    assert mask[35, 25]
+    assert mask[95, 155]
+
+
+def test_a_mask_that_the_window_near_a_click_cuts_is_not_taken():
+    model = tiny_model()
+    model.__class__ = NearFinder
+    bar = [[(x, 50)] for x in range(30, 180, 5)]  # longer than the window, thin in the frame
+    mask = TrackingSession(model, zoom=3).prompt(1, Prompt.click(100, 55), frames_of(*bar)[0])
+    assert mask[55, 35]
+    assert mask[55, 175]
+
+
+def test_the_window_near_clicks_has_a_third_of_the_frame():
+    zoom = Zoom(3.0, least=8.0)
+    assert zoom.near((100, 60, 100, 60), SIZE) == (67, 27, 133, 93)
+    assert zoom.near((5, 60, 40, 60), SIZE) == (0, 27, 66, 93)  # of two clicks
+    assert zoom.near((5, 60, 90, 60), SIZE) is None  # too far from each other
+    assert zoom.near((8, 9, 8, 9), (16, 18)) is None  # hardly larger than the window would be
+    assert Zoom(None).near((100, 60, 100, 60), SIZE) is None
 
 
 def test_a_click_on_a_large_object_is_not_answered_twice():
