@@ -126,11 +126,16 @@ class Zoom:
         return found
 
     def near(self, clicked: Box, size: Size) -> WindowBox | None:
-        """The window around clicks in which small things are seen; None = there is none."""
+        """The window around clicks in which small things are seen; None = there is none.
+
+        Its place is one of a few, so that clicks beside each other share its features.
+        """
         side = max(self.region * max(size), 2 * self.least)
         if self.factor is None or side > self.share * max(size):
             return None
-        window = clamped(((clicked[0] + clicked[2]) / 2, (clicked[1] + clicked[3]) / 2), side, size)
+        step = side / 4
+        x, y = (step * round((clicked[axis] + clicked[axis + 2]) / 2 / step) for axis in (0, 1))
+        window = clamped((x, y), side, size)
         return window if contains(window, clicked) else None
 
     def closer(self, shown: Whereabouts | None, size: Size) -> WindowBox | None:

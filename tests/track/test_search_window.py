@@ -281,8 +281,10 @@ def test_a_mask_that_the_window_near_a_click_cuts_is_not_taken():
 
 def test_the_window_near_clicks_has_a_third_of_the_frame():
     zoom = Zoom(3.0, least=8.0)
-    assert zoom.near((100, 60, 100, 60), SIZE) == (67, 27, 133, 93)
-    assert zoom.near((5, 60, 40, 60), SIZE) == (0, 27, 66, 93)  # of two clicks
+    window = zoom.near((100, 60, 100, 60), SIZE)
+    assert window == (66, 33, 132, 99)
+    assert zoom.near((105, 64, 105, 64), SIZE) == window  # of a click beside it
+    assert zoom.near((5, 60, 40, 60), SIZE) == (0, 33, 66, 99)  # of two clicks
     assert zoom.near((5, 60, 90, 60), SIZE) is None  # too far from each other
     assert zoom.near((8, 9, 8, 9), (16, 18)) is None  # hardly larger than the window would be
     assert Zoom(None).near((100, 60, 100, 60), SIZE) is None
