@@ -158,14 +158,13 @@ class PromptAnswerer:
 
 def _is_clearer(near: Anchor, anchor: Anchor, size: tuple[int, int]) -> bool:
     """Whether a mask that was seen through a window is whole, and much better than another one."""
-    box, window = resolved_box(near.resolved, size), near.resolved.window
-    if box is None or window is None:
+    mask, window = (near.resolved.logits[0, 0] > 0).cpu(), near.resolved.window
+    if window is None or not mask.any():
         return False
-    frame = (0, 0, size[1], size[0])
-    cut = any(
-        own == edge and edge != end for own, edge, end in zip(box, window, frame, strict=True)
-    )
-    return not cut and float(near.resolved.scores[0] - anchor.resolved.scores[0]) > CLEARER
+    frame, borders = (0, 0, size[1], size[0]), (mask[:, 0], mask[0], mask[:, -1], mask[-1])
+    inner = [cells for cells, at, end in zip(borders, window, frame, strict=True) if at != end]
+    whole = not any(cells.any() for cells in inner)
+    return whole and float(near.resolved.scores[0] - anchor.resolved.scores[0]) > CLEARER
 
 
 def _shown(prompt: Prompt, frame: Frame) -> Box | None:
