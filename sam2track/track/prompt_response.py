@@ -18,6 +18,10 @@ from .frame_encoder import FrameEncoder
 from .objects import Anchor, TrackedObject
 from .search_window import Box, Whereabouts, Zoom, contains, resolved_box
 
+# A click on a small thing mostly shows what is around it. Near by, where it is large, its predicted
+# IoU is higher by more than this; a part of a large thing has a higher one, too, but not so much.
+CLEARER = 0.15
+
 
 def check_prompt(
     object_id: int, tracked: TrackedObject | None, prompt: Prompt, frame: Frame
@@ -49,11 +53,6 @@ def check_prompt(
             "have nothing to correct there; track that frame first, or give a click on the object",
             stacklevel=4,
         )
-
-
-# A click on a small thing mostly shows what is around it. Near by, where it is large, its predicted
-# IoU is higher by more than this; a part of a large thing has a higher one, too, but not so much.
-CLEARER = 0.15
 
 
 @dataclass(frozen=True, slots=True)
