@@ -139,16 +139,21 @@ def test_every_key_does_what_it_says(person: Person) -> None:
     person.saved()
     for command, (before, effect) in EFFECTS.items():
         key = pressed(person.look(f"COMMANDS.find((one) => one.id === '{command}').keys[0]"))
-        person.look(BEGIN)
-        person.page.wait_for_timeout(40)
-        person.press(*before)
-        person.page.wait_for_timeout(40)
-        there, made = person.look(effect), person.look("connection.made")
-        person.press(key)
-        try:
-            person.until(lambda: person.look(effect) != there, timeout=8)  # noqa: B023
-        except AssertionError:
-            pytest.fail(f"{command}: {key} changes nothing: {effect} is {there}")
+        for last in (False, True):  # what the server says meanwhile may undo what BEGIN sets up
+            # A list of doubtful masks that was asked for before would come after that of BEGIN.
+            person.look("(await import('/static/review.js')).refreshReview()")
+            person.look(BEGIN)
+            person.page.wait_for_timeout(40)
+            person.press(*before)
+            person.page.wait_for_timeout(40)
+            there, made = person.look(effect), person.look("connection.made")
+            person.press(key)
+            try:
+                person.until(lambda: person.look(effect) != there, timeout=8)  # noqa: B023
+                break
+            except AssertionError:
+                if last:
+                    pytest.fail(f"{command}: {key} changes nothing: {effect} is {there}")
         if person.look("connection.made") != made:  # what was stored is undone
             person.saved()
             person.press("Control+z")
