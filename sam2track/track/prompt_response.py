@@ -18,8 +18,9 @@ from .frame_encoder import FrameEncoder
 from .objects import Anchor, TrackedObject
 from .search_window import Box, Whereabouts, Zoom, contains, resolved_box
 
-# A click on a small thing mostly shows what is around it. Near by, where it is large, its predicted
-# IoU is higher by more than this; a part of a large thing has a higher one, too, but not so much.
+# In the whole frame a click on a small thing mostly shows what is around it. In a window near the
+# click the thing is larger, and the predicted IoU of its mask higher by more than this (0..1). Of a
+# part of a large thing it is also higher there, but by less.
 CLEARER = 0.15
 
 
@@ -83,8 +84,9 @@ class PromptAnswerer:
 
         The prompts before it on the frame are added, unless it shall ``replace`` them.
 
-        A mask or a box tells where to look. A click does not: it is answered in the whole frame and
-        near by, and if what it shows is small, once more through a window around that.
+        A mask or a box tells where to look. A click does not: it is answered in the whole frame; a
+        first one also in a window near it, whose mask is taken if it is clearly better; and if what
+        it shows is small, once more through a window around that.
         """
         earlier = tracked.anchor(frame.index)
         if earlier and not replace:
@@ -156,7 +158,11 @@ class PromptAnswerer:
 
 
 def _is_clearer(near: Anchor, anchor: Anchor, size: tuple[int, int]) -> bool:
-    """Whether a mask that was seen through a window is whole, and much better than another one."""
+    """Whether the mask in the window near a click is to be taken: it does not touch the window's
+    border inside the frame, and its predicted IoU is higher by more than :data:`CLEARER`.
+
+    ``size``: height and width of the frame, pixels.
+    """
     mask, window = (near.resolved.logits[0, 0] > 0).cpu(), near.resolved.window
     if window is None or not mask.any():
         return False

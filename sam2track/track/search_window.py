@@ -126,9 +126,10 @@ class Zoom:
         return found
 
     def near(self, clicked: Box, size: Size) -> WindowBox | None:
-        """The window around clicks in which small things are seen; None = there is none.
+        """The window, in frame pixels, in which small things near clicks are seen; None = none.
 
-        Its place is one of a few, so that clicks beside each other share its features.
+        ``clicked`` is the box around the clicks. The window lies on a grid of a quarter of its
+        side, so that clicks beside each other share its features.
         """
         side = max(self.region * max(size), 2 * self.least)
         if self.factor is None or side > self.share * max(size):

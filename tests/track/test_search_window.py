@@ -162,7 +162,8 @@ def test_a_pass_with_frames_encoded_ahead_is_as_single_steps(finder, direction, 
     assert [result.windows for result in results] == [result.windows for result in expected]
     for ours, theirs in zip(results, expected, strict=True):
         torch.testing.assert_close(ours.logits, theirs.logits)
-    # Ahead only if it was read in time; the click is answered twice, the second frame follows it.
+    # Ahead only if it was read in time. The click's frame is seen as a whole, near the click, and
+    # through the object's window; the second frame follows it.
     assert set(encoded.values()) <= {1, 2, 3}
     assert sum(encoded.values()) <= len(frames) + 2
 
