@@ -1,10 +1,15 @@
 """``scripts/label_with_sam.py`` on made pictures; the network itself is fetched, and not tested."""
 
 import sys
+from argparse import Namespace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
+
+from sam2track.data.readers.folder import folder
+from sam2track.data.readers.still_images import CocoStills
 
 pytest.importorskip("onnxruntime")
 SCRIPTS = Path(__file__).parents[1] / "scripts"
@@ -28,13 +33,13 @@ def found(script, rows, columns, score=0.95, size=(60, 80)):
 def test_the_largest_motion_is_found(script):
     frames = [np.zeros((60, 80, 3), np.uint8) for _ in range(9)]
     for index, frame in enumerate(frames):
-        left = 5 * index if index < 5 else 20  # it stands still at the end
+        left = 8 * index if index < 5 else 32  # it stands still at the end
         frame[20:40, left : left + 15] = 200
 
     first, moved = script.motion(frames)
 
     assert first in (2, 3, 4)
-    assert moved[20:40, 5 * first : 5 * first + 15].mean() > 0.5
+    assert moved[22:38, 8 * first + 2 : 8 * first + 13].mean() > 0.5
     assert not moved[:15].any()
 
 
@@ -85,8 +90,8 @@ class Pieces:
 
     def in_box(self, seen, box):
         x0, y0, x1, y1 = box
-        whole = np.array([y0, y1, x0, x1])
-        return self.answer(seen, lambda *own: bool(np.abs(whole - own).max() < 3))
+        whole, cell = np.array([y0, y1, x0, x1]), self.script.CELL / seen.scale
+        return self.answer(seen, lambda *own: bool(np.abs(whole - own).max() < 2 * cell))
 
 
 def test_things_are_found_once_without_parts_and_background(script):
@@ -99,3 +104,60 @@ def test_things_are_found_once_without_parts_and_background(script):
     masks = [seen.full_size(one.logits) for one in script.things(sam, seen, 16, 0.003)]
 
     assert sorted(mask.sum() for mask in masks) == pytest.approx([1600, 8000], rel=0.05)
+
+
+def test_a_wide_picture_has_things(script):
+    sam = Pieces(script, [(20, 80, 1000, 1060)])
+    seen = sam.see(np.zeros((100, 3000, 3), np.uint8))
+
+    (one,) = script.things(sam, seen, 40, 0.003)
+
+    mask = seen.full_size(one.logits)
+    assert mask.shape == (100, 3000)
+    assert mask.sum() == pytest.approx(3600, rel=0.15)
+
+
+def arguments(out, **given):
+    usual = {"grid": 16, "least": 0.003, "start": 0, "step": 1, "frames": 8, "most": 4}
+    return Namespace(out=out, **usual | given)
+
+
+def test_photographs_become_stills(script, tmp_path):
+    photos, out = tmp_path / "photos", tmp_path / "out"
+    photos.mkdir()
+    out.mkdir()
+    cv2.imwrite(str(photos / "one.png"), np.zeros((240, 320, 3), np.uint8))
+    (photos / "broken.jpg").write_bytes(b"no picture")
+
+    script.label_photographs(Pieces(script, [(20, 180, 50, 100)]), photos, arguments(out))
+
+    (still,) = CocoStills(photos, out / "sam.json")
+    assert still.mask(0).sum() == pytest.approx(8000, rel=0.05)
+    assert (out / "sam.jpg").is_file()
+
+
+def test_a_video_becomes_a_clip(script, tmp_path):
+    rng = np.random.default_rng(0)
+    wall = cv2.resize(rng.integers(60, 120, (6, 8, 3), np.uint8), (320, 240))
+    video, sam = tmp_path / "clip", Pieces(script, [])
+    video.mkdir()
+    for index in range(8):
+        picture = wall.copy()
+        cv2.rectangle(picture, (40 + 12 * index, 80), (99 + 12 * index, 159), (240, 240, 240), -1)
+        cv2.imwrite(str(video / f"{index:05d}.png"), picture)
+
+    def see(image):  # its answers follow the white block
+        columns = np.flatnonzero(image[120, :, 0] > 200)
+        sam.pieces = [(80, 160, columns[0], columns[-1] + 1)]
+        return Pieces.see(sam, image)
+
+    sam.see = see
+    sam.in_box = lambda seen, box: sam.answer(seen, lambda *_: True)
+    script.label_video(sam, video, arguments(tmp_path))
+
+    (clip,) = folder(tmp_path)
+    areas = [mask.sum() for index in clip.annotated for mask in clip.masks(index).values()]
+    assert len(areas) >= script.SHORTEST
+    assert areas == pytest.approx([4800] * len(areas), rel=0.1)
+    with pytest.raises(SystemExit, match="is there already"):
+        script.label_video(sam, video, arguments(tmp_path))
