@@ -56,7 +56,9 @@ SHORTEST = 5  # frames of a clip
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Seen:
-    """A picture as SAM sees it: its embedding, its size, and the factor to SAM's pixels."""
+    """A picture as SAM sees it: its embedding (1, 256, 64, 64), its height and width in pixels, and
+    the factor from its pixels to those of SAM's input.
+    """
 
     embedding: np.ndarray
     size: tuple[int, int]
@@ -145,7 +147,7 @@ def is_stable(logits: np.ndarray) -> bool:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Found:
-    """A thing in a picture: its logits on SAM's cells, and its predicted IoU."""
+    """A thing in a picture: its logits (rows, columns) on SAM's cells, and its predicted IoU."""
 
     logits: np.ndarray
     score: float
