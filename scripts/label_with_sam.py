@@ -8,10 +8,12 @@ pictures of them, to be looked at. Needs the packages of ``.[onnx]``, and npm to
 core a photograph takes about four seconds, and a frame of a video two::
 
     python scripts/label_with_sam.py photographs my_photos --out labels
+    python scripts/label_with_sam.py photographs my_photos --boxes boxes.json --out labels
     python scripts/label_with_sam.py video street.mp4 --start 30 --step 3 --frames 12 --out footage
 
 In a photograph SAM is asked at points of a grid, and once more for what is in the box of each
 answer. A mask is kept if both answers agree, unless it is a part of something else or background.
+Where a detector, or a person, has made boxes of whole objects, SAM is asked for what is in them.
 
 In a video this finds objects that move, in the frame with the most motion. The packaged model
 follows them in both directions, and SAM is asked for what is in the box of each of its masks.
@@ -39,6 +41,7 @@ from tqdm import tqdm
 from sam2track import Frame, Prompt, TrackingSession, load_model
 from sam2track.files import whole_folder, write_text
 from sam2track.masks import draw_objects, encode_runs, mask_box
+from sam2track.masks.boxes import box_iou
 from sam2track.video import PICTURE_SUFFIXES, VideoError, open_video, read_picture
 
 SIDE, CELL = 1024, 4  # SAM's input has SIDE x SIDE pixels, a cell of its masks CELL x CELL of them
@@ -46,6 +49,7 @@ MEAN, SPREAD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)  # of SAM's in
 LONGEST = 960  # side of a video's frames, pixels
 COLUMNS, ROWS = 6, 12  # of the pictures to be looked at, at most
 SURE, STABLE = 0.87, 0.85  # least predicted IoU; least IoU of the masks at the logits -1 and 1
+FITS = 0.72  # least IoU of a box and that of its mask
 AGREED = 0.6  # least IoU of the answers for a point and for the box of that answer
 FOLLOWED = 0.75  # least IoU of SAM's mask and the tracker's on a frame
 SAME = 0.7  # IoU above which two masks are one object
@@ -199,14 +203,34 @@ def things(sam: Sam, seen: Seen, grid: int, least: float) -> list[Found]:
                 whole, sure = sam.in_box(seen, np.array(box) * CELL / seen.scale)
                 if iou(logits > 0, whole > 0) > AGREED and is_stable(whole):
                     found.append(Found(whole, min(sure, 1.0)))
-    found = [one for one in found if one.score >= SURE and one.share >= least]
-    found.sort(key=lambda one: -one.score)
+    return wholes([one for one in found if not one.is_background], least)
+
+
+def boxed(sam: Sam, seen: Seen, boxes: list[tuple[float, ...]], least: float) -> list[Found]:
+    """What SAM finds in boxes (xyxy, pixels of the picture), the surest first.
+
+    Left out are masks that do not fill their box, parts of others, and things below ``least`` of
+    the picture.
+    """
+    found = []
+    for box in boxes:
+        logits, score = sam.in_box(seen, box)
+        own = mask_box(logits > 0)
+        if own and is_stable(logits):
+            overlap = box_iou(np.array([own]) * CELL / seen.scale, np.array([box]))
+            if overlap.item() > FITS:
+                found.append(Found(logits, min(score, 1.0)))
+    return wholes(found, least)
+
+
+def wholes(found: list[Found], least: float) -> list[Found]:
+    """Each sure thing once, the surest first, without small ones and parts of others."""
     distinct: list[Found] = []
-    for one in found:
-        if all(iou(one.mask, other.mask) < SAME for other in distinct):
+    for one in sorted(found, key=lambda one: -one.score):
+        known = any(iou(one.mask, other.mask) > SAME for other in distinct)
+        if one.score >= SURE and one.share >= least and not known:
             distinct.append(one)
-    objects = [one for one in distinct if not one.is_background]
-    return [one for one in objects if not any(is_part(one, other) for other in objects)]
+    return [one for one in distinct if not any(is_part(one, other) for other in distinct)]
 
 
 def is_part(one: Found, other: Found) -> bool:
@@ -215,10 +239,28 @@ def is_part(one: Found, other: Found) -> bool:
     return one is not other and bool(inside) and other.share > 1.15 * one.share
 
 
+def read_boxes(path: Path) -> dict[str, list[tuple[float, ...]]]:
+    """The boxes (xyxy, pixels) of a file in COCO's format, by the picture's file name."""
+    try:
+        content = json.loads(path.read_bytes())
+        names = {image["id"]: Path(image["file_name"]).name for image in content["images"]}
+        boxes: dict[str, list[tuple[float, ...]]] = {}
+        for annotation in content["annotations"]:
+            x, y, width, height = (float(value) for value in annotation["bbox"])
+            box = (x, y, x + width, y + height)
+            boxes.setdefault(names[annotation["image_id"]], []).append(box)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise SystemExit(f"--boxes {path} has no boxes in COCO's format: {error!r}") from None
+    return boxes
+
+
 def label_photographs(sam: Sam, folder: Path, args: argparse.Namespace) -> None:
     """Write the masks of a folder's photographs, and pictures of the first of them."""
     images, annotations, shown = [], [], []
+    boxes = read_boxes(args.boxes) if args.boxes else {}
     paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in PICTURE_SUFFIXES)
+    if boxes and not any(path.name in boxes for path in paths):
+        raise SystemExit(f"--boxes {args.boxes} names no photograph of {folder}")
     for path in tqdm(paths, unit="photograph"):
         try:
             image = read_picture(path)
@@ -226,7 +268,11 @@ def label_photographs(sam: Sam, folder: Path, args: argparse.Namespace) -> None:
             print(f"left out: {error}", file=sys.stderr)
             continue
         seen = sam.see(image)
-        masks = [seen.full_size(one.logits) for one in things(sam, seen, args.grid, args.least)]
+        if args.boxes:
+            found = boxed(sam, seen, boxes.get(path.name, []), args.least)
+        else:
+            found = things(sam, seen, args.grid, args.least)
+        masks = [seen.full_size(one.logits) for one in found]
         height, width = image.shape[:2]
         images.append(
             {"id": len(images) + 1, "file_name": path.name, "height": height, "width": width}
@@ -408,6 +454,9 @@ def main() -> None:
     parser.add_argument(
         "--sam", type=Path, help="folder of encoder.onnx and sam.onnx; they are fetched otherwise"
     )
+    parser.add_argument(
+        "--boxes", type=Path, help="boxes in COCO's format: masks for them; photographs only"
+    )
     parser.add_argument("--threads", type=int, default=1, help="of SAM")
     parser.add_argument("--grid", type=int, default=12, help="points along the longer side")
     parser.add_argument("--least", type=float, default=0.003, help="smallest thing, of the picture")
@@ -419,6 +468,8 @@ def main() -> None:
     for name, least in {"grid": 1, "start": 0, "step": 1, "frames": SHORTEST, "most": 1}.items():
         if getattr(args, name) < least:
             parser.error(f"--{name} {getattr(args, name)} is too small: at least {least}")
+    if args.boxes and args.kind == "video":
+        parser.error("--boxes is for photographs")
     if not args.source.exists():
         parser.error(f"there is no {args.source}")
     args.out.mkdir(parents=True, exist_ok=True)

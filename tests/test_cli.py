@@ -352,7 +352,7 @@ def test_help_and_version(capfd):
     assert main(["--help"]) == 0
     assert "sam2track track video=" in capfd.readouterr().out
     assert main(["track", "--help"]) == 0
-    assert "fill_hole_area=8" in capfd.readouterr().out
+    assert "precision=auto" in capfd.readouterr().out
     assert main([]) == 2
 
 

@@ -1,5 +1,6 @@
 """``scripts/label_with_sam.py`` on made pictures; the network itself is fetched, and not tested."""
 
+import json
 import sys
 from argparse import Namespace
 from pathlib import Path
@@ -118,7 +119,8 @@ def test_a_wide_picture_has_things(script):
 
 
 def arguments(out, **given):
-    usual = {"grid": 16, "least": 0.003, "start": 0, "step": 1, "frames": 8, "most": 4}
+    usual = {"boxes": None, "grid": 16, "least": 0.003, "start": 0, "step": 1}
+    usual |= {"frames": 8, "most": 4}
     return Namespace(out=out, **usual | given)
 
 
@@ -134,6 +136,32 @@ def test_photographs_become_stills(script, tmp_path):
     (still,) = CocoStills(photos, out / "sam.json")
     assert still.mask(0).sum() == pytest.approx(8000, rel=0.05)
     assert (out / "sam.jpg").is_file()
+
+
+def test_boxes_become_masks(script, tmp_path):
+    photos, boxes = tmp_path / "photos", tmp_path / "boxes.json"
+    photos.mkdir()
+    cv2.imwrite(str(photos / "one.png"), np.zeros((240, 320, 3), np.uint8))
+    cv2.imwrite(str(photos / "two.png"), np.zeros((240, 320, 3), np.uint8))
+    images = [{"id": 7, "file_name": "one.png"}]
+    # A man, his head, the man once more, and a box that nothing fills.
+    given = [(50, 20, 50, 160), (60, 20, 30, 30), (52, 22, 49, 158), (120, 10, 150, 200)]
+    annotations = [{"image_id": 7, "bbox": box} for box in given]
+    boxes.write_text(json.dumps({"images": images, "annotations": annotations}))
+    sam = Pieces(script, [(20, 180, 50, 100), (20, 50, 60, 90), (60, 100, 150, 200)])
+    sam.in_box = lambda seen, box: sam.answer(
+        seen, lambda y0, y1, x0, x1: box[0] - 4 <= x0 <= x1 <= box[2] + 4 and y1 <= box[3] + 4
+    )
+
+    script.label_photographs(sam, photos, arguments(tmp_path, boxes=boxes))
+
+    one, two = json.loads((tmp_path / "sam.json").read_text())["images"]
+    (still,) = CocoStills(photos, tmp_path / "sam.json")
+    assert (one["file_name"], two["file_name"]) == ("one.png", "two.png")
+    assert still.mask(0).sum() == pytest.approx(8000, rel=0.05)
+    boxes.write_text('{"images": []}')
+    with pytest.raises(SystemExit, match="no boxes in COCO's format: KeyError"):
+        script.read_boxes(boxes)
 
 
 def test_a_video_becomes_a_clip(script, tmp_path):

@@ -37,7 +37,7 @@ def test_the_old_place_of_detections():
 def test_arguments_and_methods_of_a_session():
     with pytest.warns(DeprecationWarning, match="fill_hole_area= is now"):
         session = TrackingSession(tiny_model(), fill_hole_area=0)
-    assert session.renderer.fill_hole_area == 0
+    assert session.renderer.finish.hole_area == 0
     frame = Frame(0, np.zeros((64, 64, 3), np.uint8))
     with pytest.warns(DeprecationWarning, match="TrackingSession.encode_ahead"):
         assert session.encoded(frame) is frame

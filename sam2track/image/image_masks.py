@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 
-from ..masks import fill_holes, sharpen, upscale
+from ..masks import PLAIN, Finish
 from ..masks.upscaling import resize_logits
 from ..model import ImageTransform
 
@@ -71,27 +71,16 @@ class ImageMasks:
 
     @torch.no_grad()
     def rendered(
-        self,
-        picture: UInt8[np.ndarray, "H W 3"],
-        *,
-        fill_hole_area: int = 0,
-        speck_area: float = 0.0,
-        sharp: bool = False,
+        self, picture: UInt8[np.ndarray, "H W 3"], finish: Finish = PLAIN
     ) -> Bool[Tensor, "R H W"]:
         """:meth:`masks` made up for a user, as a tracker's are; of each row the first candidate.
 
         Args:
             picture: the image.
-            fill_hole_area: see :func:`sam2track.masks.fill_holes`, in low-resolution pixels.
-            speck_area: see :func:`sam2track.masks.remove_specks`, in low-resolution pixels.
-            sharp: fit edges to the picture's, which coarse models gain by: see
-                :func:`sam2track.masks.sharpen`.
+            finish: how.
         """
-        logits = fill_holes(self.logits[:, 0], fill_hole_area)
-        frame = self.transform.to_frame(logits, self.size)
-        if sharp:
-            return sharpen(frame, picture, speck_area).masks.to(frame.device)
-        return upscale(frame, self.size, speck_area).masks.to(frame.device)
+        logits = self.transform.to_frame(self.logits[:, 0], self.size)
+        return finish.draw(logits, picture).masks.to(logits.device)
 
     def parts(self, rows: int) -> Iterator[ImageMasks]:
         """The same in parts of so many rows."""

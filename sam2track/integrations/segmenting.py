@@ -8,12 +8,10 @@ import numpy as np
 from jaxtyping import Bool, UInt8
 
 from ..image import EncodedImage, ImagePredictor, Picture, read_image
+from ..masks import COARSE, FINE
 from ..model import ImageModel
 from ..model.sam2 import SAM2
 from ..prompts import Prompt
-from ..track.rendering import SPECK_AREA
-
-HOLES = 8  # the largest hole that is filled, in low-resolution pixels
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,7 +27,8 @@ class Segmenter:
 
     def __init__(self, model: ImageModel) -> None:
         self.predictor = ImagePredictor(model)
-        self.coarse = isinstance(model, SAM2) and model.variant.coarse
+        coarse = isinstance(model, SAM2) and model.variant.coarse
+        self.finish = COARSE if coarse else FINE
 
     def encode(self, picture: Picture) -> EncodedPicture:
         """Errors as for :func:`sam2track.image.read_image`."""
@@ -43,8 +42,5 @@ class Segmenter:
             ValueError: if the prompt is outside the picture.
         """
         found = self.predictor.segment(image.embedding, prompt)
-        specks = SPECK_AREA if self.coarse else 0.0
-        masks = found.rendered(
-            image.picture, fill_hole_area=HOLES, speck_area=specks, sharp=self.coarse
-        )
+        masks = found.rendered(image.picture, self.finish)
         return masks[0].cpu().numpy(), float(found.scores[0, 0])

@@ -2,14 +2,19 @@
 
 from .boxes import mask_box
 from .drawing import draw_caption, draw_objects, draw_prompt
+from .finish import COARSE, FINE, PLAIN, Finish
 from .guided_filter import sharpen
 from .label_maps import flatten, read_labels, split_labels
 from .palette import check_palette_id, davis_palette, object_colour
 from .regions import fill_holes, remove_small_regions
 from .run_lengths import decode_runs, encode_runs, flat_runs, list_runs, pack_runs
-from .upscaling import VideoMasks, concatenate, remove_specks, upscale
+from .upscaling import VideoMasks, concatenate, tidy, upscale
 
 __all__ = [
+    "COARSE",
+    "FINE",
+    "PLAIN",
+    "Finish",
     "VideoMasks",
     "check_palette_id",
     "concatenate",
@@ -28,8 +33,8 @@ __all__ = [
     "pack_runs",
     "read_labels",
     "remove_small_regions",
-    "remove_specks",
     "sharpen",
     "split_labels",
+    "tidy",
     "upscale",
 ]

@@ -36,6 +36,7 @@ def sharpen(
     logits: Float[Tensor, "N h w"],
     picture: UInt8[np.ndarray, "H W 3"],
     speck_area: float = 0,
+    hole_area: float = 0,
     *,
     onto: VideoMasks | None = None,
     rows: Sequence[int] | None = None,
@@ -45,7 +46,7 @@ def sharpen(
     Args:
         logits: of masks at stride 4, above 0 on the object.
         picture: RGB, 0..255, at the video's size.
-        speck_area: see :func:`sam2track.masks.remove_specks`, in pixels of ``logits``.
+        speck_area, hole_area: see :func:`sam2track.masks.tidy`, in pixels of ``logits``.
         onto, rows: see :func:`sam2track.masks.upscaling.combine`.
     """
     cells, size = logits.shape[1:], (picture.shape[0], picture.shape[1])
@@ -64,7 +65,7 @@ def sharpen(
             cv2.accumulateProduct(slope, colour, value)
         return value
 
-    return combine(logits, size, speck_area, MARGIN, filtered, onto=onto, rows=rows)
+    return combine(logits, size, speck_area, hole_area, MARGIN, filtered, onto=onto, rows=rows)
 
 
 def _linear_function(

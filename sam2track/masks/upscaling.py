@@ -17,6 +17,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from .boxes import mask_box
+from .regions import FILLED
 
 Window = tuple[slice, slice]  # rows and columns
 
@@ -96,7 +97,7 @@ def upscale(
     Args:
         logits: above 0 on the object.
         size: height and width of the video, in pixels.
-        speck_area: see :func:`remove_specks`, in pixels of ``logits``.
+        speck_area: see :func:`tidy`, in pixels of ``logits``.
         onto, rows: see :func:`combine`.
     """
 
@@ -105,7 +106,7 @@ def upscale(
         return np.ascontiguousarray(full[pixels])
 
     if logits.device.type == "cpu" or speck_area:
-        return combine(logits, size, speck_area, 1, bilinear, onto=onto, rows=rows)
+        return combine(logits, size, speck_area, 0, 1, bilinear, onto=onto, rows=rows)
     full = F.interpolate(logits[None], size, mode="bilinear")[0]
     highest, owner = full.max(0)
     owner = torch.where(highest > 0, owner, -1).to(torch.int16)
@@ -132,6 +133,7 @@ def combine(
     logits: Float[Tensor, "N h w"],
     size: tuple[int, int],
     speck_area: float,
+    hole_area: float,
     margin: int,
     confidence: Callable[[Float[Tensor, "h w"], Window, Window], Float[np.ndarray, "y x"]],
     *,
@@ -143,7 +145,7 @@ def combine(
     Args:
         logits: above 0 on the object.
         size: height and width of the video, in pixels.
-        speck_area: see :func:`remove_specks`, in pixels of ``logits``; 0 = none.
+        speck_area, hole_area: see :func:`tidy`, in pixels of ``logits``; 0 = none.
         margin: around an object, in pixels of ``logits``.
         confidence: is given an object's logits, the window around it with the margin, and the
             pixels that this covers; returns the confidence there, which may be changed later.
@@ -155,7 +157,7 @@ def combine(
     if onto is None:
         onto = VideoMasks.over(torch.zeros(len(logits), *size, dtype=torch.bool))
     masks, owner, highest = (x.numpy() for x in (onto.masks, onto.owner, onto.confidence))
-    specks = speck_area * size[0] * size[1] / (grid[0] * grid[1])
+    cell = size[0] * size[1] / (grid[0] * grid[1])
     places = range(len(logits)) if rows is None else rows
     for place, own in zip(places, logits.float().cpu(), strict=True):
         box = mask_box(own.numpy() > 0)
@@ -165,8 +167,8 @@ def combine(
         across, xs = _around(box[0], box[2], margin, grid[1], size[1])
         where = ys, xs
         value = confidence(own, (down, across), where)
-        if specks:
-            remove_specks(value, specks)
+        if speck_area or hole_area:
+            tidy(value, speck_area * cell, hole_area * cell)
         np.greater(value, 0, out=masks[place][where])
         np.copyto(owner[where], place, where=value > highest[where])
         np.maximum(highest[where], value, out=highest[where])
@@ -180,16 +182,19 @@ def _around(first: int, stop: int, margin: int, cells: int, pixels: int) -> tupl
     return slice(first, stop), slice(begin, max(round(stop * pixels / cells), begin + 1))
 
 
-def remove_specks(value: Float[np.ndarray, "h w"], area: float) -> None:
-    """Remove the small parts of a mask, in place; the largest part always stays.
+def tidy(value: Float[np.ndarray, "h w"], speck_area: float, hole_area: float = 0) -> None:
+    """Remove the small parts of a mask, and fill its small holes, in place.
 
-    Such parts come less from the model's logits than from upscaling: a thin object is divided
-    where it is narrower than a pixel of the grid, and the guided filter finds the object's
-    colours beside it.
+    They come less from the model's logits than from upscaling: a thin object is divided where it
+    is narrower than a pixel of the grid, and the guided filter finds the object's colours beside
+    it, and others within it. The largest part always stays.
 
     Args:
-        value: above 0 on the object; becomes -1 on parts that are removed.
-        area: 8-connected parts of up to that many pixels are removed, including their holes.
+        value: above 0 on the object; becomes -1 on parts that are removed, a little above 0 in
+            holes that are filled.
+        speck_area: 8-connected parts of up to that many pixels, including their holes, are removed.
+        hole_area: 4-connected holes of up to that many pixels, including what lies in them, are
+            filled.
     """
     # Finding contours takes a tenth of the time of labelling every pixel.
     contours, hierarchy = cv2.findContours(
@@ -197,10 +202,17 @@ def remove_specks(value: Float[np.ndarray, "h w"], area: float) -> None:
     )
     if len(contours) < 2:
         return
-    parts = [c for place, c in enumerate(contours) if hierarchy[0, place, 3] < 0]  # no holes
-    # Pick's theorem, as contours run through the centres of pixels; one pixel is no step long.
-    steps = [len(part) if len(part) > 1 else 0 for part in parts]
-    areas = [cv2.contourArea(part) + n / 2 + 1 for part, n in zip(parts, steps, strict=True)]
-    limit = min(area, max(areas, default=0) - 0.5)
-    specks = [part for part, own in zip(parts, areas, strict=True) if own <= limit]
-    cv2.drawContours(value, specks, -1, -1.0, cv2.FILLED)
+    parents = hierarchy[0, :, 3].tolist()  # of a hole: the part that it is in; of a part: -1
+    # Contours run through the centres of the object's pixels, those of holes around the hole; one
+    # pixel is no step long. So Pick's theorem counts the pixels on and in a contour.
+    steps = [len(contour) if len(contour) > 1 else 0 for contour in contours]
+    insides = [cv2.contourArea(c) - n / 2 + 1 for c, n in zip(contours, steps, strict=True)]
+    parts = {i: insides[i] + steps[i] for i, parent in enumerate(parents) if parent < 0}
+    limit = min(speck_area, max(parts.values()) - 0.5)
+    specks = {part for part, area in parts.items() if area <= limit}
+    holes = [i for i in range(len(contours)) if i not in parts and insides[i] <= hole_area]
+    cv2.drawContours(value, [contours[part] for part in specks], -1, -1.0, cv2.FILLED)
+    own = [contours[hole] for hole in holes if parents[hole] not in specks]
+    if own:
+        filled = cv2.drawContours(np.zeros(value.shape, np.uint8), own, -1, 1, cv2.FILLED)
+        value[(filled > 0) & (value <= 0)] = FILLED

@@ -18,18 +18,19 @@ from pathlib import Path
 import numpy as np
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
-from torch import OutOfMemoryError, Tensor
+from torch import OutOfMemoryError
 from tqdm import tqdm
 from yaml import YAMLError
 
 from ..device import use_threads
-from ..image import AutomaticMaskGenerator, ImageMasks, ImagePredictor
+from ..image import AutomaticMaskGenerator, ImagePredictor
+from ..masks import Finish
 from ..model import SAM2, load_image_model
 from ..prompts import PlacedPrompt
 from ..prompts.prompt_files import check, read_prompts
 from ..prompts.tokens import merge_prompts
 from ..sinks.image_files import RESULT, SegmentedObject, write_annotations, write_image
-from ..track.rendering import SPECK_AREA
+from ..track.rendering import Rendering
 from ..video import PICTURE_SUFFIXES, list_pictures, read_picture
 from . import RunFailed, counted
 from .automatic import AUTO, make_generator
@@ -147,18 +148,11 @@ def _segmenter(config: DictConfig) -> Callable[[Task, np.ndarray], None]:
     if config.auto:
         return partial(_find_everything, make_generator(model, config))
     coarse = isinstance(model, SAM2) and model.variant.coarse
-    render = partial(
-        ImageMasks.rendered,
-        fill_hole_area=config.fill_hole_area,
-        speck_area=SPECK_AREA if coarse else 0.0,
-        sharp=coarse if config.sharpen is None else config.sharpen,
-    )
-    return partial(_segment, ImagePredictor(model), render)
+    finish = Rendering(config.fill_hole_area, sharpen=config.sharpen).finish(coarse=coarse)
+    return partial(_segment, ImagePredictor(model), finish)
 
 
-def _segment(
-    predictor: ImagePredictor, render: Callable[..., Tensor], task: Task, picture: np.ndarray
-) -> None:
+def _segment(predictor: ImagePredictor, finish: Finish, task: Task, picture: np.ndarray) -> None:
     """Segment one image and write its results."""
     size = (picture.shape[0], picture.shape[1])
     check([*task.placed], size, None)
@@ -168,7 +162,7 @@ def _segment(
         prompt = merge_prompts(earlier.prompt if earlier else None, item.prompt)
         merged[item.object_id] = PlacedPrompt(item.object_id, item.frame, prompt, item.source)
     found = predictor.segment(predictor.encode(picture), [own.prompt for own in merged.values()])
-    masks = render(found, picture).cpu()
+    masks = found.rendered(picture, finish).cpu()
     objects = [
         SegmentedObject(own.object_id, mask.numpy(), score, own.prompt, own.source)
         for own, mask, score in zip(

@@ -61,7 +61,7 @@ KINDS: dict[str, Kind | None] = {
     "threads": Kind(least=1, most=4096, null=True),
     "precision": Kind(choices=("auto", "fp32", "bf16", "fp16")),
     "video_reader": Kind(choices=("auto", "pyav", "decord")),
-    "fill_hole_area": Kind(least=0),
+    "fill_hole_area": Kind(least=0, null=True),
     "remove_specks": Kind(float, least=0, null=True),
     "sharpen": Kind(bool, null=True),
     "auto_every": Kind(least=0),

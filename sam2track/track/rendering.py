@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Bool, Float, UInt8
 from torch import Tensor
 
-from ..masks import VideoMasks, concatenate, fill_holes, sharpen, upscale
+from ..masks import COARSE, FINE, Finish, VideoMasks, concatenate
 from ..model import SAM2
 from ..types import Frame, FrameOutcome, FrameResult, WindowBox
 from .workers import Workers
@@ -22,21 +22,32 @@ class Rendering:
     """How masks are made for the user.
 
     Attributes:
-        fill_hole_area: holes of up to that many low-resolution pixels are filled; 0 = none.
+        fill_hole_area: holes of up to that many low-resolution pixels are filled; 0 = none; None =
+            as suits the model: coarse masks, such as nano's, have larger ones.
         remove_specks: parts whose area is up to that many low-resolution pixels (or a fraction of
-            one), beside a larger part, are removed; 0 = none; None = as suits the model.
+            one), beside a larger part, are removed; 0 = none; None = as suits the model: those of
+            coarse masks.
         sharpen: whether edges are fitted to the picture's (:func:`sam2track.masks.sharpen`); None =
-            as suits the model: coarse masks, such as nano's, gain by it.
+            as suits the model: coarse masks gain by it.
     """
 
-    fill_hole_area: int = 8
+    fill_hole_area: int | None = None
     remove_specks: float | None = None
     sharpen: bool | None = None
 
+    def finish(self, *, coarse: bool) -> Finish:
+        """The same with what suits a model instead of None.
 
-# Low-resolution pixels; what ``remove_specks=None`` means for coarse masks. Thin things break into
-# larger parts, which are as often right as wrong.
-SPECK_AREA = 0.3
+        Args:
+            coarse: whether its masks are coarse.
+        """
+        usual = COARSE if coarse else FINE
+        holes, specks, sharp = self.fill_hole_area, self.remove_specks, self.sharpen
+        return Finish(
+            usual.hole_area if holes is None else holes,
+            usual.speck_area if specks is None else specks,
+            usual.sharp if sharp is None else sharp,
+        )
 
 
 class Renderer:
@@ -49,11 +60,7 @@ class Renderer:
     """
 
     def __init__(self, rendering: Rendering, model: SAM2, workers: Workers) -> None:
-        specks, sharp, coarse = rendering.remove_specks, rendering.sharpen, model.variant.coarse
-        self.fill_hole_area = rendering.fill_hole_area
-        usual = SPECK_AREA if coarse else 0.0
-        self.speck_area = usual if specks is None else specks
-        self.sharpen = coarse if sharp is None else sharp
+        self.finish = rendering.finish(coarse=model.variant.coarse)
         self.transform, self.workers = model.transform, workers
 
     # Not in inference mode: users may change the tensors that they get.
@@ -92,14 +99,15 @@ class Renderer:
         own = self.transform.to_frame(logits, frame.size) if window is None else logits
         x0, y0, x1, y1 = part = window or (0, 0, width, height)
         masks = self._empty(logits, (y1 - y0, x1 - x0))
-        self._draw(own, frame.image[y0:y1, x0:x1], VideoMasks.over(masks), range(len(logits)))
+        picture, drawn = frame.image[y0:y1, x0:x1], VideoMasks.over(masks)
+        self.finish.draw(own, picture, onto=drawn, rows=range(len(logits)))
         return masks, part
 
     def _empty(
         self, logits: Float[Tensor, "N h w"], size: tuple[int, int]
     ) -> Bool[Tensor, "N H W"]:
         """Where masks are drawn."""
-        device = "cpu" if self.sharpen or self.speck_area else logits.device
+        device = "cpu" if self.finish.on_host else logits.device
         return torch.zeros(len(logits), *size, dtype=torch.bool, device=device)
 
     def _draw_all(
@@ -132,21 +140,5 @@ class Renderer:
             own = self.transform.to_frame(own, size) if window is None else own
             x0, y0, x1, y1 = window or (0, 0, size[1], size[0])
             where = slice(y0, y1), slice(x0, x1)
-            self._draw(own, picture[where], drawn.part(where), rows)
+            self.finish.draw(own, picture[where], onto=drawn.part(where), rows=rows)
         return drawn
-
-    def _draw(
-        self,
-        logits: Float[Tensor, "N h w"],
-        picture: UInt8[np.ndarray, "H W 3"],
-        onto: VideoMasks,
-        rows: Sequence[int],
-    ) -> None:
-        """Logits that cover a picture exactly, at its size."""
-        with torch.inference_mode():  # it is faster
-            filled = fill_holes(logits, self.fill_hole_area)
-        if self.sharpen:
-            sharpen(filled, picture, self.speck_area, onto=onto, rows=rows)
-        else:
-            size = (picture.shape[0], picture.shape[1])
-            upscale(filled, size, self.speck_area, onto=onto, rows=rows)

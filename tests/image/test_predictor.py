@@ -10,6 +10,7 @@ from tiny import SIZE, noise_frames, square_mask, tiny_model
 
 from sam2track import Prompt
 from sam2track.image import ImagePredictor, PromptRows, read_image
+from sam2track.masks import FINE, Finish
 from sam2track.video import VideoError
 
 CLICK = Prompt.click(20, 20)
@@ -119,12 +120,12 @@ def test_masks_for_a_user_are_those_without_holes_and_specks(predictor, encoded,
     found = predictor.segment(encoded, MIXED)
     masks = found.masks()[:, 0]
     assert torch.equal(found.rendered(picture), masks)
-    filled = found.rendered(picture, fill_hole_area=8)
+    filled = found.rendered(picture, FINE)
     assert not (masks & ~filled).any()
-    clean = found.rendered(picture, speck_area=3)
+    clean = found.rendered(picture, Finish(speck_area=3))
     assert not (clean & ~masks).any()
     assert (filled & ~masks).any() or (masks & ~clean).any()
-    assert found.rendered(picture, sharp=True).shape == masks.shape
+    assert found.rendered(picture, Finish(sharp=True)).shape == masks.shape
 
 
 def test_one_click_gets_the_best_of_three_and_a_box_the_only_one(predictor, encoded):

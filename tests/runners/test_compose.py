@@ -22,7 +22,7 @@ MEMORIES = sorted(name for path, name in CHOICES.items() if path.parent.name == 
 
 def test_defaults():
     config = compose_config("track", [VIDEO])
-    assert (config.model, config.device, config.fill_hole_area) == ("nano", "auto", 8)
+    assert (config.model, config.device, config.fill_hole_area) == ("nano", "auto", None)
     assert config.click is None
     assert list(config.sinks) == ["png", "overlay", "coco", "preview"]
     assert (config.memory.recent, config.memory.pointers) == (None, 16)

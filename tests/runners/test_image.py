@@ -18,6 +18,7 @@ from pycocotools import mask as rle
 from sam2track import ImagePredictor, Prompt, load_image_model
 from sam2track.cli import main
 from sam2track.image import read_image
+from sam2track.masks import Finish
 
 NAMES = ("mask.png", "masks.json", "overlay.png")
 
@@ -65,7 +66,7 @@ def test_a_click_leaves_every_result(here, capfd):
     (one,) = document("outputs/photo")["annotations"]
     predictor = ImagePredictor(load_image_model("nano", "nano.safetensors", device="cpu"))
     expected = predictor.segment(predictor.encode("photo.png"), [Prompt.click(30, 30)])
-    mask = expected.rendered(read_image("photo.png"), speck_area=0.3)[0].numpy()
+    mask = expected.rendered(read_image("photo.png"), Finish(speck_area=0.3))[0].numpy()
     assert (mask == expected.masks()[0, 0].numpy()).mean() > 0.9
     assert np.array_equal(rle.decode(one["segmentation"]), mask)
     assert np.array_equal(np.asarray(Image.open("outputs/photo/mask.png")), mask)

@@ -103,7 +103,10 @@ def test_there_need_be_no_earlier_run(here):
     ("arguments", "message"),
     [
         (("memory=select",), "resume=true: memory._target_="),
-        (("fill_hole_area=3",), "resume=true: fill_hole_area=3, but the run in b had 8; give the"),
+        (
+            ("fill_hole_area=3",),
+            "resume=true: fill_hole_area=3, but the run in b had null; give the",
+        ),
         (("direction=0",), "resume=true: direction="),
     ],
 )

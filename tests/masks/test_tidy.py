@@ -1,4 +1,4 @@
-"""Small parts of masks are removed exactly as counting connected components says."""
+"""Small parts are removed and small holes filled as counting connected components says."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sam2track.masks import remove_specks, sharpen, upscale
+from sam2track.masks import sharpen, tidy, upscale
 
 
 def kept_by_counting(mask: np.ndarray, area: int) -> np.ndarray:
@@ -22,28 +22,43 @@ def kept_by_counting(mask: np.ndarray, area: int) -> np.ndarray:
     return mask
 
 
-def filled(part: np.ndarray) -> np.ndarray:
+def holes_by_counting(mask: np.ndarray, area: int) -> np.ndarray:
+    """The 4-connected holes of at most ``area`` pixels, with what lies in them."""
+    padded = np.pad((~mask).astype(np.uint8), 1, constant_values=1)
+    count, labels = cv2.connectedComponents(padded, connectivity=4)
+    found = np.zeros_like(mask)
+    for hole in set(range(1, count)) - {labels[0, 0]}:
+        whole = filled((labels == hole)[1:-1, 1:-1], 8)
+        if whole.sum() <= area:
+            found |= whole
+    return found
+
+
+def filled(part: np.ndarray, connectivity: int = 4) -> np.ndarray:
     """A connected part with its holes: what the background around it does not reach."""
     padded = np.pad((~part).astype(np.uint8), 1, constant_values=1)
-    _, labels = cv2.connectedComponents(padded, connectivity=4)
+    _, labels = cv2.connectedComponents(padded, connectivity=connectivity)
     return (labels != labels[0, 0])[1:-1, 1:-1]
 
 
 @settings(deadline=None, max_examples=60)
-@given(st.integers(0, 10**6), st.floats(0.02, 0.6), st.integers(1, 12))
-def test_specks(seed, share, area):
+@given(st.integers(0, 10**6), st.floats(0.02, 0.9), st.integers(0, 12), st.integers(0, 12))
+def test_tidy(seed, share, speck_area, hole_area):
     mask = np.random.default_rng(seed).random((17, 23)) < share
     value = np.where(mask, 0.5, -0.5).astype(np.float32)
-    remove_specks(value, area)
+    tidy(value, speck_area, hole_area)
     # What lies in a removed part's hole is at most as large and goes with it.
-    assert np.array_equal(value > 0, kept_by_counting(mask, area))
-    assert set(np.unique(value)) <= {-1, -0.5, 0.5}
+    kept = kept_by_counting(mask, speck_area)
+    holes = holes_by_counting(mask, hole_area) & holes_by_counting(kept, mask.size)
+    assert np.array_equal(value > 0, kept | holes)
+    assert (value[kept] == 0.5).all()
+    assert set(np.unique(value)) <= {-1, -0.5, np.float32(0.1), 0.5}
 
 
 def test_the_largest_part_stays_however_small():
     value = np.full((20, 20), -1, np.float32)
     value[3, 3:5], value[10, 10] = 1, 1
-    remove_specks(value, 50)
+    tidy(value, 50)
     assert np.argwhere(value > 0).tolist() == [[3, 3], [3, 4]]
 
 
@@ -65,5 +80,5 @@ def test_an_area_is_given_in_pixels_of_the_logits(draw):
 
 def test_an_empty_mask_stays_empty():
     value = np.full((9, 9), -1, np.float32)
-    remove_specks(value, 5)
+    tidy(value, 5)
     assert (value == -1).all()
