@@ -134,8 +134,10 @@ def write_settings(folder: Path, config: DictConfig) -> None:
 
 def changed_settings(
     earlier: DictConfig, now: DictConfig, free: Sequence[str]
-) -> Iterator[tuple[str, Any, Any]]:
+) -> Iterator[tuple[str, str, str]]:
     """Each setting that an earlier run had otherwise: its full name, that value, the value now.
+
+    Values are as one gives them on the command line.
 
     Args:
         free: options that may differ.
@@ -143,7 +145,13 @@ def changed_settings(
     had, has = (flat(cast(dict, OmegaConf.to_container(own))) for own in (earlier, now))
     for key in dict.fromkeys((*has, *had)):
         if key.split(".")[0] not in free and had.get(key) != has.get(key):
-            yield key, had.get(key), has.get(key)
+            yield key, _written(had.get(key)), _written(has.get(key))
+
+
+def _written(value: Any) -> str:
+    if value is None:
+        return "null"
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def make_sinks(
