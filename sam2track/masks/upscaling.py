@@ -210,9 +210,12 @@ def tidy(value: Float[np.ndarray, "h w"], speck_area: float, hole_area: float = 
     parts = {i: insides[i] + steps[i] for i, parent in enumerate(parents) if parent < 0}
     limit = min(speck_area, max(parts.values()) - 0.5)
     specks = {part for part, area in parts.items() if area <= limit}
-    holes = [i for i in range(len(contours)) if i not in parts and insides[i] <= hole_area]
     cv2.drawContours(value, [contours[part] for part in specks], -1, -1.0, cv2.FILLED)
-    own = [contours[hole] for hole in holes if parents[hole] not in specks]
-    if own:
-        filled = cv2.drawContours(np.zeros(value.shape, np.uint8), own, -1, 1, cv2.FILLED)
+    holes = [
+        contours[hole]
+        for hole, parent in enumerate(parents)
+        if parent >= 0 and parent not in specks and insides[hole] <= hole_area
+    ]
+    if holes:
+        filled = cv2.drawContours(np.zeros(value.shape, np.uint8), holes, -1, 1, cv2.FILLED)
         value[(filled > 0) & (value <= 0)] = FILLED
