@@ -8,7 +8,8 @@ On the first frames of DAVIS 2016, on photographs (``scripts/outlined_photograph
 whose masks no training sees the first object), or on drawn clips that no training sees (needs the
 pictures of ``scripts/fetch_assets.py``). Prompts: one click in the object's middle; three and six
 clicks, each in the middle of the largest error; the box; the box and then one negative click in the
-middle of the largest wrong part.
+middle of the largest wrong part; a wrong mask (without the object's lowest fifth, with a square at
+its right), and then one click and three, as above.
 """
 
 from __future__ import annotations
@@ -77,7 +78,26 @@ def accuracies(session: TrackingSession, frame: Frame, truth: np.ndarray) -> dic
         x, y = inner_point(mask & ~truth)
         mask = session.prompt(2, Prompt.click(x, y, 0), frame)
     found["box, negative"] = region(mask, truth)
+    mask = session.prompt(3, Prompt.from_mask(flawed(truth)), frame)
+    found["wrong mask"] = region(mask, truth)
+    for clicks in range(1, 4):
+        if not np.array_equal(mask, truth):
+            mask = session.prompt(3, corrective_click(mask, truth), frame)
+        if clicks in (1, 3):
+            found[f"and {clicks} clicks"] = region(mask, truth)
     return found
+
+
+def flawed(truth: np.ndarray) -> np.ndarray:
+    """The mask without the object's lowest fifth, and with a square at its right."""
+    (ys, xs), (height, width) = np.nonzero(truth), truth.shape
+    mask = truth.copy()
+    mask[int(ys.max() - (ys.max() - ys.min()) / 5) + 1 :] = False
+    side = max(3, round(truth.sum() ** 0.5 / 2))
+    left = int(np.clip(xs.max() - side / 5, 0, max(0, width - side)))
+    top = int(np.clip(ys.mean() - side / 2, 0, max(0, height - side)))
+    mask[top : top + side, left : left + side] = True
+    return mask
 
 
 def main() -> None:

@@ -87,6 +87,8 @@ class Variant(ImageVariant):
             object's box, which training showed; None = they are looked for in the whole frame.
         box_reach: how far a mask may reach out of the box that was given, as a fraction of the
             box's sides; None = as far as the network says (SAM).
+        recalls_given: whether clicks that correct a mask, or what a box showed, are also answered
+            with a memory of it; SAM 2 gives the prompt encoder that mask, and does no more.
         neck: brings the trunk's maps to one width; called with ``trunk.channels`` and ``width``.
         compression: makes the tokens of a memory; called with ``memory_width`` and ``grid``.
         pooling: of memory tokens in memory attention.
@@ -108,6 +110,7 @@ class Variant(ImageVariant):
     transform: Callable[[int], ImageTransform] = Squash
     zoom: float | None = None
     box_reach: float | None = None
+    recalls_given: bool = False
     neck: Callable[[Mapping[int, int], int], nn.Module] = Neck
     compression: Callable[[int, int], Compression] = GridCompression
     pooling: Pooling = NO_POOLING
@@ -150,6 +153,7 @@ _NANO = Variant(
     rotary_side=16.0,  # most of its training was at 256 pixels, a grid of 16 x 16
     picture_transform=Squash,
     zoom=3.0,
+    recalls_given=True,
     box_reach=0.1,  # its masks sometimes include what is beside the object
     memory="redetect",
     recent=1,  # and the anchors; more are slower, and keep what was followed by mistake

@@ -17,12 +17,17 @@ LAG = 2  # frames from what is known of an object's place to the window that fol
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Anchor:
-    """An object on a frame that the user prompted."""
+    """An object on a frame that the user prompted.
+
+    Attributes:
+        given: the memory of what a mask or a box showed there, if clicks have corrected it.
+    """
 
     prompt: Prompt
     resolved: Resolved
     memories: list[MemoryFrame]
     place: Whereabouts | None
+    given: MemoryFrame | None = None
 
 
 class TrackedObject:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import warnings
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from ..device import autocast
@@ -13,7 +15,17 @@ from ..memory import best_candidate
 from ..model.image_transform import look_through
 from ..model.sam2 import SAM2
 from ..prompts import Prompt, tokens
-from ..types import Frame, MemoryFrame, Recall, WindowBox, expect
+from ..types import (
+    ANCHOR_SLOT,
+    Frame,
+    FrameFeatures,
+    MemoryFrame,
+    PromptTokens,
+    Recall,
+    Resolved,
+    WindowBox,
+    expect,
+)
 from .frame_encoder import FrameEncoder
 from .objects import Anchor, TrackedObject
 from .search_window import Box, Whereabouts, Zoom, contains, resolved_box
@@ -22,6 +34,8 @@ from .search_window import Box, Whereabouts, Zoom, contains, resolved_box
 # click the thing is larger, and the predicted IoU of its mask higher by more than this (0..1). Of a
 # part of a large thing it is also higher there, but by less.
 CLEARER = 0.15
+
+Seen = tuple[Tensor, WindowBox | None]  # mask logits (1, 1, h, w), and the window they are of
 
 
 def check_prompt(
@@ -84,43 +98,92 @@ class PromptAnswerer:
 
         The prompts before it on the frame are added, unless it shall ``replace`` them.
 
+        Clicks correct what a mask or a box showed. On their own they say too little, even with that
+        mask given to the prompt encoder; together with a memory of it they are not always obeyed.
+        So of models that ask for it (``recalls_given``) it is the mean of both answers.
+
         A mask or a box tells where to look. A click does not: it is answered in the whole frame; a
         first one also in a window near it, whose mask is taken if it is clearly better; and if what
         it shows is small, once more through a window around that.
         """
-        earlier = tracked.anchor(frame.index)
+        earlier, given = tracked.anchor(frame.index), None
         if earlier and not replace:
+            given = self._given(earlier, prompt, frame)
             prompt = tokens.merge_prompts(earlier.prompt, prompt)
-        outcome = tracked.outcome(frame.index)
+        recalls = [_recall(tracked, frame.index)]
+        if given is not None:
+            recalls.append(Recall((given,), (ANCHOR_SLOT,), (given.pointer,), (1,)))
+        anchor = self._look(recalls, prompt, frame, tracked.outcome(frame.index))
+        return dataclasses.replace(anchor, given=given)
+
+    def _look(
+        self, recalls: list[Recall], prompt: Prompt, frame: Frame, outcome: Seen | None
+    ) -> Anchor:
+        """The outcome through the window that suits; ``outcome`` is what is corrected."""
         shown = _shown(prompt, frame)
         if shown is not None:
-            return self._answer(
-                tracked, prompt, frame, outcome, self.zoom.around(shown, frame.size)
-            )
+            window = self.zoom.around(shown, frame.size)
+            return self._answer(recalls, prompt, frame, outcome, window)
         clicked = _clicked(prompt)
         if outcome is not None and contains(outcome[1], clicked):
-            return self._answer(tracked, prompt, frame, outcome, outcome[1])
-        anchor = self._answer(tracked, prompt, frame, outcome, None)
+            return self._answer(recalls, prompt, frame, outcome, outcome[1])
+        anchor = self._answer(recalls, prompt, frame, outcome, None)
         if outcome is None:
             window = self.zoom.near(clicked, frame.size)
             if window is not None:
-                near = self._answer(tracked, prompt, frame, None, window)
+                near = self._answer(recalls, prompt, frame, None, window)
                 anchor = near if _is_clearer(near, anchor, frame.size) else anchor
         window = self.zoom.closer(anchor.place, frame.size)
         if window is None or not contains(window, clicked):
             return anchor
         hint = anchor.resolved.logits, anchor.resolved.window
-        return self._answer(tracked, prompt, frame, hint, window)
+        return self._answer(recalls, prompt, frame, hint, window)
+
+    def _given(self, earlier: Anchor, clicks: Prompt, frame: Frame) -> MemoryFrame | None:
+        """The memory of the mask, or of what the box showed, that clicks now correct."""
+        if not self.model.variant.recalls_given or _shown(clicks, frame):
+            return None
+        if earlier.given is not None or _shown(earlier.prompt, frame) is None:
+            return earlier.given
+        if not earlier.memories:
+            features = self.encoder.features(frame, (earlier.resolved.window,))
+            return self._memories(features, earlier.resolved, frame)[0]
+        return earlier.memories[0]
+
+    def _decode(self, features: FrameFeatures, recall: Recall, told: PromptTokens) -> Resolved:
+        """The best of the masks that the prompt may mean."""
+        model = self.model
+        candidates = model.decode(
+            model.attend(features, [recall]),
+            features,
+            told,
+            stability_delta=self.stability_delta,
+            stability_threshold=self.stability_threshold,
+        )
+        return model.resolve(candidates, best_candidate(candidates))
+
+    def _memories(
+        self, features: FrameFeatures, resolved: Resolved, frame: Frame
+    ) -> list[MemoryFrame]:
+        """What is remembered of a prompted frame."""
+        with autocast(self.model.device, self.model.precision):
+            return self.model.memorise(
+                features, resolved, index=frame.index, from_prompt=self.binarise
+            )
 
     def _answer(
         self,
-        tracked: TrackedObject,
+        recalls: list[Recall],
         prompt: Prompt,
         frame: Frame,
-        outcome: tuple[Tensor, WindowBox | None] | None,
+        outcome: Seen | None,
         window: WindowBox | None,
     ) -> Anchor:
-        """The outcome through one window; ``outcome`` is the mask that is corrected, its window."""
+        """The outcome through one window: the mean of the answers that attend to each recall.
+
+        Args:
+            outcome: the mask that is corrected, its window.
+        """
         model, transform = self.model, self.model.transform_of(window)
         features = self.encoder.features(frame, (window,))
         with autocast(model.device, model.precision):
@@ -133,26 +196,18 @@ class PromptAnswerer:
                     logits, seen = outcome
                     seen_through = model.transform_of(seen)
                     previous = look_through(logits, seen_through, transform, frame.size)
-                candidates = model.decode(
-                    model.attend(features, [_recall(tracked, frame.index)]),
-                    features,
-                    tokens.prompt_tokens(
-                        prompt,
-                        frame.size,
-                        transform=transform,
-                        device=model.device,
-                        previous=previous,
-                    ),
-                    stability_delta=self.stability_delta,
-                    stability_threshold=self.stability_threshold,
+                told = tokens.prompt_tokens(
+                    prompt,
+                    frame.size,
+                    transform=transform,
+                    device=model.device,
+                    previous=previous,
                 )
-                resolved = model.resolve(candidates, best_candidate(candidates))
-            resolved = replace(resolved, window=window)
-            memories: list[MemoryFrame] = []
-            if self.remember:
-                memories = model.memorise(
-                    features, resolved, index=frame.index, from_prompt=self.binarise
-                )
+                answers = [self._decode(features, recall, told) for recall in recalls]
+                logits = torch.stack([answer.logits for answer in answers]).mean(0)
+                resolved = dataclasses.replace(answers[-1], logits=logits)
+        resolved = dataclasses.replace(resolved, window=window)
+        memories = self._memories(features, resolved, frame) if self.remember else []
         box = resolved_box(resolved, frame.size) if self.zoom.factor else None
         return Anchor(prompt, resolved, memories, Whereabouts.of(box) if box else None)
 

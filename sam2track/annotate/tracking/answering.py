@@ -25,7 +25,7 @@ from ...prompts import Prompt, tokens
 from ...track import TrackingSession
 from ...track.objects import TrackedObject
 from ...track.prompt_response import check_prompt
-from ...types import Frame, Resolved, WindowBox
+from ...types import Frame, WindowBox
 from ..database import ProjectMask, pack_prompt
 from ..engine import Engine
 from ..recent import Recent
@@ -152,7 +152,7 @@ class FrameAnswers:
             tracked, done = self._begin(asked.previous), 0
         self._last = None
         for place, prompt in enumerate(asked.prompts[done:], done):
-            before = tracked if place or tracked.last else None
+            before = tracked if place or tracked.pending else None
             check_prompt(asked.number, before, prompt, frame)
             tracked.pending[frame.index] = self.answerer.respond(tracked, prompt, frame)
         self._last = told, tracked
@@ -169,18 +169,9 @@ class FrameAnswers:
         memory = session.memory(span=session.span, slots=session.model.variant.slots, archive=None)
         tracked = TrackedObject(memory, None)
         if previous is not None:
-            tracked.last = self.frame.index, self._resolved(previous.pixels())
+            mask = Prompt.from_mask(previous.pixels())
+            tracked.pending[self.frame.index] = self.answerer.respond(tracked, mask, self.frame)
         return tracked
-
-    def _resolved(self, mask: np.ndarray) -> Resolved:
-        """A mask of the video as what tracking decided on this frame."""
-        model = self.session.model
-        window = self.session.zoom.around(mask_box(mask), self.frame.size)
-        transform = model.transform_of(window)
-        logits = tokens.mask_logits(mask, transform=transform, device=model.device)[None]
-        one = torch.ones(1, device=model.device)
-        pointers = torch.zeros(1, model.variant.width, device=model.device)
-        return Resolved(logits, pointers, one, one[:, None], window=window)
 
     def _alternatives(self, merged: Prompt, window: WindowBox | None) -> list[Answer]:
         """The three masks that prompts may mean, as the decoder gives them."""
