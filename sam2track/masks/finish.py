@@ -14,6 +14,10 @@ from .guided_filter import sharpen
 from .regions import fill_holes
 from .upscaling import VideoMasks, upscale
 
+# Low-resolution pixels: holes up to this are filled also after the guided filter, which makes new
+# ones; larger ones are more often real.
+NEW_HOLES = 2
+
 
 @dataclass(frozen=True, slots=True)
 class Finish:
@@ -53,7 +57,7 @@ class Finish:
         with torch.inference_mode():  # it is faster
             filled = fill_holes(logits, self.hole_area)
         if self.sharp:
-            holes = self.hole_area  # the guided filter makes new ones
+            holes = min(self.hole_area, NEW_HOLES)
             return sharpen(filled, picture, self.speck_area, holes, onto=onto, rows=rows)
         size = (picture.shape[0], picture.shape[1])
         return upscale(filled, size, self.speck_area, onto=onto, rows=rows)
