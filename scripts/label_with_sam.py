@@ -249,7 +249,9 @@ def read_boxes(path: Path) -> dict[str, list[tuple[float, ...]]]:
             x, y, width, height = (float(value) for value in annotation["bbox"])
             box = (x, y, x + width, y + height)
             boxes.setdefault(names[annotation["image_id"]], []).append(box)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except OSError as error:
+        raise SystemExit(f"--boxes {path} cannot be read: {error.strerror}") from None
+    except (ValueError, KeyError, TypeError) as error:
         raise SystemExit(f"--boxes {path} has no boxes in COCO's format: {error!r}") from None
     return boxes
 
@@ -259,8 +261,8 @@ def label_photographs(sam: Sam, folder: Path, args: argparse.Namespace) -> None:
     images, annotations, shown = [], [], []
     boxes = read_boxes(args.boxes) if args.boxes else {}
     paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in PICTURE_SUFFIXES)
-    if boxes and not any(path.name in boxes for path in paths):
-        raise SystemExit(f"--boxes {args.boxes} names no photograph of {folder}")
+    if args.boxes and not any(path.name in boxes for path in paths):
+        raise SystemExit(f"--boxes {args.boxes} has no box in a photograph of {folder}")
     for path in tqdm(paths, unit="photograph"):
         try:
             image = read_picture(path)
@@ -470,6 +472,8 @@ def main() -> None:
             parser.error(f"--{name} {getattr(args, name)} is too small: at least {least}")
     if args.boxes and args.kind == "video":
         parser.error("--boxes is for photographs")
+    if args.boxes and not args.boxes.is_file():
+        parser.error(f"there is no {args.boxes}")
     if not args.source.exists():
         parser.error(f"there is no {args.source}")
     args.out.mkdir(parents=True, exist_ok=True)

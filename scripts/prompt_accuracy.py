@@ -84,7 +84,7 @@ def accuracies(session: TrackingSession, frame: Frame, truth: np.ndarray) -> dic
         if not np.array_equal(mask, truth):
             mask = session.prompt(3, corrective_click(mask, truth), frame)
         if clicks in (1, 3):
-            found[f"and {clicks} clicks"] = region(mask, truth)
+            found["and a click" if clicks == 1 else f"and {clicks} clicks"] = region(mask, truth)
     return found
 
 

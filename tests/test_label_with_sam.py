@@ -159,9 +159,18 @@ def test_boxes_become_masks(script, tmp_path):
     (still,) = CocoStills(photos, tmp_path / "sam.json")
     assert (one["file_name"], two["file_name"]) == ("one.png", "two.png")
     assert still.mask(0).sum() == pytest.approx(8000, rel=0.05)
-    boxes.write_text('{"images": []}')
-    with pytest.raises(SystemExit, match="no boxes in COCO's format: KeyError"):
-        script.read_boxes(boxes)
+
+
+@pytest.mark.parametrize(("content", "message"), [
+    ('{"images": []}', "no boxes in COCO's format: KeyError"),
+    ("[", "no boxes in COCO's format: JSONDecodeError"),
+    ('{"images": [], "annotations": []}', "has no box in a photograph of"),
+])  # fmt: skip
+def test_boxes_that_cannot_be_used(script, tmp_path, content, message):
+    boxes = tmp_path / "boxes.json"
+    boxes.write_text(content)
+    with pytest.raises(SystemExit, match=message):
+        script.label_photographs(Pieces(script, []), tmp_path, arguments(tmp_path, boxes=boxes))
 
 
 def test_a_video_becomes_a_clip(script, tmp_path):

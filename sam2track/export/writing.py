@@ -121,6 +121,7 @@ def describe(
         "stability_delta": 0.05,
         "stability_threshold": 0.98,
         "box_reach": variant.box_reach,
+        "recalls_given": variant.recalls_given,
         "absent_logit": ABSENT,
         "no_memory": model.no_memory.flatten().tolist(),
         "no_pointer": model.no_pointer.flatten().tolist(),

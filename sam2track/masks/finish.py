@@ -24,7 +24,8 @@ class Finish:
     """What is done to masks on their way to the picture's size.
 
     Attributes:
-        hole_area: holes of up to that many low-resolution pixels are filled; 0 = none.
+        hole_area: holes of up to that many low-resolution pixels are filled; 0 = none. Those that
+            sharpening makes are filled up to :data:`NEW_HOLES`, if that is less.
         speck_area: parts of up to that many low-resolution pixels (or a fraction of one), beside a
             larger part, are removed; 0 = none.
         sharp: whether edges are fitted to the picture's (:func:`sam2track.masks.sharpen`).
@@ -54,6 +55,7 @@ class Finish:
             picture: RGB, 0..255.
             onto, rows: see :func:`sam2track.masks.upscaling.combine`.
         """
+        logits = logits.float().cpu() if self.on_host else logits  # filling is faster there
         with torch.inference_mode():  # it is faster
             filled = fill_holes(logits, self.hole_area)
         if self.sharp:

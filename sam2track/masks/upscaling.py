@@ -185,9 +185,9 @@ def _around(first: int, stop: int, margin: int, cells: int, pixels: int) -> tupl
 def tidy(value: Float[np.ndarray, "h w"], speck_area: float, hole_area: float = 0) -> None:
     """Remove the small parts of a mask, and fill its small holes, in place.
 
-    They come less from the model's logits than from upscaling: a thin object is divided where it
-    is narrower than a pixel of the grid, and the guided filter finds the object's colours beside
-    it, and others within it. The largest part always stays.
+    Small parts and holes come less from the model than from upscaling: a thin object is divided
+    where it is narrower than a pixel of the grid, and the guided filter finds the object's colours
+    beside it, and those of the background in it. The largest part always stays.
 
     Args:
         value: above 0 on the object; becomes -1 on parts that are removed, a little above 0 in
@@ -204,7 +204,8 @@ def tidy(value: Float[np.ndarray, "h w"], speck_area: float, hole_area: float = 
         return
     parents = hierarchy[0, :, 3].tolist()  # of a hole: the part that it is in; of a part: -1
     # Contours run through the centres of the object's pixels, those of holes around the hole; one
-    # pixel is no step long. So Pick's theorem counts the pixels on and in a contour.
+    # pixel is no step long. So Pick's theorem gives the pixels inside a contour (of a hole: all its
+    # own), and with its steps those of a part.
     steps = [len(contour) if len(contour) > 1 else 0 for contour in contours]
     insides = [cv2.contourArea(c) - n / 2 + 1 for c, n in zip(contours, steps, strict=True)]
     parts = {i: insides[i] + steps[i] for i, parent in enumerate(parents) if parent < 0}

@@ -151,6 +151,8 @@ def changed_settings(
 def _written(value: Any) -> str:
     if value is None:
         return "null"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_written, value))}]"
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 

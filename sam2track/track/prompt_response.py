@@ -100,19 +100,20 @@ class PromptAnswerer:
 
         Clicks correct what a mask or a box showed. On their own they say too little, even with that
         mask given to the prompt encoder; together with a memory of it they are not always obeyed.
-        So of models that ask for it (``recalls_given``) it is the mean of both answers.
+        So models with ``recalls_given`` answer twice, without and with it, and the mean of the
+        logits is taken.
 
         A mask or a box tells where to look. A click does not: it is answered in the whole frame; a
         first one also in a window near it, whose mask is taken if it is clearly better; and if what
         it shows is small, once more through a window around that.
         """
         earlier, given = tracked.anchor(frame.index), None
-        if earlier and not replace:
+        if earlier:
             given = self._given(earlier, prompt, frame)
-            prompt = tokens.merge_prompts(earlier.prompt, prompt)
+            prompt = prompt if replace else tokens.merge_prompts(earlier.prompt, prompt)
         recalls = [_recall(tracked, frame.index)]
-        if given is not None:
-            recalls.append(Recall((given,), (ANCHOR_SLOT,), (given.pointer,), (1,)))
+        if given is not None:  # as an anchor on the frame before
+            recalls.append(Recall((given,), (ANCHOR_SLOT,), (given.pointer,), offsets=(1,)))
         anchor = self._look(recalls, prompt, frame, tracked.outcome(frame.index))
         return dataclasses.replace(anchor, given=given)
 
@@ -140,8 +141,10 @@ class PromptAnswerer:
         return self._answer(recalls, prompt, frame, hint, window)
 
     def _given(self, earlier: Anchor, clicks: Prompt, frame: Frame) -> MemoryFrame | None:
-        """The memory of the mask, or of what the box showed, that clicks now correct."""
-        if not self.model.variant.recalls_given or _shown(clicks, frame):
+        """The memory of the mask, or of what the box (and clicks with it) showed, that clicks now
+        correct.
+        """
+        if not self.model.variant.recalls_given or _shown(clicks, frame) is not None:
             return None
         if earlier.given is not None or _shown(earlier.prompt, frame) is None:
             return earlier.given
@@ -179,9 +182,11 @@ class PromptAnswerer:
         outcome: Seen | None,
         window: WindowBox | None,
     ) -> Anchor:
-        """The outcome through one window: the mean of the answers that attend to each recall.
+        """The outcome through one window.
 
         Args:
+            recalls: each gives an answer. The mask is the mean of those on which the object is
+                there; all else is the last one's.
             outcome: the mask that is corrected, its window.
         """
         model, transform = self.model, self.model.transform_of(window)
@@ -204,6 +209,8 @@ class PromptAnswerer:
                     previous=previous,
                 )
                 answers = [self._decode(features, recall, told) for recall in recalls]
+                if len(answers) > 1:  # where it is absent, all logits are very low
+                    answers = [own for own in answers if own.presence > 0] or answers[-1:]
                 logits = torch.stack([answer.logits for answer in answers]).mean(0)
                 resolved = dataclasses.replace(answers[-1], logits=logits)
         resolved = dataclasses.replace(resolved, window=window)

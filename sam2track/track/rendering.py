@@ -22,8 +22,9 @@ class Rendering:
     """How masks are made for the user.
 
     Attributes:
-        fill_hole_area: holes of up to that many low-resolution pixels are filled; 0 = none; None =
-            as suits the model: coarse masks, such as nano's, have larger ones.
+        fill_hole_area: holes of up to that many low-resolution pixels (with ``sharpen`` once more,
+            up to two) are filled; 0 = none; None = as suits the model: coarse masks, such as
+            nano's, have larger ones.
         remove_specks: parts whose area is up to that many low-resolution pixels (or a fraction of
             one), beside a larger part, are removed; 0 = none; None = as suits the model: those of
             coarse masks.

@@ -46,6 +46,11 @@ def test_small_holes_that_sharpening_makes_are_filled():
     dark[32:36, 48:56] = 220  # looks like what is around the object
     assert not sharpen(logits, dark).masks[0, 32:36, 48:56].all()
     assert Finish(20, sharp=True).draw(logits, dark).masks[0, 13:59, 19:89].all()
+    assert not Finish(0, sharp=True).draw(logits, dark).masks[0, 32:36, 48:56].all()
+    logits[0, 6:12, 6:12] = 0.2
+    dark[28:44, 42:66] = 220  # 16 cells: as likely a gap
+    left = Finish(20, sharp=True).draw(logits, dark).masks[0, 30:42, 44:64]
+    assert not left.all()
 
 
 def test_where_masks_are_made():

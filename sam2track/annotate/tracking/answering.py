@@ -2,8 +2,8 @@
 
 A frame is encoded once, and any number of prompts are answered on it. The answer to an object's
 first prompts is what tracking gives there. So is that to a correction of a tracked mask, if the
-frame was reached as tracking reaches it (``reaching.py``); else a correction sees the tracked mask,
-but not the memory of other frames.
+frame was reached as tracking reaches it (``reaching.py``); else a correction sees the tracked mask
+as if the user had given it, but not the memory of other frames.
 """
 
 from __future__ import annotations
@@ -152,8 +152,8 @@ class FrameAnswers:
             tracked, done = self._begin(asked.previous), 0
         self._last = None
         for place, prompt in enumerate(asked.prompts[done:], done):
-            before = tracked if place or tracked.pending else None
-            check_prompt(asked.number, before, prompt, frame)
+            known = tracked.pending or tracked.last or place
+            check_prompt(asked.number, tracked if known else None, prompt, frame)
             tracked.pending[frame.index] = self.answerer.respond(tracked, prompt, frame)
         self._last = told, tracked
         return tracked

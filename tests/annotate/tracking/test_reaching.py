@@ -36,13 +36,17 @@ def told(mask):
 
 
 @pytest.mark.parametrize("frame", [3, 6, 9])
-def test_a_correction_is_answered_as_tracking_again_draws_it(tmp_path, frame):
+@pytest.mark.parametrize("clicks", [
+    (Prompt.click(50, 40), Prompt.click(20, 20, 0)),
+    (Prompt.click(20, 20, 0), Prompt.click(50, 40)),
+])  # fmt: skip
+def test_a_correction_is_answered_as_tracking_again_draws_it(tmp_path, frame, clicks):
     with clip_project(tmp_path) as project:
         thing = add_object(project, 5)
         run(project, thing, engine=ENGINE)
         answers, steps = reached(project, thing, frame)
         assert steps == abs(frame - 5) + 1
-        for prompt in (Prompt.click(50, 40), Prompt.click(20, 20, 0)):
+        for prompt in clicks:
             mask = click(project, thing, frame, prompt, answers=answers, engine=ENGINE)
         alone = FrameAnswers(ENGINE.start(length=12), answers.frame)
         asked = Question(1, (Prompt.click(50, 40), Prompt.click(20, 20, 0)))
