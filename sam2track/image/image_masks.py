@@ -77,7 +77,7 @@ class ImageMasks:
 
         Args:
             picture: the image.
-            finish: how.
+            finish: how; with ``PLAIN`` they are those of :meth:`masks`.
         """
         logits = self.transform.to_frame(self.logits[:, 0], self.size)
         return finish.draw(logits, picture).masks.to(logits.device)

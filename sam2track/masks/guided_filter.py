@@ -65,7 +65,16 @@ def sharpen(
             cv2.accumulateProduct(slope, colour, value)
         return value
 
-    return combine(logits, size, speck_area, hole_area, MARGIN, filtered, onto=onto, rows=rows)
+    return combine(
+        logits,
+        size,
+        filtered,
+        margin=MARGIN,
+        speck_area=speck_area,
+        hole_area=hole_area,
+        onto=onto,
+        rows=rows,
+    )
 
 
 def _linear_function(

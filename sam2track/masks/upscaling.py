@@ -106,7 +106,9 @@ def upscale(
         return np.ascontiguousarray(full[pixels])
 
     if logits.device.type == "cpu" or speck_area:
-        return combine(logits, size, speck_area, 0, 1, bilinear, onto=onto, rows=rows)
+        return combine(
+            logits, size, bilinear, margin=1, speck_area=speck_area, onto=onto, rows=rows
+        )
     full = F.interpolate(logits[None], size, mode="bilinear")[0]
     highest, owner = full.max(0)
     owner = torch.where(highest > 0, owner, -1).to(torch.int16)
@@ -132,11 +134,11 @@ def resize_logits(logits: Float[Tensor, "N h w"], size: tuple[int, int]) -> Floa
 def combine(
     logits: Float[Tensor, "N h w"],
     size: tuple[int, int],
-    speck_area: float,
-    hole_area: float,
-    margin: int,
     confidence: Callable[[Float[Tensor, "h w"], Window, Window], Float[np.ndarray, "y x"]],
     *,
+    margin: int,
+    speck_area: float = 0,
+    hole_area: float = 0,
     onto: VideoMasks | None = None,
     rows: Sequence[int] | None = None,
 ) -> VideoMasks:
@@ -145,11 +147,11 @@ def combine(
     Args:
         logits: above 0 on the object.
         size: height and width of the video, in pixels.
-        speck_area, hole_area: see :func:`tidy`, in pixels of ``logits``; 0 = none.
-        margin: around an object, in pixels of ``logits``.
         confidence: is given an object's logits, the window around it with the margin, and the
             pixels that this covers; returns the confidence there, which may be changed later.
             Outside the window there is no object.
+        margin: around an object, in pixels of ``logits``.
+        speck_area, hole_area: see :func:`tidy`, in pixels of ``logits``; 0 = none.
         onto: masks on the host that these are drawn onto, in place; None = new ones.
         rows: the rows that they are there; None = the first ones. They are empty yet.
     """

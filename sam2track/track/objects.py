@@ -12,6 +12,8 @@ from ..prompts import Prompt
 from ..types import MemoryFrame, Resolved, WindowBox
 from .search_window import Box, Whereabouts
 
+Outcome = tuple[torch.Tensor, WindowBox | None]  # mask logits, and the window they are of
+
 LAG = 2  # frames from what is known of an object's place to the window that follows from it
 
 
@@ -96,7 +98,7 @@ class TrackedObject:
             self.records[index] = self.archive.save(resolved.logits), resolved.window
         self.tracked[index] = direction
 
-    def outcome(self, index: int) -> tuple[torch.Tensor, WindowBox | None] | None:
+    def outcome(self, index: int) -> Outcome | None:
         """Mask logits ``(1, 1, 4h, 4w)`` of a frame and their window, as far as they are kept."""
         anchor = self.anchor(index)
         if anchor is not None:

@@ -7,7 +7,6 @@ import warnings
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
 
 from ..device import autocast
 from ..masks.boxes import mask_box
@@ -27,15 +26,13 @@ from ..types import (
     expect,
 )
 from .frame_encoder import FrameEncoder
-from .objects import Anchor, TrackedObject
+from .objects import Anchor, Outcome, TrackedObject
 from .search_window import Box, Whereabouts, Zoom, contains, resolved_box
 
 # In the whole frame a click on a small thing mostly shows what is around it. In a window near the
 # click the thing is larger, and the predicted IoU of its mask higher by more than this (0..1). Of a
 # part of a large thing it is also higher there, but by less.
 CLEARER = 0.15
-
-Seen = tuple[Tensor, WindowBox | None]  # mask logits (1, 1, h, w), and the window they are of
 
 
 def check_prompt(
@@ -118,7 +115,7 @@ class PromptAnswerer:
         return dataclasses.replace(anchor, given=given)
 
     def _look(
-        self, recalls: list[Recall], prompt: Prompt, frame: Frame, outcome: Seen | None
+        self, recalls: list[Recall], prompt: Prompt, frame: Frame, outcome: Outcome | None
     ) -> Anchor:
         """The outcome through the window that suits; ``outcome`` is what is corrected."""
         shown = _shown(prompt, frame)
@@ -179,14 +176,14 @@ class PromptAnswerer:
         recalls: list[Recall],
         prompt: Prompt,
         frame: Frame,
-        outcome: Seen | None,
+        outcome: Outcome | None,
         window: WindowBox | None,
     ) -> Anchor:
         """The outcome through one window.
 
         Args:
-            recalls: each gives an answer. The mask is the mean of those on which the object is
-                there; all else is the last one's.
+            recalls: each gives an answer. Those that say the object is absent are left out, if not
+                all do; the mask is the mean of the others, all else is the last one's.
             outcome: the mask that is corrected, its window.
         """
         model, transform = self.model, self.model.transform_of(window)
@@ -209,7 +206,7 @@ class PromptAnswerer:
                     previous=previous,
                 )
                 answers = [self._decode(features, recall, told) for recall in recalls]
-                if len(answers) > 1:  # where it is absent, all logits are very low
+                if len(answers) > 1:  # all logits of an absent object are -1024
                     answers = [own for own in answers if own.presence > 0] or answers[-1:]
                 logits = torch.stack([answer.logits for answer in answers]).mean(0)
                 resolved = dataclasses.replace(answers[-1], logits=logits)
